@@ -1,0 +1,65 @@
+//! Brings up many tenants that share one Dapr, checks them end to end, reports, and removes them again.
+//!
+//! The flow, each stage taking the handle of the one before:
+//!
+//! ```text
+//! plan -> preflight -> components -> images -> substrate -> platform -> tenants -> workloads -> suite -> report
+//!         \____________ ledger: written before each thing is made, read by `down` in reverse ____________/
+//! ```
+
+/// What a run would make, as plain data.
+pub mod plan;
+
+/// What this machine lacks for it, each with its remedy.
+pub mod preflight;
+
+/// The programs that are run and were not written here.
+pub mod components;
+
+/// Container images, assembled from components and from our own programs.
+pub mod images;
+
+/// Who provides the host cluster.
+pub mod substrate;
+
+/// Dapr and Redis on the host cluster.
+pub mod platform;
+
+/// The virtual clusters.
+pub mod tenants;
+
+/// The write and the read app in every tenant.
+pub mod workloads;
+
+/// Running the scenarios against an environment.
+pub mod suite;
+
+/// The one place that knows the order of all this.
+pub mod environment;
+
+/// What happens in a run, as it happens.
+pub mod events;
+
+/// Events rendered for people and for programs.
+pub mod report;
+
+/// What a failed scenario leaves for whoever looks into it.
+pub mod evidence;
+
+/// What a run owes: everything it made, written down before it was made.
+pub mod ledger;
+
+/// Where state and caches are kept.
+pub mod places;
+
+/// The versions of everything that is not ours.
+pub mod pins;
+
+/// Waiting for a state, with a deadline and what was last seen.
+pub mod wait;
+
+/// External commands, with what they said when they fail.
+pub mod command;
+
+/// The command line.
+pub mod cli;

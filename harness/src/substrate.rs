@@ -1,0 +1,48 @@
+//! Who provides the host cluster.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Processes in namespaces of their own; needs root and no Docker.
+pub mod native;
+
+/// A running host cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Acts as the host cluster's administrator.
+    pub client: kube::Client,
+    /// The same for programs: works from outside of the substrate.
+    pub kubeconfig: PathBuf,
+    /// How a Service or pod is reached from here.
+    pub reach: Reach,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Cluster").field("kubeconfig", &self.kubeconfig).finish_non_exhaustive()
+    }
+}
+
+/// How addresses inside of the cluster are reached from the machine that the harness runs on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Through the native substrate's supervisor, which listens on loopback and connects inside of the sandbox.
+    Sandbox {
+        /// The supervisor's control socket.
+        control: PathBuf,
+    },
+}
+
+impl Reach {
+    /// Opens a loopback address that leads to `host:port` (an IP address of a Service or pod) in the cluster.
+    ///
+    /// Asked again for the same target, it gives the same address; it lasts as long as the cluster.
+    pub async fn open(&self, target: SocketAddr) -> Result<SocketAddr, native::Error> {
+        match self {
+            Self::Sandbox { control } => native::forward::open(control, target).await,
+        }
+    }
+}

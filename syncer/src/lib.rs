@@ -1,0 +1,5 @@
+//! The generic syncer of a virtual cluster: keeps a tenant's Kubernetes API (the guest) and the cluster that
+//! runs its pods (the host) in step.
+
+/// What a virtual cluster and its objects are called on the host.
+pub mod naming;
