@@ -24,6 +24,9 @@ pub mod access;
 /// When a tenant's cluster is ready to be used.
 pub mod ready;
 
+/// Where a tenant's things are on the host.
+pub mod naming;
+
 /// The blog's values file as it stands, in the dialect of vcluster 0.15: what a tenant gets unless told otherwise.
 pub const BLOG_VALUES: &str = include_str!("../manifests/tenants/blog-values.yaml");
 
@@ -84,6 +87,14 @@ impl std::fmt::Debug for Tenant {
             .field("name", &self.name)
             .field("kubeconfig", &self.kubeconfig)
             .finish_non_exhaustive()
+    }
+}
+
+impl Tenant {
+    /// The host namespace that mirrors one of the tenant's own.
+    #[must_use]
+    pub fn host_namespace(&self, guest: &str) -> String {
+        naming::host_namespace(&self.name, &self.namespace, guest)
     }
 }
 
