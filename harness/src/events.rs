@@ -151,7 +151,10 @@ impl Events {
 
     /// Tells that something happened. Without a reader the event is dropped.
     pub fn tell(&self, event: Event) {
-        let _unread = self.0.send(Stamped { at: jiff::Timestamp::now(), event });
+        let _unread = self.0.send(Stamped {
+            at: jiff::Timestamp::now(),
+            event,
+        });
     }
 
     /// Tells how far a stage is, in words.
@@ -168,12 +171,18 @@ impl Events {
     /// Runs `work` as the stage `stage`, or as a part of one named `stage/part`.
     pub async fn stage<T, E>(&self, stage: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let started = Instant::now();
-        self.tell(Event::StageStarted { stage: stage.to_owned() });
+        self.tell(Event::StageStarted {
+            stage: stage.to_owned(),
+        });
         let result = work.await;
         self.tell(Event::StageFinished {
             stage: stage.to_owned(),
             seconds: seconds(started.elapsed()),
-            status: if result.is_ok() { Status::Ok } else { Status::Failed },
+            status: if result.is_ok() {
+                Status::Ok
+            } else {
+                Status::Failed
+            },
         });
         result
     }
