@@ -59,7 +59,7 @@ pub enum Event {
     ScenarioStarted {
         /// Its id, such as `IS-01`.
         id: String,
-        /// What it promises.
+        /// Its path in the test binary.
         name: String,
         /// The tenant it runs in, where it runs in one.
         tenant: Option<String>,
@@ -75,6 +75,8 @@ pub enum Event {
     RunFinished {
         /// How long it took.
         seconds: f64,
+        /// Why it could not go on to its end, where it could not.
+        stopped_by: Option<String>,
     },
 }
 
@@ -95,6 +97,8 @@ pub struct ScenarioResult {
     pub id: String,
     /// Its path in the test binary, with what distinguishes the case.
     pub name: String,
+    /// What it promises, in a sentence.
+    pub promise: String,
     /// The verdict.
     pub status: Verdict,
     /// How long it ran; 0 if it did not.
