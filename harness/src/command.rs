@@ -48,6 +48,25 @@ impl Command {
         }
     }
 
+    /// A run of cargo, which finds what it built before also when the harness was itself started by cargo.
+    ///
+    /// `cargo run` describes the program's package in variables; build scripts that watch those (ring's does) would
+    /// run again, and all that depends on them.
+    pub fn cargo() -> Self {
+        let described = |variable: &OsString| {
+            let variable = variable.to_string_lossy();
+            variable == "CARGO"
+                || variable.starts_with("CARGO_PKG_")
+                || variable.starts_with("CARGO_MANIFEST_")
+        };
+        let mut command = Self::new("cargo");
+        command.without = std::env::vars_os()
+            .map(|(variable, _)| variable)
+            .filter(described)
+            .collect();
+        command
+    }
+
     /// Adds one argument.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
