@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// A kubeconfig of one cluster and one user.
+pub mod kubeconfig;
+
 /// Processes in namespaces of their own; needs root and no Docker.
 pub mod native;
 
