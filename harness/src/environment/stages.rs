@@ -1,20 +1,25 @@
 //! The stages of [`super::up`], each with what it takes from the plan, the pins and the stages before.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::components::{self, Components, Wanted};
 use crate::events::Events;
 use crate::helm::Helm;
-use crate::images::{self, Images};
+use crate::images::{self, Store};
 use crate::ledger::{Entry, Ledger};
 use crate::pins::pins;
 use crate::places::Places;
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
-use crate::substrate::native::{self, spec};
-use crate::substrate::{self, Cluster};
+use crate::substrate::native::spec::{self, address};
+use crate::substrate::{self, Cluster, native};
 use crate::tenants::{self, Tenant};
+
+/// The chart of one virtual cluster, in this workspace.
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart");
 
 pub(super) async fn components(
     places: &Places,
@@ -24,16 +29,10 @@ pub(super) async fn components(
     Ok(components::ensure(&places.cache, &Wanted::Everything, options, events).await?)
 }
 
-/// The images that the host's containerd has when it starts.
-pub(super) struct Stored {
-    pub images: Images,
-    pub store: images::Store,
-}
-
-pub(super) async fn images(components: &Components, places: &Places, events: &Events) -> Result<Stored, Error> {
+/// A containerd root folder that has every image, as the host cluster starts with it.
+pub(super) async fn images(components: &Components, places: &Places, events: &Events) -> Result<Store, Error> {
     let images = images::build(components, &places.cache, events).await?;
-    let store = images::store::prepare(&images, components, &places.cache, events).await?;
-    Ok(Stored { images, store })
+    Ok(images::store::ensure(&images, components, &places.cache, events).await?)
 }
 
 pub(super) async fn substrate(
@@ -41,35 +40,102 @@ pub(super) async fn substrate(
     places: &Places,
     folder: &Path,
     components: &Components,
-    stored: &Stored,
+    store: &Store,
     ledger: &Ledger,
     events: &Events,
 ) -> Result<Cluster, Error> {
     let run = folder.join("host");
     ledger.record(&Entry::Sandbox { environment: plan.name.clone(), folder: run.clone() })?;
+    fill(store, &run).await?;
     let debian = components.debian()?;
-    let containerd = run.join("containerd");
-    if !containerd.exists() {
-        let draft = run.join("containerd.draft");
-        std::fs::create_dir_all(&run).map_err(|source| Error::File { what: "make", path: run.clone(), source })?;
-        stored.store.materialize(&draft)?;
-        std::fs::rename(&draft, &containerd)
-            .map_err(|source| Error::File { what: "make", path: containerd.clone(), source })?;
-    }
-    let mut programs = std::collections::BTreeMap::new();
-    for name in spec::PROGRAMS.into_iter().chain(["ip"]) {
-        programs.insert(name.to_owned(), components.program(name)?.to_owned());
-    }
+    let programs = spec::PROGRAMS
+        .into_iter()
+        .chain(["ip"])
+        .map(|name| Ok((name.to_owned(), components.program(name)?.to_owned())))
+        .collect::<Result<BTreeMap<String, PathBuf>, components::Error>>()?;
     let request = native::Request {
         name: plan.name.clone(),
         folder: run,
         keep: vec![places.cache.clone()],
-        environment: sandbox_environment(components, debian, &programs).await,
+        environment: debian
+            .environment_with(debian.iptables().await)
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()))
+            .collect(),
         programs,
         cni_plugins: debian.cni_plugins(),
-        pause_image: stored.images.name("pause").to_owned(),
+        pause_image: pins().image("pause"),
     };
     let cluster = native::up(request, events).await.map_err(substrate::Error::from)?;
-    substrate::dns::install(&cluster, stored.images.name("coredns")).await.map_err(Error::Substrate)?;
+    substrate::dns::install(&cluster, &pins().image("coredns")).await?;
     Ok(cluster)
+}
+
+/// Gives containerd its images, all of them or none: a run that was cut off in between starts over.
+async fn fill(store: &Store, run: &Path) -> Result<(), Error> {
+    let (root, draft) = (run.join("containerd"), run.join("containerd.draft"));
+    if root.exists() {
+        return Ok(());
+    }
+    let failed = |what: &'static str, path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::File { what, path, source }
+    };
+    if draft.exists() {
+        fs::remove_dir_all(&draft).map_err(failed("remove", &draft))?;
+    }
+    fs::create_dir_all(run).map_err(failed("make", run))?;
+    store.materialize(&draft).await?;
+    fs::rename(&draft, &root).map_err(failed("name", &root))
+}
+
+/// How tenants of this environment are made.
+pub(super) fn settings(
+    run: &str,
+    folder: &Path,
+    cluster: &Cluster,
+    components: &Components,
+) -> Result<tenants::Settings, Error> {
+    Ok(tenants::Settings {
+        run: run.to_owned(),
+        helm: Helm {
+            program: components.program("helm")?.to_owned(),
+            kubeconfig: cluster.kubeconfig.clone(),
+            home: folder.join("helm"),
+        },
+        chart: PathBuf::from(CHART),
+        service_cidr: address::SERVICES.to_owned(),
+        kubeconfigs: folder.join("tenants"),
+    })
+}
+
+pub(super) async fn platform(
+    settings: &tenants::Settings,
+    cluster: &Cluster,
+    components: &Components,
+    events: &Events,
+) -> Result<Platform, Error> {
+    let settings = platform::Settings {
+        run: settings.run.clone(),
+        helm: settings.helm.clone(),
+        dapr_chart: components.dapr_chart()?.to_owned(),
+        dapr_version: pins().version("dapr").unwrap_or_default().to_owned(),
+        redis_image: pins().image("redis"),
+        pause_image: pins().image("pause"),
+    };
+    Ok(platform::install(&settings, cluster, events).await?)
+}
+
+pub(super) async fn tenants(
+    plan: &Plan,
+    settings: &tenants::Settings,
+    platform: &Platform,
+    events: &Events,
+) -> Result<Vec<Tenant>, Error> {
+    let wanted: Vec<tenants::Wanted> = plan
+        .tenants
+        .iter()
+        .map(|tenant| tenants::Wanted { name: tenant.name.clone(), values: plan.values.text.clone() })
+        .collect();
+    Ok(tenants::create(settings, &wanted, platform, events).await?)
 }
