@@ -1,1 +1,30 @@
-fn main(){}
+//! Holds a pod's namespaces open: sleeps until it is told to end, and reaps what the pod's containers orphan when
+//! they share its process namespace.
+
+use std::process::ExitCode;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+fn main() -> ExitCode {
+    // The first process of a namespace is only sent signals that it asks for, so waiting for them is asking.
+    let awaited = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD]);
+    if awaited.thread_block().is_err() {
+        return ExitCode::FAILURE;
+    }
+    loop {
+        match awaited.wait() {
+            Ok(Signal::SIGCHLD) => reap(),
+            Ok(_) => return ExitCode::SUCCESS,
+            Err(_) => return ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Takes note of all children that ended: one signal may stand for several.
+fn reap() {
+    while waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG))
+        .is_ok_and(|status| status != WaitStatus::StillAlive)
+    {}
+}
