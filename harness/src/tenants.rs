@@ -2,7 +2,7 @@
 //!
 //! Takes the platform; gives for each tenant a client of its own API server. All are made side by side.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -30,9 +30,6 @@ pub mod naming;
 /// The blog's values file as it stands, in the dialect of vcluster 0.15: what a tenant gets unless told otherwise.
 pub const BLOG_VALUES: &str = include_str!("../manifests/tenants/blog-values.yaml");
 
-/// The file, beside the kubeconfigs, that keeps how an environment's tenants were made.
-const SETTINGS_FILE: &str = "settings.json";
-
 /// Label on a host namespace: the name of the virtual cluster that it mirrors a namespace of.
 pub const OF_TENANT: &str = "vcluster.loft.sh/vcluster-name";
 
@@ -55,30 +52,6 @@ pub struct Settings {
     pub service_cidr: String,
     /// Where the kubeconfigs are written to, as `NAME.kubeconfig`.
     pub kubeconfigs: PathBuf,
-}
-
-impl Settings {
-    /// Reads how the tenants were made whose kubeconfigs are in `folder`.
-    pub fn read(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(SETTINGS_FILE);
-        let read = std::fs::read(&path).and_then(|text| Ok(serde_json::from_slice(&text)?));
-        read.map_err(|source| Error::Settings {
-            action: "read",
-            path,
-            source,
-        })
-    }
-
-    fn write(&self) -> Result<(), Error> {
-        let path = self.kubeconfigs.join(SETTINGS_FILE);
-        let written = std::fs::create_dir_all(&self.kubeconfigs)
-            .and_then(|()| std::fs::write(&path, serde_json::to_vec_pretty(self)?));
-        written.map_err(|source| Error::Settings {
-            action: "write",
-            path,
-            source,
-        })
-    }
 }
 
 /// A tenant to be made.
@@ -140,7 +113,6 @@ pub async fn create(
     platform: &Platform,
     events: &Events,
 ) -> Result<Vec<Tenant>, Error> {
-    settings.write()?;
     let mut making = JoinSet::new();
     for (position, tenant) in wanted.iter().cloned().enumerate() {
         let (settings, platform, events) = (settings.clone(), platform.clone(), events.clone());
@@ -341,16 +313,6 @@ pub enum Error {
         tenant: String,
         /// What is wrong with it.
         why: String,
-    },
-    /// How tenants are made could not be kept, or was not.
-    #[error("{action} {}", path.display())]
-    Settings {
-        /// What was attempted.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
     },
     /// The kubeconfig could not be kept.
     #[error("write {}", path.display())]

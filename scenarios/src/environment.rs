@@ -5,8 +5,9 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use harness::environment::{Attached, AttachedTenant};
 use harness::platform::{self, Redis};
-use harness::substrate::{Cluster, Reach};
+use harness::substrate::Cluster;
 use harness::tenants;
 use harness::workloads::store;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -42,22 +43,6 @@ pub struct Environment {
     pub names: Names,
 }
 
-/// What is known of a running environment.
-#[derive(Clone, Debug, Deserialize)]
-struct Attached {
-    seed: u64,
-    kubeconfig: PathBuf,
-    reach: Reach,
-    tenants: Vec<AttachedTenant>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct AttachedTenant {
-    name: String,
-    namespace: String,
-    kubeconfig: PathBuf,
-}
-
 impl Environment {
     /// Attaches to the environment that the harness, or whoever runs the tests, names.
     pub async fn attach() -> anyhow::Result<Self> {
@@ -67,9 +52,7 @@ impl Environment {
                  these scenarios against it"
             )
         })?);
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("no environment is described in {}", file.display()))?;
-        let attached: Attached = serde_json::from_str(&text)?;
+        let attached = Attached::read(&file)?;
         let seed = variable(SEED).map_or(Ok(attached.seed), |seed| seed.parse())?;
         let host = Cluster {
             client: client(&attached.kubeconfig).await?,
@@ -153,7 +136,7 @@ impl Environment {
             values,
         };
         let platform = platform::attach(&self.host).await?;
-        let made = tenants::create_one(&self.tenant_settings()?, &wanted, &platform).await?;
+        let made = tenants::create_one(&self.attached.tenant_settings, &wanted, &platform).await?;
         Ok(Tenant::new(
             self.clone(),
             &made.name,
@@ -165,17 +148,7 @@ impl Environment {
     /// Removes a tenant that was made by [`Environment::make_tenant`].
     pub async fn remove_tenant(&self, tenant: Tenant) -> anyhow::Result<()> {
         let platform = platform::attach(&self.host).await?;
-        Ok(tenants::remove(&self.tenant_settings()?, tenant.name(), &platform).await?)
-    }
-
-    /// How this environment's tenants were made.
-    fn tenant_settings(&self) -> anyhow::Result<tenants::Settings> {
-        let tenant = self.chosen(TENANT, 0)?;
-        let folder = tenant
-            .kubeconfig
-            .parent()
-            .context("the kubeconfig is in no folder")?;
-        Ok(tenants::Settings::read(folder)?)
+        Ok(tenants::remove(&self.attached.tenant_settings, tenant.name(), &platform).await?)
     }
 
     /// Waits until no other scenario uses what `name` stands for, and keeps it until the returned guard is dropped.
