@@ -3,3 +3,6 @@
 
 /// What a virtual cluster and its objects are called on the host.
 pub mod naming;
+
+/// What a virtual cluster is asked to be: the values file, in the dialect of vcluster 0.15.
+pub mod values;
