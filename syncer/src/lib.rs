@@ -3,3 +3,6 @@
 
 /// What a virtual cluster and its objects are called on the host.
 pub mod naming;
+
+/// The engine that keeps guest and host in step.
+pub mod sync;
