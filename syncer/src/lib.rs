@@ -6,3 +6,6 @@ pub mod naming;
 
 /// What a virtual cluster is asked to be: the values file, in the dialect of vcluster 0.15.
 pub mod values;
+
+/// The engine that keeps guest and host in step.
+pub mod sync;
