@@ -7,5 +7,8 @@ pub mod naming;
 /// What a virtual cluster is asked to be: the values file, in the dialect of vcluster 0.15.
 pub mod values;
 
+/// Who a virtual cluster's programs are to each other: its certificate authority and what that issues.
+pub mod pki;
+
 /// The engine that keeps guest and host in step.
 pub mod sync;
