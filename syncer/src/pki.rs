@@ -21,9 +21,7 @@ use std::path::PathBuf;
 pub use files::write;
 pub use issue::{Identity, Issued, Names};
 pub use kubeconfig::kubeconfig;
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-};
+use rcgen::{BasicConstraints, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 pub use secret::keep;
 
 /// The key under which the CA's certificate is kept and written.
