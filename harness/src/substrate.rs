@@ -11,6 +11,24 @@ pub mod kubeconfig;
 /// Processes in namespaces of their own; needs root and no Docker.
 pub mod native;
 
+/// The host cluster's DNS.
+pub(crate) mod dns;
+
+/// Why there is no host cluster, or a part of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The native substrate failed.
+    #[error(transparent)]
+    Native(#[from] native::Error),
+    /// A manifest was not applied.
+    #[error(transparent)]
+    Manifest(#[from] crate::manifests::Error),
+    /// The cluster's DNS did not come up.
+    #[error(transparent)]
+    Dns(crate::wait::Error<kube::Error>),
+}
+
 /// A running host cluster.
 #[derive(Clone)]
 pub struct Cluster {
