@@ -279,6 +279,7 @@ impl Sidecar {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        tracing::debug!(operation, "calling the sidecar");
         let started = Instant::now();
         let result = work.await;
         let outcome = result.as_ref().err().map_or("ok", Error::code);
