@@ -60,7 +60,10 @@ pub struct Witness {
 
 impl std::fmt::Debug for Witness {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Witness").field("name", &self.name).finish_non_exhaustive()
+        formatter
+            .debug_struct("Witness")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

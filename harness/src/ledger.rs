@@ -85,11 +85,18 @@ impl Ledger {
             }
             // A `down` that ended between the two lines above has removed what was opened.
             if is_same(&lock, folder) {
-                let holder = Holder { pid: std::process::id(), doing: doing.to_owned() };
-                let text = serde_json::to_vec(&holder).map_err(|error| failed("describe", folder)(error.into()))?;
+                let holder = Holder {
+                    pid: std::process::id(),
+                    doing: doing.to_owned(),
+                };
+                let text =
+                    serde_json::to_vec(&holder).map_err(|error| failed("describe", folder)(error.into()))?;
                 let path = folder.join(HOLDER);
                 fs::write(&path, text).map_err(failed("write", &path))?;
-                return Ok(Self { folder: folder.to_owned(), _lock: lock });
+                return Ok(Self {
+                    folder: folder.to_owned(),
+                    _lock: lock,
+                });
             }
         }
     }
@@ -145,11 +152,18 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
 }
 
 fn held(folder: &Path) -> Error {
-    let environment = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let environment = folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let holder = fs::read(folder.join(HOLDER))
         .ok()
         .and_then(|text| serde_json::from_slice::<Holder>(&text).ok())
-        .map_or_else(|| "another process".to_owned(), |it| format!("process {} (`harness {}`)", it.pid, it.doing));
+        .map_or_else(
+            || "another process".to_owned(),
+            |it| format!("process {} (`harness {}`)", it.pid, it.doing),
+        );
     Error::Held { environment, holder }
 }
 
@@ -165,7 +179,10 @@ mod tests {
     use super::*;
 
     fn sandbox(name: &str) -> Entry {
-        Entry::Sandbox { environment: name.into(), folder: format!("/state/{name}").into() }
+        Entry::Sandbox {
+            environment: name.into(),
+            folder: format!("/state/{name}").into(),
+        }
     }
 
     #[test]
@@ -186,7 +203,10 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let ledger = Ledger::take(state.path(), "up").unwrap();
         ledger.record(&sandbox("a")).unwrap();
-        let mut file = OpenOptions::new().append(true).open(state.path().join(FILE)).unwrap();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(state.path().join(FILE))
+            .unwrap();
         file.write_all(br#"{"made":"sand"#).unwrap();
         assert_eq!(ledger.entries().unwrap(), [sandbox("a")]);
     }
@@ -197,8 +217,10 @@ mod tests {
         let folder = state.path().join("default");
         let _held = Ledger::take(&folder, "up").unwrap();
         let error = Ledger::take(&folder, "down").unwrap_err().to_string();
-        let expected =
-            format!("take environment default: process {} (`harness up`) holds it", std::process::id());
+        let expected = format!(
+            "take environment default: process {} (`harness up`) holds it",
+            std::process::id()
+        );
         assert_eq!(error, expected);
     }
 

@@ -32,7 +32,8 @@ impl Kubeconfig {
     /// The file's content: JSON, which is YAML too.
     #[must_use]
     pub fn render(&self) -> String {
-        let encode = |text: &str| serde_json::to_value(k8s_openapi::ByteString(text.into())).unwrap_or_default();
+        let encode =
+            |text: &str| serde_json::to_value(k8s_openapi::ByteString(text.into())).unwrap_or_default();
         let config = json!({
             "apiVersion": "v1",
             "kind": "Config",

@@ -42,10 +42,16 @@ mod processes;
 use spec::{Spec, address};
 
 /// A cold API server needs 3 s on an idle machine, and was seen to need 10 with both cores busy.
-const API_SERVER: Budget = Budget { at_most: Duration::from_secs(120), every: Duration::from_millis(50) };
+const API_SERVER: Budget = Budget {
+    at_most: Duration::from_secs(120),
+    every: Duration::from_millis(50),
+};
 
 /// A node is ready within seconds of its API server; with both cores busy it has taken 20.
-const NODE: Budget = Budget { at_most: Duration::from_secs(120), every: Duration::from_millis(50) };
+const NODE: Budget = Budget {
+    at_most: Duration::from_secs(120),
+    every: Duration::from_millis(50),
+};
 
 /// What a native host cluster is made from.
 #[derive(Clone, Debug)]
@@ -133,11 +139,19 @@ pub async fn up(request: Request, events: &Events) -> Result<Cluster, Error> {
         kubeconfig,
         reach: Reach::Sandbox { control },
     };
-    let not_up = |source| Error::NotUp { logs: folder.join("logs"), source };
-    wait_for_api(&cluster.client).await.map_err(|error| not_up(error.into()))?;
-    std::fs::write(spec::api_ready(&folder), "").map_err(Error::io("tell the sandbox that its API is ready"))?;
+    let not_up = |source| Error::NotUp {
+        logs: folder.join("logs"),
+        source,
+    };
+    wait_for_api(&cluster.client)
+        .await
+        .map_err(|error| not_up(error.into()))?;
+    std::fs::write(spec::api_ready(&folder), "")
+        .map_err(Error::io("tell the sandbox that its API is ready"))?;
     events.progress("substrate", "API server ready");
-    wait_for_node(&cluster.client).await.map_err(|error| not_up(error.into()))?;
+    wait_for_node(&cluster.client)
+        .await
+        .map_err(|error| not_up(error.into()))?;
     events.progress("substrate", "node ready");
     Ok(cluster)
 }
@@ -156,7 +170,8 @@ async fn start(request: Request, events: &Events) -> Result<(), Error> {
     let credentials = pki::write(&folder).map_err(Error::io("write the cluster's certificates"))?;
     init::folders(&spec).map_err(Error::io("make the sandbox's folders"))?;
     configuration::write(&spec).map_err(Error::io("write the cluster's configuration"))?;
-    spec.write().map_err(Error::io("write the sandbox's description"))?;
+    spec.write()
+        .map_err(Error::io("write the sandbox's description"))?;
     cgroup::create(&spec.cgroup).map_err(Error::io(format!("make the cgroup {}", spec.cgroup)))?;
     supervisor::spawn(&spec).map_err(Error::io("start the sandbox's supervisor"))?;
     events.progress("substrate", "sandbox started");
@@ -166,26 +181,34 @@ async fn start(request: Request, events: &Events) -> Result<(), Error> {
     let reached = wait::until("the sandbox's supervisor", API_SERVER, async || {
         Ok::<_, std::convert::Infallible>(match forward::open(&control, api).await {
             Ok(outside) => Seen::Ready(outside),
-            Err(error) => Seen::not_yet(std::error::Error::source(&error).map_or_else(
-                || error.to_string(),
-                ToString::to_string,
-            )),
+            Err(error) => Seen::not_yet(
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
+            ),
         })
     })
     .await
-    .map_err(|error| Error::NotUp { logs: folder.join("logs"), source: error.into() })?;
-    let kubeconfig = Kubeconfig { server: format!("https://{reached}"), credentials };
+    .map_err(|error| Error::NotUp {
+        logs: folder.join("logs"),
+        source: error.into(),
+    })?;
+    let kubeconfig = Kubeconfig {
+        server: format!("https://{reached}"),
+        credentials,
+    };
     pki::write_private(&folder.join("kubeconfig/admin"), &kubeconfig.render())
         .map_err(Error::io("write the host cluster's kubeconfig"))
 }
 
 fn parse(address: &str) -> std::net::IpAddr {
-    address.parse().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
+    address
+        .parse()
+        .unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
 }
 
 /// A client for the cluster that a kubeconfig file names.
 pub async fn client(kubeconfig: &Path) -> Result<kube::Client, Error> {
-    let read = kube::config::Kubeconfig::read_from(kubeconfig).map_err(|error| Error::Kubeconfig(error.into()))?;
+    let read =
+        kube::config::Kubeconfig::read_from(kubeconfig).map_err(|error| Error::Kubeconfig(error.into()))?;
     let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
         .await
         .map_err(|error| Error::Kubeconfig(error.into()))?;
@@ -211,19 +234,27 @@ fn http_get(path: &'static str) -> http::Request<Vec<u8>> {
 
 async fn wait_for_node(client: &kube::Client) -> Result<(), wait::Error<kube::Error>> {
     let nodes: Api<Node> = Api::all(client.clone());
-    wait::until(format!("node {} to be ready", address::NODE_NAME), NODE, async || {
-        let Some(node) = nodes.get_opt(address::NODE_NAME).await? else {
-            return Ok(Seen::not_yet("the kubelet has not registered it"));
-        };
-        let ready = node
-            .status
-            .and_then(|status| status.conditions)
-            .and_then(|conditions| conditions.into_iter().find(|condition| condition.type_ == "Ready"));
-        Ok(match ready {
-            Some(condition) if condition.status == "True" => Seen::Ready(()),
-            Some(condition) => Seen::not_yet(condition.message.unwrap_or_default()),
-            None => Seen::not_yet("the kubelet has not said"),
-        })
-    })
+    wait::until(
+        format!("node {} to be ready", address::NODE_NAME),
+        NODE,
+        async || {
+            let Some(node) = nodes.get_opt(address::NODE_NAME).await? else {
+                return Ok(Seen::not_yet("the kubelet has not registered it"));
+            };
+            let ready = node
+                .status
+                .and_then(|status| status.conditions)
+                .and_then(|conditions| {
+                    conditions
+                        .into_iter()
+                        .find(|condition| condition.type_ == "Ready")
+                });
+            Ok(match ready {
+                Some(condition) if condition.status == "True" => Seen::Ready(()),
+                Some(condition) => Seen::not_yet(condition.message.unwrap_or_default()),
+                None => Seen::not_yet("the kubelet has not said"),
+            })
+        },
+    )
     .await
 }

@@ -132,7 +132,10 @@ mod tests {
     fn v2_has_one_hierarchy() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join(V2_MARK), "cpu memory").unwrap();
-        assert_eq!(directories_below(root.path(), "x").unwrap(), [root.path().join("x")]);
+        assert_eq!(
+            directories_below(root.path(), "x").unwrap(),
+            [root.path().join("x")]
+        );
     }
 
     #[test]

@@ -28,9 +28,16 @@ pub(crate) async fn open(control: &Path, target: SocketAddr) -> Result<SocketAdd
         stream.write_all(format!("{target}\n").as_bytes()).await?;
         let mut answer = String::new();
         stream.read_line(&mut answer).await?;
-        answer.trim().parse().map_err(|_| io::Error::other(format!("the supervisor said {:?}", answer.trim())))
+        answer
+            .trim()
+            .parse()
+            .map_err(|_| io::Error::other(format!("the supervisor said {:?}", answer.trim())))
     };
-    asked.await.map_err(|source| Error::Forward { target, control: control.to_owned(), source })
+    asked.await.map_err(|source| Error::Forward {
+        target,
+        control: control.to_owned(),
+        source,
+    })
 }
 
 /// Connections to make inside of the sandbox: the accepted end, and where it wants to go.
@@ -47,18 +54,25 @@ impl Forwarder {
     /// Starts the thread that lives in `network`, a file of `/proc/<pid>/ns/net`.
     pub(super) fn start(network: File) -> io::Result<Arc<Self>> {
         let (wanted, requests) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name("sandbox-network".into()).spawn(move || {
-            let moved = rustix::thread::move_into_link_name_space(
-                std::os::fd::AsFd::as_fd(&network),
-                Some(rustix::thread::LinkNameSpaceType::Network),
-            );
-            match moved {
-                Ok(()) => runtime.block_on(connect_all(requests)),
-                Err(error) => tracing::error!(%error, "could not enter the sandbox's network"),
-            }
-        })?;
-        Ok(Arc::new(Self { wanted, opened: Mutex::new(HashMap::new()) }))
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name("sandbox-network".into())
+            .spawn(move || {
+                let moved = rustix::thread::move_into_link_name_space(
+                    std::os::fd::AsFd::as_fd(&network),
+                    Some(rustix::thread::LinkNameSpaceType::Network),
+                );
+                match moved {
+                    Ok(()) => runtime.block_on(connect_all(requests)),
+                    Err(error) => tracing::error!(%error, "could not enter the sandbox's network"),
+                }
+            })?;
+        Ok(Arc::new(Self {
+            wanted,
+            opened: Mutex::new(HashMap::new()),
+        }))
     }
 
     /// Answers requests on the control socket for as long as the supervisor lives.

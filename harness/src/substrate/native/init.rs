@@ -36,23 +36,39 @@ pub(super) fn run(folder: &Path) -> io::Result<std::convert::Infallible> {
 
 /// Starts what can be started, reaps what ended, and starts that again.
 fn keep(spec: &Spec, wanted: Vec<Process>) -> io::Result<std::convert::Infallible> {
-    let mut journal = OpenOptions::new().create(true).append(true).open(spec.log("init"))?;
+    let mut journal = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(spec.log("init"))?;
     let began = Instant::now();
-    let mut waiting: Vec<(Process, Instant)> =
-        wanted.into_iter().map(|process| (process, Instant::now())).collect();
+    let mut waiting: Vec<(Process, Instant)> = wanted
+        .into_iter()
+        .map(|process| (process, Instant::now()))
+        .collect();
     let mut running: HashMap<Pid, Process> = HashMap::new();
     loop {
         let (ready, later) = waiting
             .into_iter()
-            .partition::<Vec<_>, _>(|(process, not_before)| *not_before <= Instant::now() && may_start(spec, process.after));
+            .partition::<Vec<_>, _>(|(process, not_before)| {
+                *not_before <= Instant::now() && may_start(spec, process.after)
+            });
         waiting = later;
         for (process, _) in ready {
             let pid = start(spec, &process)?;
-            writeln!(journal, "{:8.3} started {} as {pid:?}", began.elapsed().as_secs_f64(), process.name)?;
+            writeln!(
+                journal,
+                "{:8.3} started {} as {pid:?}",
+                began.elapsed().as_secs_f64(),
+                process.name
+            )?;
             running.insert(pid, process);
         }
         // With nothing to start, there is nothing to do until something ends.
-        let options = if waiting.is_empty() { WaitOptions::empty() } else { WaitOptions::NOHANG };
+        let options = if waiting.is_empty() {
+            WaitOptions::empty()
+        } else {
+            WaitOptions::NOHANG
+        };
         match rustix::process::wait(options) {
             Ok(Some((pid, status))) => {
                 if let Some(process) = running.remove(&pid) {
@@ -85,7 +101,10 @@ fn may_start(spec: &Spec, after: After) -> bool {
 }
 
 fn start(spec: &Spec, process: &Process) -> io::Result<Pid> {
-    let log: File = OpenOptions::new().create(true).append(true).open(spec.log(process.name))?;
+    let log: File = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(spec.log(process.name))?;
     let child = Command::new(spec.program(process.name))
         .args(&process.arguments)
         .env_clear()
@@ -106,8 +125,15 @@ fn start(spec: &Spec, process: &Process) -> io::Result<Pid> {
 
 /// Makes the directories that a sandbox's processes write to.
 pub(super) fn folders(spec: &Spec) -> io::Result<()> {
-    for name in ["logs", "private/kubelet", "private/cni", "private/log", "containerd", "containerd-opt", "volume-plugins"]
-    {
+    for name in [
+        "logs",
+        "private/kubelet",
+        "private/cni",
+        "private/log",
+        "containerd",
+        "containerd-opt",
+        "volume-plugins",
+    ] {
         fs::create_dir_all(spec.path(name))?;
     }
     Ok(())

@@ -18,8 +18,13 @@ const HELD: &str = "/dev/shm";
 /// Makes it, in the mount namespace that the caller is in.
 pub(super) fn make_private(spec: &Spec) -> io::Result<()> {
     rustix::mount::mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
-    let kept: Vec<&Path> =
-        spec.keep.iter().chain([&spec.folder]).map(PathBuf::as_path).filter(|path| is_hidden(path)).collect();
+    let kept: Vec<&Path> = spec
+        .keep
+        .iter()
+        .chain([&spec.folder])
+        .map(PathBuf::as_path)
+        .filter(|path| is_hidden(path))
+        .collect();
     memory(Path::new(HELD))?;
     for (place, path) in kept.iter().enumerate() {
         let held = Path::new(HELD).join(place.to_string());
@@ -34,9 +39,11 @@ pub(super) fn make_private(spec: &Spec) -> io::Result<()> {
         rustix::mount::mount_bind_recursive(&Path::new(HELD).join(place.to_string()), *path)?;
     }
     sys()?;
-    for (from, to) in
-        [("private/kubelet", "/var/lib/kubelet"), ("private/cni", "/var/lib/cni"), ("private/log", "/var/log")]
-    {
+    for (from, to) in [
+        ("private/kubelet", "/var/lib/kubelet"),
+        ("private/cni", "/var/lib/cni"),
+        ("private/log", "/var/log"),
+    ] {
         fs::create_dir_all(to)?;
         rustix::mount::mount_bind(spec.path(from), Path::new(to))?;
     }
@@ -45,7 +52,14 @@ pub(super) fn make_private(spec: &Spec) -> io::Result<()> {
         "/var/lib/kubelet",
         MountPropagationFlags::REC | MountPropagationFlags::SHARED,
     )?;
-    for directory in ["/run/lock", "/run/containerd", "/run/etcd", "/run/cni", "/var/tmp", "/var/run"] {
+    for directory in [
+        "/run/lock",
+        "/run/containerd",
+        "/run/etcd",
+        "/run/cni",
+        "/var/tmp",
+        "/var/run",
+    ] {
         fs::create_dir_all(directory)?;
     }
     Ok(())
@@ -56,7 +70,13 @@ fn is_hidden(path: &Path) -> bool {
 }
 
 fn memory(target: &Path) -> io::Result<()> {
-    Ok(rustix::mount::mount("tmpfs", target, "tmpfs", MountFlags::empty(), None)?)
+    Ok(rustix::mount::mount(
+        "tmpfs",
+        target,
+        "tmpfs",
+        MountFlags::empty(),
+        None,
+    )?)
 }
 
 /// `/sys` shows the network of the namespace that mounted it, so a new one is needed; the cgroup hierarchies are

@@ -26,7 +26,10 @@ pub(super) fn set_up(spec: &Spec) -> io::Result<()> {
     fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
     // kube-proxy's rules must also see what one pod sends to another over the bridge.
     fs::write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1").map_err(|error| {
-        io::Error::new(error.kind(), format!("bridge-nf-call-iptables (is br_netfilter loaded?): {error}"))
+        io::Error::new(
+            error.kind(),
+            format!("bridge-nf-call-iptables (is br_netfilter loaded?): {error}"),
+        )
     })
 }
 
@@ -40,5 +43,10 @@ fn ip(spec: &Spec, arguments: &[&str]) -> io::Result<()> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!("ip {}: {}: {}", arguments.join(" "), output.status, said.trim())))
+    Err(io::Error::other(format!(
+        "ip {}: {}: {}",
+        arguments.join(" "),
+        output.status,
+        said.trim()
+    )))
 }

@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose,
 };
 
 use super::spec::address;
@@ -33,24 +33,38 @@ struct Identity<'a> {
 impl Authority {
     fn new() -> Result<Self, rcgen::Error> {
         let mut parameters = CertificateParams::default();
-        parameters.distinguished_name = subject(&Identity { user: "kubernetes", group: None });
+        parameters.distinguished_name = subject(&Identity {
+            user: "kubernetes",
+            group: None,
+        });
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
         let key = KeyPair::generate()?;
         let certificate = parameters.self_signed(&key)?.pem();
-        Ok(Self { certificate, issuer: Issuer::new(parameters, key) })
+        Ok(Self {
+            certificate,
+            issuer: Issuer::new(parameters, key),
+        })
     }
 
     fn sign(&self, identity: &Identity<'_>, names: &[&str]) -> Result<Signed, rcgen::Error> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut parameters = CertificateParams::new(names)?;
         parameters.distinguished_name = subject(identity);
-        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        parameters.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        parameters.key_usages = vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::KeyEncipherment,
+        ];
+        parameters.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         let key = KeyPair::generate()?;
         let certificate = parameters.signed_by(&key, &self.issuer)?.pem();
-        Ok(Signed { certificate, key: key.serialize_pem() })
+        Ok(Signed {
+            certificate,
+            key: key.serialize_pem(),
+        })
     }
 }
 
@@ -74,19 +88,35 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
     write_private(&pki.join("ca.key"), &authority.issuer.key().serialize_pem())?;
     let service_account = KeyPair::generate().map_err(io::Error::other)?;
     write_private(&pki.join("service-account.key"), &service_account.serialize_pem())?;
-    write_private(&pki.join("service-account.pub"), &service_account.public_key_pem())?;
+    write_private(
+        &pki.join("service-account.pub"),
+        &service_account.public_key_pem(),
+    )?;
 
     let node = format!("system:node:{}", address::NODE_NAME);
     for (name, identity, names) in [
-        ("apiserver", Identity { user: "kube-apiserver", group: None }, &API_SERVER_NAMES[..]),
+        (
+            "apiserver",
+            Identity {
+                user: "kube-apiserver",
+                group: None,
+            },
+            &API_SERVER_NAMES[..],
+        ),
         (
             "kubelet-client",
-            Identity { user: "kube-apiserver-kubelet-client", group: Some("system:masters") },
+            Identity {
+                user: "kube-apiserver-kubelet-client",
+                group: Some("system:masters"),
+            },
             &[],
         ),
         (
             "kubelet",
-            Identity { user: &node, group: Some("system:nodes") },
+            Identity {
+                user: &node,
+                group: Some("system:nodes"),
+            },
             &[address::NODE_NAME, address::NODE],
         ),
     ] {
@@ -99,16 +129,43 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
     for (name, identity) in [
         (
             "kube-controller-manager",
-            Identity { user: "system:kube-controller-manager", group: None },
+            Identity {
+                user: "system:kube-controller-manager",
+                group: None,
+            },
         ),
-        ("kube-scheduler", Identity { user: "system:kube-scheduler", group: None }),
-        ("kube-proxy", Identity { user: "system:kube-proxy", group: None }),
-        ("kubelet", Identity { user: &node, group: Some("system:nodes") }),
+        (
+            "kube-scheduler",
+            Identity {
+                user: "system:kube-scheduler",
+                group: None,
+            },
+        ),
+        (
+            "kube-proxy",
+            Identity {
+                user: "system:kube-proxy",
+                group: None,
+            },
+        ),
+        (
+            "kubelet",
+            Identity {
+                user: &node,
+                group: Some("system:nodes"),
+            },
+        ),
     ] {
-        let kubeconfig = Kubeconfig { server: inside.clone(), credentials: authority.credentials(&identity)? };
+        let kubeconfig = Kubeconfig {
+            server: inside.clone(),
+            credentials: authority.credentials(&identity)?,
+        };
         write_private(&kubeconfigs.join(name), &kubeconfig.render())?;
     }
-    authority.credentials(&Identity { user: "admin", group: Some("system:masters") })
+    authority.credentials(&Identity {
+        user: "admin",
+        group: Some("system:masters"),
+    })
 }
 
 /// What the API server is called: from inside by its address and Service, from outside by loopback.
@@ -126,7 +183,11 @@ const API_SERVER_NAMES: [&str; 8] = [
 impl Authority {
     fn credentials(&self, identity: &Identity<'_>) -> io::Result<Credentials> {
         let signed = self.sign(identity, &[]).map_err(io::Error::other)?;
-        Ok(Credentials { authority: self.certificate.clone(), certificate: signed.certificate, key: signed.key })
+        Ok(Credentials {
+            authority: self.certificate.clone(),
+            certificate: signed.certificate,
+            key: signed.key,
+        })
     }
 }
 

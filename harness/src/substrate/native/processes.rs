@@ -83,7 +83,10 @@ fn kube_apiserver(spec: &Spec) -> Process {
             "--kubelet-preferred-address-types=InternalIP".into(),
             flag("--service-account-key-file", pki("service-account.pub")),
             flag("--service-account-signing-key-file", pki("service-account.key")),
-            format!("--service-account-issuer=https://kubernetes.default.svc.{}", address::DOMAIN),
+            format!(
+                "--service-account-issuer=https://kubernetes.default.svc.{}",
+                address::DOMAIN
+            ),
             "--authorization-mode=Node,RBAC".into(),
             "--enable-admission-plugins=NodeRestriction".into(),
             "--allow-privileged=true".into(),
@@ -105,7 +108,10 @@ fn kube_controller_manager(spec: &Spec) -> Process {
             flag("--authentication-kubeconfig", kubeconfig.clone()),
             flag("--authorization-kubeconfig", kubeconfig),
             format!("--cluster-cidr={}", address::PODS),
-            flag("--service-account-private-key-file", spec.path("pki/service-account.key")),
+            flag(
+                "--service-account-private-key-file",
+                spec.path("pki/service-account.key"),
+            ),
             flag("--root-ca-file", spec.path("pki/ca.crt")),
             flag("--cluster-signing-cert-file", spec.path("pki/ca.crt")),
             flag("--cluster-signing-key-file", spec.path("pki/ca.key")),

@@ -47,7 +47,9 @@ impl Spec {
     /// If it was not put in: `up` and this list are made from the same constants.
     #[must_use]
     pub fn program(&self, name: &str) -> &Path {
-        self.programs.get(name).unwrap_or_else(|| panic!("{name} is not among the sandbox's programs"))
+        self.programs
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not among the sandbox's programs"))
     }
 
     /// A private directory or file of the sandbox.

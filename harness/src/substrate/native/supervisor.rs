@@ -21,7 +21,10 @@ pub const COMMAND: &str = "native-supervisor";
 pub const INIT_COMMAND: &str = "native-init";
 
 /// Making five namespaces takes milliseconds; more means that the machine is out of something.
-const UNSHARED: Budget = Budget { at_most: Duration::from_secs(10), every: Duration::from_millis(5) };
+const UNSHARED: Budget = Budget {
+    at_most: Duration::from_secs(10),
+    every: Duration::from_millis(5),
+};
 
 /// The supervisor's socket, where [`super::forward::open`] asks for addresses.
 pub(super) fn control(folder: &Path) -> PathBuf {
@@ -30,7 +33,10 @@ pub(super) fn control(folder: &Path) -> PathBuf {
 
 /// Starts a supervisor that outlives the caller, and the sandbox with it.
 pub(super) fn spawn(spec: &Spec) -> io::Result<()> {
-    let log = OpenOptions::new().create(true).append(true).open(spec.log("supervisor"))?;
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(spec.log("supervisor"))?;
     std::process::Command::new(std::env::current_exe()?)
         .arg(COMMAND)
         .arg(&spec.folder)
@@ -51,14 +57,25 @@ pub async fn supervise(folder: &Path) -> io::Result<()> {
     let spec = Spec::read(folder)?;
     cgroup::enter(&spec.cgroup)?;
     let mut sandbox = tokio::process::Command::new("unshare")
-        .args(["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child=SIGKILL"])
+        .args([
+            "--mount",
+            "--net",
+            "--uts",
+            "--ipc",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "--kill-child=SIGKILL",
+        ])
         .arg(std::env::current_exe()?)
         .arg(INIT_COMMAND)
         .arg(folder)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    let pid = sandbox.id().ok_or_else(|| io::Error::other("the sandbox ended at once"))?;
+    let pid = sandbox
+        .id()
+        .ok_or_else(|| io::Error::other("the sandbox ended at once"))?;
     let network = own_network(pid).await?;
     let control = UnixListener::bind(control(folder))?;
     tokio::spawn(Forwarder::start(network)?.serve(control));

@@ -12,7 +12,10 @@ use super::{Error, cgroup, cgroup_name};
 use crate::wait::{self, Budget, Seen};
 
 /// A killed process is gone as soon as the kernel has taken down its memory; hundreds of them take a while.
-const GONE: Budget = Budget { at_most: Duration::from_secs(60), every: Duration::from_millis(20) };
+const GONE: Budget = Budget {
+    at_most: Duration::from_secs(60),
+    every: Duration::from_millis(20),
+};
 
 /// Ends every process of the environment's sandbox and removes its cgroups, whatever state it is in. The run
 /// folder is the caller's to remove.
@@ -26,11 +29,18 @@ pub async fn end(environment: &str, folder: &Path) -> Result<(), Error> {
         Ok::<_, io::Error>(if left.is_empty() {
             Seen::Ready(())
         } else {
-            Seen::not_yet(format!("{} processes, the first {}", left.len(), describe(left[0])))
+            Seen::not_yet(format!(
+                "{} processes, the first {}",
+                left.len(),
+                describe(left[0])
+            ))
         })
     })
     .await
-    .map_err(|error| Error::Io { what: "end the sandbox's processes".into(), source: io::Error::other(error) })?;
+    .map_err(|error| Error::Io {
+        what: "end the sandbox's processes".into(),
+        source: io::Error::other(error),
+    })?;
     wait::until(format!("the cgroups of {name} to go"), GONE, async || {
         Ok::<_, io::Error>(match cgroup::remove(&name) {
             Ok(()) => Seen::Ready(()),
@@ -38,21 +48,30 @@ pub async fn end(environment: &str, folder: &Path) -> Result<(), Error> {
         })
     })
     .await
-    .map_err(|error| Error::Io { what: format!("remove the cgroup {name}"), source: io::Error::other(error) })
+    .map_err(|error| Error::Io {
+        what: format!("remove the cgroup {name}"),
+        source: io::Error::other(error),
+    })
 }
 
 /// What is left of an environment that should be gone: processes, cgroups, mounts and folders, one a line.
 pub fn left_behind(environment: &str, folder: &Path) -> io::Result<Vec<String>> {
     let name = cgroup_name(environment);
-    let mut found: Vec<String> =
-        processes(&name, folder)?.into_iter().map(|pid| format!("process {}", describe(pid))).collect();
+    let mut found: Vec<String> = processes(&name, folder)?
+        .into_iter()
+        .map(|pid| format!("process {}", describe(pid)))
+        .collect();
     found.extend(
         cgroup::directories(&name)?
             .into_iter()
             .filter(|directory| directory.exists())
             .map(|directory| format!("cgroup {}", directory.display())),
     );
-    found.extend(mounts_below(folder)?.into_iter().map(|mount| format!("mount {}", mount.display())));
+    found.extend(
+        mounts_below(folder)?
+            .into_iter()
+            .map(|mount| format!("mount {}", mount.display())),
+    );
     if folder.exists() {
         found.push(format!("folder {}", folder.display()));
     }
@@ -63,10 +82,20 @@ pub fn left_behind(environment: &str, folder: &Path) -> io::Result<Vec<String>> 
 fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
     let mut found = cgroup::processes(cgroup)?;
     for entry in fs::read_dir("/proc")? {
-        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-        let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { continue };
+        let Some(pid) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else {
+            continue;
+        };
         let mut arguments = line.split(|&byte| byte == 0).skip(1);
-        let half = arguments.next().is_some_and(|name| name == COMMAND.as_bytes() || name == INIT_COMMAND.as_bytes());
+        let half = arguments
+            .next()
+            .is_some_and(|name| name == COMMAND.as_bytes() || name == INIT_COMMAND.as_bytes());
         if half && arguments.next() == Some(folder.as_os_str().as_encoded_bytes()) {
             found.push(pid);
         }
