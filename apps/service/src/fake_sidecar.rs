@@ -17,6 +17,7 @@ use clap::Parser;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::settings::Settings;
@@ -25,6 +26,7 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct FakeSidecar {
     memory: Arc<Mutex<Memory>>,
+    called: Arc<Notify>,
     port: u16,
     server: JoinHandle<()>,
 }
@@ -62,6 +64,7 @@ struct Memory {
     stored: HashMap<String, Entry>,
     faults: VecDeque<Fault>,
     heard: Vec<HeaderMap>,
+    called: Arc<Notify>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,17 +103,25 @@ impl FakeSidecar {
     /// # Panics
     /// There is no free port.
     pub async fn of(store: Store) -> Self {
-        let memory = Arc::new(Mutex::new(Memory {
+        let called = Arc::default();
+        let memory = Memory {
             store,
+            called: Arc::clone(&called),
             ..Memory::default()
-        }));
+        };
+        let memory = Arc::new(Mutex::new(memory));
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a loopback port is free");
         let port = listener.local_addr().expect("it is bound").port();
         let router = router(Arc::clone(&memory));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("it never ends") });
-        Self { memory, port, server }
+        Self {
+            memory,
+            called,
+            port,
+            server,
+        }
     }
 
     /// Settings of an app that uses this sidecar; one of its requests may take half a second.
@@ -151,6 +162,11 @@ impl FakeSidecar {
     #[must_use]
     pub fn heard(&self) -> Vec<HeaderMap> {
         self.memory().heard.clone()
+    }
+
+    /// Waits for the next call to the state API.
+    pub async fn called(&self) {
+        self.called.notified().await;
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -206,6 +222,7 @@ async fn faulty(State(memory): State<Arc<Mutex<Memory>>>, request: Request, next
     let fault = {
         let mut memory = lock(&memory);
         memory.heard.push(request.headers().clone());
+        memory.called.notify_one();
         memory.faults.pop_front().unwrap_or(Fault::Nothing)
     };
     match fault {

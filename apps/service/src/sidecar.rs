@@ -9,7 +9,7 @@ use std::time::Instant;
 use reqwest::header::{ETAG, HeaderName};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::call::Call;
 use crate::metrics::Metrics;
@@ -28,6 +28,8 @@ pub struct Sidecar {
     store: String,
     settings: Settings,
     metrics: Arc<Metrics>,
+    /// Held while a long answer is read.
+    long: Semaphore,
 }
 
 /// A stored value.
@@ -123,6 +125,7 @@ impl Sidecar {
             store: settings.state_store_name.clone(),
             settings: settings.clone(),
             metrics,
+            long: Semaphore::new(1),
         })
     }
 
@@ -139,7 +142,7 @@ impl Sidecar {
                 .get(ETAG)
                 .and_then(|etag| etag.to_str().ok())
                 .map(ToOwned::to_owned);
-            let body = call.wait(body(response)).await??;
+            let body = call.wait(self.body(response)).await??;
             Ok(Some(Found { etag, body }))
         })
         .await
@@ -158,14 +161,18 @@ impl Sidecar {
         only: Only<'_>,
     ) -> Result<(), Error> {
         self.counted("save", async {
-            let item = match only {
-                Only::IfStill(etag) => json!({"key": key, "value": value, "etag": etag}),
-                Only::IfNothing => json!({"key": key, "value": value, "etag": NO_VALUES_ETAG}),
-                Only::IfFirst => {
-                    json!({"key": key, "value": value, "options": {"concurrency": "first-write"}})
-                }
+            let (etag, concurrency) = match only {
+                Only::IfStill(etag) => (Some(etag), None),
+                Only::IfNothing => (Some(NO_VALUES_ETAG), None),
+                Only::IfFirst => (None, Some("first-write")),
             };
-            let body = json!([item]).to_string();
+            let item = Item {
+                key,
+                value,
+                etag,
+                options: concurrency.map(|concurrency| Options { concurrency }),
+            };
+            let body = serde_json::to_vec(&[item]).expect("text is always JSON");
             if body.len() > LARGEST_STATE {
                 return Err(Error::Full);
             }
@@ -186,7 +193,7 @@ impl Sidecar {
             let metadata = self.request(call, Method::GET, &["v1.0", "metadata"]);
             let response = call.wait(self.answer(metadata)).await??;
             let status = response.status();
-            let body = call.wait(body(response)).await??;
+            let body = call.wait(self.body(response)).await??;
             let Metadata { components } = serde_json::from_slice(&body).map_err(|error| Error::Refused {
                 status,
                 code: "none".to_owned(),
@@ -235,7 +242,24 @@ impl Sidecar {
             return Ok(response);
         }
         let status = response.status();
-        Err(self.error(status, &body(response).await?))
+        Err(self.error(status, &self.body(response).await?))
+    }
+
+    /// The whole body of an answer. Long ones are read one after another: a pod has room for one, not for fifty.
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Error> {
+        let mut body = Vec::new();
+        let mut turn = None;
+        while let Some(chunk) = response.chunk().await.map_err(Error::Broken)? {
+            let length = body.len() + chunk.len();
+            if length > LARGEST_STATE {
+                return Err(Error::Full);
+            }
+            if length > LONG && turn.is_none() {
+                turn = self.long.acquire().await.ok();
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 
     /// What an answer with an error's status means.
@@ -279,6 +303,7 @@ impl Sidecar {
         operation: &'static str,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        tracing::debug!(operation, "calling the sidecar");
         let started = Instant::now();
         let result = work.await;
         let outcome = result.as_ref().err().map_or("ok", Error::code);
@@ -291,8 +316,27 @@ impl Sidecar {
 /// number take it for valid too.
 const NO_VALUES_ETAG: &str = "4294967295";
 
+/// An answer of more bytes is long.
+const LONG: usize = 64 * 1024;
+
 /// Of a text that is no JSON, so much goes into the log.
 const LONGEST_MESSAGE: usize = 200;
+
+/// Dapr's form of a write; it takes a list of them.
+#[derive(Serialize)]
+struct Item<'a, V> {
+    key: &'a str,
+    value: &'a V,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    etag: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<Options<'a>>,
+}
+
+#[derive(Serialize)]
+struct Options<'a> {
+    concurrency: &'a str,
+}
 
 /// Dapr's form of an error.
 #[derive(Deserialize)]
@@ -315,18 +359,6 @@ struct Component {
     name: String,
     #[serde(rename = "type")]
     kind: String,
-}
-
-/// The whole body, unless it is longer than any that Dapr would have taken.
-async fn body(mut response: Response) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Error::Broken)? {
-        if body.len() + chunk.len() > LARGEST_STATE {
-            return Err(Error::Full);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 impl Error {

@@ -58,7 +58,7 @@ impl Values {
 
     /// The values, oldest first; none if nothing was ever stored.
     pub async fn read(&self, call: &Call) -> Result<Vec<String>, Error> {
-        self.look(call, &mut Patience::default()).await?.values()
+        self.look(call, &mut Patience::default()).await?.values
     }
 
     /// Adds `value` at the end and returns the whole list.
@@ -67,7 +67,7 @@ impl Values {
     /// it may be stored nevertheless, as always when an answer gets lost.
     pub async fn append(&self, call: &Call, value: String) -> Result<Vec<String>, Error> {
         self.change(call, |stored| {
-            let mut values = stored.values()?;
+            let mut values = stored?;
             values.push(value.clone());
             Ok(values)
         })
@@ -86,21 +86,19 @@ impl Values {
     async fn change(
         &self,
         call: &Call,
-        edit: impl Fn(&Stored) -> Result<Vec<String>, Error>,
+        edit: impl Fn(Result<Vec<String>, Error>) -> Result<Vec<String>, Error>,
     ) -> Result<Vec<String>, Error> {
         let _turn = call.wait(self.turn.lock()).await?;
         let mut patience = Patience::default();
         let mut stored = self.look(call, &mut patience).await?;
         loop {
-            let values = edit(&stored)?;
-            let wanted = List { values: &values };
-            let Err(refusal) = self
+            let values = edit(stored.values)?;
+            let only = patience.only(stored.etag.as_deref());
+            let saved = self
                 .sidecar
-                .save(call, KEY, &wanted, stored.only(&patience))
-                .await
-            else {
-                return Ok(values);
-            };
+                .save(call, KEY, &List { values: &values }, only)
+                .await;
+            let Err(refusal) = saved else { return Ok(values) };
             if !(refusal.may_pass() || matches!(refusal, Error::Outdated { .. })) {
                 return Err(refusal);
             }
@@ -109,7 +107,7 @@ impl Values {
             // this very write, when its answer got lost, and then it is repeated: better twice than never.
             call.rest(patience.longest_rest(&refusal)).await?;
             let now = self.look(call, &mut patience).await?;
-            if now.etag() == stored.etag() {
+            if now.etag == stored.etag {
                 patience.endure(refusal)?;
             } else {
                 self.conflicts.inc();
@@ -123,7 +121,7 @@ impl Values {
     async fn look(&self, call: &Call, patience: &mut Patience) -> Result<Stored, Error> {
         loop {
             match self.sidecar.get(call, KEY).await {
-                Ok(found) => return Ok(Stored { found }),
+                Ok(found) => return Ok(found.into()),
                 Err(error) if error.may_pass() => {
                     let rest = patience.longest_rest(&error);
                     patience.endure(error)?;
@@ -140,35 +138,26 @@ impl Values {
 /// What a look found.
 #[derive(Debug)]
 struct Stored {
-    found: Option<Found>,
+    etag: Option<String>,
+    /// The values, or why they cannot be read: whoever writes over them need not care.
+    values: Result<Vec<String>, Error>,
 }
 
-impl Stored {
-    fn etag(&self) -> Option<&str> {
-        self.found.as_ref()?.etag.as_deref()
-    }
-
-    fn values(&self) -> Result<Vec<String>, Error> {
-        let Some(found) = &self.found else {
-            return Ok(Vec::new());
+impl From<Option<Found>> for Stored {
+    fn from(found: Option<Found>) -> Self {
+        let Some(Found { etag, body }) = found else {
+            return Self {
+                etag: None,
+                values: Ok(Vec::new()),
+            };
         };
-        let form = serde_json::from_slice(&found.body).map_err(Error::Unreadable)?;
-        Ok(match form {
-            Form::List(List { values }) | Form::Bare(values) => values,
-            Form::Nothing => Vec::new(),
-        })
-    }
-
-    /// The condition on which to write over this.
-    ///
-    /// Redis takes any `ETag` for a key that does not exist, and so needs one that no other writer has just made
-    /// true. Stores such as `PostgreSQL` take none, refuse, and are then asked in Dapr's documented way.
-    fn only(&self, patience: &Patience) -> Only<'_> {
-        match self.etag() {
-            Some(etag) => Only::IfStill(etag),
-            None if patience.faults == 0 => Only::IfNothing,
-            None => Only::IfFirst,
-        }
+        let values = serde_json::from_slice(&body)
+            .map_err(Error::Unreadable)
+            .map(|form| match form {
+                Form::List(List { values }) | Form::Bare(values) => values,
+                Form::Nothing => Vec::new(),
+            });
+        Self { etag, values }
     }
 }
 
@@ -197,6 +186,18 @@ struct Patience {
 }
 
 impl Patience {
+    /// The condition on which to write over what has this `ETag`.
+    ///
+    /// Redis takes any `ETag` for a key that does not exist, and so needs one that no other writer has just made
+    /// true. Stores such as `PostgreSQL` take none, refuse, and are then asked in Dapr's documented way.
+    fn only<'a>(&self, etag: Option<&'a str>) -> Only<'a> {
+        match etag {
+            Some(etag) => Only::IfStill(etag),
+            None if self.faults == 0 => Only::IfNothing,
+            None => Only::IfFirst,
+        }
+    }
+
     /// Goes on after `error`, or gives it back when there were too many.
     fn endure(&mut self, error: Error) -> Result<(), Error> {
         self.faults += 1;
