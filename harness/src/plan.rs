@@ -13,6 +13,9 @@ pub mod names;
 
 use names::Name;
 
+/// The environment that is meant where none is named.
+pub const DEFAULT_ENVIRONMENT: &str = "default";
+
 /// How many tenants there are unless the user says otherwise: the fewest that show that a third one, which is
 /// neither the one that acts nor the one that is spied on, is left alone.
 pub const DEFAULT_TENANTS: usize = 3;
@@ -141,6 +144,22 @@ pub enum TenantChoice {
     Names(Vec<String>),
 }
 
+impl Default for TenantChoice {
+    fn default() -> Self {
+        Self::Count(DEFAULT_TENANTS)
+    }
+}
+
+/// Prints as the command line takes it.
+impl std::fmt::Display for TenantChoice {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(count) => write!(formatter, "{count}"),
+            Self::Names(names) => formatter.write_str(&names.join(",")),
+        }
+    }
+}
+
 /// Reads `3` as a count and `blue,green` as names.
 impl std::str::FromStr for TenantChoice {
     type Err = std::convert::Infallible;
@@ -258,7 +277,7 @@ pub enum Error {
         name: String,
     },
     /// Kubernetes or Helm would refuse a name.
-    #[error("plan an environment")]
+    #[error("name an environment or a tenant")]
     Name(#[source] names::Error),
     /// No scenario would run.
     #[error("run 0 scenarios at a time: --jobs takes 1 or more")]
@@ -367,8 +386,9 @@ fn tenants_of(choice: TenantChoice) -> Result<Vec<Tenant>, Error> {
     }
 }
 
-/// Scenarios mostly wait, so twice as many as cores run side by side.
-fn default_jobs(machine: Machine) -> usize {
+/// How many scenarios run at a time unless the user says otherwise: they mostly wait, so twice as many as there are cores.
+#[must_use]
+pub fn default_jobs(machine: Machine) -> usize {
     usize::try_from(machine.cores.saturating_mul(2))
         .unwrap_or(usize::MAX)
         .max(1)
