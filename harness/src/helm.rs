@@ -39,7 +39,13 @@ pub struct Release<'a> {
 impl Helm {
     /// Installs a release, or brings one that is there up to date. Waits for nothing that the chart makes.
     pub async fn install(&self, release: Release<'_>) -> Result<(), command::Error> {
-        let Release { name, namespace, chart, values, set } = release;
+        let Release {
+            name,
+            namespace,
+            chart,
+            values,
+            set,
+        } = release;
         let mut command = self
             .command()
             .args(["upgrade", "--install", name])
@@ -54,7 +60,9 @@ impl Helm {
 
     /// Removes a release; one that is not there is fine.
     pub async fn uninstall(&self, name: &str, namespace: &str) -> Result<(), command::Error> {
-        let command = self.command().args(["uninstall", name, "--namespace", namespace, "--ignore-not-found"]);
+        let command =
+            self.command()
+                .args(["uninstall", name, "--namespace", namespace, "--ignore-not-found"]);
         command.run().await.map(drop)
     }
 

@@ -19,9 +19,6 @@ pub use store::Store;
 /// What is in an image.
 mod contents;
 
-/// The libraries that a dynamically linked program needs.
-mod libraries;
-
 /// A layer, byte for byte the same for the same content.
 mod layer;
 
@@ -39,6 +36,9 @@ pub const STAGE: &str = "images";
 
 /// An archive's name in its cache entry.
 const FILE: &str = "image.tar";
+
+/// How many archives of an image are kept: the one in use and the one that was in use before.
+const KEPT: usize = 2;
 
 /// How many archives are written side by side: writing is hashing, one each for two cores.
 const SIDE_BY_SIDE: usize = 2;
@@ -61,6 +61,13 @@ pub struct Archive {
     pub path: PathBuf,
     /// The digest of its manifest, `sha256:…`, by which it can be told from every other image.
     pub digest: String,
+}
+
+/// The name and the digest: equal only for the same image under the same name.
+impl std::fmt::Display for Archive {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.name, self.digest)
+    }
 }
 
 impl Images {
@@ -94,7 +101,9 @@ pub async fn build(components: &Components, cache: &Path, events: &Events) -> Re
                 let image = name.clone();
                 let writing = tokio::task::spawn_blocking(move || archive::write(&target, &image, &plan));
                 let digest = writing.await.map_err(Error::stopped(&name))??;
-                vacancy.fill(inputs, vec![digest]).await?
+                let entry = vacancy.fill(inputs, vec![digest]).await?;
+                room.prune(short, KEPT)?;
+                entry
             }
         };
         let digest = entry.manifest.notes.first().cloned().unwrap_or_default();

@@ -58,14 +58,19 @@ pub fn fill(name: &str, template: &str, values: minijinja::Value) -> Result<Stri
     // A name without an extension: nothing is escaped behind the template's back.
     environment
         .render_named_str("manifest", template, values)
-        .map_err(|source| Error::Template { name: name.to_owned(), source })
+        .map_err(|source| Error::Template {
+            name: name.to_owned(),
+            source,
+        })
 }
 
 /// Fills in a template and returns the objects in it.
 pub fn objects(name: &str, template: &str, values: minijinja::Value) -> Result<Vec<DynamicObject>, Error> {
     let text = fill(name, template, values)?;
-    serde_saphyr::from_multiple(&text)
-        .map_err(|source| Error::Yaml { name: name.to_owned(), source: Box::new(source) })
+    serde_saphyr::from_multiple(&text).map_err(|source| Error::Yaml {
+        name: name.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 /// Fills in a template and applies the objects in it, one after another, taking over fields that others own.
@@ -91,7 +96,9 @@ async fn apply_object(
     manifest: &str,
     object: &DynamicObject,
 ) -> Result<DynamicObject, Error> {
-    let no_kind = || Error::NoKind { name: manifest.to_owned() };
+    let no_kind = || Error::NoKind {
+        name: manifest.to_owned(),
+    };
     let types = object.types.as_ref().ok_or_else(no_kind)?;
     let kind = GroupVersionKind::try_from(types).map_err(|_| no_kind())?;
     let resource = ApiResource::from_gvk(&kind);
@@ -105,7 +112,9 @@ async fn apply_object(
     api.patch(&name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object))
         .await
         .map_err(|source| Error::Apply {
-            object: api.namespace().map_or_else(|| name.clone(), |namespace| format!("{namespace}/{name}")),
+            object: api
+                .namespace()
+                .map_or_else(|| name.clone(), |namespace| format!("{namespace}/{name}")),
             kind: kind.kind,
             source,
         })
@@ -119,8 +128,10 @@ pub fn lacks(deployment: &Deployment) -> Option<String> {
     if status.observed_generation < deployment.metadata.generation {
         return Some("its newest version was not seen yet".to_owned());
     }
-    let (updated, available) =
-        (status.updated_replicas.unwrap_or(0), status.available_replicas.unwrap_or(0));
+    let (updated, available) = (
+        status.updated_replicas.unwrap_or(0),
+        status.available_replicas.unwrap_or(0),
+    );
     (updated < wanted || available < wanted || status.replicas.unwrap_or(0) > wanted)
         .then(|| format!("{available} of {wanted} replicas available, {updated} updated"))
 }

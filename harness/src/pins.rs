@@ -181,7 +181,21 @@ mod tests {
     #[test]
     fn images_have_their_upstream_names() {
         let names: Vec<String> = pins().images.keys().map(|short| pins().image(short)).collect();
-        insta::assert_snapshot!(names.join("\n"), @"");
+        insta::assert_snapshot!(names.join("\n"), @"
+        registry.k8s.io/coredns/coredns:v1.11.3
+        ghcr.io/dapr/daprd:1.16.0
+        registry.k8s.io/etcd:3.6.8-0
+        ghcr.io/dapr/injector:1.16.0
+        registry.k8s.io/kube-apiserver:v1.36.3
+        registry.k8s.io/kube-controller-manager:v1.36.3
+        ghcr.io/dapr/operator:1.16.0
+        registry.k8s.io/pause:3.10.1
+        docker.io/shared-dapr/read-app:0.1.0
+        docker.io/library/redis:7.0.15
+        ghcr.io/dapr/sentry:1.16.0
+        docker.io/shared-dapr/syncer:0.1.0
+        docker.io/shared-dapr/write-app:0.1.0
+        ");
     }
 
     #[test]

@@ -54,12 +54,18 @@ pub async fn install(settings: &Settings, cluster: &Cluster, events: &Events) ->
     let redis = events.stage("platform/redis", Redis::install(settings, cluster));
     let dapr = events.stage("platform/dapr", dapr::install(settings, cluster, events));
     let (redis, ()) = tokio::try_join!(redis, dapr)?;
-    Ok(Platform { cluster: cluster.clone(), redis })
+    Ok(Platform {
+        cluster: cluster.clone(),
+        redis,
+    })
 }
 
 /// Finds the platform of a cluster on which it was installed before.
 pub async fn attach(cluster: &Cluster) -> Result<Platform, Error> {
-    Ok(Platform { cluster: cluster.clone(), redis: Redis::attach(cluster).await? })
+    Ok(Platform {
+        cluster: cluster.clone(),
+        redis: Redis::attach(cluster).await?,
+    })
 }
 
 /// Why there is no platform. What was made until then stays, and is removed with the cluster.

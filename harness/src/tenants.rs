@@ -118,7 +118,9 @@ pub async fn create(
         let (settings, platform, events) = (settings.clone(), platform.clone(), events.clone());
         making.spawn(async move {
             let stage = format!("tenants/{}", tenant.name);
-            let made = events.stage(&stage, create_one(&settings, &tenant, &platform)).await;
+            let made = events
+                .stage(&stage, create_one(&settings, &tenant, &platform))
+                .await;
             made.map(|tenant| (position, tenant))
         });
     }
@@ -147,9 +149,16 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
         .helm
         .install(release)
         .await
-        .map_err(|source| Error::Helm { action: "install", tenant: name.clone(), source })?;
+        .map_err(|source| Error::Helm {
+            action: "install",
+            tenant: name.clone(),
+            source,
+        })?;
     let admit = platform.redis.admit(name);
-    let login = admit.await.map_err(|source| Error::Redis { tenant: name.clone(), source })?;
+    let login = admit.await.map_err(|source| Error::Redis {
+        tenant: name.clone(),
+        source,
+    })?;
     let kubeconfig = settings.kubeconfigs.join(format!("{name}.kubeconfig"));
     access::open(&platform.cluster, name, &namespace, &kubeconfig).await?;
     let client = access::client(&kubeconfig).await?;
@@ -167,11 +176,10 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
 /// Finds a tenant that was made before and can be used.
 pub async fn attach(settings: &Settings, name: &str, platform: &Platform) -> Result<Tenant, Error> {
     let kubeconfig = settings.kubeconfigs.join(format!("{name}.kubeconfig"));
-    let login = platform
-        .redis
-        .admit(name)
-        .await
-        .map_err(|source| Error::Redis { tenant: name.to_owned(), source })?;
+    let login = platform.redis.admit(name).await.map_err(|source| Error::Redis {
+        tenant: name.to_owned(),
+        source,
+    })?;
     Ok(Tenant {
         name: name.to_owned(),
         namespace: namespace_of(name),
@@ -191,26 +199,44 @@ pub async fn remove(settings: &Settings, name: &str, platform: &Platform) -> Res
         .helm
         .uninstall(name, &namespace)
         .await
-        .map_err(|source| Error::Helm { action: "uninstall", tenant: name.to_owned(), source })?;
+        .map_err(|source| Error::Helm {
+            action: "uninstall",
+            tenant: name.to_owned(),
+            source,
+        })?;
     let namespaces: Api<Namespace> = Api::all(platform.cluster.client.clone());
     let mirrors = ListParams::default().labels(&format!("{OF_TENANT}={name},{OF_NAMESPACE}={namespace}"));
-    let failed = |source| Error::Host { action: "remove the namespaces of", tenant: name.to_owned(), source };
+    let failed = |source| Error::Host {
+        action: "remove the namespaces of",
+        tenant: name.to_owned(),
+        source,
+    };
     for mirror in namespaces.list_metadata(&mirrors).await.map_err(failed)? {
         delete(&namespaces, &mirror.metadata).await.map_err(failed)?;
     }
-    let own = ObjectMeta { name: Some(namespace.clone()), ..ObjectMeta::default() };
+    let own = ObjectMeta {
+        name: Some(namespace.clone()),
+        ..ObjectMeta::default()
+    };
     delete(&namespaces, &own).await.map_err(failed)?;
-    wait::until(format!("the namespaces of {name} to go"), NAMESPACES_GONE, || async {
-        let left = namespaces.list_metadata(&mirrors).await?.items.len();
-        let own = namespaces.get_metadata_opt(&namespace).await?.is_some();
-        Ok::<_, kube::Error>(if left == 0 && !own {
-            Seen::Ready(())
-        } else {
-            Seen::not_yet(format!("{left} mirrored ones and its own: {own}"))
-        })
-    })
+    wait::until(
+        format!("the namespaces of {name} to go"),
+        NAMESPACES_GONE,
+        || async {
+            let left = namespaces.list_metadata(&mirrors).await?.items.len();
+            let own = namespaces.get_metadata_opt(&namespace).await?.is_some();
+            Ok::<_, kube::Error>(if left == 0 && !own {
+                Seen::Ready(())
+            } else {
+                Seen::not_yet(format!("{left} mirrored ones and its own: {own}"))
+            })
+        },
+    )
     .await?;
-    platform.redis.dismiss(name).await.map_err(|source| Error::Redis { tenant: name.to_owned(), source })
+    platform.redis.dismiss(name).await.map_err(|source| Error::Redis {
+        tenant: name.to_owned(),
+        source,
+    })
 }
 
 async fn delete(namespaces: &Api<Namespace>, namespace: &ObjectMeta) -> Result<(), kube::Error> {
@@ -234,7 +260,11 @@ async fn own_namespace(client: &Client, namespace: &str, run: &str) -> Result<()
         .patch(namespace, &params, &Patch::Apply(&object))
         .await
         .map(drop)
-        .map_err(|source| Error::Host { action: "make the namespace of", tenant: namespace.to_owned(), source })
+        .map_err(|source| Error::Host {
+            action: "make the namespace of",
+            tenant: namespace.to_owned(),
+            source,
+        })
 }
 
 /// Why a tenant was not made or removed. What was made of it stays, and is removed with the cluster.
@@ -277,7 +307,7 @@ pub enum Error {
         source: native::Error,
     },
     /// The kubeconfig that the virtual cluster gave is none.
-    #[error("read the kubeconfig of {tenant}")]
+    #[error("read the kubeconfig of {tenant}: {why}")]
     Kubeconfig {
         /// Whose.
         tenant: String,

@@ -40,7 +40,10 @@ pub async fn deploy(tenants: &[Tenant], events: &Events) -> Result<Vec<Apps>, Er
         let events = events.clone();
         deploying.spawn(async move {
             let stage = format!("workloads/{}", tenant.name);
-            events.stage(&stage, deploy_in(&tenant)).await.map(|apps| (position, apps))
+            events
+                .stage(&stage, deploy_in(&tenant))
+                .await
+                .map(|apps| (position, apps))
         });
     }
     let mut deployed = Vec::new();
@@ -60,7 +63,11 @@ async fn deploy_in(tenant: &Tenant) -> Result<Apps, Error> {
         write.answers(&tenant.client, NAMESPACE, &tenant.cluster.reach),
         read.answers(&tenant.client, NAMESPACE, &tenant.cluster.reach),
     )?;
-    Ok(Apps { tenant: tenant.name.clone(), write, read })
+    Ok(Apps {
+        tenant: tenant.name.clone(),
+        write,
+        read,
+    })
 }
 
 /// Why the apps do not run. What was made of them stays, and is removed with their tenant.

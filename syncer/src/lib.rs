@@ -3,3 +3,30 @@
 
 /// What a virtual cluster and its objects are called on the host.
 pub mod naming;
+
+/// What a virtual cluster is asked to be: the values file, in the dialect of vcluster 0.15.
+pub mod values;
+
+/// Who a virtual cluster's programs are to each other: its certificate authority and what that issues.
+pub mod pki;
+
+/// What the syncer needs of the host for its own control plane.
+pub mod host;
+
+/// What a guest has to have before it is a cluster: its API's own Service, and DNS.
+pub mod guest;
+
+/// The engine that keeps guest and host in step.
+pub mod sync;
+
+/// The syncer's life: what comes after what.
+pub mod run;
+
+/// What the syncer tells about itself over HTTP.
+pub mod status;
+
+/// The command line.
+pub mod cli;
+
+/// Trying again, and resting in between.
+mod patience;

@@ -1,1 +1,7 @@
-fn main(){}
+//! The syncer of one virtual cluster; see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    syncer::cli::main()
+}

@@ -51,7 +51,10 @@ pub struct Tenant {
 impl Tenant {
     /// Names a virtual cluster by its release name and the namespace that the release is in.
     pub fn new(name: impl Into<String>, namespace: impl Into<String>) -> Self {
-        Self { name: name.into(), namespace: namespace.into() }
+        Self {
+            name: name.into(),
+            namespace: namespace.into(),
+        }
     }
 
     /// The virtual cluster's name.
@@ -125,7 +128,10 @@ fn short_hash(text: &str) -> String {
 }
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -135,11 +141,21 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::the_blogs("dapr-enabled", "vcluster-dapr-enabled", "default", "vcluster-37a8eec1-74032e2d")]
+    #[case::the_blogs(
+        "dapr-enabled",
+        "vcluster-dapr-enabled",
+        "default",
+        "vcluster-37a8eec1-74032e2d"
+    )]
     #[case::default("tenant-a", "vcluster-tenant-a", "default", "vcluster-37a8eec1-ccd63636")]
     #[case::kube_system("tenant-a", "vcluster-tenant-a", "kube-system", "vcluster-88007f70-ccd63636")]
     #[case::kube_public("tenant-a", "vcluster-tenant-a", "kube-public", "vcluster-15062278-ccd63636")]
-    #[case::kube_node_lease("tenant-a", "vcluster-tenant-a", "kube-node-lease", "vcluster-b5686b7f-ccd63636")]
+    #[case::kube_node_lease(
+        "tenant-a",
+        "vcluster-tenant-a",
+        "kube-node-lease",
+        "vcluster-b5686b7f-ccd63636"
+    )]
     #[case::ambiguous("bxc", "a", "default", "vcluster-37a8eec1-35977fd1")]
     #[case::ambiguous_twin("c", "axb", "default", "vcluster-37a8eec1-35977fd1")]
     fn a_host_namespace_is_named_by_vclusters_rule(

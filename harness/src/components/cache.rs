@@ -7,7 +7,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
@@ -25,6 +25,9 @@ const OTHERS: Budget = Budget {
     at_most: Duration::from_secs(3 * 3600),
     every: Duration::from_millis(200),
 };
+
+/// The length of a key: 64 bits, of which no cache has enough to see two alike.
+const KEY: usize = 16;
 
 /// A folder of entries.
 #[derive(Clone, Debug)]
@@ -47,7 +50,7 @@ impl Inputs {
 
     /// The key of a thing made of this.
     pub(crate) fn key(&self) -> String {
-        hexadecimal(&Sha256::digest(self.0.as_bytes()))[..16].to_owned()
+        hexadecimal(&Sha256::digest(self.0.as_bytes()))[..KEY].to_owned()
     }
 }
 
@@ -97,13 +100,13 @@ impl Room {
         events: &Events,
     ) -> Result<Claim, Error> {
         let target = self.folder.join(format!("{name}-{}", inputs.key()));
-        if let Some(entry) = self.whole(&target) {
+        if let Some(entry) = self.used(&target) {
             return Ok(Claim::Filled(entry));
         }
         fs::create_dir_all(&self.folder).map_err(Error::file("create", &self.folder))?;
         let lock = self.lock(&target, name, stage, events).await?;
         // Another run may have made it while this one waited.
-        if let Some(entry) = self.whole(&target) {
+        if let Some(entry) = self.used(&target) {
             return Ok(Claim::Filled(entry));
         }
         let prefix = format!(".{}.", file_name(&target));
@@ -126,6 +129,41 @@ impl Room {
             making,
             _lock: lock,
         }))
+    }
+
+    /// The entry of this name that was used last, if it is undamaged.
+    pub(crate) fn latest(&self, name: &str) -> Option<Entry> {
+        self.entries(name).into_iter().next().and_then(|folder| self.whole(&folder))
+    }
+
+    /// Removes all entries of this name but the `kept` that were used last.
+    pub(crate) fn prune(&self, name: &str, kept: usize) -> Result<(), Error> {
+        for folder in self.entries(name).into_iter().skip(kept) {
+            fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
+        }
+        Ok(())
+    }
+
+    /// The entries of this name, the one that was used last first.
+    fn entries(&self, name: &str) -> Vec<PathBuf> {
+        let is_key = |key: &str| key.len() == KEY && key.bytes().all(|letter| letter.is_ascii_hexdigit());
+        let is_entry = |path: &PathBuf| {
+            let file_name = file_name(path);
+            file_name.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')).is_some_and(is_key)
+        };
+        let folders = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let used = |path: &PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+        let mut entries: Vec<_> = folders.filter(is_entry).map(|path| (used(&path), path)).collect();
+        entries.sort_by(|one, other| other.cmp(one));
+        entries.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// Reads an entry that is there and undamaged, and notes that it is used.
+    fn used(&self, target: &Path) -> Option<Entry> {
+        let entry = self.whole(target)?;
+        // Only the order of pruning depends on it, so a cache that is not ours to write to does as well.
+        let _not_noted = File::open(target).and_then(|folder| folder.set_modified(SystemTime::now()));
+        Some(entry)
     }
 
     /// Reads an entry that is there and undamaged.

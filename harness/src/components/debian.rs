@@ -17,11 +17,14 @@ use crate::pins::DebianPin;
 /// Downloading packages with apt, without its locks, hooks and state.
 mod apt;
 
+/// The libraries that a dynamically linked program needs.
+mod libraries;
+
 /// What is kept of unpacked packages, and the folders that make it usable.
 mod tree;
 
 /// Changes when this recipe does, so that entries of the old one are not taken for the new one's.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// Which distribution this is; decides what packages of the same names are.
 const RELEASE: &str = "/etc/os-release";
@@ -47,7 +50,7 @@ pub enum Iptables {
 }
 
 impl Debian {
-    /// The root folder that the packages were unpacked to.
+    /// The folder that stands for `/`: what is kept of the packages is below it, where they have it.
     #[must_use]
     pub fn root(&self) -> PathBuf {
         self.folder.join(tree::ROOT)
@@ -67,7 +70,7 @@ impl Debian {
 
     /// What the programs need in their environment to run from where they are, with `iptables` on nftables.
     ///
-    /// `PATH` has their folders before the given one's. The C library is the machine's own: a program and its
+    /// `PATH` has them before what this process has there. The C library is the machine's own: a program and its
     /// loader must agree, and the loader's path is fixed.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
@@ -77,12 +80,9 @@ impl Debian {
     /// The same with this implementation of `iptables`.
     #[must_use]
     pub fn environment_with(&self, iptables: Iptables) -> Vec<(&'static str, OsString)> {
-        let root = self.root();
         let mut path = self.folder.join(iptables.folder()).into_os_string();
-        for folder in FOLDERS {
-            path.push(":");
-            path.push(root.join(folder));
-        }
+        path.push(":");
+        path.push(self.folder.join(tree::PROGRAMS));
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into()));
         vec![
@@ -93,6 +93,11 @@ impl Debian {
             ),
             ("XTABLES_LIBDIR", self.folder.join(tree::XTABLES).into_os_string()),
         ]
+    }
+
+    /// The loader and the libraries that programs of these packages need, by the path that they expect them at.
+    pub(crate) fn needed(&self, programs: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
+        libraries::needed(&self.root(), programs)
     }
 
     /// Finds which implementation of `iptables` this kernel has, by listing a table in a network of its own.
@@ -150,7 +155,7 @@ pub(super) async fn ensure(pin: &DebianPin, room: &Room, events: &Events) -> Res
             let making = async {
                 let downloads = vacancy.folder().join("downloads");
                 let packages = apt::download(pin, &downloads, &stage, events).await?;
-                tree::unpack(pin, &packages, vacancy.folder(), &stage, events).await?;
+                tree::unpack(pin, &packages, &downloads, vacancy.folder(), &stage, events).await?;
                 fs::remove_dir_all(&downloads).map_err(Error::file("remove", &downloads))?;
                 let names = packages.iter().filter_map(|package| package.file_name());
                 let notes = names.map(|name| name.to_string_lossy().into_owned()).collect();

@@ -95,6 +95,22 @@ pub enum Error {
         /// Who holds it, and how long it was waited for.
         source: wait::Error<Infallible>,
     },
+    /// A program's libraries could not be found out.
+    #[error("read {} as a program", path.display())]
+    Program {
+        /// The program or library.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: object::Error,
+    },
+    /// A library that a program needs is not in the packages.
+    #[error("find {library}, which {needed_by} needs, among the distribution's packages")]
+    Library {
+        /// The library.
+        library: String,
+        /// What needs it.
+        needed_by: String,
+    },
     /// A build ended well and did not give what it is for.
     #[error("find {program} among what building {component} gave")]
     Incomplete {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::Semaphore;
 
 use super::cache::{Claim, Entry, Inputs, Room, Vacancy};
-use super::pace::Pace;
+use super::pace::{Pace, Words};
 use super::process::{Line, Process};
 use super::{Error, Failed, Program, STAGE};
 use crate::events::Events;
@@ -125,7 +125,7 @@ impl Module<'_> {
             Some(name) => programs.join(name),
             None => programs,
         };
-        let mut pace = Pace::new(stage, Some(packages), events);
+        let mut pace = Pace::new(stage, Words::Compiling, Some(packages), events);
         self.go(&["build", "-v"])
             .args(self.flags())
             .arg("-o")
@@ -145,7 +145,7 @@ impl Module<'_> {
     async fn fetch(&self, stage: &str, events: &Events) -> Result<u64, Error> {
         let mut packages = 0;
         let mut what = format!("the Go module {}", self.pin.module);
-        let mut pace = Pace::new(stage, None, events);
+        let mut pace = Pace::new(stage, Words::Compiling, None, events);
         self.go(&["list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"])
             .args(self.flags())
             .args(&self.pin.programs)

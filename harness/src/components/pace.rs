@@ -11,10 +11,20 @@ const EVERY: Duration = Duration::from_millis(250);
 /// Before this much of a build is done an estimate says nothing.
 const FIRST_ESTIMATE: f64 = 0.03;
 
+/// What happens to the parts of a build.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Words {
+    /// They are compiled, and then linked.
+    Compiling,
+    /// They are fetched, and then unpacked.
+    Fetching,
+}
+
 /// A build whose parts are counted as they are done.
 #[derive(Debug)]
 pub(super) struct Pace<'a> {
     stage: String,
+    words: Words,
     events: &'a Events,
     parts: BTreeSet<String>,
     total: Option<u64>,
@@ -23,12 +33,12 @@ pub(super) struct Pace<'a> {
 }
 
 impl<'a> Pace<'a> {
-    pub(super) fn new(stage: &str, total: Option<u64>, events: &'a Events) -> Self {
-        let parts = BTreeSet::new();
+    pub(super) fn new(stage: &str, words: Words, total: Option<u64>, events: &'a Events) -> Self {
         Self {
             stage: stage.to_owned(),
+            words,
             events,
-            parts,
+            parts: BTreeSet::new(),
             total,
             started: Instant::now(),
             reported: None,
@@ -52,10 +62,10 @@ impl<'a> Pace<'a> {
         }
         self.events.tell(Event::Progress {
             stage: self.stage.clone(),
-            what: if is_last {
-                "linking".into()
-            } else {
-                format!("compiled {part}")
+            what: match (self.words, is_last) {
+                (Words::Compiling, true) => "linking".into(),
+                (Words::Compiling, false) => format!("compiled {part}"),
+                (Words::Fetching, _) => format!("fetched {part}"),
             },
             done: Some(done),
             total: self.total.map(|total| total.max(done)),
@@ -97,11 +107,10 @@ mod tests {
     #[test]
     fn parts_are_counted_once_and_reports_have_their_distance() {
         let (events, mut told) = Events::channel();
-        let mut pace = Pace::new("components/tiny", Some(3), &events);
+        let mut pace = Pace::new("components/tiny", Words::Compiling, Some(3), &events);
         for part in ["one", "one", "two", "three"] {
             pace.done(part);
         }
-        drop((pace, events));
         let mut seen = Vec::new();
         while let Ok(stamped) = told.try_recv() {
             if let Event::Progress { what, done, .. } = stamped.event {

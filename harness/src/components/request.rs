@@ -97,19 +97,24 @@ impl Request {
             return Err(Error::unknown(name));
         }
 
-        let is_wanted = |component: &str, program: &str| match wanted {
-            Wanted::Everything => !overrides.contains_key(program),
-            Wanted::These(names) => {
-                names.contains(component) || names.contains(program) && !overrides.contains_key(program)
-            }
+        let is_named = |name: &str| match wanted {
+            Wanted::Everything => true,
+            Wanted::These(names) => names.contains(name),
+        };
+        let is_wanted = |component: &str, program: &str| {
+            (is_named(component) || is_named(program)) && !overrides.contains_key(program)
         };
         let go = pins()
             .go
             .iter()
             .filter(|pin| {
-                pin.programs
-                    .iter()
-                    .any(|package| is_wanted(&pin.name, pin.program(package)))
+                // No file can be given for a folder of a module.
+                let has_more = is_named(&pin.name) && !pin.folders.is_empty();
+                has_more
+                    || pin
+                        .programs
+                        .iter()
+                        .any(|package| is_wanted(&pin.name, pin.program(package)))
             })
             .collect();
         let packages = &pins().debian;
@@ -163,7 +168,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_known_is_refused_with_the_nearest_one() {
         let error = Request::resolve(&Wanted::these(["kube-apiservr"]), &Options::default()).unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @"find a component named kube-apiservr; the nearest is kube-apiserver");
     }
 
     #[test]
@@ -173,6 +178,6 @@ mod tests {
             ..Options::default()
         };
         let error = Request::resolve(&Wanted::Everything, &options).unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @"use /nowhere/etcd as etcd");
     }
 }

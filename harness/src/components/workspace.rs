@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::pace::Pace;
+use super::pace::{Pace, Words};
 use super::process::{Line, Process};
 use super::{Error, Failed, Program, STAGE, cache};
 use crate::events::Events;
@@ -43,7 +43,7 @@ async fn build(programs: &[String], events: &Events) -> Result<BTreeMap<String, 
     let component = &pins().cargo.name;
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = BTreeMap::new();
-    let mut pace = Pace::new(&format!("{STAGE}/{component}"), None, events);
+    let mut pace = Pace::new(&format!("{STAGE}/{component}"), Words::Compiling, None, events);
     let built = Process::new(cargo())
         .args(["build", "--release", "--message-format=json-render-diagnostics"])
         .args(programs.iter().flat_map(|program| ["-p", program]))

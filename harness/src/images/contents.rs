@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Error, libraries};
+use super::Error;
 use crate::components::Components;
 use crate::components::cache::Inputs;
 use crate::pins::{ImagePin, pins};
@@ -37,7 +37,7 @@ pub(super) struct Plan {
     pub(super) user: String,
     pub(super) workdir: Option<String>,
     pub(super) environment: Vec<String>,
-    digests: Vec<String>,
+    pub(super) digests: Vec<String>,
 }
 
 impl Plan {
@@ -67,7 +67,7 @@ impl Plan {
         if !linked.is_empty() {
             let packages = components.debian()?;
             digests.extend(packages.packages().iter().cloned());
-            for (target, library) in libraries::needed(&packages.root(), &linked)? {
+            for (target, library) in packages.needed(&linked)? {
                 items.insert(inside(&target), Item::Program(library));
             }
         }

@@ -21,22 +21,6 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
-    /// A program's libraries could not be found out.
-    #[error("read {} as a program", path.display())]
-    Program {
-        /// The program or library.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: object::Error,
-    },
-    /// A library that a program needs is not in the packages.
-    #[error("find {library}, which {needed_by} needs, among the distribution's packages")]
-    Library {
-        /// The library.
-        library: String,
-        /// What needs it.
-        needed_by: String,
-    },
     /// A description of an image could not be made.
     #[error("describe the image {name}")]
     Description {

@@ -28,10 +28,16 @@ const SIDECAR: &str = "daprd";
 const PUBLIC_PORT: u16 = 3501;
 
 /// Dapr's control plane takes 5 s on an idle machine; cold caches and two busy cores make that a minute.
-const CONTROL_PLANE: Budget = Budget { at_most: Duration::from_secs(180), every: Duration::from_millis(150) };
+const CONTROL_PLANE: Budget = Budget {
+    at_most: Duration::from_secs(180),
+    every: Duration::from_millis(150),
+};
 
 /// A sidecar takes 2 s, or 10 s more for each time that it was refused and the kubelet backed off.
-const SIDECAR_ANSWERS: Budget = Budget { at_most: Duration::from_secs(90), every: Duration::from_millis(100) };
+const SIDECAR_ANSWERS: Budget = Budget {
+    at_most: Duration::from_secs(90),
+    every: Duration::from_millis(100),
+};
 
 /// Returns when a pod that a tenant's service account made came back with a sidecar, and the sidecar's way to its
 /// components works. The canary is removed then; on failure it stays to be looked at.
@@ -66,7 +72,10 @@ pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Er
     })
     .await?;
     if !has_sidecar(&created) {
-        return Err(Error::NoSidecar { account, seen: "one container".to_owned() });
+        return Err(Error::NoSidecar {
+            account,
+            seen: "one container".to_owned(),
+        });
     }
     wait::until("the canary's sidecar to answer", SIDECAR_ANSWERS, || async {
         Ok::<_, Infallible>(match answers(cluster, &pods).await {
@@ -77,11 +86,14 @@ pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Er
     .await?;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let _gone_already = pods.delete("canary", &at_once).await;
-    namespaces.delete(NAMESPACE, &DeleteParams::default()).await.map_err(|source| Error::Host {
-        action: "delete",
-        object: format!("namespace {NAMESPACE}"),
-        source,
-    })?;
+    namespaces
+        .delete(NAMESPACE, &DeleteParams::default())
+        .await
+        .map_err(|source| Error::Host {
+            action: "delete",
+            object: format!("namespace {NAMESPACE}"),
+            source,
+        })?;
     Ok(())
 }
 
@@ -91,16 +103,23 @@ fn canary(settings: &Settings) -> Result<Pod, Error> {
         include_str!("../../manifests/platform/canary-pod.yaml"),
         context! { run => settings.run.as_str(), image => settings.pause_image.as_str() },
     )?;
-    objects.into_iter().next().and_then(|object| object.try_parse().ok()).ok_or(Error::Incomplete {
-        what: "a pod",
-        object: "platform/canary-pod.yaml".to_owned(),
-    })
+    objects
+        .into_iter()
+        .next()
+        .and_then(|object| object.try_parse().ok())
+        .ok_or(Error::Incomplete {
+            what: "a pod",
+            object: "platform/canary-pod.yaml".to_owned(),
+        })
 }
 
 /// Creates a pod as a service account would (or only asks what would come of it), by impersonation.
 pub async fn create_as(client: &Client, user: &str, pod: &Pod, only_try: bool) -> Result<Pod, kube::Error> {
     let namespace = pod.metadata.namespace.as_deref();
-    let params = PostParams { dry_run: only_try, ..PostParams::default() };
+    let params = PostParams {
+        dry_run: only_try,
+        ..PostParams::default()
+    };
     let body = serde_json::to_vec(pod).map_err(kube::Error::SerdeError)?;
     let mut request = Request::new(Pod::url_path(&(), namespace))
         .create(&params, body)
@@ -115,7 +134,9 @@ pub async fn create_as(client: &Client, user: &str, pod: &Pod, only_try: bool) -
 /// Whether the injector added its container.
 #[must_use]
 pub fn has_sidecar(pod: &Pod) -> bool {
-    pod.spec.as_ref().is_some_and(|spec| spec.containers.iter().any(|container| container.name == SIDECAR))
+    pod.spec
+        .as_ref()
+        .is_some_and(|spec| spec.containers.iter().any(|container| container.name == SIDECAR))
 }
 
 async fn answers(cluster: &Cluster, pods: &Api<Pod>) -> Result<(), String> {
@@ -133,5 +154,9 @@ async fn answers(cluster: &Cluster, pods: &Api<Pod>) -> Result<(), String> {
     let answer = reqwest::get(format!("http://{reached}/v1.0/healthz/outbound"))
         .await
         .map_err(|error| format!("no answer from {address}: {error}"))?;
-    if answer.status().is_success() { Ok(()) } else { Err(format!("it answered {}", answer.status())) }
+    if answer.status().is_success() {
+        Ok(())
+    } else {
+        Err(format!("it answered {}", answer.status()))
+    }
 }

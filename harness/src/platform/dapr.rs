@@ -1,7 +1,9 @@
 //! The one Dapr control plane, by its own chart.
 
 use minijinja::context;
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 
 use super::{Error, Settings, canary};
 use crate::events::Events;
@@ -103,6 +105,9 @@ mod tests {
         assert_eq!(parsed["global"]["tag"], "1.16.0");
         let root = parsed["dapr_sentry"]["tls"]["root"]["certPEM"].as_str().unwrap();
         assert!(root.starts_with("-----BEGIN CERTIFICATE-----\n"), "{root}");
-        assert_eq!(parsed["dapr_operator"]["livenessProbe"], parsed["dapr_sentry"]["livenessProbe"]);
+        assert_eq!(
+            parsed["dapr_operator"]["livenessProbe"],
+            parsed["dapr_sentry"]["livenessProbe"]
+        );
     }
 }

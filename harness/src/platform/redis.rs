@@ -43,7 +43,10 @@ pub const PASSWORD_KEY: &str = "redis-password";
 const PORT: u16 = 6379;
 
 /// It takes 2 s; the image may still be unpacked, on a machine that builds something.
-const ANSWERS: Budget = Budget { at_most: Duration::from_secs(120), every: Duration::from_millis(100) };
+const ANSWERS: Budget = Budget {
+    at_most: Duration::from_secs(120),
+    every: Duration::from_millis(100),
+};
 
 /// A Redis that answers its administrator.
 #[derive(Clone)]
@@ -98,10 +101,21 @@ impl Redis {
             .reach
             .open(SocketAddr::new(address, PORT))
             .await
-            .map_err(|source| Error::Reach { what: "Redis".to_owned(), source })?;
-        let server = redis::Client::open(format!("redis://:{password}@{reached}/"))
-            .map_err(|source| Error::Redis { action: "open a client", source })?;
-        Ok(Self { client: cluster.client.clone(), server, changes: Arc::default() })
+            .map_err(|source| Error::Reach {
+                what: "Redis".to_owned(),
+                source,
+            })?;
+        let server = redis::Client::open(format!("redis://:{password}@{reached}/")).map_err(|source| {
+            Error::Redis {
+                action: "open a client",
+                source,
+            }
+        })?;
+        Ok(Self {
+            client: cluster.client.clone(),
+            server,
+            changes: Arc::default(),
+        })
     }
 
     /// Connects as the administrator, who sees all tenants' keys.
@@ -109,7 +123,10 @@ impl Redis {
         self.server
             .get_multiplexed_async_connection()
             .await
-            .map_err(|source| Error::Redis { action: "log in as the administrator", source })
+            .map_err(|source| Error::Redis {
+                action: "log in as the administrator",
+                source,
+            })
     }
 
     /// Gives a tenant a user that reaches only keys with the tenant's own prefix, `<tenant>||`.
@@ -123,7 +140,10 @@ impl Redis {
         acl::set_user(&login)
             .exec_async(&mut connection)
             .await
-            .map_err(|source| Error::Redis { action: "add a tenant's user", source })?;
+            .map_err(|source| Error::Redis {
+                action: "add a tenant's user",
+                source,
+            })?;
         Ok(login)
     }
 
@@ -133,13 +153,28 @@ impl Redis {
         let mut connection = self.connect().await?;
         acl::remove(&self.client, tenant).await?;
         secrets::forget(&self.client, tenant).await?;
-        let failed = |source| Error::Redis { action: "remove a tenant's user and keys", source };
-        let () = redis::cmd("ACL").arg("DELUSER").arg(tenant).query_async(&mut connection).await.map_err(failed)?;
+        let failed = |source| Error::Redis {
+            action: "remove a tenant's user and keys",
+            source,
+        };
+        let () = redis::cmd("ACL")
+            .arg("DELUSER")
+            .arg(tenant)
+            .query_async(&mut connection)
+            .await
+            .map_err(failed)?;
         let pattern = format!("{tenant}||*");
-        let keys: Vec<String> =
-            redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.map_err(failed)?;
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(pattern)
+            .query_async(&mut connection)
+            .await
+            .map_err(failed)?;
         if !keys.is_empty() {
-            redis::cmd("DEL").arg(keys).exec_async(&mut connection).await.map_err(failed)?;
+            redis::cmd("DEL")
+                .arg(keys)
+                .exec_async(&mut connection)
+                .await
+                .map_err(failed)?;
         }
         Ok(())
     }
@@ -159,20 +194,29 @@ impl fmt::Debug for Redis {
 /// Shows the user only.
 impl fmt::Debug for Login {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
+        formatter
+            .debug_struct("Login")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
 
 async fn cluster_ip(client: &Client, namespace: &str, name: &str) -> Result<IpAddr, Error> {
     let services: Api<Service> = Api::namespaced(client.clone(), namespace);
     let object = || format!("service {namespace}/{name}");
-    let service =
-        services.get(name).await.map_err(|source| Error::Host { action: "read", object: object(), source })?;
+    let service = services.get(name).await.map_err(|source| Error::Host {
+        action: "read",
+        object: object(),
+        source,
+    })?;
     service
         .spec
         .and_then(|spec| spec.cluster_ip)
         .and_then(|address| address.parse().ok())
-        .ok_or_else(|| Error::Incomplete { what: "a cluster IP", object: object() })
+        .ok_or_else(|| Error::Incomplete {
+            what: "a cluster IP",
+            object: object(),
+        })
 }
 
 fn secrets_api(client: &Client) -> Api<Secret> {

@@ -23,19 +23,19 @@ use crate::wait::{self, Budget, Seen};
 const PORT: u16 = 443;
 
 /// Alone, a control plane writes its kubeconfig after 5 s; several at once on two busy cores need a minute.
-const KUBECONFIG: Budget = Budget { at_most: Duration::from_secs(180), every: Duration::from_millis(100) };
+const KUBECONFIG: Budget = Budget {
+    at_most: Duration::from_secs(180),
+    every: Duration::from_millis(100),
+};
 
 /// Waits for a tenant's kubeconfig and writes it to `path`, for nobody else to read, with an address that works here.
-pub(super) async fn open(
-    cluster: &Cluster,
-    tenant: &str,
-    namespace: &str,
-    path: &Path,
-) -> Result<(), Error> {
+pub(super) async fn open(cluster: &Cluster, tenant: &str, namespace: &str, path: &Path) -> Result<(), Error> {
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
     let given = wait::until(format!("the kubeconfig of {tenant}"), KUBECONFIG, || async {
         let secret = secrets.get_opt(&format!("vc-{tenant}")).await?;
-        let config = secret.and_then(|secret| secret.data).and_then(|mut data| data.remove("config"));
+        let config = secret
+            .and_then(|secret| secret.data)
+            .and_then(|mut data| data.remove("config"));
         Ok::<_, kube::Error>(
             config.map_or_else(|| Seen::not_yet(format!("no Secret vc-{tenant}")), Seen::Ready),
         )
@@ -46,10 +46,19 @@ pub(super) async fn open(
         .reach
         .open(SocketAddr::new(address, PORT))
         .await
-        .map_err(|source| Error::Reach { tenant: tenant.to_owned(), source })?;
+        .map_err(|source| Error::Reach {
+            tenant: tenant.to_owned(),
+            source,
+        })?;
     let text = String::from_utf8_lossy(&given.0);
-    let changed = leading_to(&text, reached).map_err(|why| Error::Kubeconfig { tenant: tenant.to_owned(), why })?;
-    keep(path, &changed).map_err(|source| Error::Write { path: path.to_owned(), source })
+    let changed = leading_to(&text, reached).map_err(|why| Error::Kubeconfig {
+        tenant: tenant.to_owned(),
+        why,
+    })?;
+    keep(path, &changed).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Makes a client from a kubeconfig file.
@@ -72,9 +81,14 @@ async fn address(cluster: &Cluster, tenant: &str, namespace: &str) -> Result<IpA
         tenant: tenant.to_owned(),
         source,
     })?;
-    service.spec.and_then(|spec| spec.cluster_ip).and_then(|address| address.parse().ok()).ok_or_else(|| {
-        Error::Kubeconfig { tenant: tenant.to_owned(), why: "its Service has no cluster IP".to_owned() }
-    })
+    service
+        .spec
+        .and_then(|spec| spec.cluster_ip)
+        .and_then(|address| address.parse().ok())
+        .ok_or_else(|| Error::Kubeconfig {
+            tenant: tenant.to_owned(),
+            why: "its Service has no cluster IP".to_owned(),
+        })
 }
 
 /// A kubeconfig's text with every cluster's server exchanged for `address`.
@@ -97,8 +111,12 @@ fn keep(path: &Path, text: &str) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     let beside = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
     file.write_all(text.as_bytes())?;
     std::fs::rename(&beside, path)
 }
@@ -135,6 +153,9 @@ mod tests {
         keep(&path, "secret").unwrap();
         keep(&path, "newer").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "newer");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }

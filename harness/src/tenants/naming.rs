@@ -15,7 +15,11 @@ pub fn host_namespace(tenant: &str, namespace: &str, guest: &str) -> String {
 
 /// The first eight hexadecimal digits of SHA-256.
 fn short_hash(text: &str) -> String {
-    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text)
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

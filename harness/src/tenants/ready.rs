@@ -18,7 +18,10 @@ use crate::wait::{self, Budget, Seen};
 const COMPONENTS: &str = "components.dapr.io";
 
 /// A tenant is usable 5 s after its API server answers; several at once on two busy cores need a minute.
-const USABLE: Budget = Budget { at_most: Duration::from_secs(180), every: Duration::from_millis(150) };
+const USABLE: Budget = Budget {
+    at_most: Duration::from_secs(180),
+    every: Duration::from_millis(150),
+};
 
 /// Returns when a tenant's API server answers, knows Components, and its DNS runs.
 pub(super) async fn usable(tenant: &str, client: &Client) -> Result<(), Error> {

@@ -22,10 +22,16 @@ pub const READ_IMAGE: &str = concat!("docker.io/shared-dapr/read-app:", env!("CA
 
 /// An app and its sidecar take 8 s; six pods at once on two busy cores, one of them refused and started again after a
 /// pause, need two minutes.
-const AVAILABLE: Budget = Budget { at_most: Duration::from_secs(180), every: Duration::from_millis(200) };
+const AVAILABLE: Budget = Budget {
+    at_most: Duration::from_secs(180),
+    every: Duration::from_millis(200),
+};
 
 /// What is available answers at once; its Service's rules on the node may be a moment behind.
-const ANSWERS: Budget = Budget { at_most: Duration::from_secs(30), every: Duration::from_millis(100) };
+const ANSWERS: Budget = Budget {
+    at_most: Duration::from_secs(30),
+    every: Duration::from_millis(100),
+};
 
 /// Kubernetes' default. An app answers what it has begun until then.
 const GRACE: Duration = Duration::from_secs(30);
@@ -57,7 +63,12 @@ impl App {
     }
 
     fn new(name: &str, image: &'static str) -> Self {
-        Self { name: name.to_owned(), image, store: store::NAME.to_owned(), grace: GRACE }
+        Self {
+            name: name.to_owned(),
+            image,
+            store: store::NAME.to_owned(),
+            grace: GRACE,
+        }
     }
 
     /// Applies its manifests in a guest namespace.
@@ -74,34 +85,56 @@ impl App {
     }
 
     /// Waits until it is available and says that it is ready; returns the address that it answers at from here.
-    pub async fn answers(&self, client: &Client, namespace: &str, reach: &Reach) -> Result<SocketAddr, Error> {
+    pub async fn answers(
+        &self,
+        client: &Client,
+        namespace: &str,
+        reach: &Reach,
+    ) -> Result<SocketAddr, Error> {
         let name = self.name.as_str();
         let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-        wait::until(format!("{name} in {namespace} to be available"), AVAILABLE, || async {
-            let deployment = deployments.get(name).await?;
-            Ok::<_, kube::Error>(manifests::lacks(&deployment).map_or(Seen::Ready(()), Seen::NotYet))
-        })
+        wait::until(
+            format!("{name} in {namespace} to be available"),
+            AVAILABLE,
+            || async {
+                let deployment = deployments.get(name).await?;
+                Ok::<_, kube::Error>(manifests::lacks(&deployment).map_or(Seen::Ready(()), Seen::NotYet))
+            },
+        )
         .await?;
         let services: Api<Service> = Api::namespaced(client.clone(), namespace);
-        let address = wait::until(format!("{name} in {namespace} to answer that it is ready"), ANSWERS, || async {
-            // Its address is read anew each time: the guest's own is exchanged for the host's.
-            let Some(service) = address_of(&services.get(name).await?) else {
-                return Ok(Seen::not_yet("no address"));
-            };
-            Ok::<_, kube::Error>(match is_ready(service, reach).await {
-                Ok(reached) => Seen::Ready(reached),
-                Err(seen) => Seen::NotYet(seen),
-            })
-        })
+        let address = wait::until(
+            format!("{name} in {namespace} to answer that it is ready"),
+            ANSWERS,
+            || async {
+                // Its address is read anew each time: the guest's own is exchanged for the host's.
+                let Some(service) = address_of(&services.get(name).await?) else {
+                    return Ok(Seen::not_yet("no address"));
+                };
+                Ok::<_, kube::Error>(match is_ready(service, reach).await {
+                    Ok(reached) => Seen::Ready(reached),
+                    Err(seen) => Seen::NotYet(seen),
+                })
+            },
+        )
         .await?;
         Ok(address)
     }
 }
 
 async fn is_ready(service: SocketAddr, reach: &Reach) -> Result<SocketAddr, String> {
-    let reached = reach.open(service).await.map_err(|error| format!("no way to {service}: {error}"))?;
-    let answer = reqwest::get(format!("http://{reached}/readyz")).await.map_err(|error| error.to_string())?;
-    if answer.status().is_success() { Ok(reached) } else { Err(format!("it answered {}", answer.status())) }
+    let reached = reach
+        .open(service)
+        .await
+        .map_err(|error| format!("no way to {service}: {error}"))?;
+    let answer = reqwest::get(format!("http://{reached}/readyz"))
+        .await
+        .map_err(|error| error.to_string())?;
+    if answer.status().is_success() {
+        Ok(reached)
+    } else {
+        Err(format!("it answered {}", answer.status()))
+    }
 }
 
 /// The address that a Service has in the guest, which is the host's.

@@ -19,7 +19,10 @@ pub const NAME: &str = "my-statestore";
 pub const SECRET: &str = "redis";
 
 /// A syncer takes milliseconds; one that was just started first lists everything.
-const SYNCED: Budget = Budget { at_most: Duration::from_secs(60), every: Duration::from_millis(50) };
+const SYNCED: Budget = Budget {
+    at_most: Duration::from_secs(60),
+    every: Duration::from_millis(50),
+};
 
 /// How Dapr's Components are called in the API.
 #[must_use]
@@ -44,15 +47,19 @@ pub(super) async fn declare(tenant: &Tenant) -> Result<(), Error> {
     let host = &tenant.cluster.client;
     let secrets: Api<Secret> = Api::namespaced(host.clone(), &namespace);
     let components: Api<DynamicObject> = Api::namespaced_with(host.clone(), &namespace, &components());
-    wait::until(format!("the state store of {} on the host", tenant.name), SYNCED, || async {
-        Ok::<_, kube::Error>(if components.get_metadata_opt(NAME).await?.is_none() {
-            Seen::not_yet(format!("no Component {namespace}/{NAME}"))
-        } else if secrets.get_metadata_opt(SECRET).await?.is_none() {
-            Seen::not_yet(format!("no Secret {namespace}/{SECRET}"))
-        } else {
-            Seen::Ready(())
-        })
-    })
+    wait::until(
+        format!("the state store of {} on the host", tenant.name),
+        SYNCED,
+        || async {
+            Ok::<_, kube::Error>(if components.get_metadata_opt(NAME).await?.is_none() {
+                Seen::not_yet(format!("no Component {namespace}/{NAME}"))
+            } else if secrets.get_metadata_opt(SECRET).await?.is_none() {
+                Seen::not_yet(format!("no Secret {namespace}/{SECRET}"))
+            } else {
+                Seen::Ready(())
+            })
+        },
+    )
     .await?;
     Ok(())
 }

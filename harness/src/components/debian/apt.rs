@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::components::pace::Pace;
+use crate::components::pace::{Pace, Words};
 use crate::components::process::{Line, Process};
 use crate::components::{Error, Failed};
 use crate::events::Events;
@@ -113,7 +113,7 @@ impl<'a> Apt<'a> {
         let planned = planned.map_err(|failed| self.explain(what.clone(), failed))?;
         let total = planned.lines().filter(|line| line.starts_with('\'')).count();
 
-        let mut pace = Pace::new(stage, Some(total as u64), events);
+        let mut pace = Pace::new(stage, Words::Fetching, Some(total as u64), events);
         let downloading = self.apt(&["--download-only"]).args(&install).lines(|line| {
             // Such as: Get:3 http://… bookworm/main amd64 runc amd64 1.1.5+ds1-1+deb12u1 [2710 kB]
             if let Line::Out(text) = line

@@ -2,29 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::Iptables;
+use super::{FOLDERS, Iptables, libraries};
 use crate::components::Error;
 use crate::components::process::Process;
 use crate::events::Events;
 use crate::pins::DebianPin;
 
-/// Where the packages are unpacked to, below the entry.
+/// Where what is kept is, below the entry.
 pub(super) const ROOT: &str = "root";
+
+/// Links to the programs.
+pub(super) const PROGRAMS: &str = "programs";
 
 /// Links to all libraries but the C library's own.
 pub(super) const LIBRARIES: &str = "libraries";
 
 /// A link to the extensions of `iptables`.
 pub(super) const XTABLES: &str = "xtables";
-
-/// Folders of packages that no program of ours reads: documentation, settings, state and scripting languages.
-const UNUSED: [&str; 5] = ["etc", "var", "usr/share", "usr/include", "usr/games"];
-
-/// The same below the folder of libraries.
-const UNUSED_LIBRARIES: [&str; 3] = ["perl", "perl-base", "gconv"];
 
 /// The names under which `iptables` is called.
 const NAMES: [&str; 6] = [
@@ -36,23 +34,24 @@ const NAMES: [&str; 6] = [
     "ip6tables-restore",
 ];
 
-/// Unpacks the packages below `folder`.
+/// Unpacks the packages beside themselves and keeps what is needed of them below `entry`.
 pub(super) async fn unpack(
     pin: &DebianPin,
     packages: &[PathBuf],
-    folder: &Path,
+    downloads: &Path,
+    entry: &Path,
     stage: &str,
     events: &Events,
 ) -> Result<(), Error> {
     events.progress(stage, format!("unpacking {} packages", packages.len()));
-    let root = folder.join(ROOT);
+    let from = downloads.join("unpacked");
     let mut of_libc = BTreeSet::new();
     for package in packages {
-        let build = || Error::build(&pin.name, folder);
+        let build = || Error::build(&pin.name, entry);
         let unpacking = Process::new("dpkg-deb")
             .arg("--extract")
             .arg(package)
-            .arg(&root)
+            .arg(&from)
             .output();
         unpacking.await.map_err(build())?;
         if package
@@ -64,91 +63,106 @@ pub(super) async fn unpack(
                 .arg(package)
                 .output()
                 .await;
-            of_libc.extend(names(&listing.map_err(build())?));
+            of_libc = names(&listing.map_err(build())?);
         }
     }
-    remove_unused(&root)?;
-    link_libraries(&root, &folder.join(LIBRARIES), &of_libc)?;
+    keep(pin, &from, entry, &of_libc)
+}
+
+fn keep(pin: &DebianPin, from: &Path, entry: &Path, of_libc: &BTreeSet<String>) -> Result<(), Error> {
+    let root = entry.join(ROOT);
+    for folder in [PROGRAMS, LIBRARIES].map(|name| entry.join(name)) {
+        fs::create_dir(&folder).map_err(Error::file("create", &folder))?;
+    }
+
+    let mut kept = Vec::new();
+    for program in &pin.programs {
+        let path = FOLDERS
+            .iter()
+            .map(|folder| Path::new(folder).join(program))
+            .find(|path| from.join(path).is_file());
+        let path = path.ok_or_else(|| Error::Incomplete {
+            component: pin.name.clone(),
+            program: program.clone(),
+        })?;
+        link(
+            &Path::new("..").join(ROOT).join(&path),
+            &entry.join(PROGRAMS).join(program),
+        )?;
+        kept.push(path);
+    }
     for iptables in [Iptables::Nft, Iptables::Legacy] {
-        let links = folder.join(iptables.folder());
+        let program = Path::new("usr/sbin").join(iptables.program());
+        let links = entry.join(iptables.folder());
         fs::create_dir(&links).map_err(Error::file("create", &links))?;
         for name in NAMES {
+            link(&Path::new("..").join(ROOT).join(&program), &links.join(name))?;
+        }
+        kept.push(program);
+    }
+    kept.extend(files(from, Path::new("usr/lib/cni"))?);
+    if let Some(extensions) = extensions(from) {
+        link(&Path::new(ROOT).join(&extensions), &entry.join(XTABLES))?;
+        kept.extend(files(from, &extensions)?);
+    }
+
+    let linked: Vec<PathBuf> = kept.iter().map(|path| from.join(path)).collect();
+    let needed = libraries::needed(from, &linked)?;
+    for path in &kept {
+        put(&from.join(path), &root.join(path))?;
+    }
+    for (place, file) in needed {
+        let place = Path::new(place.trim_start_matches('/'));
+        put(&file, &root.join(place))?;
+        let name = place
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if !of_libc.contains(&name) {
             link(
-                &Path::new("..")
-                    .join(ROOT)
-                    .join("usr/sbin")
-                    .join(iptables.program()),
-                &links.join(name),
+                &Path::new("..").join(ROOT).join(place),
+                &entry.join(LIBRARIES).join(name),
             )?;
         }
     }
-    if let Some(xtables) = library_folders(&root)?
-        .into_iter()
-        .map(|folder| folder.join("xtables"))
-        .find(|path| path.is_dir())
-    {
-        link(
-            xtables.strip_prefix(folder).unwrap_or(&xtables),
-            &folder.join(XTABLES),
-        )?;
-    }
     Ok(())
 }
 
-/// The folders of a root that have libraries: `lib/x86_64-linux-gnu`, `usr/lib/x86_64-linux-gnu` and the like.
-pub(crate) fn library_folders(root: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut folders = Vec::new();
-    for parent in ["lib", "usr/lib"]
-        .map(|parent| root.join(parent))
-        .into_iter()
-        .filter(|parent| parent.is_dir())
-    {
-        let entries = fs::read_dir(&parent).map_err(Error::file("read", &parent))?;
-        let is_for_a_machine =
-            |path: &PathBuf| path.to_string_lossy().contains("-linux-gnu") && path.is_dir();
-        folders.extend(
-            entries
-                .flatten()
-                .map(|entry| entry.path())
-                .filter(is_for_a_machine),
-        );
-    }
-    folders.sort();
-    Ok(folders)
-}
-
-fn remove_unused(root: &Path) -> Result<(), Error> {
-    let libraries = library_folders(root)?;
-    let below = libraries
-        .iter()
-        .flat_map(|folder| UNUSED_LIBRARIES.map(|name| folder.join(name)));
-    for folder in UNUSED
-        .map(|name| root.join(name))
-        .into_iter()
-        .chain(below)
-        .filter(|path| path.is_dir())
-    {
-        fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
-    }
-    Ok(())
-}
-
-fn link_libraries(root: &Path, links: &Path, without: &BTreeSet<String>) -> Result<(), Error> {
-    fs::create_dir(links).map_err(Error::file("create", links))?;
-    for folder in library_folders(root)? {
-        for entry in fs::read_dir(&folder)
-            .map_err(Error::file("read", &folder))?
-            .flatten()
-        {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let below = entry.path();
-            if name.contains(".so") && below.is_file() && !without.contains(&name) {
-                let below = below.strip_prefix(root).unwrap_or(&below).to_owned();
-                link(&Path::new("..").join(ROOT).join(below), &links.join(&name))?;
-            }
+/// Puts a file, or what it is a link to, at another place on the same disk.
+fn put(file: &Path, place: &Path) -> Result<(), Error> {
+    let put = || -> io::Result<()> {
+        if let Some(parent) = place.parent() {
+            fs::create_dir_all(parent)?;
         }
-    }
-    Ok(())
+        fs::copy(file, place).map(drop)
+    };
+    put().map_err(Error::file("write", place))
+}
+
+/// The folder with the extensions of `iptables`, such as `usr/lib/x86_64-linux-gnu/xtables`.
+fn extensions(root: &Path) -> Option<PathBuf> {
+    let mut folders = fs::read_dir(root.join("usr/lib"))
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path().join("xtables"));
+    folders
+        .find(|path| path.is_dir())?
+        .strip_prefix(root)
+        .ok()
+        .map(Path::to_owned)
+}
+
+/// The files of a folder, below `root`.
+fn files(root: &Path, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let path = root.join(folder);
+    let entries = fs::read_dir(&path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(Error::file("read", &path))?;
+    Ok(entries
+        .iter()
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| folder.join(entry.file_name()))
+        .collect())
 }
 
 fn link(target: &Path, link: &Path) -> Result<(), Error> {
@@ -156,13 +170,16 @@ fn link(target: &Path, link: &Path) -> Result<(), Error> {
 }
 
 /// The names of the files that a package has, without their folders.
-fn names(listing: &str) -> impl Iterator<Item = String> {
+fn names(listing: &str) -> BTreeSet<String> {
     // Such as: -rwxr-xr-x root/root 1922136 2026-04-27 20:14 ./lib/x86_64-linux-gnu/libc.so.6
     let path = |line: &str| line.split_whitespace().nth(5).map(str::to_owned);
-    let paths: Vec<String> = listing.lines().filter_map(path).collect();
-    paths
-        .into_iter()
-        .filter_map(|path| path.rsplit('/').next().map(str::to_owned))
+    let name = |path: String| path.rsplit('/').next().map(str::to_owned);
+    listing
+        .lines()
+        .filter_map(path)
+        .filter_map(name)
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -174,7 +191,9 @@ mod tests {
         let listing = "drwxr-xr-x root/root         0 2026-04-27 20:14 ./lib64/\n\
              -rwxr-xr-x root/root   1922136 2026-04-27 20:14 ./lib/x86_64-linux-gnu/libc.so.6\n\
              lrwxrwxrwx root/root         0 2026-04-27 20:14 ./lib64/ld-linux.so.2 -> /lib/ld-linux.so.2\n";
-        let names: Vec<String> = names(listing).filter(|name| !name.is_empty()).collect();
-        assert_eq!(names, ["libc.so.6", "ld-linux.so.2"]);
+        assert_eq!(
+            names(listing),
+            ["ld-linux.so.2", "libc.so.6"].map(str::to_owned).into()
+        );
     }
 }

@@ -50,13 +50,20 @@ pub(super) async fn remove(client: &Client, tenant: &str) -> Result<(), Error> {
 /// The command that tells a running Redis of a tenant's user.
 pub(super) fn set_user(login: &Login) -> redis::Cmd {
     let mut command = redis::cmd("ACL");
-    command.arg("SETUSER").arg(&login.username).arg("reset").arg(rules(login));
+    command
+        .arg("SETUSER")
+        .arg(&login.username)
+        .arg("reset")
+        .arg(rules(login));
     command
 }
 
 fn rules(login: &Login) -> Vec<String> {
-    let mut rules =
-        vec!["on".to_owned(), format!("#{}", hash(&login.password)), format!("~{}||*", login.username)];
+    let mut rules = vec![
+        "on".to_owned(),
+        format!("#{}", hash(&login.password)),
+        format!("~{}||*", login.username),
+    ];
     rules.extend(COMMANDS.map(str::to_owned));
     rules
 }
@@ -69,18 +76,23 @@ fn is_of(line: &str, user: &str) -> bool {
 async fn change(client: &Client, mut edit: impl FnMut(&mut Vec<String>)) -> Result<(), Error> {
     let secrets = secrets_api(client);
     loop {
-        let found = secrets
-            .get_opt(SECRET)
-            .await
-            .map_err(|source| Error::Host { action: "read", object: format!("secret {SECRET}"), source })?;
+        let found = secrets.get_opt(SECRET).await.map_err(|source| Error::Host {
+            action: "read",
+            object: format!("secret {SECRET}"),
+            source,
+        })?;
         let is_new = found.is_none();
         let mut secret = found.unwrap_or_else(|| Secret {
-            metadata: kube::api::ObjectMeta { name: Some(SECRET.to_owned()), ..Default::default() },
+            metadata: kube::api::ObjectMeta {
+                name: Some(SECRET.to_owned()),
+                ..Default::default()
+            },
             ..Secret::default()
         });
         let data = secret.data.get_or_insert_default();
-        let before =
-            data.get(FILE).map_or_else(String::new, |text| String::from_utf8_lossy(&text.0).into_owned());
+        let before = data
+            .get(FILE)
+            .map_or_else(String::new, |text| String::from_utf8_lossy(&text.0).into_owned());
         let mut lines: Vec<String> = before.lines().map(str::to_owned).collect();
         edit(&mut lines);
         let after: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
@@ -98,14 +110,21 @@ async fn change(client: &Client, mut edit: impl FnMut(&mut Vec<String>)) -> Resu
             Ok(_) => return Ok(()),
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(source) => {
-                return Err(Error::Host { action: "write", object: format!("secret {SECRET}"), source });
+                return Err(Error::Host {
+                    action: "write",
+                    object: format!("secret {SECRET}"),
+                    source,
+                });
             }
         }
     }
 }
 
 fn hash(password: &str) -> String {
-    Sha256::digest(password).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(password)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -114,7 +133,10 @@ mod tests {
 
     #[test]
     fn a_tenants_user_reaches_its_own_keys_only() {
-        let login = Login { username: "tenant-1".to_owned(), password: "s3cret".to_owned() };
+        let login = Login {
+            username: "tenant-1".to_owned(),
+            password: "s3cret".to_owned(),
+        };
         let rules = rules(&login);
         assert_eq!(rules[2], "~tenant-1||*");
         assert_eq!(rules[3], "-@all");

@@ -21,7 +21,10 @@ pub(super) async fn administrator(client: &Client) -> Result<String, Error> {
 /// Reads a tenant's login; draws it the first time.
 pub(super) async fn tenant(client: &Client, tenant: &str) -> Result<Login, Error> {
     let password = kept(client, &name_of(tenant), &[(USERNAME_KEY, tenant)]).await?;
-    Ok(Login { username: tenant.to_owned(), password })
+    Ok(Login {
+        username: tenant.to_owned(),
+        password,
+    })
 }
 
 /// Removes a tenant's login.
@@ -30,7 +33,11 @@ pub(super) async fn forget(client: &Client, tenant: &str) -> Result<(), Error> {
     match secrets_api(client).delete(&name, &DeleteParams::default()).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(source) => Err(Error::Host { action: "delete", object: format!("secret {name}"), source }),
+        Err(source) => Err(Error::Host {
+            action: "delete",
+            object: format!("secret {name}"),
+            source,
+        }),
     }
 }
 
@@ -43,19 +50,27 @@ async fn kept(client: &Client, name: &str, others: &[(&str, &str)]) -> Result<St
     let secrets = secrets_api(client);
     let object = || format!("secret {name}");
     loop {
-        let found = secrets
-            .get_opt(name)
-            .await
-            .map_err(|source| Error::Host { action: "read", object: object(), source })?;
+        let found = secrets.get_opt(name).await.map_err(|source| Error::Host {
+            action: "read",
+            object: object(),
+            source,
+        })?;
         if let Some(secret) = found {
-            return password_in(secret)
-                .ok_or_else(|| Error::Incomplete { what: "a password", object: object() });
+            return password_in(secret).ok_or_else(|| Error::Incomplete {
+                what: "a password",
+                object: object(),
+            });
         }
-        let mut fields: BTreeMap<String, String> =
-            others.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let mut fields: BTreeMap<String, String> = others
+            .iter()
+            .map(|&(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
         fields.insert(PASSWORD_KEY.to_owned(), random_password().map_err(Error::Random)?);
         let secret = Secret {
-            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
             string_data: Some(fields),
             ..Secret::default()
         };
@@ -63,7 +78,13 @@ async fn kept(client: &Client, name: &str, others: &[(&str, &str)]) -> Result<St
             Ok(_) => {}
             // Somebody else was faster: theirs is read.
             Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(source) => return Err(Error::Host { action: "make", object: object(), source }),
+            Err(source) => {
+                return Err(Error::Host {
+                    action: "make",
+                    object: object(),
+                    source,
+                });
+            }
         }
     }
 }

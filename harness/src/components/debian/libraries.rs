@@ -11,10 +11,10 @@ use object::Endianness;
 use object::elf::{DT_NEEDED, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 
-use super::Error;
+use crate::components::Error;
 
 /// The loader and the libraries below `root` that the programs need, by the path that the image has them at.
-pub(super) fn needed(root: &Path, programs: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
+pub(crate) fn needed(root: &Path, programs: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
     let mut found = BTreeMap::new();
     let mut open: Vec<PathBuf> = programs.to_vec();
     while let Some(path) = open.pop() {

@@ -1,0 +1,55 @@
+{{/* What the release is called, and what its objects on the whole host are called. */}}
+
+{{- define "account" -}}
+vc-{{ .Release.Name }}
+{{- end -}}
+
+{{- define "global" -}}
+vc-{{ .Release.Name }}-v-{{ .Release.Namespace }}
+{{- end -}}
+
+{{/* Who the policies are about. */}}
+{{- define "by-this-virtual-cluster" -}}
+- name: by-this-virtual-cluster
+  expression: request.userInfo.username == 'system:serviceaccount:{{ .Release.Namespace }}:{{ include "account" . }}'
+{{- end -}}
+
+{{/* In CEL: whether a namespace is the tenant's. */}}
+{{- define "own" -}}
+{{- $release := (index . 0).Release -}}
+{{- $namespace := index . 1 -}}
+{{ $namespace }}.metadata.?labels['vcluster.loft.sh/vcluster-namespace'].orValue('') == '{{ $release.Namespace }}' && {{ $namespace }}.metadata.?labels['vcluster.loft.sh/vcluster-name'].orValue('') == '{{ $release.Name }}'
+{{- end -}}
+
+{{/* What the names of the tenant's namespaces on the host end with; vcluster's rule. */}}
+{{- define "suffix" -}}
+{{ printf "%sx%s" .Release.Namespace .Release.Name | sha256sum | trunc 8 }}
+{{- end -}}
+
+{{- define "selector" -}}
+app: virtual-cluster
+release: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{- define "labels" -}}
+{{ include "selector" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.syncer.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The host's range of service addresses. */}}
+{{- define "serviceCIDR" -}}
+{{- $found := dig "spec" "cidrs" (list) (lookup "networking.k8s.io/v1" "ServiceCIDR" "" "kubernetes") -}}
+{{- .Values.serviceCIDR | default (join "," $found) | default "10.96.0.0/12" -}}
+{{- end -}}
+
+{{/* How all containers are confined. */}}
+{{- define "confined" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}

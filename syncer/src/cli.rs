@@ -1,0 +1,214 @@
+//! The command line.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::naming::Tenant;
+use crate::patience::chain;
+use crate::pki::{self, Names};
+use crate::values::{self, Values};
+use crate::{host, run};
+
+/// The exit code for a values file that cannot be used.
+const CONFIGURATION: u8 = 2;
+
+/// Keeps a virtual cluster and its host in step.
+#[derive(Debug, Parser)]
+#[command(name = "syncer", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the certificates and kubeconfigs that the control plane starts from
+    Init(Init),
+    /// Run the syncer
+    Run(Run),
+    /// Look at values files
+    #[command(subcommand)]
+    Values(OnValues),
+}
+
+#[derive(Debug, Subcommand)]
+enum OnValues {
+    /// Say what in a values file cannot be done; nothing if all of it can
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// The virtual cluster: its Helm release
+    #[arg(long, env = "VCLUSTER_NAME")]
+    name: String,
+    /// The host namespace that its control plane is in
+    #[arg(long, env = "VCLUSTER_NAMESPACE")]
+    namespace: String,
+    /// The values that it was made with
+    #[arg(long, default_value = "/config/values.yaml")]
+    values: PathBuf,
+    /// The folder of certificates and kubeconfigs
+    #[arg(long, default_value = "/pki")]
+    pki: PathBuf,
+    /// The pod's address
+    #[arg(long, env = "POD_IP")]
+    pod_ip: Option<IpAddr>,
+    /// How to reach the host, where this is not one of its pods
+    #[arg(long)]
+    host_kubeconfig: Option<PathBuf>,
+    /// What to log, as in `info` or `syncer=debug`
+    #[arg(long, env = "SYNCER_LOG", default_value = "info")]
+    log: EnvFilter,
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    #[command(flatten)]
+    common: Common,
+    /// How to reach the guest, if not by the kubeconfig that `syncer init` wrote
+    #[arg(long)]
+    guest_kubeconfig: Option<PathBuf>,
+    /// Where /healthz, /readyz and /metrics are
+    #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)))]
+    status: SocketAddr,
+    /// Where the host's DNS is written down
+    #[arg(long, default_value = "/etc/resolv.conf")]
+    resolv_conf: PathBuf,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Values(#[from] values::Error),
+    #[error("read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("start")]
+    Start(#[source] io::Error),
+    #[error(transparent)]
+    Host(#[from] host::Error),
+    #[error(transparent)]
+    Pki(#[from] pki::Error),
+    #[error(transparent)]
+    Run(#[from] run::Error),
+}
+
+impl Error {
+    fn code(&self) -> ExitCode {
+        match self {
+            Self::Values(_) | Self::Read { .. } => ExitCode::from(CONFIGURATION),
+            Self::Start(_) | Self::Host(_) | Self::Pki(_) | Self::Run(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Does what the command line says. 0 is a clean end, 2 a values file that cannot be used, 1 anything else.
+#[must_use]
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Init(init) => block_on(init.common.log.clone(), async { initialize(init).await }),
+        Command::Run(command) => block_on(command.common.log.clone(), async { start(command).await }),
+        Command::Values(OnValues::Check { file }) => read_values(&file).map(drop),
+    };
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    // Whoever does not read it has the exit code.
+    let _ = writeln!(io::stderr(), "failed to {}", chain(&error));
+    error.code()
+}
+
+fn block_on(log: EnvFilter, command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(log)
+        .with_writer(io::stderr)
+        .init();
+    // Two threads are enough for one tenant, whatever the host has.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(Error::Start)?;
+    runtime.block_on(command)
+}
+
+async fn initialize(Init { common }: Init) -> Result<(), Error> {
+    read_values(&common.values)?;
+    let tenant = Tenant::new(common.name, common.namespace);
+    let host = host::client("host", common.host_kubeconfig.as_deref()).await?;
+    let service = host::api_service(&host, &tenant).await?;
+    let authority = pki::keep(&host, &tenant, Some(service.owner)).await?;
+    let names = Names {
+        tenant,
+        service: service.addresses,
+        pod: common.pod_ip,
+    };
+    pki::write(&authority, &names, &common.pki).await?;
+    Ok(())
+}
+
+async fn start(command: Run) -> Result<(), Error> {
+    let Run {
+        common,
+        guest_kubeconfig,
+        status,
+        resolv_conf,
+    } = command;
+    let Common {
+        name,
+        namespace,
+        values,
+        pki,
+        pod_ip,
+        host_kubeconfig,
+        log: _,
+    } = common;
+    let settings = run::Settings {
+        tenant: Tenant::new(name, namespace),
+        values: read_values(&values)?,
+        pki,
+        host_kubeconfig,
+        guest_kubeconfig,
+        status,
+        pod: pod_ip,
+        resolv_conf,
+    };
+    Ok(run::run(settings).await?)
+}
+
+fn read_values(path: &Path) -> Result<Values, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(values::parse(&text, &path.display().to_string())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,67 @@
+//! What a guest has to have before it is a cluster: an API that answers, that API's own Service, DNS, and the
+//! service account that pods run as.
+
+/// The guest's DNS server.
+pub mod dns;
+
+/// The Service `kubernetes` that the guest's pods reach its API through.
+pub mod kubernetes;
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::{Api, Client};
+
+/// Why the guest is not set up yet.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The guest's API did not do what was asked.
+    #[error("{attempt}")]
+    Asked {
+        /// What was asked.
+        attempt: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// The API answers, but is not ready.
+    #[error("find the guest's API ready; it says {0}")]
+    NotReady(String),
+    /// Something that the guest's own controllers make is not there yet.
+    #[error("find {0}, which the guest's controller manager makes")]
+    Missing(&'static str),
+}
+
+/// Checks that the guest's API is ready to be used.
+pub async fn answers(guest: &Client) -> Result<(), Error> {
+    let request = http_get("/readyz");
+    let said = guest
+        .request_text(request)
+        .await
+        .map_err(|source| asked("ask the guest's API", source))?;
+    if said == "ok" {
+        Ok(())
+    } else {
+        Err(Error::NotReady(said))
+    }
+}
+
+/// Checks that a pod can be made: admission refuses it before its namespace has the default service account.
+pub async fn takes_pods(guest: &Client) -> Result<(), Error> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(guest.clone(), "default");
+    let found = accounts
+        .get_opt("default")
+        .await
+        .map_err(|source| asked("read a service account", source))?;
+    found.map(drop).ok_or(Error::Missing("service account default"))
+}
+
+fn http_get(path: &str) -> axum::http::Request<Vec<u8>> {
+    let mut request = axum::http::Request::new(Vec::new());
+    *request.uri_mut() = axum::http::Uri::try_from(path).unwrap_or_default();
+    request
+}
+
+fn asked(attempt: impl Into<String>, source: kube::Error) -> Error {
+    Error::Asked {
+        attempt: attempt.into(),
+        source: Box::new(source),
+    }
+}

@@ -1,0 +1,300 @@
+//! The guest's DNS server: CoreDNS as a Deployment in the guest, whose pod the engine takes to the host.
+
+use std::net::IpAddr;
+
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use super::{Error, asked};
+use crate::host::FIELD_MANAGER;
+use crate::values::Values;
+
+const NAMESPACE: &str = "kube-system";
+
+/// The port that the server listens on: one that needs no privilege.
+const PORT: u16 = 1053;
+
+/// What the server has to know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Its image.
+    pub image: String,
+    /// How many of it run.
+    pub replicas: i32,
+    /// What it asks of a node, in Kubernetes' own form.
+    pub resources: Value,
+    /// What happens to names of the cluster's domain that the guest does not know.
+    pub unknown: Unknown,
+    /// Where all other names are asked for: the host's own DNS.
+    pub upstream: Vec<String>,
+    /// Where it finds the guest's API.
+    pub api: IpAddr,
+}
+
+/// What happens to names of the cluster's domain that the guest does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// They do not exist.
+    Refused,
+    /// The host's DNS is asked: services of the host are reached by their own names.
+    AskedAtTheHost,
+}
+
+impl Server {
+    /// The server that a tenant's values ask for; nothing if they ask for none. `resolv_conf` is the syncer's own.
+    #[must_use]
+    pub fn of(values: &Values, resolv_conf: &str, api: IpAddr) -> Option<Self> {
+        let coredns = &values.coredns;
+        let registry = values.default_image_registry.as_deref().unwrap_or_default();
+        let unknown = if values.fallback_host_dns {
+            Unknown::AskedAtTheHost
+        } else {
+            Unknown::Refused
+        };
+        coredns.enabled.then(|| Self {
+            image: format!("{registry}{}", coredns.image),
+            replicas: coredns.replicas,
+            resources: coredns.resources.clone(),
+            unknown,
+            upstream: nameservers(resolv_conf),
+            api,
+        })
+    }
+
+    /// The server's configuration. Answers are kept for a short time only, and that something does not exist for
+    /// a shorter one: services come and go, and whoever asks too early would wait for it.
+    #[must_use]
+    pub fn corefile(&self) -> String {
+        let fallthrough = match self.unknown {
+            Unknown::AskedAtTheHost => "\n        fallthrough cluster.local in-addr.arpa ip6.arpa",
+            Unknown::Refused => "",
+        };
+        let forward = if self.upstream.is_empty() {
+            String::new()
+        } else {
+            format!("\n    forward . {}", self.upstream.join(" "))
+        };
+        format!(
+            ".:{PORT} {{
+    errors
+    health
+    ready
+    kubernetes cluster.local in-addr.arpa ip6.arpa {{
+        pods insecure
+        ttl 5{fallthrough}
+    }}{forward}
+    cache 5 {{
+        denial 9984 1 0
+    }}
+    loop
+    reload
+    loadbalance
+}}
+"
+        )
+    }
+
+    /// Everything that the guest gets, in the order in which it is needed.
+    #[must_use]
+    pub fn objects(&self) -> Vec<Value> {
+        let labels = json!({"k8s-app": "kube-dns"});
+        let role =
+            json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:coredns"});
+        vec![
+            json!({
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {
+                    "name": "kube-dns",
+                    "namespace": NAMESPACE,
+                    "labels": {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true"},
+                },
+                "spec": {
+                    "selector": labels,
+                    "ports": [
+                        {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": PORT},
+                        {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": PORT},
+                    ],
+                },
+            }),
+            json!({
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": "coredns", "namespace": NAMESPACE},
+            }),
+            json!({
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRole",
+                "metadata": {"name": "system:coredns"},
+                "rules": [
+                    {
+                        "apiGroups": [""],
+                        "resources": ["endpoints", "services", "pods", "namespaces"],
+                        "verbs": ["list", "watch"],
+                    },
+                    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+                ],
+            }),
+            json!({
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": "system:coredns"},
+                "roleRef": role,
+                "subjects": [{"kind": "ServiceAccount", "name": "coredns", "namespace": NAMESPACE}],
+            }),
+            json!({
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "coredns", "namespace": NAMESPACE},
+                "data": {"Corefile": self.corefile()},
+            }),
+            json!({
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": "coredns", "namespace": NAMESPACE, "labels": labels},
+                "spec": {
+                    "replicas": self.replicas,
+                    "selector": {"matchLabels": labels},
+                    "strategy": {"rollingUpdate": {"maxUnavailable": 1}},
+                    "template": {"metadata": {"labels": labels}, "spec": self.pod()},
+                },
+            }),
+        ]
+    }
+
+    fn pod(&self) -> Value {
+        json!({
+            "serviceAccountName": "coredns",
+            "dnsPolicy": "Default",
+            "securityContext": {
+                "runAsNonRoot": true,
+                "runAsUser": 65532,
+                "runAsGroup": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [{
+                "name": "coredns",
+                "image": self.image,
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["-conf", "/etc/coredns/Corefile"],
+                // The API is the guest's, and its name can't be looked up before this server runs.
+                "env": [
+                    {"name": "KUBERNETES_SERVICE_HOST", "value": self.api.to_string()},
+                    {"name": "KUBERNETES_SERVICE_PORT", "value": "443"},
+                ],
+                "resources": self.resources,
+                "ports": [
+                    {"name": "dns", "containerPort": PORT, "protocol": "UDP"},
+                    {"name": "dns-tcp", "containerPort": PORT, "protocol": "TCP"},
+                ],
+                "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
+                "livenessProbe": {
+                    "httpGet": {"path": "/health", "port": 8080},
+                    "periodSeconds": 10,
+                    "failureThreshold": 6,
+                },
+                "securityContext": {
+                    "allowPrivilegeEscalation": false,
+                    "readOnlyRootFilesystem": true,
+                    // The official binary carries this capability as a file capability; without it in the
+                    // bounding set the kernel refuses to start it.
+                    "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]},
+                },
+                "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns", "readOnly": true}],
+            }],
+            "volumes": [{"name": "config", "configMap": {"name": "coredns"}}],
+        })
+    }
+}
+
+/// Gives the guest its DNS server, or brings the one it has up to date.
+pub async fn apply(guest: &Client, server: &Server) -> Result<(), Error> {
+    for object in server.objects() {
+        let text = |pointer: &str| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let (group, version) = text("/apiVersion")
+            .split_once('/')
+            .unwrap_or(("", text("/apiVersion")));
+        let (kind, name) = (text("/kind"), text("/metadata/name"));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let api: Api<DynamicObject> = match text("/metadata/namespace") {
+            "" => Api::all_with(guest.clone(), &resource),
+            namespace => Api::namespaced_with(guest.clone(), namespace, &resource),
+        };
+        let applied = api
+            .patch(
+                name,
+                &PatchParams::apply(FIELD_MANAGER).force(),
+                &Patch::Apply(&object),
+            )
+            .await;
+        applied.map_err(|source| asked(format!("apply the DNS server's {kind} {name}"), source))?;
+    }
+    Ok(())
+}
+
+/// The nameservers that a resolv.conf lists.
+fn nameservers(resolv_conf: &str) -> Vec<String> {
+    let lines = resolv_conf.lines().map(str::split_whitespace);
+    lines
+        .filter_map(|mut words| {
+            if words.next()? == "nameserver" {
+                words.next()
+            } else {
+                None
+            }
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(values: &str) -> Server {
+        let values = crate::values::parse(
+            &format!("multiNamespaceMode: {{enabled: true}}\n{values}"),
+            "test",
+        )
+        .unwrap();
+        let resolv_conf = "search a.svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n";
+        Server::of(&values, resolv_conf, "10.96.7.7".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn with_the_fallback_the_host_is_asked_for_what_the_guest_does_not_know() {
+        insta::assert_snapshot!(server("fallbackHostDns: true").corefile());
+    }
+
+    #[test]
+    fn without_it_the_clusters_domain_ends_in_the_guest() {
+        insta::assert_snapshot!(server("").corefile());
+    }
+
+    #[test]
+    fn the_server_is_the_one_that_the_values_ask_for() {
+        let values = "defaultImageRegistry: mirror.test/\ncoredns: {image: 'coredns:1', replicas: 2}";
+        let objects = server(values).objects();
+        let deployment = objects.last().unwrap();
+        assert_eq!(deployment["spec"]["replicas"], 2);
+        assert_eq!(
+            deployment
+                .pointer("/spec/template/spec/containers/0/image")
+                .unwrap(),
+            "mirror.test/coredns:1"
+        );
+    }
+
+    #[test]
+    fn none_is_made_where_none_is_wanted() {
+        let text = "multiNamespaceMode: {enabled: true}\ncoredns: {enabled: false}";
+        let values = crate::values::parse(text, "test").unwrap();
+        assert_eq!(Server::of(&values, "", "10.96.7.7".parse().unwrap()), None);
+    }
+}

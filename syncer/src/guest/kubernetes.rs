@@ -1,0 +1,150 @@
+//! The Service `kubernetes` that the guest's pods reach its API through.
+//!
+//! The guest's API server makes it with an address of its own service range, which means nothing on the host.
+//! Pods run there, so it is made again with the address of the host's Service for that API, and kept so.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Error, asked};
+use crate::host::FIELD_MANAGER;
+use crate::patience::{chain, pause};
+
+const NAME: &str = "kubernetes";
+const NAMESPACE: &str = "default";
+
+/// The port that the guest's API server listens on in its pod.
+const PORT: u16 = 6443;
+
+/// How long to rest after a write that failed; the watch tells of changes, not of failures.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Where the guest's API is.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The cluster IP of its Service on the host.
+    pub service: IpAddr,
+    /// The address of its pod, if it is in one.
+    pub pod: Option<IpAddr>,
+}
+
+/// Keeps the Service as it has to be until told to stop.
+pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
+    let services: Api<Service> = Api::namespaced(guest.clone(), NAMESPACE);
+    let watched = watcher::watch_object(services, NAME).default_backoff();
+    pin_mut!(watched);
+    loop {
+        let seen = tokio::select! {
+            seen = watched.next() => seen,
+            () = shutdown.cancelled() => return,
+        };
+        match seen {
+            Some(Ok(service)) => {
+                while let Err(error) = settle(guest, place, service.as_ref()).await {
+                    warn!(error = %chain(&error), "failed to keep the guest's Service kubernetes; trying again");
+                    tokio::select! {
+                        () = pause(AFTER_FAILURE) => {}
+                        () = shutdown.cancelled() => return,
+                    }
+                    // What was seen may have changed in the meantime; the watch has it then.
+                    if error.is_stale() {
+                        break;
+                    }
+                }
+            }
+            Some(Err(error)) => {
+                warn!(error = %chain(&error), "the watch of the guest's Service kubernetes failed")
+            }
+            None => return,
+        }
+    }
+}
+
+/// Makes the Service and its endpoint as they have to be, if they are not.
+pub async fn settle(guest: &Client, place: Place, current: Option<&Service>) -> Result<(), Error> {
+    let services: Api<Service> = Api::namespaced(guest.clone(), NAMESPACE);
+    let address = place.service.to_string();
+    let has = current
+        .and_then(|service| service.spec.as_ref())
+        .and_then(|spec| spec.cluster_ip.as_deref());
+    if has != Some(&address) {
+        if let Some(current) = current {
+            let same = DeleteParams {
+                preconditions: Some(Preconditions {
+                    uid: current.metadata.uid.clone(),
+                    ..Preconditions::default()
+                }),
+                ..DeleteParams::default()
+            };
+            match services.delete(NAME, &same).await {
+                Ok(_) => {}
+                Err(kube::Error::Api(status)) if status.is_not_found() => {}
+                Err(source) => return Err(asked("remove the guest's own Service kubernetes", source)),
+            }
+        }
+        let attempt = format!("give the guest's Service kubernetes the host's address {address}");
+        let made = services.create(&PostParams::default(), &service(&address)).await;
+        made.map_err(|source| asked(attempt, source))?;
+        info!(%address, "gave the guest's Service kubernetes the host's address");
+    }
+    let Some(pod) = place.pod else { return Ok(()) };
+    let slices: Api<EndpointSlice> = Api::namespaced(guest.clone(), NAMESPACE);
+    let applied = slices
+        .patch(
+            NAME,
+            &PatchParams::apply(FIELD_MANAGER).force(),
+            &Patch::Apply(endpoints(pod)),
+        )
+        .await;
+    applied
+        .map(drop)
+        .map_err(|source| asked("set the endpoint of the guest's Service kubernetes", source))
+}
+
+impl Error {
+    /// Whether what the write was based on was not so any more.
+    fn is_stale(&self) -> bool {
+        matches!(self, Self::Asked { source, .. } if matches!(source.as_ref(),
+            kube::Error::Api(status) if status.is_conflict() || status.is_already_exists()))
+    }
+}
+
+/// The Service as the API server would make it, but for the address; so it leaves it alone.
+fn service(address: &str) -> Service {
+    let service = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": NAME,
+            "namespace": NAMESPACE,
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": address,
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": PORT}],
+        },
+    });
+    serde_json::from_value(service).unwrap_or_default()
+}
+
+fn endpoints(pod: IpAddr) -> serde_json::Value {
+    json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": NAME, "labels": {"kubernetes.io/service-name": NAME}},
+        "addressType": if pod.is_ipv4() { "IPv4" } else { "IPv6" },
+        "endpoints": [{"addresses": [pod.to_string()], "conditions": {"ready": true}}],
+        "ports": [{"name": "https", "port": PORT, "protocol": "TCP"}],
+    })
+}

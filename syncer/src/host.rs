@@ -1,0 +1,166 @@
+//! What the syncer needs of the host for its own control plane: its Service, and a Secret to publish the
+//! kubeconfig in. Everything else on the host is the engine's.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use tokio::fs;
+
+use crate::naming::Tenant;
+
+/// What writes of the syncer outside its engine are managed as.
+pub const FIELD_MANAGER: &str = "syncer-bootstrap";
+
+/// Why the host, or the way to an API, is not as it has to be.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A kubeconfig, or what a pod has instead, could not be used.
+    #[error("find the way to the {side}'s API")]
+    Way {
+        /// `host` or `guest`.
+        side: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The host did not do what was asked.
+    #[error("{attempt}")]
+    Asked {
+        /// What was asked.
+        attempt: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// The Service has no address.
+    #[error("find a cluster IP on Service {name}")]
+    NoAddress {
+        /// The Service.
+        name: String,
+    },
+    /// A file that `syncer init` writes could not be read.
+    #[error("read {}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The Service on the host that the guest's API is reached through.
+#[derive(Clone, Debug)]
+pub struct ApiService {
+    /// Its cluster IPs, the first one first.
+    pub addresses: Vec<IpAddr>,
+    /// It as an owner: what it owns goes with it when the release is removed.
+    pub owner: OwnerReference,
+}
+
+impl ApiService {
+    /// The address that the guest is told.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.addresses[0]
+    }
+}
+
+/// A client for one side: by a kubeconfig, or, without one, as the pod that this is.
+pub async fn client(side: &'static str, kubeconfig: Option<&Path>) -> Result<Client, Error> {
+    let way = |source: Box<dyn std::error::Error + Send + Sync>| Error::Way { side, source };
+    let config = match kubeconfig {
+        None => Config::incluster().map_err(|error| way(error.into()))?,
+        Some(path) => {
+            let kubeconfig = Kubeconfig::read_from(path).map_err(|error| way(error.into()))?;
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+                .await
+                .map_err(|error| way(error.into()))?
+        }
+    };
+    Client::try_from(config).map_err(|error| way(error.into()))
+}
+
+/// Looks up the Service of the guest's API: it has the virtual cluster's name.
+pub async fn api_service(host: &Client, tenant: &Tenant) -> Result<ApiService, Error> {
+    let services: Api<Service> = Api::namespaced(host.clone(), tenant.namespace());
+    let name = tenant.name();
+    let service = services
+        .get(name)
+        .await
+        .map_err(|source| asked(format!("read Service {name}"), source))?;
+    let spec = service.spec.unwrap_or_default();
+    let texts = spec
+        .cluster_ips
+        .or(spec.cluster_ip.map(|address| vec![address]))
+        .unwrap_or_default();
+    let addresses: Vec<IpAddr> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+    if addresses.is_empty() {
+        return Err(Error::NoAddress {
+            name: name.to_owned(),
+        });
+    }
+    let owner = OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "Service".to_owned(),
+        name: name.to_owned(),
+        uid: service.metadata.uid.unwrap_or_default(),
+        ..OwnerReference::default()
+    };
+    Ok(ApiService { addresses, owner })
+}
+
+/// Publishes the tenant's kubeconfig in the Secret `vc-NAME`, from the files that `syncer init` wrote.
+pub async fn publish(
+    host: &Client,
+    tenant: &Tenant,
+    pki: &Path,
+    owner: &OwnerReference,
+) -> Result<(), Error> {
+    const KEYS: [(&str, &str); 4] = [
+        ("config", "admin.kubeconfig"),
+        ("certificate-authority", crate::pki::CA_CERTIFICATE),
+        ("client-certificate", "admin.crt"),
+        ("client-key", "admin.key"),
+    ];
+    let mut data = BTreeMap::new();
+    for (key, file) in KEYS {
+        let path = pki.join(file);
+        let content = fs::read(&path)
+            .await
+            .map_err(|source| Error::Read { path, source })?;
+        data.insert(key.to_owned(), ByteString(content));
+    }
+    let name = tenant.service_account();
+    let secret = Secret {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            owner_references: Some(vec![owner.clone()]),
+            ..ObjectMeta::default()
+        },
+        data: Some(data),
+        ..Secret::default()
+    };
+    let secrets: Api<Secret> = Api::namespaced(host.clone(), tenant.namespace());
+    let applied = secrets
+        .patch(
+            &name,
+            &PatchParams::apply(FIELD_MANAGER).force(),
+            &Patch::Apply(&secret),
+        )
+        .await;
+    applied
+        .map(drop)
+        .map_err(|source| asked(format!("publish the kubeconfig in Secret {name}"), source))
+}
+
+fn asked(attempt: String, source: kube::Error) -> Error {
+    Error::Asked {
+        attempt,
+        source: Box::new(source),
+    }
+}

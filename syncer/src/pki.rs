@@ -1,0 +1,166 @@
+//! Who a virtual cluster's programs are to each other: its certificate authority, certificates and kubeconfigs.
+//!
+//! An [`Authority`] is made once a virtual cluster and kept on the host; certificates are issued from it anew
+//! at each start of the control plane, because addresses change.
+
+/// What the authority issues.
+mod issue;
+
+/// The files that the control plane's programs read.
+mod files;
+
+/// Kubeconfigs.
+mod kubeconfig;
+
+/// Keeping the authority in a Secret on the host.
+mod secret;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use files::write;
+pub use issue::{Identity, Issued, Names};
+pub use kubeconfig::kubeconfig;
+use rcgen::{BasicConstraints, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+pub use secret::keep;
+
+/// The key under which the CA's certificate is kept and written.
+pub const CA_CERTIFICATE: &str = "ca.crt";
+const CA_KEY: &str = "ca.key";
+const TOKEN_KEY: &str = "sa.key";
+const TOKEN_PUBLIC_KEY: &str = "sa.pub";
+
+/// Why certificates could not be made, kept or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A certificate or key could not be made.
+    #[error("issue {what}")]
+    Issue {
+        /// What for.
+        what: String,
+        /// Why.
+        source: rcgen::Error,
+    },
+    /// What was kept is not what was made.
+    #[error("read {key} of the kept certificate authority")]
+    Kept {
+        /// Which part.
+        key: &'static str,
+        /// Why, where the part is there.
+        source: Option<rcgen::Error>,
+    },
+    /// The host did not do what was asked.
+    #[error("{attempt}")]
+    Host {
+        /// What was asked.
+        attempt: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// A file could not be written.
+    #[error("write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What has to stay the same for as long as a virtual cluster lives: its CA and the key that signs the tokens of
+/// its service accounts.
+#[derive(Debug)]
+pub struct Authority {
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+    tokens: KeyPair,
+}
+
+impl Authority {
+    /// Makes a new one; `name` is the virtual cluster's.
+    pub fn generate(name: &str) -> Result<Self, Error> {
+        let failed = |source| Error::Issue {
+            what: format!("the certificate authority of {name}"),
+            source,
+        };
+        let mut params = issue::params(&format!("{name}-ca"), None).map_err(failed)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
+        let key = KeyPair::generate().map_err(failed)?;
+        let certificate = params.self_signed(&key).map_err(failed)?.pem();
+        Ok(Self {
+            certificate,
+            issuer: Issuer::new(params, key),
+            tokens: KeyPair::generate().map_err(failed)?,
+        })
+    }
+
+    /// Takes up one that was kept.
+    pub fn from_parts(parts: &BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
+        let part = |key: &'static str| {
+            let text = parts
+                .get(key)
+                .and_then(|bytes| String::from_utf8(bytes.clone()).ok());
+            text.ok_or(Error::Kept { key, source: None })
+        };
+        let pair = |key: &'static str| {
+            KeyPair::from_pem(&part(key)?).map_err(|source| Error::Kept {
+                key,
+                source: Some(source),
+            })
+        };
+        let certificate = part(CA_CERTIFICATE)?;
+        let issuer = Issuer::from_ca_cert_pem(&certificate, pair(CA_KEY)?).map_err(|source| Error::Kept {
+            key: CA_CERTIFICATE,
+            source: Some(source),
+        })?;
+        Ok(Self {
+            certificate,
+            issuer,
+            tokens: pair(TOKEN_KEY)?,
+        })
+    }
+
+    /// The parts to keep, by name.
+    #[must_use]
+    pub fn parts(&self) -> BTreeMap<String, Vec<u8>> {
+        let parts = [
+            (CA_CERTIFICATE, self.certificate.clone()),
+            (CA_KEY, self.issuer.key().serialize_pem()),
+            (TOKEN_KEY, self.tokens.serialize_pem()),
+            (TOKEN_PUBLIC_KEY, self.tokens.public_key_pem()),
+        ];
+        parts
+            .into_iter()
+            .map(|(key, text)| (key.to_owned(), text.into_bytes()))
+            .collect()
+    }
+
+    /// The CA's certificate, PEM.
+    #[must_use]
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Issues a certificate to somebody.
+    pub fn issue(&self, identity: &Identity) -> Result<Issued, Error> {
+        issue::issue(identity, &self.issuer)
+    }
+}
+
+/// A subject's distinguished name.
+fn distinguished_name(common_name: &str, organization: Option<&str>) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common_name);
+    if let Some(organization) = organization {
+        name.push(DnType::OrganizationName, organization);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests;

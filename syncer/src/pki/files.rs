@@ -1,0 +1,64 @@
+//! The files that the control plane's programs read.
+
+use std::path::Path;
+
+use tokio::fs;
+use tokio::io::AsyncWriteExt;
+
+use super::{Authority, Error, Identity, Names, kubeconfig};
+
+/// Where the guest's API server is for the programs in its own pod.
+const INSIDE: &str = "https://127.0.0.1:6443";
+
+/// Where a person's kubeconfig points: to a port forwarded from the virtual cluster's Service, as with vcluster.
+const OUTSIDE: &str = "https://localhost:8443";
+
+/// Writes into `folder` everything that a control plane starts from: the authority's parts, `apiserver.{crt,key}`,
+/// `admin.{crt,key}`, and the kubeconfigs `controller-manager`, `syncer` and `admin` (`….kubeconfig`).
+///
+/// Only the user who writes them can read them; all programs of the pod are that user.
+pub async fn write(authority: &Authority, names: &Names, folder: &Path) -> Result<(), Error> {
+    for (name, content) in authority.parts() {
+        file(folder, &name, &content).await?;
+    }
+    let cluster = names.tenant.name();
+    let ca = authority.certificate();
+    let server = authority.issue(&Identity::ApiServer(names.clone()))?;
+    file(folder, "apiserver.crt", server.certificate.as_bytes()).await?;
+    file(folder, "apiserver.key", server.key.as_bytes()).await?;
+    for (name, identity) in [
+        ("controller-manager", Identity::ControllerManager),
+        ("syncer", Identity::Syncer),
+    ] {
+        let config = kubeconfig(cluster, INSIDE, ca, &authority.issue(&identity)?);
+        file(folder, &format!("{name}.kubeconfig"), config.as_bytes()).await?;
+    }
+    let admin = authority.issue(&Identity::Admin)?;
+    file(folder, "admin.crt", admin.certificate.as_bytes()).await?;
+    file(folder, "admin.key", admin.key.as_bytes()).await?;
+    file(
+        folder,
+        "admin.kubeconfig",
+        kubeconfig(cluster, OUTSIDE, ca, &admin).as_bytes(),
+    )
+    .await
+}
+
+async fn file(folder: &Path, name: &str, content: &[u8]) -> Result<(), Error> {
+    let path = folder.join(name);
+    let written = async {
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .await?;
+        file.write_all(content).await?;
+        file.flush().await
+    };
+    written.await.map_err(|source| Error::Write {
+        path: path.clone(),
+        source,
+    })
+}

@@ -1,0 +1,127 @@
+//! Certificates for the control plane's programs and for those who use it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+
+use super::{Error, distinguished_name};
+use crate::naming::Tenant;
+
+/// How long certificates hold, in years. Long, because nothing renews them while a control plane runs; those
+/// of its programs are issued anew at each of its starts.
+const YEARS: i64 = 10;
+
+/// Somebody who gets a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The guest's API server, under all the names it is reached by.
+    ApiServer(Names),
+    /// The guest's controller manager.
+    ControllerManager,
+    /// The syncer.
+    Syncer,
+    /// The tenant's own administrator.
+    Admin,
+}
+
+/// What the guest's API server is reached by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The virtual cluster: its Service on the host has its name.
+    pub tenant: Tenant,
+    /// The cluster IPs of that Service.
+    pub service: Vec<IpAddr>,
+    /// The address of the pod.
+    pub pod: Option<IpAddr>,
+}
+
+/// A certificate and its key, both PEM.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The certificate.
+    pub certificate: String,
+    /// The private key, PKCS #8.
+    pub key: String,
+}
+
+impl Names {
+    fn all(&self) -> Vec<String> {
+        let service = format!("{}.{}", self.tenant.name(), self.tenant.namespace());
+        let names = [
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local",
+            self.tenant.name(),
+            &service,
+            &format!("{service}.svc"),
+            &format!("{service}.svc.cluster.local"),
+        ]
+        .map(str::to_owned);
+        let addresses = [IpAddr::V4(Ipv4Addr::LOCALHOST)]
+            .into_iter()
+            .chain(self.service.clone())
+            .chain(self.pod);
+        names
+            .into_iter()
+            .chain(addresses.map(|address| address.to_string()))
+            .collect()
+    }
+}
+
+impl Identity {
+    /// The user name and group that Kubernetes takes from the certificate.
+    fn subject(&self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::ApiServer(_) => ("kube-apiserver", None),
+            Self::ControllerManager => ("system:kube-controller-manager", None),
+            Self::Syncer => ("syncer", Some("system:masters")),
+            Self::Admin => ("kubernetes-admin", Some("system:masters")),
+        }
+    }
+}
+
+pub(super) fn issue(identity: &Identity, issuer: &Issuer<'_, KeyPair>) -> Result<Issued, Error> {
+    let (user, group) = identity.subject();
+    let failed = |source| Error::Issue {
+        what: format!("a certificate to {user}"),
+        source,
+    };
+    let mut params = params(user, group).map_err(failed)?;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.use_authority_key_identifier_extension = true;
+    if let Identity::ApiServer(names) = identity {
+        params.subject_alt_names = CertificateParams::new(names.all())
+            .map_err(failed)?
+            .subject_alt_names;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    } else {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    }
+    let key = KeyPair::generate().map_err(failed)?;
+    let certificate = params.signed_by(&key, issuer).map_err(failed)?;
+    Ok(Issued {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+    })
+}
+
+/// What all certificates have in common: who, and from when to when.
+pub(super) fn params(
+    common_name: &str,
+    organization: Option<&str>,
+) -> Result<CertificateParams, rcgen::Error> {
+    let midnight = |date: Date| {
+        let part = |part: i8| u8::try_from(part).unwrap_or(1);
+        date_time_ymd(i32::from(date.year()), part(date.month()), part(date.day()))
+    };
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = distinguished_name(common_name, organization);
+    // A host whose clock is behind has to be able to use it at once.
+    params.not_before = midnight(today.saturating_sub(1.day()));
+    params.not_after = midnight(today.saturating_add(YEARS.years()));
+    Ok(params)
+}
