@@ -175,13 +175,13 @@ impl std::str::FromStr for TenantChoice {
 /// Who is to provide the host cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum SubstrateChoice {
-    /// kind where a Docker daemon answers, else native
+    /// The best that this version has here, which is native
     Auto,
     /// Processes in namespaces of their own; needs root and no Docker
     Native,
-    /// A cluster made by kind in Docker
+    /// A cluster made by kind in Docker; not in this version
     Kind,
-    /// A cluster that is there already
+    /// A cluster that is there already; not in this version
     Existing,
 }
 
@@ -199,7 +199,7 @@ pub enum Substrate {
 pub enum VirtualCluster {
     /// This project's chart and syncer
     Embedded,
-    /// loft-sh's vcluster 0.25.2
+    /// loft-sh's vcluster 0.25.2; not in this version
     Vcluster,
 }
 
@@ -207,9 +207,9 @@ pub enum VirtualCluster {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Images {
-    /// Pulled where a registry answers, else assembled from components
+    /// As the host cluster gets them best, which is assembled
     Auto,
-    /// Pulled by the cluster
+    /// Pulled by the host cluster; not in this version
     Pull,
     /// Assembled from components
     Build,
@@ -221,7 +221,7 @@ pub enum Images {
 pub enum Keep {
     /// Nothing
     Never,
-    /// The environment, if something failed
+    /// The environment, if something failed other than by an interruption
     OnFailure,
     /// The environment
     Always,
@@ -279,6 +279,9 @@ pub enum Error {
     /// Kubernetes or Helm would refuse a name.
     #[error("name an environment or a tenant")]
     Name(#[source] names::Error),
+    /// The tenants' values cannot be used.
+    #[error(transparent)]
+    Values(#[from] syncer::values::Error),
     /// No scenario would run.
     #[error("run 0 scenarios at a time: --jobs takes 1 or more")]
     NoJobs,
@@ -335,6 +338,7 @@ impl Plan {
             return Err(Error::NoJobs);
         }
         let name = Name::environment(&name).map_err(Error::Name)?;
+        syncer::values::parse(&values.text, &values.origin)?;
         let tenants = tenants_of(tenants)?;
         let fit = tenants_that_fit(machine);
         if tenants.len() > fit && !overcommit {

@@ -136,7 +136,7 @@ pub(super) struct Wanted {
     /// Where images come from
     #[arg(long, value_enum, default_value_t = Images::Auto)]
     pub(super) images: Images,
-    /// What remains of an environment in the end
+    /// What remains in the end: of `e2e` in any case, of `up` if it fails
     #[arg(long, value_enum, default_value_t = Keep::Never)]
     pub(super) keep: Keep,
     /// What unique names are derived from; another one in each run unless given

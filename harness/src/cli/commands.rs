@@ -30,6 +30,8 @@ mod kubeconfig;
 
 /// Does what the arguments ask for.
 pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    // A name is a part of paths, so none is used before it was checked.
+    Name::environment(&arguments.common.name).map_err(plan::Error::Name)?;
     let context = Context {
         places: Places::from_environment(),
         common: arguments.common,

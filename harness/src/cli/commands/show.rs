@@ -56,7 +56,7 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
         values,
         keep,
         report_dir,
-        jobs,
+        jobs: _,
         seed,
         filter: _,
     } = plan;
@@ -82,7 +82,6 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
     };
     text += &format!(
         "  seed              {seed}
-  scenarios         {jobs} at a time
   reports           {}
   what remains      {}
 ",
