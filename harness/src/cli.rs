@@ -1,1 +1,93 @@
-//! (cli)
+//! The command line: reads it, does what it asks for, and says what became of it.
+//!
+//! The only place that prints errors, and the only one that knows exit codes.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use tracing_subscriber::EnvFilter;
+
+/// What can be asked for.
+mod arguments;
+
+/// What a command does.
+mod commands;
+
+/// The codes that a command exits with.
+pub mod exit;
+
+/// Why a command did not do what it was asked for.
+mod failure;
+
+/// Ctrl-C and its kin.
+mod interrupt;
+
+/// Data, on standard output.
+mod output;
+
+use arguments::{Arguments, Command};
+pub use exit::Exit;
+use failure::Failure;
+
+use crate::report::terminal::Verbosity;
+use crate::substrate::native::supervisor;
+
+/// Runs the program that the process' arguments ask for, and returns its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    log(arguments.common.verbosity());
+    let done = match &arguments.command {
+        // Process 1 of the sandbox: before anything else has started a thread.
+        Command::NativeInit { folder } => supervisor::init(folder)
+            .map(|never| match never {})
+            .map_err(Failure::Sandbox),
+        _ => run(arguments),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure::print(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    let done = runtime.block_on(commands::run(arguments));
+    // What still runs on another thread has nothing to add, and must not keep the process.
+    runtime.shutdown_background();
+    done
+}
+
+/// Prints help, or what is wrong with the arguments.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // Nobody is there to be told that nobody reads it.
+    let _unread = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Passed.into(),
+        _ => Exit::Usage.into(),
+    }
+}
+
+/// Sends what the stages log to standard error; `RUST_LOG` overrules how much of it.
+fn log(verbosity: Verbosity) {
+    let default = match verbosity {
+        Verbosity::Quiet => "error",
+        Verbosity::Normal => "warn",
+        Verbosity::Verbose => "info,harness=debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -4,11 +4,13 @@
 //! it fails. It runs in a process group of its own, so that Ctrl-C reaches the harness alone and ending the command
 //! ends everything it started.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
@@ -183,8 +185,12 @@ impl Command {
         line: &mut (dyn FnMut(&str) + Send),
         stderr: &mut Vec<u8>,
     ) -> io::Result<(ExitStatus, Vec<u8>)> {
-        let mut child = self.spawn()?;
-        let (input, output, errors) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
+        let mut group = self.spawn()?;
+        let (input, output, errors) = (
+            group.child.stdin.take(),
+            group.child.stdout.take(),
+            group.child.stderr.take(),
+        );
         let feed = async {
             if let Some(mut stdin) = input {
                 // A command that ends without reading its input says by its exit code whether that was right.
@@ -199,9 +205,7 @@ impl Command {
             collect(output, &mut stdout, &mut silently),
             collect(errors, stderr, line)
         )?;
-        let status = child.0.wait().await?;
-        child.finished();
-        Ok((status, stdout))
+        Ok((group.wait().await?, stdout))
     }
 
     fn spawn(&self) -> io::Result<Group> {
@@ -214,9 +218,7 @@ impl Command {
                 Stdio::piped()
             })
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
+            .stderr(Stdio::piped());
         for variable in &self.without {
             command.env_remove(variable);
         }
@@ -224,12 +226,7 @@ impl Command {
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
-        let child = command.spawn()?;
-        let leader = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(rustix::process::Pid::from_raw);
-        Ok(Group(child, leader))
+        Group::spawn(&mut command)
     }
 }
 
@@ -337,22 +334,73 @@ pub fn tail(text: &[u8]) -> Tail {
     Tail(lines)
 }
 
+/// The last `count` lines of `text`, as they stand.
+#[must_use]
+pub fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    lines[lines.len().saturating_sub(count)..].concat()
+}
+
+/// The process groups that are running, for [`end_all`].
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// Ends every command that is running, with all that it started; for a process that is about to end itself.
+pub fn end_all() {
+    let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    running.iter().copied().for_each(end);
+}
+
 /// A child that leads a process group, which is ended with it when it is dropped early.
-struct Group(Child, Option<rustix::process::Pid>);
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Its leader.
+    pub(crate) child: Child,
+    leader: Option<i32>,
+}
 
 impl Group {
-    /// Tells that the child has ended by itself; what it left running on purpose stays.
-    fn finished(&mut self) {
-        self.1 = None;
+    /// Starts `command` as the leader of a group of its own.
+    pub(crate) fn spawn(command: &mut tokio::process::Command) -> io::Result<Self> {
+        let child = command.process_group(0).kill_on_drop(true).spawn()?;
+        let leader = child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(leader) = leader {
+            RUNNING
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(leader);
+        }
+        Ok(Self { child, leader })
+    }
+
+    /// Waits until the leader ends by itself; what it left running on purpose stays.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait().await?;
+        self.forget();
+        Ok(status)
+    }
+
+    fn forget(&mut self) -> Option<i32> {
+        let leader = self.leader.take()?;
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&leader);
+        Some(leader)
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(leader) = self.1 {
-            // It may have ended since; then there is nobody to signal.
-            let _gone = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        if let Some(leader) = self.forget() {
+            end(leader);
         }
+    }
+}
+
+fn end(leader: i32) {
+    if let Some(leader) = rustix::process::Pid::from_raw(leader) {
+        // It may have ended since; then there is nobody to signal.
+        let _gone = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
     }
 }
 

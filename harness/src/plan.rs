@@ -13,6 +13,9 @@ pub mod names;
 
 use names::Name;
 
+/// The environment that is meant where none is named.
+pub const DEFAULT_ENVIRONMENT: &str = "default";
+
 /// How many tenants there are unless the user says otherwise: the fewest that show that a third one, which is
 /// neither the one that acts nor the one that is spied on, is left alone.
 pub const DEFAULT_TENANTS: usize = 3;
@@ -141,6 +144,22 @@ pub enum TenantChoice {
     Names(Vec<String>),
 }
 
+impl Default for TenantChoice {
+    fn default() -> Self {
+        Self::Count(DEFAULT_TENANTS)
+    }
+}
+
+/// Prints as the command line takes it.
+impl std::fmt::Display for TenantChoice {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(count) => write!(formatter, "{count}"),
+            Self::Names(names) => formatter.write_str(&names.join(",")),
+        }
+    }
+}
+
 /// Reads `3` as a count and `blue,green` as names.
 impl std::str::FromStr for TenantChoice {
     type Err = std::convert::Infallible;
@@ -156,13 +175,13 @@ impl std::str::FromStr for TenantChoice {
 /// Who is to provide the host cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum SubstrateChoice {
-    /// kind where a Docker daemon answers, else native
+    /// The best that this version has here, which is native
     Auto,
     /// Processes in namespaces of their own; needs root and no Docker
     Native,
-    /// A cluster made by kind in Docker
+    /// A cluster made by kind in Docker; not in this version
     Kind,
-    /// A cluster that is there already
+    /// A cluster that is there already; not in this version
     Existing,
 }
 
@@ -180,7 +199,7 @@ pub enum Substrate {
 pub enum VirtualCluster {
     /// This project's chart and syncer
     Embedded,
-    /// loft-sh's vcluster 0.25.2
+    /// loft-sh's vcluster 0.25.2; not in this version
     Vcluster,
 }
 
@@ -188,9 +207,9 @@ pub enum VirtualCluster {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Images {
-    /// Pulled where a registry answers, else assembled from components
+    /// As the host cluster gets them best, which is assembled
     Auto,
-    /// Pulled by the cluster
+    /// Pulled by the host cluster; not in this version
     Pull,
     /// Assembled from components
     Build,
@@ -202,7 +221,7 @@ pub enum Images {
 pub enum Keep {
     /// Nothing
     Never,
-    /// The environment, if something failed
+    /// The environment, if something failed other than by an interruption
     OnFailure,
     /// The environment
     Always,
@@ -258,8 +277,11 @@ pub enum Error {
         name: String,
     },
     /// Kubernetes or Helm would refuse a name.
-    #[error("plan an environment")]
+    #[error("name an environment or a tenant")]
     Name(#[source] names::Error),
+    /// The tenants' values cannot be used.
+    #[error(transparent)]
+    Values(#[from] syncer::values::Error),
     /// No scenario would run.
     #[error("run 0 scenarios at a time: --jobs takes 1 or more")]
     NoJobs,
@@ -316,6 +338,7 @@ impl Plan {
             return Err(Error::NoJobs);
         }
         let name = Name::environment(&name).map_err(Error::Name)?;
+        syncer::values::parse(&values.text, &values.origin)?;
         let tenants = tenants_of(tenants)?;
         let fit = tenants_that_fit(machine);
         if tenants.len() > fit && !overcommit {
@@ -367,8 +390,9 @@ fn tenants_of(choice: TenantChoice) -> Result<Vec<Tenant>, Error> {
     }
 }
 
-/// Scenarios mostly wait, so twice as many as cores run side by side.
-fn default_jobs(machine: Machine) -> usize {
+/// How many scenarios run at a time unless the user says otherwise: they mostly wait, so twice as many as there are cores.
+#[must_use]
+pub fn default_jobs(machine: Machine) -> usize {
     usize::try_from(machine.cores.saturating_mul(2))
         .unwrap_or(usize::MAX)
         .max(1)

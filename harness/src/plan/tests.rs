@@ -18,7 +18,7 @@ fn settings() -> Settings {
         tenants: TenantChoice::Count(2),
         values: Values {
             origin: "built in".to_owned(),
-            text: String::new(),
+            text: crate::tenants::BLOG_VALUES.to_owned(),
         },
         keep: Keep::OnFailure,
         report_dir: PathBuf::from("/reports"),
@@ -79,6 +79,21 @@ fn tenants_are_a_count_or_names(#[case] text: &str, #[case] expected: TenantChoi
 )]
 fn there_is_no_plan_for(#[case] settings: Settings, #[case] why: &str) {
     assert_eq!(Plan::new(settings, MACHINE).unwrap_err().to_string(), why);
+}
+
+#[test]
+fn values_are_read_before_anything_is_made() {
+    let values = Values {
+        origin: "mine.yaml".to_owned(),
+        text: "multiNamespaceMode: {enabled: true}\nfallbackHostDNS: true\n".to_owned(),
+    };
+    let error = Plan::new(Settings { values, ..settings() }, MACHINE)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("use the values in mine.yaml\n  mine.yaml:2: unknown key `fallbackHostDNS`"),
+        "{error}"
+    );
 }
 
 #[test]

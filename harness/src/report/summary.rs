@@ -148,6 +148,7 @@ impl Summary {
             let stage = &mut summary.stages[index];
             stage.seconds = rounded(summary.seconds - stage.begins);
         }
+        summary.stages = parts_after_their_stage(summary.stages);
         summary
             .scenarios
             .sort_by(|a, b| (&a.id, &a.name, &a.tenant).cmp(&(&b.id, &b.name, &b.tenant)));
@@ -239,6 +240,25 @@ impl Summary {
             reason,
         });
     }
+}
+
+/// Stages in the order of their beginning, each followed by its parts, which may have begun before it.
+fn parts_after_their_stage(stages: Vec<Stage>) -> Vec<Stage> {
+    let top = |stage: &Stage| stage.name.split('/').next().unwrap_or_default().to_owned();
+    let order: Vec<String> = stages
+        .iter()
+        .filter(|stage| !stage.name.contains('/'))
+        .map(top)
+        .collect();
+    let mut stages = stages;
+    stages.sort_by_key(|stage| {
+        let place = order
+            .iter()
+            .position(|name| *name == top(stage))
+            .unwrap_or(order.len());
+        (place, stage.name.contains('/'))
+    });
+    stages
 }
 
 fn since(started: Timestamp, at: Timestamp) -> f64 {

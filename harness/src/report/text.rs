@@ -31,6 +31,14 @@ pub fn render(summary: &Summary, folder: Option<&Path>) -> String {
     text
 }
 
+/// The table of stages alone, of a run that was to make something and not to check it.
+#[must_use]
+pub fn stages_only(summary: &Summary) -> String {
+    let mut text = String::new();
+    push(&mut text, &stages(summary));
+    text
+}
+
 /// The verdict in a line.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {

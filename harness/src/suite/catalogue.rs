@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::selection::{asked_for, id_in, nearest};
 use crate::plan;
 
 /// Beside the scenarios, so that both change in one commit; here, so that a plan needs no test binary.
@@ -20,7 +21,7 @@ pub struct Catalogue {
 }
 
 /// What one scenario promises and needs.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Its path in the test binary; cases of it have longer ones.
@@ -45,7 +46,7 @@ pub struct Entry {
 }
 
 /// Where a scenario runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// In every tenant.
@@ -67,6 +68,23 @@ impl Catalogue {
         toml::from_str(text).map_err(|source| Error::Catalogue(Box::new(source)))
     }
 
+    /// The entries that `filter` asks for; without one, all of them.
+    pub fn matching(self, filter: Option<&str>) -> Result<Self, Error> {
+        let Some(filter) = filter else { return Ok(self) };
+        let (found, others): (Vec<Entry>, Vec<Entry>) = self
+            .scenarios
+            .into_iter()
+            .partition(|entry| asked_for(filter, &entry.id(), &entry.test));
+        if found.is_empty() {
+            let tests: Vec<String> = others.into_iter().map(|entry| entry.test).collect();
+            return Err(Error::NoMatch {
+                filter: filter.to_owned(),
+                nearest: nearest(filter, &tests),
+            });
+        }
+        Ok(Self { scenarios: found })
+    }
+
     /// The entry for the test `path`: the longest that is the path or leads to it.
     #[must_use]
     pub fn entry(&self, path: &str) -> Option<&Entry> {
@@ -82,6 +100,12 @@ impl Catalogue {
 }
 
 impl Entry {
+    /// Its id, or nothing if its name has none.
+    #[must_use]
+    pub fn id(&self) -> String {
+        id_in(&self.test).unwrap_or_default()
+    }
+
     /// How long it may take.
     #[must_use]
     pub fn at_most(&self) -> Duration {

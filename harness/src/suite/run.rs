@@ -6,13 +6,14 @@ use std::time::Instant;
 use std::{fs, io};
 
 use futures::StreamExt;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::selection::{Planned, Selection, Surroundings};
 use super::verdict::{Ended, verdict};
 use super::{Binary, Error};
+use crate::command::Group;
 use crate::events::{Event, Events, ScenarioResult, Verdict};
 use crate::evidence::Collector;
 use crate::{report, wait};
@@ -148,9 +149,9 @@ impl Run<'_> {
 
     /// Runs the scenario's process until it ends, is too slow or, giving nothing, is cancelled.
     async fn process(&self, planned: &Planned, folder: &Path) -> io::Result<Option<Ended>> {
-        let mut process = Process(self.command(planned, folder)?.spawn()?);
+        let mut process = Group::spawn(&mut self.command(planned, folder)?)?;
         let ended = tokio::select! {
-            ended = wait::at_most(planned.at_most, process.0.wait()) => ended,
+            ended = wait::at_most(planned.at_most, process.wait()) => ended,
             () = self.setting.cancel.cancelled() => return Ok(None),
         };
         Ok(Some(match ended {
@@ -161,8 +162,11 @@ impl Run<'_> {
 
     fn command(&self, planned: &Planned, folder: &Path) -> io::Result<Command> {
         let output = fs::File::create(folder.join(OUTPUT))?;
-        let mut command = Command::new(self.binary.path());
+        // It ends with this process even if that is killed, and must not act on an environment that `down` removes.
+        let mut command = Command::new("setpriv");
         command
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(self.binary.path())
             .args(["--exact", &planned.name, "--nocapture"])
             .env("HARNESS_ENVIRONMENT", self.setting.environment)
             .env("HARNESS_SEED", self.setting.seed.to_string())
@@ -171,9 +175,7 @@ impl Run<'_> {
             .env_remove("HARNESS_OTHER_TENANT")
             .stdin(Stdio::null())
             .stderr(output.try_clone()?)
-            .stdout(output)
-            .process_group(0)
-            .kill_on_drop(true);
+            .stdout(output);
         if let Some(tenant) = &planned.tenant {
             command.env("HARNESS_TENANT", tenant);
         }
@@ -213,18 +215,6 @@ fn interrupted(planned: &Planned, started: Instant) -> ScenarioResult {
         started.elapsed(),
         Some("the run was interrupted".to_owned()),
     )
-}
-
-/// A scenario's process, which is ended with all that it started when it is dropped.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let running = self.0.id().and_then(|id| i32::try_from(id).ok());
-        if let Some(leader) = running.and_then(rustix::process::Pid::from_raw) {
-            let _gone = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
-        }
-    }
 }
 
 /// The file that a scenario's process wrote to, in its evidence folder.

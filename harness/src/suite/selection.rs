@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::catalogue::{Catalogue, Entry, Scope};
 use super::{Error, id_of};
+use crate::environment::Attached;
 use crate::events::{ScenarioResult, Verdict};
+use crate::plan::Plan;
 
 /// How alike a path has to be to be asked after, from 0 to 1: below, it would be a guess.
 const ALIKE: f64 = 0.6;
@@ -18,6 +20,32 @@ pub struct Surroundings {
     pub substrate: String,
     /// What kind of virtual cluster.
     pub virtual_cluster: String,
+}
+
+impl Surroundings {
+    /// Those of an environment that is up.
+    #[must_use]
+    pub fn of(attached: &Attached) -> Self {
+        Self {
+            tenants: attached
+                .tenants
+                .iter()
+                .map(|tenant| tenant.name.clone())
+                .collect(),
+            substrate: attached.substrate.clone(),
+            virtual_cluster: attached.virtual_cluster.clone(),
+        }
+    }
+
+    /// Those that an environment will have.
+    #[must_use]
+    pub fn planned(plan: &Plan) -> Self {
+        Self {
+            tenants: plan.tenants.iter().map(|tenant| tenant.name.clone()).collect(),
+            substrate: plan.substrate.to_string(),
+            virtual_cluster: plan.virtual_cluster.to_string(),
+        }
+    }
 }
 
 /// What runs, in this order, and what does not.
@@ -175,15 +203,15 @@ fn cannot(entry: &Entry, surroundings: &Surroundings) -> Option<String> {
 }
 
 /// The id in a test's path.
-fn id_in(test: &str) -> Option<String> {
+pub(super) fn id_in(test: &str) -> Option<String> {
     test.split("::").find_map(id_of)
 }
 
-fn asked_for(filter: &str, id: &str, test: &str) -> bool {
+pub(super) fn asked_for(filter: &str, id: &str, test: &str) -> bool {
     id.eq_ignore_ascii_case(filter) || test.contains(filter)
 }
 
-fn nearest(filter: &str, tests: &[String]) -> Option<String> {
+pub(super) fn nearest(filter: &str, tests: &[String]) -> Option<String> {
     let ids = tests.iter().filter_map(|test| id_in(test));
     let parts = tests.iter().flat_map(|test| test.split("::")).map(str::to_owned);
     let score = |candidate: String| {

@@ -1,0 +1,250 @@
+//! What can be asked for.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use super::exit;
+use crate::components::{Options, Verify};
+use crate::plan::{Images, Keep, SubstrateChoice, TenantChoice, VirtualCluster};
+use crate::report::terminal::Verbosity;
+
+/// Brings up many tenants that share one Dapr, checks them end to end, and removes them again
+///
+/// A tenant is a virtual Kubernetes cluster. All of them run on one host cluster and share its Dapr and its Redis. In
+/// this workspace, `cargo harness` is this program and `cargo e2e` is its command `e2e`.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, after_help = exit::HELP, max_term_width = 100, disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Common {
+    /// The environment's name; several live side by side
+    #[arg(
+        long,
+        global = true,
+        default_value = "default",
+        help_heading = "Common options"
+    )]
+    pub(super) name: String,
+    /// How results are printed, on standard output
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, help_heading = "Common options")]
+    pub(super) format: Format,
+    /// Say only what failed
+    #[arg(
+        short,
+        long,
+        global = true,
+        help_heading = "Common options",
+        conflicts_with = "verbose"
+    )]
+    quiet: bool,
+    /// Say everything, and log what the stages do
+    #[arg(short, long, global = true, help_heading = "Common options")]
+    verbose: bool,
+}
+
+impl Common {
+    pub(super) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Say what this machine lacks, each with its remedy
+    Doctor(Wanted),
+    /// Say what `up` would make; touches nothing
+    Plan(Wanted),
+    /// Bring an environment up and leave it
+    ///
+    /// Run again, it goes on where it stopped. If it fails or is interrupted, what it made is removed, unless --keep says
+    /// otherwise.
+    Up(Wanted),
+    /// Run scenarios against an environment that is up
+    Test(Test),
+    /// Bring an environment up, run the scenarios, report, and remove it
+    E2e(E2e),
+    /// Say which environments there are
+    Status,
+    /// Print logs
+    Logs(Logs),
+    /// Print a kubeconfig that works from here, for kubectl, k9s or helm
+    Kubeconfig(Kubeconfig),
+    /// Remove an environment, also what a crash left of it
+    Down,
+    /// Measure
+    Bench(Bench),
+    /// Render the reports again from a run's events
+    Report {
+        /// The report folder
+        folder: PathBuf,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Is the half of a native host cluster that stays outside of its namespaces
+    #[command(name = crate::substrate::native::supervisor::COMMAND, hide = true)]
+    NativeSupervisor {
+        /// The run's folder
+        folder: PathBuf,
+    },
+    /// Is process 1 of a native host cluster
+    #[command(name = crate::substrate::native::supervisor::INIT_COMMAND, hide = true)]
+    NativeInit {
+        /// The run's folder
+        folder: PathBuf,
+    },
+}
+
+/// What an environment is to be.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Wanted {
+    /// How many tenants, named tenant-1 and so on, or their names: blue,green
+    #[arg(long, default_value_t = TenantChoice::default(), value_name = "N|NAMES")]
+    pub(super) tenants: TenantChoice,
+    /// The tenants' values, in the dialect of vcluster 0.15; those of the tutorial unless given
+    #[arg(long, value_name = "FILE")]
+    pub(super) values: Option<PathBuf>,
+    /// Who provides the host cluster
+    #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
+    pub(super) substrate: SubstrateChoice,
+    /// What makes the virtual clusters
+    #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
+    pub(super) virtual_cluster: VirtualCluster,
+    /// Where images come from
+    #[arg(long, value_enum, default_value_t = Images::Auto)]
+    pub(super) images: Images,
+    /// What remains in the end: of `e2e` in any case, of `up` if it fails
+    #[arg(long, value_enum, default_value_t = Keep::Never)]
+    pub(super) keep: Keep,
+    /// What unique names are derived from; another one in each run unless given
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// Take more tenants than are estimated to fit
+    #[arg(long)]
+    pub(super) overcommit: bool,
+    /// A program that is there already, to be used in place of one that would be built; may be repeated
+    #[arg(long, value_name = "NAME=FILE", value_parser = Options::parse_override)]
+    component: Vec<(String, PathBuf)>,
+    /// Compare every cached program with its checksum, which takes a few seconds
+    #[arg(long)]
+    verify_cache: bool,
+    #[command(flatten)]
+    pub(super) report: ReportDir,
+}
+
+impl Wanted {
+    pub(super) fn components(&self) -> Options {
+        Options {
+            overrides: self.component.iter().cloned().collect(),
+            verify: if self.verify_cache {
+                Verify::Content
+            } else {
+                Verify::Cheaply
+            },
+        }
+    }
+}
+
+/// Where the reports go.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ReportDir {
+    /// Where the reports go; target/e2e unless given, or target/e2e-NAME for an environment that is not the default
+    #[arg(long, value_name = "DIR")]
+    pub(super) report_dir: Option<PathBuf>,
+}
+
+/// Which scenarios run, and how.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Scenarios {
+    /// A part of the scenario's path, or an id such as IS-01; all of them unless given
+    pub(super) filter: Option<String>,
+    /// How many run at a time; twice as many as there are cores unless given
+    #[arg(long, short, value_name = "N")]
+    pub(super) jobs: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    #[command(flatten)]
+    pub(super) scenarios: Scenarios,
+    /// List the scenarios and run none
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(super) list: bool,
+    #[command(flatten)]
+    pub(super) report: ReportDir,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct E2e {
+    #[command(flatten)]
+    pub(super) scenarios: Scenarios,
+    #[command(flatten)]
+    pub(super) wanted: Wanted,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// Whose: a tenant's control plane (tenant-1), a part of it (tenant-1/syncer), an app (tenant-1/write-app), its
+    /// sidecar (tenant-1/write-app/daprd), or something of the host cluster (kubelet, dapr-operator); lists them unless
+    /// given
+    pub(super) what: Option<String>,
+    /// How many lines, from the end
+    #[arg(long, short = 'n', default_value_t = 200, value_name = "LINES")]
+    pub(super) tail: u32,
+    /// Of the run of the container before its last restart
+    #[arg(long)]
+    pub(super) previous: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Kubeconfig {
+    /// Whose; the host cluster's unless given
+    pub(super) tenant: Option<String>,
+    /// Print where it is, and not what it says
+    #[arg(long)]
+    pub(super) path: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Bench {
+    /// What to measure
+    #[arg(value_enum)]
+    pub(super) name: Benchmark,
+    /// The tenant to measure in, where one is enough; the first unless given
+    #[arg(long)]
+    pub(super) tenant: Option<String>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Benchmark {
+    /// How long a Component made in a tenant takes to be on the host
+    Sync,
+    /// What memory the host cluster and every tenant take
+    Memory,
+    /// How long the stages of bringing an environment up take
+    Up,
+}

@@ -1,0 +1,168 @@
+//! What a command does.
+
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+
+use super::arguments::{Arguments, Command, Common, Format, ReportDir, Scenarios, Wanted};
+use super::{Exit, Failure, output};
+use crate::environment::{Attached, AttachedTenant};
+use crate::places::Places;
+use crate::plan::names::Name;
+use crate::plan::{self, DEFAULT_ENVIRONMENT, Plan, Settings, Values};
+use crate::preflight::machine;
+use crate::{report, tenants};
+
+/// `up`, `test`, `e2e` and `down`.
+mod run;
+
+/// `doctor`, `plan` and `status`.
+mod show;
+
+/// `logs`.
+mod logs;
+
+/// `bench`.
+mod bench;
+
+/// `kubeconfig`.
+mod kubeconfig;
+
+/// Does what the arguments ask for.
+pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    // A name is a part of paths, so none is used before it was checked.
+    Name::environment(&arguments.common.name).map_err(plan::Error::Name)?;
+    let context = Context {
+        places: Places::from_environment(),
+        common: arguments.common,
+    };
+    match arguments.command {
+        Command::Doctor(wanted) => show::doctor(&context, &wanted).await,
+        Command::Plan(wanted) => show::plan(&context, &wanted),
+        Command::Status => show::status(&context),
+        Command::Up(wanted) => run::up(&context, &wanted).await,
+        Command::Test(test) if test.list => show::scenarios(&context, test.scenarios.filter.as_deref()),
+        Command::Test(test) => run::test(&context, &test).await,
+        Command::E2e(e2e) => run::e2e(&context, &e2e).await,
+        Command::Down => run::down(&context).await,
+        Command::Logs(wanted) => logs::print(&context, &wanted).await,
+        Command::Kubeconfig(wanted) => kubeconfig::print(&context, &wanted),
+        Command::Bench(wanted) => bench::run(&context, &wanted).await,
+        Command::Report { folder } => render(&context, &folder),
+        Command::Completions { shell } => completions(shell),
+        Command::NativeSupervisor { folder } => {
+            let supervised = crate::substrate::native::supervisor::supervise(&folder).await;
+            supervised.map(|()| Exit::Passed).map_err(Failure::Sandbox)
+        }
+        // The one that has to run before there are threads.
+        Command::NativeInit { .. } => Ok(Exit::Passed),
+    }
+}
+
+/// What every command works with.
+#[derive(Debug)]
+struct Context {
+    places: Places,
+    common: Common,
+}
+
+impl Context {
+    fn name(&self) -> &str {
+        &self.common.name
+    }
+
+    fn is_json(&self) -> bool {
+        self.common.format == Format::Json
+    }
+
+    /// The environment, which is to be up.
+    fn attached(&self) -> Result<Attached, Failure> {
+        Ok(Attached::open(&self.places, self.name())?)
+    }
+
+    /// The tenant called `name` of an environment that is up.
+    fn tenant<'a>(&self, attached: &'a Attached, name: &str) -> Result<&'a AttachedTenant, Failure> {
+        attached
+            .tenants
+            .iter()
+            .find(|tenant| tenant.name == name)
+            .ok_or_else(|| Failure::NoTenant {
+                name: self.common.name.clone(),
+                tenant: name.to_owned(),
+                has: attached
+                    .tenants
+                    .iter()
+                    .map(|tenant| tenant.name.clone())
+                    .collect(),
+            })
+    }
+
+    /// The plan for what is wanted.
+    fn plan(&self, wanted: &Wanted, scenarios: Option<&Scenarios>) -> Result<Plan, Failure> {
+        let Wanted {
+            tenants,
+            values,
+            substrate,
+            virtual_cluster,
+            images,
+            keep,
+            seed,
+            overcommit,
+            report,
+            ..
+        } = wanted;
+        let settings = Settings {
+            name: self.common.name.clone(),
+            substrate: *substrate,
+            virtual_cluster: *virtual_cluster,
+            images: *images,
+            tenants: tenants.clone(),
+            values: values_in(values.as_deref())?,
+            keep: *keep,
+            report_dir: self.report_dir(report)?,
+            jobs: scenarios.and_then(|scenarios| scenarios.jobs),
+            seed: seed.unwrap_or_else(|| fastrand::u32(..).into()),
+            filter: scenarios.and_then(|scenarios| scenarios.filter.clone()),
+            overcommit: *overcommit,
+        };
+        Ok(Plan::new(settings, machine::here())?)
+    }
+
+    fn report_dir(&self, wanted: &ReportDir) -> Result<PathBuf, Failure> {
+        let folder = wanted.report_dir.clone().unwrap_or_else(|| match self.name() {
+            DEFAULT_ENVIRONMENT => PathBuf::from("target/e2e"),
+            name => PathBuf::from(format!("target/e2e-{name}")),
+        });
+        std::path::absolute(folder).map_err(Failure::CurrentFolder)
+    }
+}
+
+fn values_in(file: Option<&Path>) -> Result<Values, Failure> {
+    let Some(path) = file else {
+        return Ok(Values {
+            origin: "the tutorial's".to_owned(),
+            text: tenants::BLOG_VALUES.to_owned(),
+        });
+    };
+    let text = std::fs::read_to_string(path).map_err(|source| Failure::ReadValues {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Values {
+        origin: path.display().to_string(),
+        text,
+    })
+}
+
+fn render(context: &Context, folder: &Path) -> Result<Exit, Failure> {
+    let summary = report::render(folder)?;
+    run::print(context, &summary, folder)?;
+    Ok(summary.outcome().into())
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "harness", &mut script);
+    output::text(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Passed)
+}

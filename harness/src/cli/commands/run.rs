@@ -1,0 +1,439 @@
+//! `up`, `test`, `e2e` and `down`: the commands that change an environment.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use crate::cli::arguments::{E2e, Test, Wanted};
+use crate::cli::failure::{self, explain};
+use crate::cli::{Exit, Failure, interrupt, output};
+use crate::environment::{self, Attached, Up};
+use crate::events::{Event, Events, Verdict, seconds};
+use crate::evidence::{Collector, Witness};
+use crate::ledger::Ledger;
+use crate::plan::{DEFAULT_ENVIRONMENT, Keep, Plan, default_jobs};
+use crate::report::terminal::Terminal;
+use crate::report::{Summary, record, show, text};
+use crate::substrate::native;
+use crate::suite::selection::Surroundings;
+use crate::suite::{self, Binary, Catalogue, Selection};
+use crate::{components, preflight, report};
+
+/// The stage of the scenarios.
+const SCENARIOS: &str = "scenarios";
+
+/// The part of it that compiles them, which happens while the environment comes up.
+const COMPILE: &str = "scenarios/build";
+
+/// Brings an environment up and leaves it.
+pub(super) async fn up(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
+    let plan = context.plan(wanted, None)?;
+    let cancel = interrupt::listen(&plan.name)?;
+    let was_up = Attached::open(&context.places, &plan.name).is_ok();
+    let reporter = Reporter::start(context, &Run::of(&plan));
+    let events = &reporter.events;
+    let done = bring_up(context, &plan, &wanted.components(), events, &cancel).await;
+    if let (Err(failure), false) = (&done, was_up) {
+        tidy(context, &plan, failure, events, &cancel).await;
+    }
+    let summary = reporter.finish(done.as_ref().err()).await?;
+    let Up { attached, .. } = done?;
+    if context.is_json() {
+        output::json(&attached)?;
+    } else {
+        output::text(&text::stages_only(&summary))?;
+        output::text(&how_to_use(&attached))?;
+    }
+    Ok(Exit::Passed)
+}
+
+async fn bring_up(
+    context: &Context,
+    plan: &Plan,
+    options: &components::Options,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Up, Failure> {
+    // What is up has passed it, and takes of the memory that it asks for.
+    if Attached::open(&context.places, &plan.name).is_err() {
+        events
+            .stage("preflight", preflight::require(plan, &context.places))
+            .await?;
+    }
+    let up = environment::up(plan, options, &context.places, events, cancel).await;
+    up.map_err(|error| {
+        if cancel.is_cancelled() {
+            Failure::Interrupted
+        } else {
+            error.into()
+        }
+    })
+}
+
+/// Removes what a run that did not get its environment up has made, unless it is to be kept.
+async fn tidy(
+    context: &Context,
+    plan: &Plan,
+    failure: &Failure,
+    events: &Events,
+    cancel: &CancellationToken,
+) {
+    let keep = match plan.keep {
+        Keep::Never => false,
+        Keep::OnFailure => !cancel.is_cancelled(),
+        Keep::Always => true,
+    };
+    if !keep && is_ours(failure) {
+        remove(context, events).await;
+    }
+}
+
+/// Whether the failure came after the environment was taken, so that what there is of it is this run's.
+fn is_ours(failure: &Failure) -> bool {
+    let others = |error: &environment::Error| {
+        matches!(
+            error,
+            environment::Error::Ledger(_) | environment::Error::Different { .. }
+        )
+    };
+    match failure {
+        Failure::Preflight(_) => false,
+        Failure::Environment(error) => !others(error),
+        _ => true,
+    }
+}
+
+/// Removes the environment after a failure, which is what will be reported; a second one is told, not returned.
+async fn remove(context: &Context, events: &Events) {
+    match environment::down(context.name(), &context.places, events).await {
+        Ok(left) => tell_left(events, left),
+        Err(error) => {
+            events.tell(Event::LeftBehind {
+                what: format!("environment {}", context.name()),
+            });
+            failure::print(&error.into());
+        }
+    }
+}
+
+fn tell_left(events: &Events, left: Vec<String>) {
+    for what in left {
+        events.tell(Event::LeftBehind { what });
+    }
+}
+
+fn how_to_use(attached: &Attached) -> String {
+    let name = match attached.name.as_str() {
+        DEFAULT_ENVIRONMENT => String::new(),
+        name => format!(" --name {name}"),
+    };
+    let mut text = format!("Environment {} is up. To use it:\n", attached.name);
+    text += &format!(
+        "  kubectl --kubeconfig {} get pods -A\n",
+        attached.kubeconfig.display()
+    );
+    for tenant in &attached.tenants {
+        text += &format!(
+            "  kubectl --kubeconfig {} get pods -A\n",
+            tenant.kubeconfig.display()
+        );
+    }
+    text += &format!("  cargo harness test{name}\n  cargo harness down{name}\n");
+    text
+}
+
+/// Runs scenarios against an environment that is up.
+pub(super) async fn test(context: &Context, wanted: &Test) -> Result<Exit, Failure> {
+    let attached = context.attached()?;
+    let _held = Ledger::take(&context.places.environment(context.name()), "test")?;
+    let cancel = interrupt::listen(context.name())?;
+    let report_dir = match wanted.report.report_dir {
+        Some(_) => context.report_dir(&wanted.report)?,
+        None => attached.report_dir.clone(),
+    };
+    let scope = Scope {
+        filter: wanted.scenarios.filter.clone(),
+        jobs: wanted
+            .scenarios
+            .jobs
+            .unwrap_or_else(|| default_jobs(preflight::machine::here())),
+        report_dir,
+    };
+    let reporter = Reporter::start(context, &Run::again(&attached, &scope.report_dir));
+    let events = &reporter.events;
+    let done = async {
+        let binary = compile(events, &cancel).await?;
+        scenarios(context, &attached, &binary, &scope, events, &cancel)
+            .await
+            .map(drop)
+    }
+    .await;
+    conclude(context, reporter, done).await
+}
+
+/// Brings an environment up, runs the scenarios, and removes it.
+pub(super) async fn e2e(context: &Context, wanted: &E2e) -> Result<Exit, Failure> {
+    let plan = context.plan(&wanted.wanted, Some(&wanted.scenarios))?;
+    if Attached::open(&context.places, &plan.name).is_ok() {
+        return Err(Failure::AlreadyUp { name: plan.name });
+    }
+    let cancel = interrupt::listen(&plan.name)?;
+    let reporter = Reporter::start(context, &Run::of(&plan));
+    let done = whole(
+        context,
+        &plan,
+        &wanted.wanted.components(),
+        &reporter.events,
+        &cancel,
+    )
+    .await;
+    conclude(context, reporter, done).await
+}
+
+async fn whole(
+    context: &Context,
+    plan: &Plan,
+    options: &components::Options,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
+    let scope = Scope {
+        filter: plan.filter.clone(),
+        jobs: plan.jobs,
+        report_dir: plan.report_dir.clone(),
+    };
+    if scope.filter.is_some() {
+        // A filter that matches nothing is told before anything is made.
+        let tests = compile(events, cancel).await?.tests().await?;
+        Selection::of(
+            &tests,
+            &Catalogue::built_in()?,
+            &Surroundings::planned(plan),
+            scope.filter.as_deref(),
+        )?;
+    }
+    // Side by side: compiling needs the processors, bringing up mostly waits.
+    let made = tokio::try_join!(
+        bring_up(context, plan, options, events, cancel),
+        compile(events, cancel)
+    );
+    let (up, binary) = match made {
+        Ok(made) => made,
+        Err(failure) => {
+            tidy(context, plan, &failure, events, cancel).await;
+            return Err(failure);
+        }
+    };
+    let tested = scenarios(context, &up.attached, &binary, &scope, events, cancel).await;
+    let keep = match plan.keep {
+        Keep::Never => false,
+        Keep::OnFailure => !matches!(tested, Ok(0)) && !cancel.is_cancelled(),
+        Keep::Always => true,
+    };
+    if !keep {
+        tell_left(events, up.down(&context.places, events).await?);
+    }
+    tested.map(drop)
+}
+
+/// Compiles the scenarios, until it is cancelled.
+async fn compile(events: &Events, cancel: &CancellationToken) -> Result<Binary, Failure> {
+    let built = cancel
+        .run_until_cancelled(events.stage(COMPILE, Binary::build(events, COMPILE)))
+        .await;
+    Ok(built.ok_or(Failure::Interrupted)??)
+}
+
+/// Which scenarios run, and where to.
+struct Scope {
+    filter: Option<String>,
+    jobs: usize,
+    report_dir: PathBuf,
+}
+
+/// Runs the scenarios and returns how many failed.
+async fn scenarios(
+    context: &Context,
+    attached: &Attached,
+    binary: &Binary,
+    scope: &Scope,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<usize, Failure> {
+    let surroundings = Surroundings::of(attached);
+    let work = async {
+        let tests = binary.tests().await?;
+        let selection = Selection::of(
+            &tests,
+            &Catalogue::built_in()?,
+            &surroundings,
+            scope.filter.as_deref(),
+        )?;
+        let collector = collector(attached).await?;
+        let setting = suite::Setting {
+            environment: &Attached::file(&context.places.environment(&attached.name)),
+            surroundings: &surroundings,
+            seed: attached.seed,
+            report_dir: &scope.report_dir,
+            jobs: scope.jobs,
+            evidence: Some(&collector),
+            cancel,
+        };
+        let results = suite::run(binary, selection, &setting, events).await?;
+        if cancel.is_cancelled() {
+            return Err(Failure::Interrupted);
+        }
+        Ok(results
+            .iter()
+            .filter(|result| result.status == Verdict::Failed)
+            .count())
+    };
+    events.stage(SCENARIOS, work).await
+}
+
+async fn collector(attached: &Attached) -> Result<Collector, Failure> {
+    let mut tenants = Vec::new();
+    for tenant in &attached.tenants {
+        tenants.push(Witness {
+            name: tenant.name.clone(),
+            namespace: tenant.namespace.clone(),
+            client: client(&tenant.kubeconfig).await?,
+        });
+    }
+    Ok(Collector::new(client(&attached.kubeconfig).await?, tenants))
+}
+
+/// A client for the cluster that a kubeconfig is for.
+pub(super) async fn client(kubeconfig: &Path) -> Result<kube::Client, Failure> {
+    let made = native::client(kubeconfig).await;
+    made.map_err(|source| Failure::Client {
+        kubeconfig: kubeconfig.to_owned(),
+        source,
+    })
+}
+
+/// Removes the environment.
+pub(super) async fn down(context: &Context) -> Result<Exit, Failure> {
+    let (events, receiver) = Events::channel();
+    let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
+    let done = environment::down(context.name(), &context.places, &events).await;
+    drop(events);
+    // Showing fails only by a panic, which has been printed.
+    let _shown = shown.await;
+    let left_behind = done?;
+    if context.is_json() {
+        output::json(&serde_json::json!({ "name": context.name(), "left_behind": left_behind }))?;
+    } else if left_behind.is_empty() {
+        output::text(&format!("Nothing is left of environment {}.\n", context.name()))?;
+    } else {
+        output::text(
+            &left_behind
+                .iter()
+                .map(|what| format!("Left behind: {what}\n"))
+                .collect::<String>(),
+        )?;
+    }
+    Ok(if left_behind.is_empty() {
+        Exit::Passed
+    } else {
+        Exit::LeftBehind
+    })
+}
+
+async fn conclude(context: &Context, reporter: Reporter, done: Result<(), Failure>) -> Result<Exit, Failure> {
+    let folder = reporter.folder.clone();
+    let mut summary = reporter.finish(done.as_ref().err()).await?;
+    let exit = summary.outcome().into();
+    if done.is_err() {
+        summary.stopped_by = Some("see the error below".to_owned());
+    }
+    print(context, &summary, &folder)?;
+    done.map(|()| exit)
+}
+
+/// Prints what a run came to.
+pub(super) fn print(context: &Context, summary: &Summary, folder: &Path) -> Result<(), Failure> {
+    if context.is_json() {
+        output::text(&report::json(summary)?)
+    } else {
+        output::text(&text::render(summary, Some(folder)))
+    }
+}
+
+/// What a report says of the run itself.
+struct Run {
+    started: Event,
+    report_dir: PathBuf,
+}
+
+impl Run {
+    fn of(plan: &Plan) -> Self {
+        Self {
+            started: Event::RunStarted {
+                run: uuid::Uuid::now_v7().to_string(),
+                environment: plan.name.clone(),
+                substrate: plan.substrate.to_string(),
+                virtual_cluster: plan.virtual_cluster.to_string(),
+                tenants: plan.tenants.iter().map(|tenant| tenant.name.clone()).collect(),
+                seed: plan.seed,
+            },
+            report_dir: plan.report_dir.clone(),
+        }
+    }
+
+    /// A run against an environment that an earlier one brought up.
+    fn again(attached: &Attached, report_dir: &Path) -> Self {
+        Self {
+            started: Event::RunStarted {
+                run: uuid::Uuid::now_v7().to_string(),
+                environment: attached.name.clone(),
+                substrate: attached.substrate.clone(),
+                virtual_cluster: attached.virtual_cluster.clone(),
+                tenants: attached
+                    .tenants
+                    .iter()
+                    .map(|tenant| tenant.name.clone())
+                    .collect(),
+                seed: attached.seed,
+            },
+            report_dir: report_dir.to_owned(),
+        }
+    }
+}
+
+/// Follows a run and reports it.
+struct Reporter {
+    events: Events,
+    folder: PathBuf,
+    began: Instant,
+    recording: JoinHandle<Result<Summary, report::Error>>,
+}
+
+impl Reporter {
+    fn start(context: &Context, run: &Run) -> Self {
+        let (events, receiver) = Events::channel();
+        let terminal = Terminal::new(context.common.verbosity());
+        let recording = tokio::spawn(record(receiver, run.report_dir.clone(), terminal));
+        events.tell(run.started.clone());
+        Self {
+            events,
+            folder: run.report_dir.clone(),
+            began: Instant::now(),
+            recording,
+        }
+    }
+
+    async fn finish(self, stopped_by: Option<&Failure>) -> Result<Summary, Failure> {
+        self.events.tell(Event::RunFinished {
+            seconds: seconds(self.began.elapsed()),
+            stopped_by: stopped_by.map(explain),
+        });
+        self.recording
+            .await
+            .map_err(Failure::Recording)?
+            .map_err(Failure::from)
+    }
+}

@@ -1,0 +1,158 @@
+//! `doctor`, `plan` and `status`, and the list of scenarios: the commands that only look.
+
+use comfy_table::{Table, presets};
+
+use super::Context;
+use crate::cli::arguments::Wanted;
+use crate::cli::{Exit, Failure, output};
+use crate::plan::Plan;
+use crate::suite::Catalogue;
+use crate::{environment, preflight};
+
+/// Says what the machine lacks.
+pub(super) async fn doctor(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
+    let plan = context.plan(wanted, None)?;
+    let checks = preflight::inspect(&plan, &context.places).await;
+    let met = checks.iter().all(|check| check.met);
+    if context.is_json() {
+        output::json(&serde_json::json!({ "met": met, "checks": checks }))?;
+    } else {
+        let mut text = String::new();
+        for check in &checks {
+            let word = if check.met { "ok     " } else { "LACKING" };
+            text += &format!("{word}  {}: {}\n", check.need, check.found);
+            if let Some(remedy) = &check.remedy {
+                text += &format!("         remedy: {remedy}\n");
+            }
+        }
+        text += if met {
+            "Nothing is lacking.\n"
+        } else {
+            "Something is lacking.\n"
+        };
+        output::text(&text)?;
+    }
+    Ok(if met { Exit::Passed } else { Exit::CouldNotRun })
+}
+
+/// Says what `up` would make.
+pub(super) fn plan(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
+    let plan = context.plan(wanted, None)?;
+    if context.is_json() {
+        output::json(&plan)?;
+    } else {
+        output::text(&described(&plan, wanted.seed.is_none()))?;
+    }
+    Ok(Exit::Passed)
+}
+
+fn described(plan: &Plan, seed_is_random: bool) -> String {
+    let Plan {
+        name,
+        substrate,
+        virtual_cluster,
+        images,
+        tenants,
+        values,
+        keep,
+        report_dir,
+        jobs: _,
+        seed,
+        filter: _,
+    } = plan;
+    let mut text = format!(
+        "Environment {name}
+  host cluster      {substrate}
+  platform          one Dapr and one Redis, for all tenants
+  virtual clusters  {virtual_cluster}, values: {}
+  images            {images}
+",
+        values.origin
+    );
+    for tenant in tenants {
+        text += &format!(
+            "  tenant            {} in host namespace {}\n",
+            tenant.name, tenant.namespace
+        );
+    }
+    let seed = if seed_is_random {
+        "another one in each run".to_owned()
+    } else {
+        seed.to_string()
+    };
+    text += &format!(
+        "  seed              {seed}
+  reports           {}
+  what remains      {}
+",
+        report_dir.display(),
+        match keep {
+            crate::plan::Keep::Never => "nothing, after an end-to-end run",
+            crate::plan::Keep::OnFailure => "the environment, if something fails",
+            crate::plan::Keep::Always => "the environment",
+        }
+    );
+    text
+}
+
+/// Says which environments there are.
+pub(super) fn status(context: &Context) -> Result<Exit, Failure> {
+    let environments = environment::status(&context.places)?;
+    if context.is_json() {
+        output::json(&environments)?;
+        return Ok(Exit::Passed);
+    }
+    if environments.is_empty() {
+        output::text("No environment is there.\n")?;
+        return Ok(Exit::Passed);
+    }
+    let mut table = table(&["name", "state", "since", "substrate", "tenants", "kubeconfig"]);
+    for environment in environments {
+        table.add_row([
+            environment.name,
+            if environment.up { "up" } else { "in part" }.to_owned(),
+            environment
+                .since
+                .map(|since| format!("{since:.0}"))
+                .unwrap_or_default(),
+            environment.substrate.unwrap_or_default(),
+            environment.tenants.join(", "),
+            environment
+                .kubeconfig
+                .map(|path| path.display().to_string())
+                .unwrap_or_default(),
+        ]);
+    }
+    output::text(&lines(&table))?;
+    Ok(Exit::Passed)
+}
+
+/// Lists the scenarios that there are.
+pub(super) fn scenarios(context: &Context, filter: Option<&str>) -> Result<Exit, Failure> {
+    let catalogue = Catalogue::built_in()?.matching(filter)?;
+    if context.is_json() {
+        output::json(&catalogue.scenarios)?;
+        return Ok(Exit::Passed);
+    }
+    let mut table = table(&["id", "scenario", "promise"]);
+    for entry in &catalogue.scenarios {
+        table.add_row([&entry.id(), &entry.test, &entry.promise]);
+    }
+    output::text(&lines(&table))?;
+    Ok(Exit::Passed)
+}
+
+/// A table without lines, which `cut` and `awk` take apart and people read.
+pub(super) fn table(columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(columns);
+    table
+}
+
+/// The table's lines without the space around them.
+pub(super) fn lines(table: &Table) -> String {
+    table
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(&line).trim_end()))
+        .collect()
+}

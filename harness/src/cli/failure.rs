@@ -1,0 +1,156 @@
+//! Why a command did not do what it was asked for.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::io;
+use std::path::PathBuf;
+
+use super::Exit;
+use crate::{environment, ledger, plan, preflight, report, substrate, suite};
+
+/// Why a command did not do what it was asked for. Texts follow "failed to".
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Plan(#[from] plan::Error),
+    #[error("read the values file {}", path.display())]
+    ReadValues { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Preflight(#[from] preflight::Error),
+    #[error(transparent)]
+    Environment(#[from] environment::Error),
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    #[error(
+        "bring up {name}: it is up already, and an end-to-end run begins with nothing and leaves nothing"
+    )]
+    AlreadyUp { name: String },
+    #[error("reach the cluster of {}", kubeconfig.display())]
+    Client {
+        kubeconfig: PathBuf,
+        source: substrate::native::Error,
+    },
+    #[error("ask {cluster} for {what}")]
+    Ask {
+        cluster: String,
+        what: String,
+        source: Box<kube::Error>,
+    },
+    #[error(transparent)]
+    Suite(#[from] suite::Error),
+    #[error(transparent)]
+    Report(#[from] report::Error),
+    #[error("find the tenant `{tenant}` in environment {name}: there are {}", has.join(", "))]
+    NoTenant {
+        name: String,
+        tenant: String,
+        has: Vec<String>,
+    },
+    #[error("find logs of `{what}` in environment {name}; there are those of:\n    {}", has.join("\n    "))]
+    NoLogs {
+        name: String,
+        what: String,
+        has: Vec<String>,
+    },
+    #[error("read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("record the run")]
+    Recording(#[source] tokio::task::JoinError),
+    #[error("go on: interrupted")]
+    Interrupted,
+    #[error("listen for signals")]
+    Signals(#[source] io::Error),
+    #[error("start")]
+    Runtime(#[source] io::Error),
+    #[error("run the sandbox")]
+    Sandbox(#[source] io::Error),
+    #[error("find the current folder")]
+    CurrentFolder(#[source] io::Error),
+    #[error("print the result")]
+    Output(#[source] io::Error),
+}
+
+impl Failure {
+    /// The code to exit with.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Plan(_) | Self::ReadValues { .. } | Self::NoTenant { .. } | Self::NoLogs { .. } => {
+                Exit::Usage
+            }
+            Self::Report(report::Error::Read { .. } | report::Error::NoRun { .. }) => Exit::Usage,
+            Self::Suite(error) if error.is_usage() => Exit::Usage,
+            _ => Exit::CouldNotRun,
+        }
+    }
+
+    /// What the user can do about it, where the error does not say.
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Plan(error) => error.remedy(),
+            Self::Environment(error) => error.remedy(),
+            Self::Ledger(ledger::Error::Held { .. }) => {
+                Some("wait until it is done, or give another --name".to_owned())
+            }
+            Self::AlreadyUp { name } => Some(format!(
+                "remove it (cargo harness down --name {name}), run the scenarios against it (cargo harness test --name \
+                 {name}), or give another --name"
+            )),
+            Self::Suite(suite::Error::NoMatch { .. }) => {
+                Some("cargo harness test --list shows what there is".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The whole chain of causes, a line each, and the remedy.
+pub(super) fn explain(failure: &Failure) -> String {
+    let mut text = format!("failed to {failure}");
+    let mut told = failure.to_string();
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        let says = error.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !told.ends_with(&says) {
+            let _ = write!(text, "\n  caused by: {says}");
+        }
+        told = says;
+        cause = error.source();
+    }
+    if let Some(remedy) = failure.remedy() {
+        let _ = write!(text, "\n  remedy: {remedy}");
+    }
+    text
+}
+
+/// Prints it, to standard error.
+#[expect(clippy::print_stderr, reason = "the one place that prints errors")]
+pub(super) fn print(failure: &Failure) {
+    eprintln!("error: {}", explain(failure));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_each_cause_once_and_the_remedy() {
+        let held = ledger::Error::Held {
+            environment: "default".to_owned(),
+            holder: "process 7".to_owned(),
+        };
+        assert_eq!(
+            explain(&Failure::Ledger(held)),
+            "failed to take environment default: process 7 holds it\n  remedy: wait until it is done, or give another --name"
+        );
+        let unreadable = Failure::ReadValues {
+            path: "/no/values.yaml".into(),
+            source: io::Error::other("no such luck"),
+        };
+        assert_eq!(
+            explain(&unreadable),
+            "failed to read the values file /no/values.yaml\n  caused by: no such luck"
+        );
+        assert_eq!(unreadable.exit(), Exit::Usage);
+    }
+}

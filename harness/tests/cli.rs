@@ -1,0 +1,210 @@
+//! What the command line prints, and by which code it exits.
+//!
+//! Each test runs the program as a user would, in folders of its own, and compares all that it said.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rstest::rstest;
+
+/// The program, with nothing of this machine or this user in sight.
+struct Harness {
+    folder: tempfile::TempDir,
+}
+
+/// Everything that a run of it said.
+struct Said(String);
+
+impl fmt::Display for Said {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Harness {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+        }
+    }
+
+    fn file(self, name: &str, content: &str) -> Self {
+        fs::write(self.folder.path().join(name), content).expect("it can be written to");
+        self
+    }
+
+    fn says(&self, arguments: &[&str]) -> Said {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = Command::new(env!("CARGO_BIN_EXE_harness"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
+            .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
+            .env_remove("COLUMNS")
+            .env_remove("RUST_LOG")
+            .output()
+            .expect("the program can be run");
+        let text = format!(
+            "$ harness {}\n{}{}exit code {}",
+            arguments.join(" "),
+            part("stdout", &stdout),
+            part("stderr", &stderr),
+            status
+                .code()
+                .map_or_else(|| status.to_string(), |code| code.to_string())
+        );
+        Said(text.replace(&self.folder.path().display().to_string(), "[FOLDER]"))
+    }
+
+    fn is_empty(&self) -> bool {
+        let is_there = |name: &&str| Path::new(self.folder.path()).join(name).exists();
+        !["state", "cache", "target"].iter().any(is_there)
+    }
+}
+
+fn part(name: &str, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect::<String>();
+    if text.is_empty() {
+        text
+    } else {
+        format!("--- {name}\n{text}---\n")
+    }
+}
+
+#[rstest]
+#[case::everything("help", &["--help"])]
+#[case::nothing("help-nothing", &[])]
+#[case::doctor("help-doctor", &["doctor", "-h"])]
+#[case::plan("help-plan", &["plan", "--help"])]
+#[case::up("help-up", &["up", "-h"])]
+#[case::of_test("help-test", &["test", "-h"])]
+#[case::e2e("help-e2e", &["e2e", "-h"])]
+#[case::logs("help-logs", &["logs", "-h"])]
+#[case::kubeconfig("help-kubeconfig", &["kubeconfig", "-h"])]
+#[case::bench("help-bench", &["bench", "-h"])]
+fn help(#[case] name: &str, #[case] arguments: &[&str]) {
+    insta::assert_snapshot!(name, Harness::new().says(arguments));
+}
+
+#[rstest]
+#[case::command("wrong-command", &["destroy"])]
+#[case::option("wrong-option", &["up", "--tenant", "3"])]
+#[case::value("wrong-value", &["plan", "--keep", "sometimes"])]
+#[case::both("wrong-both", &["status", "-q", "-v"])]
+#[case::no_tenants("wrong-no-tenants", &["up", "--tenants", "0"])]
+#[case::tenant_name("wrong-tenant-name", &["e2e", "--tenants", "blue,Green"])]
+#[case::same_name("wrong-same-name", &["plan", "--tenants", "blue,blue"])]
+#[case::environment_name("wrong-environment-name", &["down", "--name", "../elsewhere"])]
+#[case::no_jobs("wrong-no-jobs", &["e2e", "--jobs", "0"])]
+#[case::no_values("wrong-no-values", &["up", "--values", "none.yaml"])]
+#[case::values("wrong-values", &["up", "--values", "mine.yaml"])]
+#[case::substrate("wrong-substrate", &["e2e", "--substrate", "kind"])]
+#[case::vcluster("wrong-vcluster", &["plan", "--virtual-cluster", "vcluster"])]
+#[case::component("wrong-component", &["up", "--component", "etcd"])]
+#[case::filter("wrong-filter", &["test", "--list", "SH-99"])]
+#[case::report("wrong-report", &["report", "nowhere"])]
+fn wrong_usage_changes_nothing(#[case] name: &str, #[case] arguments: &[&str]) {
+    let harness = Harness::new().file("mine.yaml", "multiNamespaceMode:\n  enabled: true\nsinc: {}\n");
+    let said = harness.says(arguments);
+    assert!(said.0.ends_with("exit code 2"), "{said}");
+    assert!(harness.is_empty());
+    insta::assert_snapshot!(name, said);
+}
+
+#[rstest]
+#[case::of_test("absent-test", &["test"])]
+#[case::kubeconfig("absent-kubeconfig", &["kubeconfig", "tenant-1"])]
+#[case::logs("absent-logs", &["logs", "tenant-1/syncer", "--name", "other"])]
+#[case::status("absent-status", &["status"])]
+#[case::status_json("absent-status-json", &["status", "--format", "json"])]
+#[case::down("absent-down", &["down"])]
+#[case::down_json("absent-down-json", &["down", "--format", "json"])]
+fn where_no_environment_is(#[case] name: &str, #[case] arguments: &[&str]) {
+    let harness = Harness::new();
+    insta::assert_snapshot!(name, harness.says(arguments));
+    assert!(harness.is_empty());
+}
+
+#[rstest]
+#[case::default("plan", &["plan", "--overcommit"])]
+#[case::named("plan-named", &["plan", "--overcommit", "--name", "mine", "--tenants", "blue,green", "--seed", "7", "--keep", "always"])]
+fn a_plan_touches_nothing(#[case] name: &str, #[case] arguments: &[&str]) {
+    let harness = Harness::new();
+    insta::assert_snapshot!(name, harness.says(arguments));
+    assert!(harness.is_empty());
+}
+
+#[test]
+fn a_plan_as_json_has_everything_in_it() {
+    let harness = Harness::new();
+    let said = harness.says(&[
+        "plan",
+        "--overcommit",
+        "--format",
+        "json",
+        "--seed",
+        "7",
+        "--tenants",
+        "1",
+    ]);
+    let json = said
+        .0
+        .split("---")
+        .nth(1)
+        .and_then(|part| part.strip_prefix(" stdout\n"))
+        .expect("it said something");
+    let plan: serde_json::Value = serde_json::from_str(json).expect("it is JSON");
+    insta::assert_json_snapshot!(plan, { ".jobs" => "[JOBS]", ".values.text" => "[VALUES]" });
+}
+
+const EVENTS: &str = r#"{"at":"2026-01-02T03:04:05Z","event":"run_started","run":"0198f0d2","environment":"default","substrate":"native","virtual_cluster":"embedded","tenants":["tenant-1"],"seed":7}
+{"at":"2026-01-02T03:04:05Z","event":"stage_started","stage":"scenarios"}
+{"at":"2026-01-02T03:04:09Z","event":"scenario_finished","id":"SY-01","name":"sync::sy_01_create","promise":"It is there.","status":"failed","seconds":3.5,"tenant":"tenant-1","evidence":"evidence/sync","reason":"it is not there"}
+{"at":"2026-01-02T03:04:09Z","event":"stage_finished","stage":"scenarios","seconds":4.0,"status":"ok"}
+{"at":"2026-01-02T03:04:10Z","event":"run_finished","seconds":5.0,"stopped_by":null}
+"#;
+
+#[rstest]
+#[case::text("report", &["report", "."])]
+#[case::json("report-json", &["report", ".", "--format", "json"])]
+fn a_runs_events_render_again(#[case] name: &str, #[case] arguments: &[&str]) {
+    let harness = Harness::new().file("events.jsonl", EVENTS);
+    insta::assert_snapshot!(name, harness.says(arguments));
+    for file in ["report.json", "report.txt", "junit.xml", "index.html"] {
+        assert!(harness.folder.path().join(file).exists(), "{file}");
+    }
+}
+
+#[rstest]
+#[case::bash("bash")]
+#[case::zsh("zsh")]
+#[case::fish("fish")]
+fn completions_name_the_commands(#[case] shell: &str) {
+    let said = Harness::new().says(&["completions", shell]).0;
+    assert!(
+        said.contains("kubeconfig") && said.ends_with("exit code 0"),
+        "{said}"
+    );
+}
+
+#[test]
+fn doctor_says_what_it_found_and_what_to_do() {
+    let harness = Harness::new();
+    let said = harness.says(&["doctor", "--overcommit"]).0;
+    assert!(
+        said.contains("\n--- stdout\n") || said.contains("--- stdout\n"),
+        "{said}"
+    );
+    assert!(said.contains("root: user "), "{said}");
+    assert_eq!(said.contains("LACKING"), said.ends_with("exit code 3"), "{said}");
+    assert!(harness.is_empty());
+}
