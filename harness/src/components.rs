@@ -1,1 +1,160 @@
-//! (components)
+//! The programs that are run and were not written here.
+//!
+//! Takes names of programs; gives a path for each. What is missing is built from Go modules, unpacked from the
+//! distribution's packages or built from this workspace, once, into a cache that any number of runs share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use tokio::sync::Semaphore;
+
+use crate::events::Events;
+use crate::pins::pins;
+
+pub use debian::{Debian, Iptables};
+pub use error::Error;
+pub use process::Failed;
+pub use request::{Options, Verify, Wanted};
+
+/// What is asked for, resolved to components.
+mod request;
+
+/// The shared cache: keys, locks, damage.
+pub(crate) mod cache;
+
+/// Built from Go modules.
+mod golang;
+
+/// Unpacked from the distribution's packages.
+mod debian;
+
+/// Built from this workspace.
+mod workspace;
+
+/// External commands whose output shows how far they are.
+pub(crate) mod process;
+
+/// How far a build is and how long it will take.
+mod pace;
+
+/// Why a component could not be had.
+mod error;
+
+/// Progress on stderr, for tests of other crates.
+mod tests_progress;
+
+pub use tests_progress::for_tests;
+
+/// The stage's name in events and reports.
+pub const STAGE: &str = "components";
+
+/// How many builds run side by side: each already keeps several cores busy, two of them fill each other's gaps.
+const SIDE_BY_SIDE: usize = 2;
+
+/// A program and what it contains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its content's SHA-256, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Programs that are there and can be run.
+#[derive(Clone, Debug, Default)]
+pub struct Components {
+    programs: BTreeMap<String, Program>,
+    chart: Option<PathBuf>,
+    debian: Option<Debian>,
+}
+
+impl Components {
+    /// Where a program is, such as `kube-apiserver`.
+    pub fn program(&self, name: &str) -> Result<&Path, Error> {
+        self.found(name).map(|program| program.path.as_path())
+    }
+
+    /// Where a program is and what it contains.
+    pub fn found(&self, name: &str) -> Result<&Program, Error> {
+        self.programs.get(name).ok_or_else(|| Error::NotWanted {
+            name: name.to_owned(),
+        })
+    }
+
+    /// The folder of Dapr's own chart.
+    pub fn dapr_chart(&self) -> Result<&Path, Error> {
+        self.chart.as_deref().ok_or_else(|| Error::NotWanted {
+            name: "dapr".to_owned(),
+        })
+    }
+
+    /// The distribution's programs, with the environment that they run in.
+    pub fn debian(&self) -> Result<&Debian, Error> {
+        self.debian.as_ref().ok_or_else(|| Error::NotWanted {
+            name: pins().debian.name.clone(),
+        })
+    }
+}
+
+/// Makes sure that the wanted programs are there.
+///
+/// `cache` is the folder that components, images and stores share. What is cached and undamaged is used as it is,
+/// without asking Go or apt for more than a version; everything else is built side by side. Another run that
+/// builds the same is waited for.
+pub async fn ensure(
+    cache: &Path,
+    wanted: &Wanted,
+    options: &Options,
+    events: &Events,
+) -> Result<Components, Error> {
+    let request = request::Request::resolve(wanted, options)?;
+    let room = cache::Room {
+        folder: cache.join("components"),
+        verify: options.verify,
+    };
+    let turns = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+    let (built, debian, ours) = futures::try_join!(
+        try_join_all(
+            request
+                .go
+                .iter()
+                .map(|pin| golang::ensure(pin, &room, &turns, events))
+        ),
+        async {
+            match request.debian {
+                true => debian::ensure(&pins().debian, &room, events).await.map(Some),
+                false => Ok(None),
+            }
+        },
+        workspace::ensure(&request.ours, &turns, events),
+    )?;
+
+    let mut components = Components {
+        debian,
+        ..Components::default()
+    };
+    for module in built {
+        components.programs.extend(module.programs);
+        components.chart = module.chart.or(components.chart);
+    }
+    if let Some(debian) = &components.debian {
+        components.programs.extend(debian.programs());
+    }
+    components.programs.extend(ours);
+    components.programs.extend(request.overrides);
+    Ok(components)
+}
+
+/// The names of all programs that can be asked for or replaced by a file.
+#[must_use]
+pub fn names() -> BTreeSet<String> {
+    let go = pins()
+        .go
+        .iter()
+        .flat_map(|pin| pin.programs.iter().map(|package| pin.program(package).to_owned()));
+    go.chain(pins().debian.programs.iter().cloned())
+        .chain(pins().cargo.programs.iter().cloned())
+        .collect()
+}

@@ -1,1 +1,274 @@
-//! (environment)
+//! The one place that knows the order of all this.
+//!
+//! Each stage takes the handle of the one before, so the order is the types'. What a stage makes is in the ledger
+//! before it is made; [`down`] needs nothing else to remove it.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::components::{self, Components};
+use crate::events::Events;
+use crate::ledger::{self, Entry, Ledger};
+use crate::places::Places;
+use crate::plan::Plan;
+use crate::substrate::native;
+use crate::{images, platform, substrate, tenants, workloads};
+
+mod attached;
+mod stages;
+
+pub use attached::{Attached, AttachedTenant};
+
+/// Why an environment could not be brought up, found or removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The environment's folder could not be had.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// A component is not there and could not be made.
+    #[error("have all components")]
+    Components(#[from] components::Error),
+    /// An image could not be assembled or stored.
+    #[error("have all images")]
+    Images(#[from] images::Error),
+    /// There is no host cluster.
+    #[error("bring up the host cluster")]
+    Substrate(#[from] substrate::Error),
+    /// Dapr or Redis is not there.
+    #[error("install Dapr and Redis")]
+    Platform(#[from] platform::Error),
+    /// A tenant is not there.
+    #[error("make the tenants")]
+    Tenants(#[from] tenants::Error),
+    /// An app is not there.
+    #[error("deploy the apps")]
+    Workloads(#[from] workloads::Error),
+    /// The user, or whoever started the run, stopped it.
+    #[error("bring up {name}: it was interrupted")]
+    Interrupted {
+        /// The environment's name.
+        name: String,
+    },
+    /// There is no such environment, or it did not come up whole.
+    #[error("find environment {name}: it is not up")]
+    NotUp {
+        /// Its name.
+        name: String,
+    },
+    /// It is up, and other than asked.
+    #[error("bring up {name}: it is up with {has}, not with {wanted}")]
+    Different {
+        /// Its name.
+        name: String,
+        /// What is there.
+        has: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// A file of the environment could not be read or written.
+    #[error("{what} {}", path.display())]
+    File {
+        /// What was attempted.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// What the user can do about it, where there is something.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::NotUp { name } => Some(format!("bring it up: cargo harness up --name {name}")),
+            Self::Different { name, .. } => {
+                Some(format!("remove it first (cargo harness down --name {name}), or use another --name"))
+            }
+            Self::Ledger(ledger::Error::Held { .. }) => {
+                Some("wait until it is done, or use another --name".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An environment that this process brought up or found up.
+#[derive(Debug)]
+pub struct Up {
+    /// What is needed to use it.
+    pub attached: Attached,
+    /// The components it runs on.
+    pub components: Components,
+    ledger: Ledger,
+}
+
+impl Up {
+    /// Removes it; see [`down`].
+    pub async fn down(self, places: &Places, events: &Events) -> Result<Vec<String>, Error> {
+        let name = self.attached.name;
+        events.stage("down", remove(self.ledger, &places.environment(&name), &name)).await
+    }
+}
+
+/// Brings the planned environment up. Run again after an interruption, it goes on where it stopped.
+///
+/// When `cancel` fires, it stops where it is: what was made is in the ledger, for [`down`] or the next `up`.
+pub async fn up(
+    plan: &Plan,
+    options: &components::Options,
+    places: &Places,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Up, Error> {
+    let folder = places.environment(&plan.name);
+    let ledger = Ledger::take(&folder, "up")?;
+    let made = cancel.run_until_cancelled(bring_up(plan, options, places, &folder, &ledger, events)).await;
+    let (attached, components) = made.unwrap_or_else(|| Err(Error::Interrupted { name: plan.name.clone() }))?;
+    Ok(Up { attached, components, ledger })
+}
+
+/// The order.
+async fn bring_up(
+    plan: &Plan,
+    options: &components::Options,
+    places: &Places,
+    folder: &Path,
+    ledger: &Ledger,
+    events: &Events,
+) -> Result<(Attached, Components), Error> {
+    let components = events.stage("components", stages::components(places, options, events)).await?;
+    let images = events.stage("images", stages::images(&components, places, events)).await?;
+    let identity = Identity::of(folder, plan)?;
+
+    let cluster =
+        events.stage("substrate", stages::substrate(plan, places, folder, &components, &images, ledger, events)).await?;
+    let settings = stages::settings(&identity.run, folder, &cluster, &components)?;
+    let platform =
+        events.stage("platform", stages::platform(&settings, &cluster, &components, events)).await?;
+    let tenants = events.stage("tenants", stages::tenants(plan, &settings, &platform, events)).await?;
+    events.stage("workloads", workloads::deploy(&tenants, events)).await?;
+
+    let attached = Attached {
+        name: plan.name.clone(),
+        run: identity.run,
+        seed: plan.seed,
+        started: identity.started,
+        substrate: plan.substrate.to_string(),
+        virtual_cluster: plan.virtual_cluster.to_string(),
+        kubeconfig: cluster.kubeconfig,
+        reach: cluster.reach,
+        tenants: tenants
+            .into_iter()
+            .map(|tenant| AttachedTenant {
+                name: tenant.name,
+                namespace: tenant.namespace,
+                kubeconfig: tenant.kubeconfig,
+            })
+            .collect(),
+        tenant_settings: settings,
+        report_dir: plan.report_dir.clone(),
+    };
+    attached.write(folder)?;
+    Ok((attached, components))
+}
+
+/// What stays the same when an interrupted `up` is taken up again.
+struct Identity {
+    run: String,
+    started: jiff::Timestamp,
+}
+
+impl Identity {
+    /// Reads the identity of an environment that is up, or makes one. An environment that is up with other tenants
+    /// than asked for is an error: nothing of it is changed.
+    fn of(folder: &Path, plan: &Plan) -> Result<Self, Error> {
+        match Attached::read(&Attached::file(folder)) {
+            Ok(found) => {
+                let has: Vec<&str> = found.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+                let wanted: Vec<&str> = plan.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+                if has != wanted {
+                    let (has, wanted) = (has.join(", "), wanted.join(", "));
+                    return Err(Error::Different { name: plan.name.clone(), has, wanted });
+                }
+                Ok(Self { run: found.run, started: found.started })
+            }
+            Err(_) => Ok(Self { run: Uuid::now_v7().to_string(), started: now() }),
+        }
+    }
+}
+
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default()
+}
+
+/// Removes everything that the environment's ledger owns, and says what is left all the same, one thing a line.
+pub async fn down(name: &str, places: &Places, events: &Events) -> Result<Vec<String>, Error> {
+    let folder = places.environment(name);
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let ledger = Ledger::take(&folder, "down")?;
+    events.stage("down", remove(ledger, &folder, name)).await
+}
+
+async fn remove(ledger: Ledger, folder: &Path, name: &str) -> Result<Vec<String>, Error> {
+    for entry in ledger.entries()?.iter().rev() {
+        match entry {
+            Entry::Sandbox { environment, folder } => {
+                native::teardown::end(environment, folder).await.map_err(substrate::Error::from)?;
+            }
+        }
+    }
+    ledger.close()?;
+    native::teardown::left_behind(name, folder)
+        .map_err(|source| Error::File { what: "look for what is left of", path: folder.to_owned(), source })
+}
+
+/// An environment that is there, whole or in part.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Status {
+    /// Its name.
+    pub name: String,
+    /// Whether it is up as a whole; else it was cut off, or is just being made or removed.
+    pub up: bool,
+    /// Since when, if it is up.
+    pub since: Option<jiff::Timestamp>,
+    /// Its substrate, if it is up.
+    pub substrate: Option<String>,
+    /// Its tenants, if it is up.
+    pub tenants: Vec<String>,
+    /// Its host cluster's kubeconfig, if it is up.
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// All environments of this user that are there, by name.
+pub fn status(places: &Places) -> Result<Vec<Status>, Error> {
+    let failed = |source| Error::File { what: "list", path: places.state.clone(), source };
+    let entries = match std::fs::read_dir(&places.state) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        let attached = Attached::open(places, &name).ok();
+        found.push(Status {
+            up: attached.is_some(),
+            since: attached.as_ref().map(|it| it.started),
+            substrate: attached.as_ref().map(|it| it.substrate.clone()),
+            tenants: attached.iter().flat_map(|it| &it.tenants).map(|tenant| tenant.name.clone()).collect(),
+            kubeconfig: attached.map(|it| it.kubeconfig),
+            name,
+        });
+    }
+    found.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(found)
+}

@@ -59,7 +59,7 @@ pub enum Event {
     ScenarioStarted {
         /// Its id, such as `IS-01`.
         id: String,
-        /// What it promises.
+        /// Its path in the test binary.
         name: String,
         /// The tenant it runs in, where it runs in one.
         tenant: Option<String>,
@@ -75,6 +75,8 @@ pub enum Event {
     RunFinished {
         /// How long it took.
         seconds: f64,
+        /// Why it could not go on to its end, where it could not.
+        stopped_by: Option<String>,
     },
 }
 
@@ -95,6 +97,8 @@ pub struct ScenarioResult {
     pub id: String,
     /// Its path in the test binary, with what distinguishes the case.
     pub name: String,
+    /// What it promises, in a sentence.
+    pub promise: String,
     /// The verdict.
     pub status: Verdict,
     /// How long it ran; 0 if it did not.
@@ -151,7 +155,10 @@ impl Events {
 
     /// Tells that something happened. Without a reader the event is dropped.
     pub fn tell(&self, event: Event) {
-        let _unread = self.0.send(Stamped { at: jiff::Timestamp::now(), event });
+        let _unread = self.0.send(Stamped {
+            at: jiff::Timestamp::now(),
+            event,
+        });
     }
 
     /// Tells how far a stage is, in words.
@@ -168,12 +175,18 @@ impl Events {
     /// Runs `work` as the stage `stage`, or as a part of one named `stage/part`.
     pub async fn stage<T, E>(&self, stage: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let started = Instant::now();
-        self.tell(Event::StageStarted { stage: stage.to_owned() });
+        self.tell(Event::StageStarted {
+            stage: stage.to_owned(),
+        });
         let result = work.await;
         self.tell(Event::StageFinished {
             stage: stage.to_owned(),
             seconds: seconds(started.elapsed()),
-            status: if result.is_ok() { Status::Ok } else { Status::Failed },
+            status: if result.is_ok() {
+                Status::Ok
+            } else {
+                Status::Failed
+            },
         });
         result
     }

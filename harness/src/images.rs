@@ -1,1 +1,120 @@
-//! (images)
+//! Container images, assembled from components and from our own programs.
+//!
+//! Takes components; gives an archive an image, written once for what is in it, that containerd, `docker load` and
+//! `kind load image-archive` take.
+
+use std::path::{Path, PathBuf};
+
+use futures::future::try_join_all;
+use tokio::sync::Semaphore;
+
+use crate::components::Components;
+use crate::components::cache::{Claim, Room};
+use crate::events::Events;
+use crate::pins::pins;
+
+pub use error::Error;
+pub use store::Store;
+
+/// What is in an image.
+mod contents;
+
+/// A layer, byte for byte the same for the same content.
+mod layer;
+
+/// An archive: an OCI layout that is a Docker archive as well.
+mod archive;
+
+/// A containerd root folder that has all images, unpacked.
+pub mod store;
+
+/// Why images could not be had.
+mod error;
+
+/// The stage's name in events and reports.
+pub const STAGE: &str = "images";
+
+/// An archive's name in its cache entry.
+const FILE: &str = "image.tar";
+
+/// How many archives of an image are kept: the one in use and the one that was in use before.
+const KEPT: usize = 2;
+
+/// How many archives are written side by side: writing is hashing, one each for two cores.
+const SIDE_BY_SIDE: usize = 2;
+
+/// Images, each in an archive of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// In the order of their short names.
+    pub archives: Vec<Archive>,
+}
+
+/// An image in an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// Its name in `pins.toml`, such as `redis`.
+    pub short: String,
+    /// Its full name, such as `docker.io/library/redis:7.0.15`.
+    pub name: String,
+    /// The archive.
+    pub path: PathBuf,
+    /// The digest of its manifest, `sha256:…`, by which it can be told from every other image.
+    pub digest: String,
+}
+
+/// The name and the digest: equal only for the same image under the same name.
+impl std::fmt::Display for Archive {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.name, self.digest)
+    }
+}
+
+impl Images {
+    /// The archive of an image by its short name.
+    #[must_use]
+    pub fn get(&self, short: &str) -> Option<&Archive> {
+        self.archives.iter().find(|archive| archive.short == short)
+    }
+}
+
+/// Gives the archives of all images, writing those whose content changed.
+///
+/// `cache` is the folder that components, images and stores share.
+pub async fn build(components: &Components, cache: &Path, events: &Events) -> Result<Images, Error> {
+    let room = Room {
+        folder: cache.join("images"),
+        verify: crate::components::Verify::Cheaply,
+    };
+    let turns = Semaphore::new(SIDE_BY_SIDE);
+    let archives = pins().images.iter().map(async |(short, pin)| {
+        let name = pins().full_name(pin);
+        let plan = contents::Plan::of(pin, components)?;
+        let inputs = plan.inputs(&name);
+        let entry = match room.claim(short, &inputs, STAGE, events).await? {
+            Claim::Filled(entry) => entry,
+            Claim::Vacant(vacancy) => {
+                // A closed semaphore would be the only failure, and nothing closes it.
+                let _turn = turns.acquire().await;
+                events.progress(STAGE, format!("writing {name}"));
+                let target = vacancy.folder().join(FILE);
+                let image = name.clone();
+                let writing = tokio::task::spawn_blocking(move || archive::write(&target, &image, &plan));
+                let digest = writing.await.map_err(Error::stopped(&name))??;
+                let entry = vacancy.fill(inputs, vec![digest]).await?;
+                room.prune(short, KEPT)?;
+                entry
+            }
+        };
+        let digest = entry.manifest.notes.first().cloned().unwrap_or_default();
+        Ok::<_, Error>(Archive {
+            short: short.clone(),
+            name,
+            path: entry.folder.join(FILE),
+            digest,
+        })
+    });
+    Ok(Images {
+        archives: try_join_all(archives).await?,
+    })
+}

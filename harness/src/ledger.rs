@@ -1,1 +1,235 @@
-//! (ledger)
+//! What a run owes: everything it made, written down before it was made.
+//!
+//! One folder an environment, below the user's state folder. Whoever brings an environment up, tests it or takes
+//! it down holds the folder's lock; a process that dies lets go of it by dying. What is written in the ledger is
+//! removed by `down`, whatever instant the run was cut off at.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The ledger's file in the environment's folder.
+const FILE: &str = "ledger.jsonl";
+
+/// Who holds the environment, for whoever finds it held.
+const HOLDER: &str = "holder.json";
+
+/// Something that a run makes and owes the removal of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "made", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Entry {
+    /// A native sandbox: its processes, its cgroups and its run folder.
+    Sandbox {
+        /// The environment's name, from which the cgroup's is derived.
+        environment: String,
+        /// The run folder.
+        folder: PathBuf,
+    },
+}
+
+/// Why an environment's ledger could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Somebody else is at it.
+    #[error("take environment {environment}: {holder} holds it")]
+    Held {
+        /// The environment's name.
+        environment: String,
+        /// Which process, doing what.
+        holder: String,
+    },
+    /// A file could not be read or written.
+    #[error("{what} {}", path.display())]
+    Io {
+        /// What was attempted.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// An environment's ledger, held by this process.
+#[derive(Debug)]
+#[must_use = "while it lives, nobody else can change the environment"]
+pub struct Ledger {
+    folder: PathBuf,
+    /// The folder itself is what is locked, so that removing it removes the lock too.
+    _lock: File,
+}
+
+/// What the process that holds an environment says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    doing: String,
+}
+
+impl Ledger {
+    /// Takes the environment whose folder is `folder`, making the folder if it is not there; `doing` is what
+    /// others are told meanwhile.
+    pub fn take(folder: &Path, doing: &str) -> Result<Self, Error> {
+        loop {
+            fs::create_dir_all(folder).map_err(failed("make the folder", folder))?;
+            let lock = File::open(folder).map_err(failed("open the folder", folder))?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(held(folder)),
+                Err(TryLockError::Error(source)) => return Err(failed("lock the folder", folder)(source)),
+            }
+            // A `down` that ended between the two lines above has removed what was opened.
+            if is_same(&lock, folder) {
+                let holder = Holder {
+                    pid: std::process::id(),
+                    doing: doing.to_owned(),
+                };
+                let text =
+                    serde_json::to_vec(&holder).map_err(|error| failed("describe", folder)(error.into()))?;
+                let path = folder.join(HOLDER);
+                fs::write(&path, text).map_err(failed("write", &path))?;
+                return Ok(Self {
+                    folder: folder.to_owned(),
+                    _lock: lock,
+                });
+            }
+        }
+    }
+
+    /// Writes down what is about to be made, and returns once that is on the disk.
+    pub fn record(&self, entry: &Entry) -> Result<(), Error> {
+        if self.entries()?.contains(entry) {
+            return Ok(());
+        }
+        let path = self.folder.join(FILE);
+        let mut line = serde_json::to_vec(entry).map_err(|error| failed("describe", &path)(error.into()))?;
+        line.push(b'\n');
+        let write = || {
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            file.write_all(&line)?;
+            file.sync_all()?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(failed("write", &path))
+    }
+
+    /// What was written down, in that order.
+    ///
+    /// A last line that was cut off in the middle is passed over: what it was going to name was not made yet.
+    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
+        let path = self.folder.join(FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).map_err(|error| failed("understand", &path)(error.into())))
+            .collect()
+    }
+
+    /// Removes the environment's folder, and with it the ledger and the lock: nothing is owed any more.
+    pub fn close(self) -> Result<(), Error> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove the folder", &self.folder)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { what, path, source }
+}
+
+fn held(folder: &Path) -> Error {
+    let environment = folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let holder = fs::read(folder.join(HOLDER))
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Holder>(&text).ok())
+        .map_or_else(
+            || "another process".to_owned(),
+            |it| format!("process {} (`harness {}`)", it.pid, it.doing),
+        );
+    Error::Held { environment, holder }
+}
+
+fn is_same(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(opened), Ok(there)) => opened.ino() == there.ino() && opened.dev() == there.dev(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sandbox(name: &str) -> Entry {
+        Entry::Sandbox {
+            environment: name.into(),
+            folder: format!("/state/{name}").into(),
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_is_found_again_in_order() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("default");
+        let ledger = Ledger::take(&folder, "up").unwrap();
+        ledger.record(&sandbox("a")).unwrap();
+        ledger.record(&sandbox("b")).unwrap();
+        ledger.record(&sandbox("a")).unwrap();
+        drop(ledger);
+        let entries = Ledger::take(&folder, "down").unwrap().entries().unwrap();
+        assert_eq!(entries, [sandbox("a"), sandbox("b")]);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_passed_over() {
+        let state = tempfile::tempdir().unwrap();
+        let ledger = Ledger::take(state.path(), "up").unwrap();
+        ledger.record(&sandbox("a")).unwrap();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(state.path().join(FILE))
+            .unwrap();
+        file.write_all(br#"{"made":"sand"#).unwrap();
+        assert_eq!(ledger.entries().unwrap(), [sandbox("a")]);
+    }
+
+    #[test]
+    fn a_held_environment_says_who_holds_it() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("default");
+        let _held = Ledger::take(&folder, "up").unwrap();
+        let error = Ledger::take(&folder, "down").unwrap_err().to_string();
+        let expected = format!(
+            "take environment default: process {} (`harness up`) holds it",
+            std::process::id()
+        );
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn a_closed_environment_can_be_taken_again() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("default");
+        Ledger::take(&folder, "up").unwrap().close().unwrap();
+        assert!(!folder.exists());
+        assert_eq!(Ledger::take(&folder, "up").unwrap().entries().unwrap(), []);
+    }
+}

@@ -58,6 +58,12 @@ pub mod pins;
 /// Waiting for a state, with a deadline and what was last seen.
 pub mod wait;
 
+/// YAML templates, filled in and applied to a cluster.
+pub mod manifests;
+
+/// The Helm program.
+pub mod helm;
+
 /// External commands, with what they said when they fail.
 pub mod command;
 

@@ -1,1 +1,205 @@
-//! (pins)
+//! The versions of everything that is not ours.
+//!
+//! `pins.toml` is part of the program: a build of the harness and what it runs belong together.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+static PINS: LazyLock<Pins> = LazyLock::new(|| {
+    toml::from_str(include_str!("../pins.toml")).expect("pins.toml is part of the program and tested")
+});
+
+/// Gives what `pins.toml` says.
+#[must_use]
+pub fn pins() -> &'static Pins {
+    &PINS
+}
+
+/// Everything that is pinned.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pins {
+    /// Programs built from Go modules, the longest build first.
+    pub go: Vec<GoPin>,
+    /// Programs of the distribution.
+    pub debian: DebianPin,
+    /// Our own programs.
+    pub cargo: CargoPin,
+    /// Container images, by a short name.
+    pub images: BTreeMap<String, ImagePin>,
+}
+
+/// A Go module and the programs that are built from it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoPin {
+    /// The component's name, and that of its folder in `components/`.
+    pub name: String,
+    /// The module's version, without the `v`.
+    pub version: String,
+    /// The module's path.
+    pub module: String,
+    /// The packages that are programs.
+    pub programs: Vec<String>,
+    /// Build tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Variables that the linker sets, as `path.name=value`.
+    #[serde(default)]
+    pub set: Vec<String>,
+    /// Folders of the module that are kept besides the programs.
+    #[serde(default)]
+    pub folders: Vec<String>,
+    /// What the module's one program is called, where that is not its package's last element.
+    pub rename: Option<String>,
+}
+
+impl GoPin {
+    /// The program that a package becomes, as `go build` names it or as `rename` says.
+    #[must_use]
+    pub fn program<'a>(&'a self, package: &'a str) -> &'a str {
+        self.rename
+            .as_deref()
+            .unwrap_or_else(|| package.rsplit('/').next().unwrap_or(package))
+    }
+
+    /// Fills `{version}`, `{major}` and `{minor}` in.
+    #[must_use]
+    pub fn fill(&self, text: &str) -> String {
+        let mut parts = self.version.split('.');
+        text.replace("{version}", &self.version)
+            .replace("{major}", parts.next().unwrap_or_default())
+            .replace("{minor}", parts.next().unwrap_or_default())
+    }
+}
+
+/// Packages of the distribution and the programs in them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DebianPin {
+    /// The component's name.
+    pub name: String,
+    /// The packages, without those that they depend on.
+    pub packages: Vec<String>,
+    /// The programs in them that are asked for by name.
+    pub programs: Vec<String>,
+}
+
+/// Programs of this workspace.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CargoPin {
+    /// The component's name.
+    pub name: String,
+    /// The workspace's version.
+    pub version: String,
+    /// The crates, each of which has one program of the same name.
+    pub programs: Vec<String>,
+}
+
+/// A container image.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImagePin {
+    name: String,
+    version_of: Option<String>,
+    /// Where the image has which program.
+    pub files: BTreeMap<String, String>,
+    /// What a container runs.
+    pub entrypoint: Vec<String>,
+    /// As whom, as `uid:gid`; root if not given.
+    #[serde(default)]
+    pub user: String,
+    /// In which folder, which then belongs to the user.
+    pub workdir: Option<String>,
+}
+
+impl Pins {
+    /// The version of a component; `None` for one that is not pinned.
+    #[must_use]
+    pub fn version(&self, component: &str) -> Option<&str> {
+        if component == self.cargo.name {
+            return Some(&self.cargo.version);
+        }
+        self.go
+            .iter()
+            .find(|pin| pin.name == component)
+            .map(|pin| pin.version.as_str())
+    }
+
+    /// The full name of the image with this short name, such as `registry.k8s.io/pause:3.10.1` for `pause`.
+    ///
+    /// # Panics
+    /// If there is no such image: short names are written in the program, not given by a user.
+    #[must_use]
+    pub fn image(&self, short: &str) -> String {
+        let Some(image) = self.images.get(short) else {
+            panic!("no image {short} in pins.toml")
+        };
+        self.full_name(image)
+    }
+
+    /// The full name of an image.
+    #[must_use]
+    pub fn full_name(&self, image: &ImagePin) -> String {
+        let version = image
+            .version_of
+            .as_deref()
+            .and_then(|component| self.version(component));
+        image.name.replace("{version}", version.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_go_mod_requires_the_version_that_is_pinned_and_names_its_programs() {
+        for pin in &pins().go {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("components")
+                .join(&pin.name)
+                .join("go.mod");
+            let text = std::fs::read_to_string(file).expect("each component has a go.mod");
+            let line = format!("{} v{}", pin.module, pin.version);
+            assert!(text.contains(&line), "{} does not require {line}", pin.name);
+            for package in &pin.programs {
+                assert!(
+                    text.lines()
+                        .any(|line| line.trim().trim_start_matches("tool ") == package),
+                    "{package}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn images_have_their_upstream_names() {
+        let names: Vec<String> = pins().images.keys().map(|short| pins().image(short)).collect();
+        insta::assert_snapshot!(names.join("\n"), @"
+        registry.k8s.io/coredns/coredns:v1.11.3
+        ghcr.io/dapr/daprd:1.16.0
+        registry.k8s.io/etcd:3.6.8-0
+        ghcr.io/dapr/injector:1.16.0
+        registry.k8s.io/kube-apiserver:v1.36.3
+        registry.k8s.io/kube-controller-manager:v1.36.3
+        ghcr.io/dapr/operator:1.16.0
+        registry.k8s.io/pause:3.10.1
+        docker.io/shared-dapr/read-app:0.1.0
+        docker.io/library/redis:7.0.15
+        ghcr.io/dapr/sentry:1.16.0
+        docker.io/shared-dapr/syncer:0.1.0
+        docker.io/shared-dapr/write-app:0.1.0
+        ");
+    }
+
+    #[test]
+    fn our_version_is_the_workspaces() {
+        assert_eq!(pins().cargo.version, env!("CARGO_PKG_VERSION"));
+    }
+}

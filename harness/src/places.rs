@@ -30,7 +30,10 @@ impl Places {
                 )
                 .join(PROJECT)
         };
-        Self { state: below("XDG_STATE_HOME", ".local/state"), cache: below("XDG_CACHE_HOME", ".cache") }
+        Self {
+            state: below("XDG_STATE_HOME", ".local/state"),
+            cache: below("XDG_CACHE_HOME", ".cache"),
+        }
     }
 
     /// The folder of one environment.

@@ -1,1 +1,394 @@
-//! (plan)
+//! What a run would make, as plain data.
+//!
+//! [`Settings`] (what the user asked for) and [`Machine`] (what there is to run it on) make a [`Plan`], or an
+//! [`Error`] that says what to change. Nothing here reads or writes anything, so `harness plan` needs no cluster.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Names that Kubernetes and Helm take.
+pub mod names;
+
+use names::Name;
+
+/// How many tenants there are unless the user says otherwise: the fewest that show that a third one, which is
+/// neither the one that acts nor the one that is spied on, is left alone.
+pub const DEFAULT_TENANTS: usize = 3;
+
+/// Memory that the host cluster, Dapr and Redis take, in MB: the sum of what was measured of each (`docs/benchmarks.md`),
+/// rounded up.
+pub const HOST_MEGABYTES: u64 = 1500;
+
+/// Memory that one more tenant takes, in MB: 237 for its control plane (PSS), the rest for DNS, the syncer, two apps
+/// and their sidecars.
+pub const TENANT_MEGABYTES: u64 = 350;
+
+/// How many tenants a core carries before probes with a timeout of a second start to fail.
+///
+/// An idle tenant takes 3 to 6 % of a core; creating it takes five CPU seconds.
+pub const TENANTS_PER_CORE: u64 = 10;
+
+/// How long the scenario test binary may take to compile, on two cores with nothing cached.
+pub const BUILD_SCENARIOS: Duration = Duration::from_mins(30);
+
+/// How long one scenario may take unless the catalogue says otherwise: ten times the slowest of those that wait for a
+/// pod, so that it ends only what hangs.
+pub const SCENARIO: Duration = Duration::from_mins(4);
+
+/// How long collecting the evidence of one failed scenario may take; a cluster in trouble answers slowly or never.
+pub const EVIDENCE: Duration = Duration::from_secs(30);
+
+/// What a user asked for, before it is known whether it can be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The environment's name.
+    pub name: String,
+    /// Who is to provide the host cluster.
+    pub substrate: SubstrateChoice,
+    /// What makes the virtual clusters.
+    pub virtual_cluster: VirtualCluster,
+    /// Where images come from.
+    pub images: Images,
+    /// How many tenants, or their names.
+    pub tenants: TenantChoice,
+    /// The tenants' values, and where they come from.
+    pub values: Values,
+    /// What remains after a run.
+    pub keep: Keep,
+    /// Where the reports go.
+    pub report_dir: PathBuf,
+    /// How many scenarios run at a time.
+    pub jobs: Option<usize>,
+    /// What unique names are derived from.
+    pub seed: u64,
+    /// Which scenarios; all of them if there is none.
+    pub filter: Option<String>,
+    /// Run more tenants than are estimated to fit.
+    pub overcommit: bool,
+}
+
+/// What there is to run on, as far as a plan depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// CPU cores that the harness may use.
+    pub cores: u64,
+    /// Memory that is free or can be freed, in MB.
+    pub free_megabytes: u64,
+}
+
+/// What a run would make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The environment's name.
+    pub name: String,
+    /// Who provides the host cluster.
+    pub substrate: Substrate,
+    /// What makes the virtual clusters.
+    pub virtual_cluster: VirtualCluster,
+    /// Where images come from.
+    pub images: Images,
+    /// The tenants, in the order of their making.
+    pub tenants: Vec<Tenant>,
+    /// The values of every tenant.
+    pub values: Values,
+    /// What remains after a run.
+    pub keep: Keep,
+    /// Where the reports go.
+    pub report_dir: PathBuf,
+    /// How many scenarios run at a time.
+    pub jobs: usize,
+    /// What unique names are derived from.
+    pub seed: u64,
+    /// Which scenarios; all of them if there is none.
+    pub filter: Option<String>,
+}
+
+/// A tenant: a virtual cluster and the two apps in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its name, which is also its Helm release's and its Redis user's.
+    pub name: String,
+    /// The host namespace of its control plane.
+    pub namespace: String,
+}
+
+impl Tenant {
+    fn new(name: &Name) -> Self {
+        Self {
+            name: name.to_string(),
+            namespace: format!("{}{name}", names::NAMESPACE_PREFIX),
+        }
+    }
+}
+
+/// A tenant's values: a file in the dialect of vcluster's charts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Values {
+    /// Where they come from: a path, or a description.
+    pub origin: String,
+    /// The file as it stands.
+    pub text: String,
+}
+
+/// How many tenants, or which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TenantChoice {
+    /// So many, named `tenant-1` and so on.
+    Count(usize),
+    /// These.
+    Names(Vec<String>),
+}
+
+/// Reads `3` as a count and `blue,green` as names.
+impl std::str::FromStr for TenantChoice {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.parse().map_or_else(
+            |_| Self::Names(text.split(',').map(|name| name.trim().to_owned()).collect()),
+            Self::Count,
+        ))
+    }
+}
+
+/// Who is to provide the host cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SubstrateChoice {
+    /// kind where a Docker daemon answers, else native
+    Auto,
+    /// Processes in namespaces of their own; needs root and no Docker
+    Native,
+    /// A cluster made by kind in Docker
+    Kind,
+    /// A cluster that is there already
+    Existing,
+}
+
+/// Who provides the host cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Substrate {
+    /// Processes in namespaces of their own.
+    Native,
+}
+
+/// What makes the virtual clusters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum VirtualCluster {
+    /// This project's chart and syncer
+    Embedded,
+    /// loft-sh's vcluster 0.25.2
+    Vcluster,
+}
+
+/// Where images come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Images {
+    /// Pulled where a registry answers, else assembled from components
+    Auto,
+    /// Pulled by the cluster
+    Pull,
+    /// Assembled from components
+    Build,
+}
+
+/// What remains after a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// Nothing
+    Never,
+    /// The environment, if something failed
+    OnFailure,
+    /// The environment
+    Always,
+}
+
+macro_rules! printed_as_given {
+    ($($choice:ty),*) => {$(
+        /// Prints as the command line takes it.
+        impl std::fmt::Display for $choice {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let value = clap::ValueEnum::to_possible_value(self);
+                formatter.write_str(value.as_ref().map_or("", clap::builder::PossibleValue::get_name))
+            }
+        }
+    )*};
+}
+printed_as_given!(SubstrateChoice, VirtualCluster, Images, Keep);
+
+/// Prints as the command line takes it.
+impl std::fmt::Display for Substrate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Native => "native",
+        })
+    }
+}
+
+/// Why there is no plan for what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There would be no tenant.
+    #[error("plan an environment without tenants: --tenants takes 1 or more")]
+    NoTenants,
+    /// They would not fit.
+    #[error(
+        "plan {wanted} tenants: {fit} fit this machine ({} MB free and {} cores; the host cluster takes about \
+         {HOST_MEGABYTES} MB, a tenant about {TENANT_MEGABYTES} MB)",
+        machine.free_megabytes,
+        machine.cores
+    )]
+    TooManyTenants {
+        /// How many were asked for.
+        wanted: usize,
+        /// How many are estimated to fit.
+        fit: usize,
+        /// What that is estimated from.
+        machine: Machine,
+    },
+    /// Two tenants would have the same name.
+    #[error("plan two tenants of the same name, `{name}`")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// Kubernetes or Helm would refuse a name.
+    #[error("plan an environment")]
+    Name(#[source] names::Error),
+    /// No scenario would run.
+    #[error("run 0 scenarios at a time: --jobs takes 1 or more")]
+    NoJobs,
+    /// It is designed, and not there yet.
+    #[error("use `{option}`: this version has {has}")]
+    NotInThisVersion {
+        /// What was asked.
+        option: String,
+        /// What there is.
+        has: &'static str,
+    },
+}
+
+impl Error {
+    /// What the user can do about it, where the error does not say.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::TooManyTenants { .. } => Some(
+                "ask for fewer, free some memory, or pass --overcommit if the estimate is wrong here"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// How many tenants are estimated to fit `machine`.
+#[must_use]
+pub fn tenants_that_fit(machine: Machine) -> usize {
+    let by_memory = machine.free_megabytes.saturating_sub(HOST_MEGABYTES) / TENANT_MEGABYTES;
+    let by_cores = machine.cores.saturating_mul(TENANTS_PER_CORE);
+    usize::try_from(by_memory.min(by_cores)).unwrap_or(usize::MAX)
+}
+
+impl Plan {
+    /// Makes the plan for what was asked, on `machine`.
+    pub fn new(settings: Settings, machine: Machine) -> Result<Self, Error> {
+        let Settings {
+            name,
+            substrate,
+            virtual_cluster,
+            images,
+            tenants,
+            values,
+            keep,
+            report_dir,
+            jobs,
+            seed,
+            filter,
+            overcommit,
+        } = settings;
+        if jobs == Some(0) {
+            return Err(Error::NoJobs);
+        }
+        let name = Name::environment(&name).map_err(Error::Name)?;
+        let tenants = tenants_of(tenants)?;
+        let fit = tenants_that_fit(machine);
+        if tenants.len() > fit && !overcommit {
+            return Err(Error::TooManyTenants {
+                wanted: tenants.len(),
+                fit,
+                machine,
+            });
+        }
+        if virtual_cluster == VirtualCluster::Vcluster {
+            return Err(missing("--virtual-cluster vcluster", "embedded ones"));
+        }
+        if images == Images::Pull {
+            return Err(missing("--images pull", "images assembled from components"));
+        }
+        Ok(Self {
+            name: name.to_string(),
+            substrate: provider(substrate)?,
+            virtual_cluster,
+            images,
+            tenants,
+            values,
+            keep,
+            report_dir,
+            jobs: jobs.unwrap_or_else(|| default_jobs(machine)),
+            seed,
+            filter,
+        })
+    }
+}
+
+fn tenants_of(choice: TenantChoice) -> Result<Vec<Tenant>, Error> {
+    let names = match choice {
+        TenantChoice::Count(count) => (1..=count).map(|number| format!("tenant-{number}")).collect(),
+        TenantChoice::Names(names) => names,
+    };
+    let mut tenants: Vec<Tenant> = Vec::new();
+    for name in &names {
+        let tenant = Tenant::new(&Name::tenant(name).map_err(Error::Name)?);
+        if tenants.contains(&tenant) {
+            return Err(Error::Twice { name: tenant.name });
+        }
+        tenants.push(tenant);
+    }
+    if tenants.is_empty() {
+        Err(Error::NoTenants)
+    } else {
+        Ok(tenants)
+    }
+}
+
+/// Scenarios mostly wait, so twice as many as cores run side by side.
+fn default_jobs(machine: Machine) -> usize {
+    usize::try_from(machine.cores.saturating_mul(2))
+        .unwrap_or(usize::MAX)
+        .max(1)
+}
+
+fn provider(choice: SubstrateChoice) -> Result<Substrate, Error> {
+    match choice {
+        SubstrateChoice::Auto | SubstrateChoice::Native => Ok(Substrate::Native),
+        SubstrateChoice::Kind | SubstrateChoice::Existing => {
+            Err(missing(&format!("--substrate {choice}"), "the native one"))
+        }
+    }
+}
+
+fn missing(option: &str, has: &'static str) -> Error {
+    Error::NotInThisVersion {
+        option: option.to_owned(),
+        has,
+    }
+}
+
+#[cfg(test)]
+mod tests;

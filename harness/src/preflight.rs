@@ -1,1 +1,103 @@
-//! (preflight)
+//! What this machine lacks for a plan, each with its remedy.
+//!
+//! Looks only: [`inspect`] neither makes nor changes anything, so it can be run at any time.
+
+use serde::Serialize;
+
+use crate::places::Places;
+use crate::plan::{Plan, Substrate};
+
+/// The machine's memory, processors and disks.
+pub mod machine;
+
+mod kernel;
+mod programs;
+mod room;
+
+/// One thing that a run needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What is needed.
+    pub need: String,
+    /// Whether it is there.
+    pub met: bool,
+    /// What is there.
+    pub found: String,
+    /// What to do, where it is not.
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    fn met(need: impl Into<String>, found: impl Into<String>) -> Self {
+        Self {
+            need: need.into(),
+            met: true,
+            found: found.into(),
+            remedy: None,
+        }
+    }
+
+    fn lacking(need: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            need: need.into(),
+            met: false,
+            found: found.into(),
+            remedy: Some(remedy.into()),
+        }
+    }
+}
+
+/// Why a run is not begun.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something that it needs is not there.
+    #[error("find what a run needs on this machine:{}", list(lacking))]
+    Lacking {
+        /// Those that are not met.
+        lacking: Vec<Check>,
+    },
+}
+
+/// Looks at everything that `plan` needs.
+pub async fn inspect(plan: &Plan, places: &Places) -> Vec<Check> {
+    let mut checks = match plan.substrate {
+        Substrate::Native => kernel::inspect().await,
+    };
+    checks.extend(programs::inspect().await);
+    checks.extend(room::inspect(&plan.name, places));
+    checks
+}
+
+/// Fails if something that `plan` needs is not there.
+pub async fn require(plan: &Plan, places: &Places) -> Result<(), Error> {
+    let lacking: Vec<Check> = inspect(plan, places)
+        .await
+        .into_iter()
+        .filter(|check| !check.met)
+        .collect();
+    if lacking.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Lacking { lacking })
+    }
+}
+
+fn list(lacking: &[Check]) -> String {
+    lacking
+        .iter()
+        .map(
+            |Check {
+                 need, found, remedy, ..
+             }| {
+                let remedy = remedy
+                    .as_ref()
+                    .map(|remedy| format!("\n      remedy: {remedy}"))
+                    .unwrap_or_default();
+                format!("\n    {need}: {found}{remedy}")
+            },
+        )
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

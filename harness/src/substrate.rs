@@ -5,8 +5,29 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// A kubeconfig of one cluster and one user.
+pub mod kubeconfig;
+
 /// Processes in namespaces of their own; needs root and no Docker.
 pub mod native;
+
+/// The host cluster's DNS.
+pub(crate) mod dns;
+
+/// Why there is no host cluster, or a part of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The native substrate failed.
+    #[error(transparent)]
+    Native(#[from] native::Error),
+    /// A manifest was not applied.
+    #[error(transparent)]
+    Manifest(#[from] crate::manifests::Error),
+    /// The cluster's DNS did not come up.
+    #[error(transparent)]
+    Dns(crate::wait::Error<kube::Error>),
+}
 
 /// A running host cluster.
 #[derive(Clone)]
@@ -21,7 +42,10 @@ pub struct Cluster {
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Cluster").field("kubeconfig", &self.kubeconfig).finish_non_exhaustive()
+        formatter
+            .debug_struct("Cluster")
+            .field("kubeconfig", &self.kubeconfig)
+            .finish_non_exhaustive()
     }
 }
 

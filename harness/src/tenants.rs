@@ -1,1 +1,339 @@
-//! (tenants)
+//! The virtual clusters, one for each tenant.
+//!
+//! Takes the platform; gives for each tenant a client of its own API server. All are made side by side.
+
+use std::path::PathBuf;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
+use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use crate::command;
+use crate::events::Events;
+use crate::helm::{Helm, Release};
+use crate::manifests;
+use crate::platform::{self, Login, Platform};
+use crate::substrate::{Cluster, native};
+use crate::wait::{self, Budget, Seen};
+
+/// A kubeconfig that works from outside of the host cluster.
+pub mod access;
+
+/// When a tenant's cluster is ready to be used.
+pub mod ready;
+
+/// Where a tenant's things are on the host.
+pub mod naming;
+
+/// The blog's values file as it stands, in the dialect of vcluster 0.15: what a tenant gets unless told otherwise.
+pub const BLOG_VALUES: &str = include_str!("../manifests/tenants/blog-values.yaml");
+
+/// Label on a host namespace: the name of the virtual cluster that it mirrors a namespace of.
+pub const OF_TENANT: &str = "vcluster.loft.sh/vcluster-name";
+
+/// Label on a host namespace: the namespace of that virtual cluster's control plane.
+pub const OF_NAMESPACE: &str = "vcluster.loft.sh/vcluster-namespace";
+
+/// Namespaces go in the background; a controller manager that is busy with a crowd of pods takes its time.
+const NAMESPACES_GONE: Budget = Budget::seconds(120);
+
+/// How tenants are made. Kept with the environment, so that a scenario can make one more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The run's id: a label on what is made.
+    pub run: String,
+    /// Helm, for the host cluster.
+    pub helm: Helm,
+    /// The folder of the chart of one virtual cluster.
+    pub chart: PathBuf,
+    /// The host cluster's range of Service addresses, which virtual clusters show as theirs.
+    pub service_cidr: String,
+    /// Where the kubeconfigs are written to, as `NAME.kubeconfig`.
+    pub kubeconfigs: PathBuf,
+}
+
+/// A tenant to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name.
+    pub name: String,
+    /// The values of its virtual cluster, as YAML.
+    pub values: String,
+}
+
+/// A tenant whose virtual cluster can be used.
+#[derive(Clone)]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// The host namespace that its control plane is in.
+    pub namespace: String,
+    /// Its administrator's kubeconfig, which works from outside of the host cluster.
+    pub kubeconfig: PathBuf,
+    /// The same as a client.
+    pub client: Client,
+    /// Its user of Redis.
+    pub login: Login,
+    /// The host cluster.
+    pub cluster: Cluster,
+}
+
+impl std::fmt::Debug for Tenant {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Tenant")
+            .field("name", &self.name)
+            .field("kubeconfig", &self.kubeconfig)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tenant {
+    /// The host namespace that mirrors one of the tenant's own.
+    #[must_use]
+    pub fn host_namespace(&self, guest: &str) -> String {
+        naming::host_namespace(&self.name, &self.namespace, guest)
+    }
+}
+
+/// The host namespace of a tenant's control plane, as vcluster's own command line has it.
+#[must_use]
+pub fn namespace_of(tenant: &str) -> String {
+    format!("vcluster-{tenant}")
+}
+
+/// Makes tenants, all side by side, and returns them in the order asked for when each can be used.
+///
+/// Done again, it goes on where it stopped. When one fails, the others are not waited for.
+pub async fn create(
+    settings: &Settings,
+    wanted: &[Wanted],
+    platform: &Platform,
+    events: &Events,
+) -> Result<Vec<Tenant>, Error> {
+    let mut making = JoinSet::new();
+    for (position, tenant) in wanted.iter().cloned().enumerate() {
+        let (settings, platform, events) = (settings.clone(), platform.clone(), events.clone());
+        making.spawn(async move {
+            let stage = format!("tenants/{}", tenant.name);
+            let made = events
+                .stage(&stage, create_one(&settings, &tenant, &platform))
+                .await;
+            made.map(|tenant| (position, tenant))
+        });
+    }
+    let mut made = Vec::new();
+    while let Some(ended) = making.join_next().await {
+        made.push(ended.map_err(Error::Ended)??);
+    }
+    made.sort_by_key(|&(position, _)| position);
+    Ok(made.into_iter().map(|(_, tenant)| tenant).collect())
+}
+
+/// Makes one tenant and returns it when its virtual cluster can be used.
+pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platform) -> Result<Tenant, Error> {
+    let name = &wanted.name;
+    let namespace = namespace_of(name);
+    own_namespace(&platform.cluster.client, &namespace, &settings.run).await?;
+    let service_cidr = format!("serviceCIDR={}", settings.service_cidr);
+    let release = Release {
+        name,
+        namespace: &namespace,
+        chart: &settings.chart,
+        values: &wanted.values,
+        set: &[service_cidr],
+    };
+    settings
+        .helm
+        .install(release)
+        .await
+        .map_err(|source| Error::Helm {
+            action: "install",
+            tenant: name.clone(),
+            source,
+        })?;
+    let admit = platform.redis.admit(name);
+    let login = admit.await.map_err(|source| Error::Redis {
+        tenant: name.clone(),
+        source,
+    })?;
+    let kubeconfig = settings.kubeconfigs.join(format!("{name}.kubeconfig"));
+    access::open(&platform.cluster, name, &namespace, &kubeconfig).await?;
+    let client = access::client(&kubeconfig).await?;
+    ready::usable(name, &client).await?;
+    Ok(Tenant {
+        name: name.clone(),
+        namespace,
+        kubeconfig,
+        client,
+        login,
+        cluster: platform.cluster.clone(),
+    })
+}
+
+/// Finds a tenant that was made before and can be used.
+pub async fn attach(settings: &Settings, name: &str, platform: &Platform) -> Result<Tenant, Error> {
+    let kubeconfig = settings.kubeconfigs.join(format!("{name}.kubeconfig"));
+    let login = platform.redis.admit(name).await.map_err(|source| Error::Redis {
+        tenant: name.to_owned(),
+        source,
+    })?;
+    Ok(Tenant {
+        name: name.to_owned(),
+        namespace: namespace_of(name),
+        client: access::client(&kubeconfig).await?,
+        kubeconfig,
+        login,
+        cluster: platform.cluster.clone(),
+    })
+}
+
+/// Removes a tenant: its virtual cluster, everything it had on the host, its user of Redis and its keys.
+///
+/// Helm alone leaves the namespaces behind that mirror the tenant's own. They are found by their labels.
+pub async fn remove(settings: &Settings, name: &str, platform: &Platform) -> Result<(), Error> {
+    let namespace = namespace_of(name);
+    settings
+        .helm
+        .uninstall(name, &namespace)
+        .await
+        .map_err(|source| Error::Helm {
+            action: "uninstall",
+            tenant: name.to_owned(),
+            source,
+        })?;
+    let namespaces: Api<Namespace> = Api::all(platform.cluster.client.clone());
+    let mirrors = ListParams::default().labels(&format!("{OF_TENANT}={name},{OF_NAMESPACE}={namespace}"));
+    let failed = |source| Error::Host {
+        action: "remove the namespaces of",
+        tenant: name.to_owned(),
+        source,
+    };
+    for mirror in namespaces.list_metadata(&mirrors).await.map_err(failed)? {
+        delete(&namespaces, &mirror.metadata).await.map_err(failed)?;
+    }
+    let own = ObjectMeta {
+        name: Some(namespace.clone()),
+        ..ObjectMeta::default()
+    };
+    delete(&namespaces, &own).await.map_err(failed)?;
+    wait::until(
+        format!("the namespaces of {name} to go"),
+        NAMESPACES_GONE,
+        || async {
+            let left = namespaces.list_metadata(&mirrors).await?.items.len();
+            let own = namespaces.get_metadata_opt(&namespace).await?.is_some();
+            Ok::<_, kube::Error>(if left == 0 && !own {
+                Seen::Ready(())
+            } else {
+                Seen::not_yet(format!("{left} mirrored ones and its own: {own}"))
+            })
+        },
+    )
+    .await?;
+    platform.redis.dismiss(name).await.map_err(|source| Error::Redis {
+        tenant: name.to_owned(),
+        source,
+    })
+}
+
+async fn delete(namespaces: &Api<Namespace>, namespace: &ObjectMeta) -> Result<(), kube::Error> {
+    let name = namespace.name.as_deref().unwrap_or_default();
+    match namespaces.delete(name, &DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the namespace with the run's label, before Helm makes one without.
+async fn own_namespace(client: &Client, namespace: &str, run: &str) -> Result<(), Error> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let object = serde_json::json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": namespace, "labels": {manifests::RUN: run}},
+    });
+    let params = PatchParams::apply(manifests::MANAGER);
+    namespaces
+        .patch(namespace, &params, &Patch::Apply(&object))
+        .await
+        .map(drop)
+        .map_err(|source| Error::Host {
+            action: "make the namespace of",
+            tenant: namespace.to_owned(),
+            source,
+        })
+}
+
+/// Why a tenant was not made or removed. What was made of it stays, and is removed with the cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Helm failed.
+    #[error("{action} the virtual cluster of {tenant}")]
+    Helm {
+        /// What was attempted.
+        action: &'static str,
+        /// Whose.
+        tenant: String,
+        /// What it said.
+        source: command::Error,
+    },
+    /// The host refused.
+    #[error("{action} {tenant} on the host")]
+    Host {
+        /// What was attempted.
+        action: &'static str,
+        /// Whose.
+        tenant: String,
+        /// Why not.
+        source: kube::Error,
+    },
+    /// Redis did not take or let go of the tenant.
+    #[error("change the user of {tenant} in Redis")]
+    Redis {
+        /// Whose.
+        tenant: String,
+        /// Why not.
+        source: platform::Error,
+    },
+    /// The virtual cluster's address is not reachable from here.
+    #[error("reach the API server of {tenant}")]
+    Reach {
+        /// Whose.
+        tenant: String,
+        /// Why not.
+        source: native::Error,
+    },
+    /// The kubeconfig that the virtual cluster gave is none.
+    #[error("read the kubeconfig of {tenant}: {why}")]
+    Kubeconfig {
+        /// Whose.
+        tenant: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The kubeconfig could not be kept.
+    #[error("write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The kubeconfig could not be used.
+    #[error("make a client from {}", path.display())]
+    Client {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It did not come up, or go, in time.
+    #[error(transparent)]
+    Waiting(#[from] wait::Error<kube::Error>),
+    /// It was cut off.
+    #[error("make all tenants")]
+    Ended(#[source] tokio::task::JoinError),
+}

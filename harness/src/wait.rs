@@ -33,7 +33,10 @@ impl Budget {
     /// Waits for up to `seconds`, looking ten times a second.
     #[must_use]
     pub const fn seconds(seconds: u64) -> Self {
-        Self { at_most: Duration::from_secs(seconds), every: Duration::from_millis(100) }
+        Self {
+            at_most: Duration::from_secs(seconds),
+            every: Duration::from_millis(100),
+        }
     }
 }
 
@@ -79,24 +82,39 @@ where
         match at_most(left, look()).await {
             Some(Ok(Seen::Ready(value))) => return Ok(value),
             Some(Ok(Seen::NotYet(status))) => last = status,
-            Some(Err(source)) => return Err(Error::Failed { what: what.to_string(), source }),
+            Some(Err(source)) => {
+                return Err(Error::Failed {
+                    what: what.to_string(),
+                    source,
+                });
+            }
             None => {}
         }
         if started.elapsed() >= budget.at_most {
-            return Err(Error::TimedOut { what: what.to_string(), waited: started.elapsed(), last });
+            return Err(Error::TimedOut {
+                what: what.to_string(),
+                waited: started.elapsed(),
+                last,
+            });
         }
         rest(budget.every.min(budget.at_most.saturating_sub(started.elapsed()))).await;
     }
 }
 
 /// Runs `work` for up to `limit`; `None` if it did not end by then.
-#[expect(clippy::disallowed_methods, reason = "the one place that may: the Result is flattened here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that may: the Result is flattened here"
+)]
 pub async fn at_most<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, work).await.ok()
 }
 
 /// Lets `pause` pass between two looks.
-#[expect(clippy::disallowed_methods, reason = "the one place that may: every wait ends up here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that may: every wait ends up here"
+)]
 pub async fn rest(pause: Duration) {
     tokio::time::sleep(pause).await;
 }
@@ -108,14 +126,21 @@ mod tests {
 
     use super::*;
 
-    const SHORT: Budget = Budget { at_most: Duration::from_millis(50), every: Duration::from_millis(5) };
+    const SHORT: Budget = Budget {
+        at_most: Duration::from_millis(50),
+        every: Duration::from_millis(5),
+    };
 
     #[tokio::test]
     async fn a_state_that_comes_is_returned() {
         let looks = AtomicU32::new(0);
         let seen = until("the third look", SHORT, || async {
             let look = looks.fetch_add(1, Ordering::Relaxed);
-            Ok::<_, Infallible>(if look < 2 { Seen::not_yet("early") } else { Seen::Ready(look) })
+            Ok::<_, Infallible>(if look < 2 {
+                Seen::not_yet("early")
+            } else {
+                Seen::Ready(look)
+            })
         })
         .await;
         assert_eq!(seen.expect("it comes at the third look"), 2);
@@ -129,7 +154,10 @@ mod tests {
         .await
         .expect_err("it never comes");
         let text = error.to_string();
-        assert!(text.ends_with("for redis in tenant-2; last seen: 0 of 1 replicas ready"), "{text}");
+        assert!(
+            text.ends_with("for redis in tenant-2; last seen: 0 of 1 replicas ready"),
+            "{text}"
+        );
     }
 
     #[tokio::test]

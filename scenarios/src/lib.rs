@@ -1,1 +1,63 @@
-//! .
+//! The words that scenarios are written in: tenants and what both sides of one show, apps, stores, disturbances.
+//!
+//! A scenario attaches to a running environment and looks at two sides: the **guest**, which is what a tenant sees of
+//! its own cluster, and the **host**, which is what really runs. Whatever it makes has a name of its own, derived from
+//! the run's seed.
+
+/// The environment that a scenario runs against.
+pub mod environment;
+
+/// One tenant, or two of them.
+pub mod tenant;
+
+/// A namespace of a tenant, seen from both sides.
+pub mod space;
+
+/// What one side has: Components and pods.
+pub mod side;
+
+/// Dapr's Components: as declared, and as found.
+pub mod component;
+
+/// Pods as found.
+pub mod pod;
+
+/// The write and the read app, spoken to.
+pub mod apps;
+
+/// What Redis really holds.
+pub mod state;
+
+/// What guest DNS answers.
+pub mod dns;
+
+/// Who gets a sidecar.
+pub mod admission;
+
+/// Killing and freezing a container's processes.
+pub mod process;
+
+/// Requests that go on while something is disturbed.
+pub mod load;
+
+/// What must not have changed when a scenario ends.
+pub mod witness;
+
+/// Names that are unique to a run.
+pub mod names;
+
+/// Waiting for what must become true.
+pub mod eventually;
+
+/// The catalogue of all scenarios.
+pub mod catalogue;
+
+pub use apps::{ReadApp, WriteApp};
+pub use component::Component;
+pub use environment::Environment;
+pub use eventually::eventually;
+pub use space::Space;
+pub use tenant::{Pair, Tenant};
+
+/// How a scenario ends: well, or with what it found instead of what it promises.
+pub type Outcome = anyhow::Result<()>;

@@ -1,1 +1,19 @@
-fn main(){}
+//! What must hold when many tenants share one Dapr. This file is the table of contents.
+//!
+//! Every scenario attaches to a running environment, makes what it needs under names of its own, and looks at both
+//! sides: what the tenant sees, and what the host really has. `cargo harness test` runs them.
+
+/// SH: one Dapr serves every tenant.
+mod shared_state;
+
+/// IS: no tenant reaches what is another's.
+mod isolation;
+
+/// SY: what a tenant declares is what the host has.
+mod sync;
+
+/// RE: what goes on when a control plane does not. These run alone.
+mod disruption;
+
+/// Who and where: the tenants that a scenario runs in.
+mod cast;

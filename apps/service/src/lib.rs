@@ -1,1 +1,39 @@
-//! .
+//! What the write app and the read app share: everything but their routes.
+//!
+//! ```text
+//! Settings -> Sidecar (one HTTP call to Dapr) -> Values (the list, without losing an update) -> routes -> serve
+//! ```
+
+/// What the environment says: ports, names, limits.
+pub mod settings;
+
+/// JSON logs on standard output.
+pub mod telemetry;
+
+/// What `/metrics` shows.
+pub mod metrics;
+
+/// The caller's place in a distributed trace, handed on to Dapr.
+pub mod trace;
+
+/// The time that one request has, and everything that waits.
+pub mod call;
+
+/// One call to Dapr's HTTP API at a time.
+pub mod sidecar;
+
+/// The list of values in the state store.
+pub mod values;
+
+/// The answer to a request that could not be met.
+pub mod problem;
+
+/// Probes, metrics and the JSON answers that every app gives alike.
+pub mod shell;
+
+/// Serving until a signal, then letting requests finish.
+pub mod serve;
+
+#[cfg(feature = "fake-sidecar")]
+/// A sidecar for tests that fails on demand.
+pub mod fake_sidecar;

@@ -1,1 +1,19 @@
-fn main(){}
+//! Starts the write app.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use service::settings::Settings;
+
+/// Appends values to a Dapr state store, over HTTP
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    service::serve::run(Arguments::parse().settings, write_app::router).await
+}

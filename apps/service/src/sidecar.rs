@@ -1,0 +1,355 @@
+//! One call to Dapr's HTTP API at a time.
+//!
+//! The state API is described at <https://docs.dapr.io/reference/api/state_api/>; what it says when something is
+//! wrong was read in the source of Dapr 1.16.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use reqwest::header::{ETAG, HeaderName};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::call::Call;
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+
+const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
+
+/// Dapr's own limit for a request, which a saved value must not exceed (`--dapr-http-max-request-size`).
+pub const LARGEST_STATE: usize = 4 * 1024 * 1024;
+
+/// The sidecar, and the state store in it that is used.
+#[derive(Debug)]
+pub struct Sidecar {
+    client: Client,
+    endpoint: Url,
+    store: String,
+    settings: Settings,
+    metrics: Arc<Metrics>,
+}
+
+/// A stored value.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Changes with every write.
+    pub etag: Option<String>,
+    /// The value, as it is stored.
+    pub body: Vec<u8>,
+}
+
+/// What must be true for a write to be taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Only<'a> {
+    /// Nobody wrote since the value with this `ETag` was read.
+    IfStill(&'a str),
+    /// Nothing is stored. Asked by an `ETag` that no value has.
+    IfNothing,
+    /// Nothing is stored. Asked by Dapr's first-write option.
+    IfFirst,
+}
+
+/// Why a call did not give what it was made for, as words that follow "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing listens there, so nothing was sent.
+    #[error("reach the sidecar")]
+    Away(#[source] reqwest::Error),
+    /// The connection ended before the answer did. A write may have been taken or not.
+    #[error("hear the sidecar out")]
+    Broken(#[source] reqwest::Error),
+    /// No answer came in time. A write may have been taken or not.
+    #[error("get an answer from the sidecar in time")]
+    Slow,
+    /// The sidecar asks for a token and this is not the one.
+    #[error("show the sidecar the API token that it wants")]
+    TokenRefused,
+    /// The sidecar has state stores, but none of that name.
+    #[error("find a state store named {store}")]
+    UnknownStore {
+        /// The name.
+        store: String,
+    },
+    /// The sidecar has no state store at all: no Component reached it.
+    #[error("find any state store")]
+    NoStore,
+    /// The store took the write to rest on an outdated value. Redis says this of all its errors.
+    #[error("write over the value that was read ({message})")]
+    Outdated {
+        /// Dapr's own words.
+        message: String,
+    },
+    /// The store or the sidecar is in trouble.
+    #[error("use the state store ({status} {code}: {message})")]
+    Failing {
+        /// The HTTP status.
+        status: StatusCode,
+        /// Dapr's code of the error.
+        code: String,
+        /// Dapr's own words.
+        message: String,
+    },
+    /// The sidecar takes the request for wrong, and will do so again.
+    #[error("have the request taken ({status} {code}: {message})")]
+    Refused {
+        /// The HTTP status.
+        status: StatusCode,
+        /// Dapr's code of the error.
+        code: String,
+        /// Dapr's own words.
+        message: String,
+    },
+    /// What is stored is not a list of strings.
+    #[error("read what is stored as a list of strings")]
+    Unreadable(#[source] serde_json::Error),
+    /// The list is as long as Dapr takes.
+    #[error("keep a list of more than {LARGEST_STATE} bytes")]
+    Full,
+    /// Others wrote first, again and again.
+    #[error("write before others do")]
+    Contended,
+}
+
+impl Sidecar {
+    /// The sidecar that `settings` name. Makes no connection yet.
+    ///
+    /// # Errors
+    /// The HTTP client could not be set up.
+    pub fn new(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            client: Client::builder().build()?,
+            endpoint: settings.sidecar(),
+            store: settings.state_store_name.clone(),
+            settings: settings.clone(),
+            metrics,
+        })
+    }
+
+    /// Reads what is stored at `key`; `None` if nothing is.
+    pub async fn get(&self, call: &Call, key: &str) -> Result<Option<Found>, Error> {
+        self.counted("get", async {
+            let request = self.request(call, Method::GET, &["v1.0", "state", &self.store, key]);
+            let response = call.wait(self.answer(request)).await??;
+            if response.status() == StatusCode::NO_CONTENT {
+                return Ok(None);
+            }
+            let etag = response
+                .headers()
+                .get(ETAG)
+                .and_then(|etag| etag.to_str().ok())
+                .map(ToOwned::to_owned);
+            let body = call.wait(body(response)).await??;
+            Ok(Some(Found { etag, body }))
+        })
+        .await
+    }
+
+    /// Writes `value` to `key`, on one condition.
+    ///
+    /// The `ETag` alone makes the store compare, whatever Dapr's documentation leaves open: the option
+    /// `first-write` is needed only where there is no `ETag` yet. It is avoided where possible, because Redis
+    /// remembers it with the key and from then on refuses every write without an `ETag`, also those of others.
+    pub async fn save(
+        &self,
+        call: &Call,
+        key: &str,
+        value: &impl Serialize,
+        only: Only<'_>,
+    ) -> Result<(), Error> {
+        self.counted("save", async {
+            let item = match only {
+                Only::IfStill(etag) => json!({"key": key, "value": value, "etag": etag}),
+                Only::IfNothing => json!({"key": key, "value": value, "etag": NO_VALUES_ETAG}),
+                Only::IfFirst => {
+                    json!({"key": key, "value": value, "options": {"concurrency": "first-write"}})
+                }
+            };
+            let body = json!([item]).to_string();
+            if body.len() > LARGEST_STATE {
+                return Err(Error::Full);
+            }
+            let request = self
+                .request(call, Method::POST, &["v1.0", "state", &self.store])
+                .body(body);
+            call.wait(self.answer(request)).await??;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether the sidecar has connected its components and the store is one of them.
+    pub async fn ready(&self, call: &Call) -> Result<(), Error> {
+        self.counted("ready", async {
+            let outbound = self.request(call, Method::GET, &["v1.0", "healthz", "outbound"]);
+            call.wait(self.answer(outbound)).await??;
+            let metadata = self.request(call, Method::GET, &["v1.0", "metadata"]);
+            let response = call.wait(self.answer(metadata)).await??;
+            let status = response.status();
+            let body = call.wait(body(response)).await??;
+            let Metadata { components } = serde_json::from_slice(&body).map_err(|error| Error::Refused {
+                status,
+                code: "none".to_owned(),
+                message: format!("its metadata are of an unknown form: {error}"),
+            })?;
+            let stores = components
+                .iter()
+                .filter(|component| component.kind.starts_with("state."));
+            let names: Vec<_> = stores.map(|store| store.name.as_str()).collect();
+            match names.as_slice() {
+                [] => Err(Error::NoStore),
+                names if names.contains(&self.store.as_str()) => Ok(()),
+                _ => Err(Error::UnknownStore {
+                    store: self.store.clone(),
+                }),
+            }
+        })
+        .await
+    }
+
+    fn request(&self, call: &Call, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut url = self.endpoint.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        let request = self
+            .client
+            .request(method, url)
+            .headers(call.trace.headers().clone());
+        match self.settings.token() {
+            Some(token) => request.header(TOKEN, token.clone()),
+            None => request,
+        }
+    }
+
+    /// Sends a request; any answer but a success is an error.
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let response = request.send().await.map_err(|error| {
+            if error.is_connect() {
+                Error::Away(error)
+            } else {
+                Error::Broken(error)
+            }
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        Err(self.error(status, &body(response).await?))
+    }
+
+    /// What an answer with an error's status means.
+    fn error(&self, status: StatusCode, body: &[u8]) -> Error {
+        // All but the refusal of a token is JSON; a proxy in between may say anything.
+        let Complaint { code, message } = serde_json::from_slice(body).unwrap_or_else(|_| Complaint {
+            code: "none".to_owned(),
+            message: String::from_utf8_lossy(body)
+                .chars()
+                .take(LONGEST_MESSAGE)
+                .collect(),
+        });
+        match (status, code.as_str()) {
+            (StatusCode::UNAUTHORIZED, _) => Error::TokenRefused,
+            (_, "ERR_STATE_STORE_NOT_FOUND") => Error::UnknownStore {
+                store: self.store.clone(),
+            },
+            (_, "ERR_STATE_STORE_NOT_CONFIGURED") => Error::NoStore,
+            (StatusCode::CONFLICT, _) => Error::Outdated { message },
+            (StatusCode::PAYLOAD_TOO_LARGE, _) => Error::Full,
+            (StatusCode::TOO_MANY_REQUESTS, _) => Error::Failing {
+                status,
+                code,
+                message,
+            },
+            _ if status.is_server_error() => Error::Failing {
+                status,
+                code,
+                message,
+            },
+            _ => Error::Refused {
+                status,
+                code,
+                message,
+            },
+        }
+    }
+
+    async fn counted<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let started = Instant::now();
+        let result = work.await;
+        let outcome = result.as_ref().err().map_or("ok", Error::code);
+        self.metrics.called(operation, outcome, started.elapsed());
+        result
+    }
+}
+
+/// An `ETag` that Redis, which counts writes, reaches after four billion of them; other stores that count or
+/// number take it for valid too.
+const NO_VALUES_ETAG: &str = "4294967295";
+
+/// Of a text that is no JSON, so much goes into the log.
+const LONGEST_MESSAGE: usize = 200;
+
+/// Dapr's form of an error.
+#[derive(Deserialize)]
+struct Complaint {
+    #[serde(rename = "errorCode")]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// What of the sidecar's metadata matters here.
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    components: Vec<Component>,
+}
+
+#[derive(Deserialize)]
+struct Component {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// The whole body, unless it is longer than any that Dapr would have taken.
+async fn body(mut response: Response) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(Error::Broken)? {
+        if body.len() + chunk.len() > LARGEST_STATE {
+            return Err(Error::Full);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+impl Error {
+    /// A word for each kind of error, for callers and metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Away(_) | Self::Broken(_) => "sidecar_away",
+            Self::Slow => "sidecar_slow",
+            Self::TokenRefused => "token_refused",
+            Self::UnknownStore { .. } => "unknown_store",
+            Self::NoStore => "no_store",
+            Self::Outdated { .. } | Self::Contended => "contended",
+            Self::Failing { .. } => "store_failing",
+            Self::Refused { .. } => "store_refused",
+            Self::Unreadable(_) => "unreadable_state",
+            Self::Full => "list_full",
+        }
+    }
+
+    /// Whether the same call may well succeed a moment later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Broken(_) | Self::Failing { .. })
+    }
+}

@@ -1,0 +1,130 @@
+use super::*;
+
+/// A tiny recipe: writes one file, and says whether it had to.
+async fn make(room: &Room, content: &str) -> (Entry, bool) {
+    let inputs = Inputs::default().with("content", content);
+    match room
+        .claim("tiny", &inputs, "components", &Events::ignored())
+        .await
+        .unwrap()
+    {
+        Claim::Filled(entry) => (entry, false),
+        Claim::Vacant(vacancy) => {
+            fs::create_dir(vacancy.folder().join("bin")).unwrap();
+            fs::write(vacancy.folder().join("bin/tiny"), content).unwrap();
+            (vacancy.fill(inputs, Vec::new()).await.unwrap(), true)
+        }
+    }
+}
+
+fn room(folder: &tempfile::TempDir) -> Room {
+    Room {
+        folder: folder.path().join("cache"),
+        verify: Verify::Cheaply,
+    }
+}
+
+#[test]
+fn a_key_changes_with_every_input_and_with_their_border() {
+    let key = |one: &str, other: &str| Inputs::default().with("one", one).with("other", other).key();
+    assert_eq!(key("a", "b"), key("a", "b"));
+    assert_ne!(key("a", "b"), key("a", "c"));
+    assert_ne!(key("ab", ""), key("a", "b"));
+}
+
+#[tokio::test]
+async fn what_is_there_is_not_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, made) = make(&room(&folder), "one").await;
+    assert!(made);
+    let (second, made) = make(&room(&folder), "one").await;
+    assert!(!made);
+    assert_eq!(first.folder, second.folder);
+    let program = second.program("bin/tiny").unwrap();
+    assert_eq!(program.sha256, hexadecimal(&Sha256::digest("one")));
+}
+
+#[tokio::test]
+async fn another_input_is_another_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, _) = make(&room(&folder), "one").await;
+    let (two, made) = make(&room(&folder), "two").await;
+    assert!(made);
+    assert_ne!(one.folder, two.folder);
+}
+
+#[rstest::rstest]
+#[case::shorter(|file: &Path| fs::write(file, "o").unwrap())]
+#[case::other_content_of_the_same_length(|file: &Path| fs::write(file, "eno").unwrap())]
+#[case::not_there(|file: &Path| fs::remove_file(file).unwrap())]
+#[case::other_mode(|file: &Path| {
+    rustix::fs::chmod(file, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+})]
+#[case::manifest_cut_off(|file: &Path| {
+    let manifest = file.parent().unwrap().parent().unwrap().join("entry.json");
+    fs::write(manifest, "{").unwrap();
+})]
+#[tokio::test]
+async fn a_damaged_entry_is_made_again(#[case] damage: fn(&Path)) {
+    let folder = tempfile::tempdir().unwrap();
+    let (entry, _) = make(&room(&folder), "one").await;
+    damage(&entry.folder.join("bin/tiny"));
+    let (again, made) = make(&room(&folder), "one").await;
+    assert!(made);
+    assert_eq!(fs::read_to_string(again.folder.join("bin/tiny")).unwrap(), "one");
+}
+
+#[tokio::test]
+async fn content_that_was_touched_but_not_changed_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (entry, _) = make(&room(&folder), "one").await;
+    fs::write(entry.folder.join("bin/tiny"), "one").unwrap();
+    assert!(!make(&room(&folder), "one").await.1);
+}
+
+#[tokio::test]
+async fn what_a_crashed_maker_left_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = room(&folder);
+    let inputs = Inputs::default().with("content", "one");
+    let left = room.folder.join(format!(".tiny-{}.crashed", inputs.key()));
+    fs::create_dir_all(left.join("half")).unwrap();
+    make(&room, "one").await;
+    assert!(!left.exists());
+}
+
+#[tokio::test]
+async fn of_two_that_ask_at_once_one_makes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (room(&folder), room(&folder));
+    let ((_, first), (_, second)) = tokio::join!(make(&one, "one"), make(&other, "one"));
+    assert!(first != second, "made once");
+}
+
+#[tokio::test]
+async fn who_waits_is_told_for_whom() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = room(&folder);
+    let inputs = Inputs::default().with("content", "one");
+    let Claim::Vacant(vacancy) = room
+        .claim("tiny", &inputs, "components", &Events::ignored())
+        .await
+        .unwrap()
+    else {
+        panic!("nothing is there yet");
+    };
+    let (events, mut told) = Events::channel();
+    let waiting = room.claim("tiny", &inputs, "components", &events);
+    let filling = async {
+        let event = told.recv().await.unwrap().event;
+        vacancy.fill(inputs.clone(), Vec::new()).await.unwrap();
+        event
+    };
+    let (claim, event) = tokio::join!(waiting, filling);
+    assert!(matches!(claim.unwrap(), Claim::Filled(_)));
+    let text = format!("{event:?}");
+    assert!(
+        text.contains(&format!("waiting: process {} is making tiny", std::process::id())),
+        "{text}"
+    );
+}

@@ -1,0 +1,192 @@
+//! Unpacked from the distribution's packages.
+//!
+//! Packages are downloaded with all that they depend on, down to the C library, whatever is installed, and
+//! unpacked into the cache. Nothing is installed, no maintainer script runs and no service is started.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::cache::{Claim, Entry, Inputs, Room};
+use super::process::Process;
+use super::{Error, Program, STAGE};
+use crate::events::Events;
+use crate::pins::DebianPin;
+
+/// Downloading packages with apt, without its locks, hooks and state.
+mod apt;
+
+/// The libraries that a dynamically linked program needs.
+mod libraries;
+
+/// What is kept of unpacked packages, and the folders that make it usable.
+mod tree;
+
+/// Changes when this recipe does, so that entries of the old one are not taken for the new one's.
+const RECIPE: &str = "2";
+
+/// Which distribution this is; decides what packages of the same names are.
+const RELEASE: &str = "/etc/os-release";
+
+/// Where a distribution has its programs.
+const FOLDERS: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
+
+/// The distribution's programs where they were unpacked, and what they need to run there.
+#[derive(Clone, Debug)]
+pub struct Debian {
+    folder: PathBuf,
+    packages: Vec<String>,
+    programs: BTreeMap<String, Program>,
+}
+
+/// The two implementations of `iptables`, both of which may be there and neither of which every kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Iptables {
+    /// On nftables, the distribution's default.
+    Nft,
+    /// On the kernel's `ip_tables`.
+    Legacy,
+}
+
+impl Debian {
+    /// The folder that stands for `/`: what is kept of the packages is below it, where they have it.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.folder.join(tree::ROOT)
+    }
+
+    /// The folder of the CNI plugins.
+    #[must_use]
+    pub fn cni_plugins(&self) -> PathBuf {
+        self.root().join("usr/lib/cni")
+    }
+
+    /// The packages and their versions, as `NAME_VERSION_ARCHITECTURE.deb`.
+    #[must_use]
+    pub fn packages(&self) -> &[String] {
+        &self.packages
+    }
+
+    /// What the programs need in their environment to run from where they are, with `iptables` on nftables.
+    ///
+    /// `PATH` has them before what this process has there. The C library is the machine's own: a program and its
+    /// loader must agree, and the loader's path is fixed.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        self.environment_with(Iptables::Nft)
+    }
+
+    /// The same with this implementation of `iptables`.
+    #[must_use]
+    pub fn environment_with(&self, iptables: Iptables) -> Vec<(&'static str, OsString)> {
+        let mut path = self.folder.join(iptables.folder()).into_os_string();
+        path.push(":");
+        path.push(self.folder.join(tree::PROGRAMS));
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into()));
+        vec![
+            ("PATH", path),
+            (
+                "LD_LIBRARY_PATH",
+                self.folder.join(tree::LIBRARIES).into_os_string(),
+            ),
+            ("XTABLES_LIBDIR", self.folder.join(tree::XTABLES).into_os_string()),
+        ]
+    }
+
+    /// The loader and the libraries that programs of these packages need, by the path that they expect them at.
+    pub(crate) fn needed(&self, programs: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
+        libraries::needed(&self.root(), programs)
+    }
+
+    /// Finds which implementation of `iptables` this kernel has, by listing a table in a network of its own.
+    /// Nftables where both do, or where neither can be tried, as without root.
+    pub async fn iptables(&self) -> Iptables {
+        for iptables in [Iptables::Nft, Iptables::Legacy] {
+            let environment = self.environment_with(iptables);
+            let list = Process::new("unshare").args(["--net", "iptables", "--table", "nat", "--list-rules"]);
+            let list = environment
+                .iter()
+                .fold(list, |list, (name, value)| list.env(name, value));
+            if list.output().await.is_ok() {
+                return iptables;
+            }
+        }
+        Iptables::Nft
+    }
+
+    pub(super) fn programs(&self) -> impl Iterator<Item = (String, Program)> {
+        self.programs
+            .iter()
+            .map(|(name, program)| (name.clone(), program.clone()))
+    }
+}
+
+impl Iptables {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Nft => "iptables-nft",
+            Self::Legacy => "iptables-legacy",
+        }
+    }
+
+    /// The program that is all of `iptables` under this implementation's names.
+    fn program(self) -> &'static str {
+        match self {
+            Self::Nft => "xtables-nft-multi",
+            Self::Legacy => "xtables-legacy-multi",
+        }
+    }
+}
+
+/// Gives the distribution's programs, from the cache or by downloading and unpacking them.
+pub(super) async fn ensure(pin: &DebianPin, room: &Room, events: &Events) -> Result<Debian, Error> {
+    let stage = format!("{STAGE}/{}", pin.name);
+    let release = fs::read_to_string(RELEASE).map_err(Error::file("read", Path::new(RELEASE)))?;
+    let inputs = Inputs::default()
+        .with("recipe", RECIPE)
+        .with("packages", pin.packages.join(" "))
+        .with("distribution", identity(&release))
+        .with("architecture", std::env::consts::ARCH);
+    let entry = match room.claim(&pin.name, &inputs, &stage, events).await? {
+        Claim::Filled(entry) => entry,
+        Claim::Vacant(vacancy) => {
+            let making = async {
+                let downloads = vacancy.folder().join("downloads");
+                let packages = apt::download(pin, &downloads, &stage, events).await?;
+                tree::unpack(pin, &packages, &downloads, vacancy.folder(), &stage, events).await?;
+                fs::remove_dir_all(&downloads).map_err(Error::file("remove", &downloads))?;
+                let names = packages.iter().filter_map(|package| package.file_name());
+                let notes = names.map(|name| name.to_string_lossy().into_owned()).collect();
+                vacancy.fill(inputs, notes).await
+            };
+            events.stage(&stage, making).await?
+        }
+    };
+    unpacked(pin, &entry)
+}
+
+fn unpacked(pin: &DebianPin, entry: &Entry) -> Result<Debian, Error> {
+    let programs = pin.programs.iter().map(|name| {
+        let program = FOLDERS
+            .iter()
+            .find_map(|folder| entry.program(&format!("{}/{folder}/{name}", tree::ROOT)));
+        let missing = || Error::Incomplete {
+            component: pin.name.clone(),
+            program: name.clone(),
+        };
+        program.map(|program| (name.clone(), program)).ok_or_else(missing)
+    });
+    Ok(Debian {
+        folder: entry.folder.clone(),
+        packages: entry.manifest.notes.clone(),
+        programs: programs.collect::<Result<_, _>>()?,
+    })
+}
+
+/// The lines of `os-release` that say which release this is, without those that change with its updates.
+fn identity(release: &str) -> String {
+    let is_identity = |line: &&str| line.starts_with("ID=") || line.starts_with("VERSION_CODENAME=");
+    release.lines().filter(is_identity).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,237 @@
+//! Built from Go modules.
+//!
+//! Upstream's `replace` directives keep `go install …@version` from working, so each component has a go.mod of
+//! its own here, whose go.sum pins every byte.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::Semaphore;
+
+use super::cache::{Claim, Entry, Inputs, Room, Vacancy};
+use super::pace::{Pace, Words};
+use super::process::{Line, Process};
+use super::{Error, Failed, Program, STAGE};
+use crate::events::Events;
+use crate::pins::GoPin;
+
+/// Changes when this recipe does, so that entries of the old one are not taken for the new one's.
+const RECIPE: &str = "1";
+
+/// What `go env` is asked for: what decides which programs come out.
+const ENVIRONMENT: [&str; 6] = [
+    "GOVERSION",
+    "GOOS",
+    "GOARCH",
+    "GOAMD64",
+    "GOARM64",
+    "GOEXPERIMENT",
+];
+
+/// What a module became.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub(super) programs: BTreeMap<String, Program>,
+    pub(super) chart: Option<PathBuf>,
+}
+
+/// Gives a module's programs, from the cache or by building them.
+pub(super) async fn ensure(
+    pin: &GoPin,
+    room: &Room,
+    turns: &Semaphore,
+    events: &Events,
+) -> Result<Built, Error> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("components")
+        .join(&pin.name);
+    let module = Module { pin, folder };
+    let stage = format!("{STAGE}/{}", pin.name);
+    let inputs = module.inputs().await?;
+    let entry = match room.claim(&pin.name, &inputs, &stage, events).await? {
+        Claim::Filled(entry) => entry,
+        Claim::Vacant(vacancy) => {
+            // A closed semaphore would be the only failure, and nothing closes it.
+            let _turn = turns.acquire().await;
+            let building = async {
+                module.build(&vacancy, &stage, events).await?;
+                vacancy.fill(inputs, Vec::new()).await
+            };
+            events.stage(&stage, building).await?
+        }
+    };
+    module.built(&entry)
+}
+
+struct Module<'a> {
+    pin: &'a GoPin,
+    folder: PathBuf,
+}
+
+impl Module<'_> {
+    async fn inputs(&self) -> Result<Inputs, Error> {
+        let read = |name: &str| {
+            let path = self.folder.join(name);
+            fs::read_to_string(&path).map_err(Error::file("read", &path))
+        };
+        let environment = self.go(&["env"]).args(ENVIRONMENT).output().await;
+        let environment = environment.map_err(|failed| self.explain(failed))?;
+        Ok(Inputs::default()
+            .with("recipe", RECIPE)
+            .with("go.mod", read("go.mod")?)
+            .with("go.sum", read("go.sum")?)
+            .with("go env", environment)
+            .with("packages", self.pin.programs.join(" "))
+            .with("rename", self.pin.rename.as_deref().unwrap_or_default())
+            .with("folders", self.pin.folders.join(" "))
+            .with("flags", self.flags().join(" ")))
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let set = self
+            .pin
+            .set
+            .iter()
+            .map(|setting| format!(" -X {}", self.pin.fill(setting)));
+        let linker = format!("-s -w{}", set.collect::<String>());
+        let mut flags = vec![
+            "-mod=readonly".into(),
+            "-trimpath".into(),
+            "-buildvcs=false".into(),
+        ];
+        if !self.pin.tags.is_empty() {
+            flags.push(format!("-tags={}", self.pin.tags.join(",")));
+        }
+        flags.push(format!("-ldflags={linker}"));
+        flags
+    }
+
+    fn go(&self, words: &[&str]) -> Process {
+        // A user's GOFLAGS and workspaces are for the user's own modules.
+        Process::new("go")
+            .args(words)
+            .dir(&self.folder)
+            .env("CGO_ENABLED", "0")
+            .env("GOFLAGS", "")
+            .env("GOWORK", "off")
+    }
+
+    async fn build(&self, vacancy: &Vacancy, stage: &str, events: &Events) -> Result<(), Error> {
+        let packages = self.fetch(stage, events).await?;
+        let programs = vacancy.folder().join("bin");
+        fs::create_dir(&programs).map_err(Error::file("create", &programs))?;
+        let output = match &self.pin.rename {
+            Some(name) => programs.join(name),
+            None => programs,
+        };
+        let mut pace = Pace::new(stage, Words::Compiling, Some(packages), events);
+        self.go(&["build", "-v"])
+            .args(self.flags())
+            .arg("-o")
+            .arg(&output)
+            .args(&self.pin.programs)
+            .lines(|line| {
+                if let Line::Err(text) = line {
+                    pace.done(text);
+                }
+            })
+            .await
+            .map_err(Error::build(&self.pin.name, vacancy.folder()))?;
+        self.keep_folders(vacancy).await
+    }
+
+    /// Fetches the modules that are needed, and counts the packages that are not in Go's own build cache yet.
+    async fn fetch(&self, stage: &str, events: &Events) -> Result<u64, Error> {
+        let mut packages = 0;
+        let mut what = format!("the Go module {}", self.pin.module);
+        let mut pace = Pace::new(stage, Words::Compiling, None, events);
+        self.go(&["list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"])
+            .args(self.flags())
+            .args(&self.pin.programs)
+            .lines(|line| match line {
+                Line::Out(text) => packages += u64::from(!text.is_empty()),
+                Line::Err(text) => {
+                    if let Some(module) = text.strip_prefix("go: downloading ") {
+                        what = format!("the Go module {}", module.replace(' ', "@"));
+                        pace.say(&format!("fetching {what}"));
+                    }
+                }
+            })
+            .await
+            .map_err(|source| Error::Fetch {
+                component: self.pin.name.clone(),
+                what,
+                programs: self.programs().collect::<Vec<_>>().join(", "),
+                source,
+            })?;
+        Ok(packages)
+    }
+
+    async fn keep_folders(&self, vacancy: &Vacancy) -> Result<(), Error> {
+        if self.pin.folders.is_empty() {
+            return Ok(());
+        }
+        let module = self
+            .go(&["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", &self.pin.module])
+            .output()
+            .await;
+        let module = module.map_err(Error::build(&self.pin.name, vacancy.folder()))?;
+        for folder in &self.pin.folders {
+            let from = Path::new(module.trim()).join(folder);
+            copy(&from, &vacancy.folder().join(folder))?;
+        }
+        Ok(())
+    }
+
+    fn built(&self, entry: &Entry) -> Result<Built, Error> {
+        let programs = self.programs().map(|name| {
+            let program = entry.program(&format!("bin/{name}"));
+            program
+                .map(|program| (name.to_owned(), program))
+                .ok_or_else(|| Error::Incomplete {
+                    component: self.pin.name.clone(),
+                    program: name.to_owned(),
+                })
+        });
+        Ok(Built {
+            programs: programs.collect::<Result<_, _>>()?,
+            chart: self.pin.folders.first().map(|folder| entry.folder.join(folder)),
+        })
+    }
+
+    fn programs(&self) -> impl Iterator<Item = &str> {
+        self.pin.programs.iter().map(|package| self.pin.program(package))
+    }
+
+    fn explain(&self, failed: Failed) -> Error {
+        let component = self.pin.name.clone();
+        match failed {
+            Failed {
+                start: Some(source), ..
+            } => Error::NoTool {
+                tool: "go",
+                component,
+                remedy: "Go 1.26 or newer (https://go.dev/dl)",
+                source,
+            },
+            source => Error::Build { component, source },
+        }
+    }
+}
+
+/// Copies a folder, without the write protection that Go's module cache has.
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::create_dir_all(to).map_err(Error::file("create", to))?;
+    for entry in fs::read_dir(from).map_err(Error::file("read", from))? {
+        let entry = entry.map_err(Error::file("read", from))?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target)?;
+        } else {
+            let content = fs::read(&path).map_err(Error::file("read", &path))?;
+            fs::write(&target, content).map_err(Error::file("write", &target))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! What is asked for, resolved to components.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::{Error, Program, cache, names};
+use crate::pins::{GoPin, pins};
+
+/// Which programs are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// All of them.
+    Everything,
+    /// These, by their own names or that of their component (`dapr`).
+    These(BTreeSet<String>),
+}
+
+impl Wanted {
+    /// Wants the programs or components of these names.
+    pub fn these<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self::These(names.into_iter().map(Into::into).collect())
+    }
+}
+
+/// How components are had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Files that are used instead of a program of that name, as `NAME=FILE` on the command line.
+    pub overrides: BTreeMap<String, PathBuf>,
+    /// How closely the cache is looked at.
+    pub verify: Verify,
+}
+
+impl Options {
+    /// Reads `NAME=FILE`.
+    pub fn parse_override(text: &str) -> Result<(String, PathBuf), String> {
+        match text.split_once('=') {
+            Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+                Ok((name.to_owned(), PathBuf::from(file)))
+            }
+            _ => Err(format!(
+                "expected NAME=FILE, such as etcd=/usr/bin/etcd, and not {text:?}"
+            )),
+        }
+    }
+}
+
+/// How closely the cache is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// By size, time and mode; by content only where the time differs.
+    #[default]
+    Cheaply,
+    /// By content.
+    Content,
+}
+
+/// What has to be there.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) go: Vec<&'static GoPin>,
+    pub(super) debian: bool,
+    pub(super) ours: Vec<String>,
+    pub(super) overrides: BTreeMap<String, Program>,
+}
+
+impl Request {
+    pub(super) fn resolve(wanted: &Wanted, options: &Options) -> Result<Self, Error> {
+        let known = names();
+        let overrides = options
+            .overrides
+            .iter()
+            .map(|(name, file)| {
+                if !known.contains(name) {
+                    return Err(Error::unknown(name));
+                }
+                let program = cache::program(file).map_err(|source| Error::Override {
+                    name: name.clone(),
+                    file: file.clone(),
+                    source,
+                })?;
+                Ok((name.clone(), program))
+            })
+            .collect::<Result<BTreeMap<_, _>, Error>>()?;
+
+        let components: BTreeSet<&str> = pins()
+            .go
+            .iter()
+            .map(|pin| pin.name.as_str())
+            .chain([pins().debian.name.as_str(), pins().cargo.name.as_str()])
+            .collect();
+        if let Wanted::These(wanted) = wanted
+            && let Some(name) = wanted
+                .iter()
+                .find(|name| !known.contains(*name) && !components.contains(name.as_str()))
+        {
+            return Err(Error::unknown(name));
+        }
+
+        let is_named = |name: &str| match wanted {
+            Wanted::Everything => true,
+            Wanted::These(names) => names.contains(name),
+        };
+        let is_wanted = |component: &str, program: &str| {
+            (is_named(component) || is_named(program)) && !overrides.contains_key(program)
+        };
+        let go = pins()
+            .go
+            .iter()
+            .filter(|pin| {
+                // No file can be given for a folder of a module.
+                let has_more = is_named(&pin.name) && !pin.folders.is_empty();
+                has_more
+                    || pin
+                        .programs
+                        .iter()
+                        .any(|package| is_wanted(&pin.name, pin.program(package)))
+            })
+            .collect();
+        let packages = &pins().debian;
+        let debian = packages
+            .programs
+            .iter()
+            .any(|program| is_wanted(&packages.name, program));
+        let own = &pins().cargo;
+        let ours = own
+            .programs
+            .iter()
+            .filter(|program| is_wanted(&own.name, program))
+            .cloned()
+            .collect();
+        Ok(Self {
+            go,
+            debian,
+            ours,
+            overrides,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_brings_its_component_and_nothing_else() {
+        let request =
+            Request::resolve(&Wanted::these(["kube-apiserver", "etcd"]), &Options::default()).unwrap();
+        let names: Vec<&str> = request.go.iter().map(|pin| pin.name.as_str()).collect();
+        assert_eq!(names, ["kubernetes", "etcd"]);
+        assert!(!request.debian);
+        assert!(request.ours.is_empty());
+    }
+
+    #[test]
+    fn a_file_takes_the_place_of_a_program_that_then_is_not_built() {
+        let etcd = tempfile::NamedTempFile::new().unwrap();
+        rustix::fs::chmod(etcd.path(), rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
+        let options = Options {
+            overrides: [("etcd".into(), etcd.path().into())].into(),
+            ..Options::default()
+        };
+        let request = Request::resolve(&Wanted::these(["etcd"]), &options).unwrap();
+        assert!(request.go.is_empty());
+        assert_eq!(request.overrides["etcd"].path, etcd.path());
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_is_refused_with_the_nearest_one() {
+        let error = Request::resolve(&Wanted::these(["kube-apiservr"]), &Options::default()).unwrap_err();
+        insta::assert_snapshot!(error, @"find a component named kube-apiservr; the nearest is kube-apiserver");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_run_is_refused() {
+        let options = Options {
+            overrides: [("etcd".into(), "/nowhere/etcd".into())].into(),
+            ..Options::default()
+        };
+        let error = Request::resolve(&Wanted::Everything, &options).unwrap_err();
+        insta::assert_snapshot!(error, @"use /nowhere/etcd as etcd");
+    }
+}

@@ -1,0 +1,45 @@
+//! Progress on stderr, for tests of other crates.
+
+use std::io::Write;
+
+use super::{Components, Error, Options, Wanted, ensure};
+use crate::events::{Event, Events};
+use crate::places::Places;
+
+/// Makes sure that the named programs are there, from the user's cache, telling on stderr what is built meanwhile.
+///
+/// For tests that run real programs: nothing has to be up, and a first run builds what is missing.
+pub async fn for_tests(names: &[&str]) -> Result<Components, Error> {
+    let (events, mut told) = Events::channel();
+    let telling = async move {
+        let mut said = String::new();
+        while let Some(stamped) = told.recv().await {
+            let Event::Progress {
+                stage,
+                what,
+                done,
+                total,
+                ..
+            } = stamped.event
+            else {
+                continue;
+            };
+            let line = match (done, total) {
+                // A line a hundred parts is enough where nobody may be looking.
+                (Some(done), Some(total)) => format!("{stage}: {} of {total}", done / 100 * 100),
+                _ => format!("{stage}: {what}"),
+            };
+            if line != said {
+                // libtest captures what the print macros write; a build of minutes must not look like a hang.
+                let _nobody_listens = writeln!(std::io::stderr(), "{line}");
+                said = line;
+            }
+        }
+    };
+    let wanted = Wanted::these(names.iter().copied());
+    let making = async move {
+        let cache = Places::from_environment().cache;
+        ensure(&cache, &wanted, &Options::default(), &events).await
+    };
+    futures::join!(making, telling).0
+}

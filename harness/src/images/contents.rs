@@ -1,0 +1,124 @@
+//! What is in an image.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::Error;
+use crate::components::Components;
+use crate::components::cache::Inputs;
+use crate::pins::{ImagePin, pins};
+
+/// Changes when the layout does, so that archives of the old one are not taken for the new one's.
+const LAYOUT: &str = "1";
+
+/// Whom programs may run as. Names are of use to people who look into a container; root and nobody else owns files.
+const PASSWD: &str = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n";
+
+/// The groups that belong to them.
+const GROUP: &str = "root:x:0:\nnonroot:x:65532:\n";
+
+/// Where a container looks for programs.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A file or folder of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    Folder { mode: u32, owner: u64 },
+    Text(&'static str),
+    Program(PathBuf),
+}
+
+/// Everything that decides an image.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// By their path in the image, without the first slash; parents come before what is in them.
+    pub(super) items: BTreeMap<String, Item>,
+    pub(super) entrypoint: Vec<String>,
+    pub(super) user: String,
+    pub(super) workdir: Option<String>,
+    pub(super) environment: Vec<String>,
+    pub(super) digests: Vec<String>,
+}
+
+impl Plan {
+    /// Plans an image. Programs of the distribution bring the libraries that they need.
+    pub(super) fn of(pin: &ImagePin, components: &Components) -> Result<Self, Error> {
+        let mut items = BTreeMap::from([
+            ("etc/passwd".to_owned(), Item::Text(PASSWD)),
+            ("etc/group".to_owned(), Item::Text(GROUP)),
+            (
+                "tmp".to_owned(),
+                Item::Folder {
+                    mode: 0o1777,
+                    owner: 0,
+                },
+            ),
+        ]);
+        let mut digests = Vec::new();
+        let mut linked = Vec::new();
+        for (name, target) in &pin.files {
+            let program = components.found(name)?;
+            if pins().debian.programs.contains(name) {
+                linked.push(program.path.clone());
+            }
+            digests.push(format!("{target} {}", program.sha256));
+            items.insert(inside(target), Item::Program(program.path.clone()));
+        }
+        if !linked.is_empty() {
+            let packages = components.debian()?;
+            digests.extend(packages.packages().iter().cloned());
+            for (target, library) in packages.needed(&linked)? {
+                items.insert(inside(&target), Item::Program(library));
+            }
+        }
+        if let Some(folder) = &pin.workdir {
+            let owner = pin
+                .user
+                .split(':')
+                .next()
+                .and_then(|uid| uid.parse().ok())
+                .unwrap_or(0);
+            items.insert(inside(folder), Item::Folder { mode: 0o755, owner });
+        }
+        add_parents(&mut items);
+        Ok(Self {
+            items,
+            entrypoint: pin.entrypoint.clone(),
+            user: pin.user.clone(),
+            workdir: pin.workdir.clone(),
+            environment: vec![PATH.to_owned()],
+            digests,
+        })
+    }
+
+    /// What decides the image's bytes.
+    pub(super) fn inputs(&self, name: &str) -> Inputs {
+        Inputs::default()
+            .with("layout", LAYOUT)
+            .with("name", name)
+            .with("architecture", std::env::consts::ARCH)
+            .with("entrypoint", self.entrypoint.join(" "))
+            .with("user", &self.user)
+            .with("workdir", self.workdir.as_deref().unwrap_or_default())
+            .with("environment", self.environment.join(" "))
+            .with("items", self.items.keys().cloned().collect::<Vec<_>>().join("\n"))
+            .with("digests", self.digests.join("\n"))
+    }
+}
+
+fn inside(path: &str) -> String {
+    path.trim_start_matches('/').to_owned()
+}
+
+fn add_parents(items: &mut BTreeMap<String, Item>) {
+    let paths: Vec<String> = items.keys().cloned().collect();
+    for path in paths {
+        for (slash, _) in path.match_indices('/') {
+            let parent = path[..slash].to_owned();
+            items.entry(parent).or_insert(Item::Folder {
+                mode: 0o755,
+                owner: 0,
+            });
+        }
+    }
+}

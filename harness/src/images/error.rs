@@ -1,0 +1,82 @@
+//! Why images could not be had.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::components;
+
+/// Why images could not be had; each text follows "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A program that goes into an image, or the cache that keeps images, could not be used.
+    #[error(transparent)]
+    Component(#[from] components::Error),
+    /// A file could not be used.
+    #[error("{what} {}", path.display())]
+    File {
+        /// What was attempted.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A description of an image could not be made.
+    #[error("describe the image {name}")]
+    Description {
+        /// The image.
+        name: String,
+        /// What is wrong.
+        source: oci_spec::OciSpecError,
+    },
+    /// A file changed while it was written into an image.
+    #[error("write the image {name}: a program changed meanwhile")]
+    Changed {
+        /// The image.
+        name: String,
+    },
+    /// A containerd of ours did not do what it was asked.
+    #[error("{what}")]
+    Containerd {
+        /// What it was asked for.
+        what: String,
+        /// How the command ended.
+        source: components::Failed,
+    },
+    /// A containerd of ours did not come up or go down.
+    #[error("{what}; its log ends with\n{log}")]
+    Unready {
+        /// What was waited for.
+        what: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// Writing was cut off.
+    #[error("write the image {name}")]
+    Stopped {
+        /// The image.
+        name: String,
+        /// Why.
+        source: tokio::task::JoinError,
+    },
+}
+
+impl Error {
+    /// For `map_err`: something was attempted on a file.
+    pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull => {
+                let folder = path.parent().unwrap_or(&path).to_owned();
+                components::Error::DiskFull { folder }.into()
+            }
+            _ => Self::File { what, path, source },
+        }
+    }
+
+    /// For `map_err`: a task that wrote an image was cut off.
+    pub(super) fn stopped(name: &str) -> impl FnOnce(tokio::task::JoinError) -> Self {
+        let name = name.to_owned();
+        move |source| Self::Stopped { name, source }
+    }
+}

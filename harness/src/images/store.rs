@@ -1,0 +1,142 @@
+//! A containerd root folder that has all images, unpacked.
+//!
+//! Importing takes seconds, so it is done once for a set of images. Environments get hard links of it: milliseconds
+//! to make, and the same files in memory for all of them.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::{Error, Images, STAGE};
+use crate::components::Components;
+use crate::components::cache::{Claim, Entry, Inputs, Room, Vacancy};
+use crate::events::Events;
+
+/// A containerd that imports images and then ends.
+mod importer;
+
+/// Copies of a root folder that share its files.
+mod links;
+
+/// Changes when the way of importing does, so that stores of the old one are not taken for the new one's.
+const LAYOUT: &str = "1";
+
+/// The entries' name in the cache.
+const NAME: &str = "store";
+
+/// The root folder in an entry.
+const ROOT: &str = "root";
+
+/// How many stores are kept: the one in use and the one that was in use before.
+const KEPT: usize = 2;
+
+/// A pristine containerd root folder.
+#[derive(Clone, Debug)]
+pub struct Store {
+    room: Room,
+    root: PathBuf,
+}
+
+impl Store {
+    /// Gives a containerd its own copy of the store at `into`, which must not exist yet and becomes its `root`.
+    ///
+    /// Files are hard links where the disk is the same, so nothing may write to them in place (containerd never
+    /// does); its databases are copied.
+    pub async fn materialize(&self, into: &Path) -> Result<(), Error> {
+        let (from, into, room) = (self.root.clone(), into.to_owned(), self.room.clone());
+        let target = into.display().to_string();
+        let linking = tokio::task::spawn_blocking(move || {
+            let _guard = reading(&room)?;
+            links::copy(&from, &into).map_err(Error::file("copy the image store to", &into))
+        });
+        linking.await.map_err(Error::stopped(&target))?
+    }
+}
+
+/// Gives the store of these images, importing those that the latest store does not have.
+///
+/// Needs root: unpacking is mounting. The mounts are in a namespace of their own.
+pub async fn ensure(
+    images: &Images,
+    components: &Components,
+    cache: &Path,
+    events: &Events,
+) -> Result<Store, Error> {
+    let room = Room { folder: cache.join("stores"), verify: crate::components::Verify::Cheaply };
+    let inputs = Inputs::default()
+        .with("layout", LAYOUT)
+        .with("containerd", &components.found("containerd")?.sha256)
+        .with("images", names(images).join("\n"));
+    let entry = match room.claim(NAME, &inputs, STAGE, events).await? {
+        Claim::Filled(entry) => entry,
+        Claim::Vacant(vacancy) => {
+            make(&room, &vacancy, images, components, events).await?;
+            let entry = vacancy.fill(inputs, names(images)).await?;
+            // Not while another run copies one of them; a later run prunes then.
+            if let Ok(lock) = lock_file(&room)
+                && lock.try_lock().is_ok()
+            {
+                room.prune(NAME, KEPT)?;
+            }
+            entry
+        }
+    };
+    Ok(Store { root: entry.folder.join(ROOT), room })
+}
+
+async fn make(
+    room: &Room,
+    vacancy: &Vacancy,
+    images: &Images,
+    components: &Components,
+    events: &Events,
+) -> Result<(), Error> {
+    let root = vacancy.folder().join(ROOT);
+    let mut there = Vec::new();
+    if let Some(latest) = room.latest(NAME) {
+        there = base(room, &latest, &root)?;
+    }
+    let wanted = names(images);
+    let missing: Vec<_> = images.archives.iter().filter(|archive| !there.contains(&archive.to_string())).collect();
+    let surplus: Vec<&str> = there
+        .iter()
+        .filter(|image| !wanted.contains(image))
+        .filter_map(|image| image.split_once(' '))
+        .map(|(name, _)| name)
+        .filter(|name| images.archives.iter().all(|archive| archive.name != *name))
+        .collect();
+
+    let importer = importer::Importer::start(components, &root).await?;
+    for (done, archive) in missing.iter().enumerate() {
+        events.progress(STAGE, format!("importing {} ({} of {})", archive.name, done + 1, missing.len()));
+        importer.import(archive).await?;
+    }
+    for name in surplus {
+        importer.remove(name).await?;
+    }
+    importer.stop().await?;
+    links::strip(&root).map_err(Error::file("clear", &root))
+}
+
+/// Starts from another store, and says which images are in it.
+fn base(room: &Room, latest: &Entry, root: &Path) -> Result<Vec<String>, Error> {
+    let _guard = reading(room)?;
+    links::copy(&latest.folder.join(ROOT), root).map_err(Error::file("copy the image store to", root))?;
+    Ok(latest.manifest.notes.clone())
+}
+
+/// Keeps stores from being pruned for as long as the file is open.
+fn reading(room: &Room) -> Result<File, Error> {
+    let lock = lock_file(room)?;
+    lock.lock_shared().map_err(Error::file("lock", &room.folder))?;
+    Ok(lock)
+}
+
+fn lock_file(room: &Room) -> Result<File, Error> {
+    let path = room.folder.join(".reading.lock");
+    fs::create_dir_all(&room.folder).map_err(Error::file("create", &room.folder))?;
+    File::options().append(true).create(true).open(&path).map_err(Error::file("open", &path))
+}
+
+fn names(images: &Images) -> Vec<String> {
+    images.archives.iter().map(ToString::to_string).collect()
+}

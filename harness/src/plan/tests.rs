@@ -1,0 +1,100 @@
+use std::path::PathBuf;
+
+use rstest::rstest;
+
+use super::*;
+
+const MACHINE: Machine = Machine {
+    cores: 2,
+    free_megabytes: 8000,
+};
+
+fn settings() -> Settings {
+    Settings {
+        name: "default".to_owned(),
+        substrate: SubstrateChoice::Auto,
+        virtual_cluster: VirtualCluster::Embedded,
+        images: Images::Auto,
+        tenants: TenantChoice::Count(2),
+        values: Values {
+            origin: "built in".to_owned(),
+            text: String::new(),
+        },
+        keep: Keep::OnFailure,
+        report_dir: PathBuf::from("/reports"),
+        jobs: None,
+        seed: 7,
+        filter: None,
+        overcommit: false,
+    }
+}
+
+#[test]
+fn tenants_are_numbered_and_get_vclusters_namespace() {
+    let plan = Plan::new(settings(), MACHINE).unwrap();
+    let names: Vec<_> = plan
+        .tenants
+        .iter()
+        .map(|tenant| (&*tenant.name, &*tenant.namespace))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("tenant-1", "vcluster-tenant-1"),
+            ("tenant-2", "vcluster-tenant-2")
+        ]
+    );
+    assert_eq!(plan.jobs, 4);
+}
+
+#[rstest]
+#[case::count("3", TenantChoice::Count(3))]
+#[case::one_name("blue", TenantChoice::Names(vec!["blue".to_owned()]))]
+#[case::names("blue, green", TenantChoice::Names(vec!["blue".to_owned(), "green".to_owned()]))]
+fn tenants_are_a_count_or_names(#[case] text: &str, #[case] expected: TenantChoice) {
+    assert_eq!(text.parse::<TenantChoice>().unwrap(), expected);
+}
+
+#[rstest]
+#[case::none(
+    Settings { tenants: TenantChoice::Count(0), ..settings() },
+    "plan an environment without tenants: --tenants takes 1 or more"
+)]
+#[case::too_many(
+    Settings { tenants: TenantChoice::Count(50), ..settings() },
+    "plan 50 tenants: 18 fit this machine (8000 MB free and 2 cores; the host cluster takes about 1500 MB, a tenant \
+     about 350 MB)"
+)]
+#[case::twice(
+    Settings { tenants: TenantChoice::Names(vec!["a".to_owned(), "a".to_owned()]), ..settings() },
+    "plan two tenants of the same name, `a`"
+)]
+#[case::no_jobs(
+    Settings { jobs: Some(0), ..settings() },
+    "run 0 scenarios at a time: --jobs takes 1 or more"
+)]
+#[case::kind(
+    Settings { substrate: SubstrateChoice::Kind, ..settings() },
+    "use `--substrate kind`: this version has the native one"
+)]
+fn there_is_no_plan_for(#[case] settings: Settings, #[case] why: &str) {
+    assert_eq!(Plan::new(settings, MACHINE).unwrap_err().to_string(), why);
+}
+
+#[test]
+fn the_estimate_can_be_overruled() {
+    let many = Settings {
+        tenants: TenantChoice::Count(50),
+        overcommit: true,
+        ..settings()
+    };
+    assert_eq!(Plan::new(many, MACHINE).unwrap().tenants.len(), 50);
+}
+
+#[rstest]
+#[case::memory(Machine { cores: 64, free_megabytes: 2200 }, 2)]
+#[case::cores(Machine { cores: 1, free_megabytes: 64_000 }, 10)]
+#[case::nothing(Machine { cores: 2, free_megabytes: 1000 }, 0)]
+fn what_fits_is_bounded_by(#[case] machine: Machine, #[case] fit: usize) {
+    assert_eq!(tenants_that_fit(machine), fit);
+}

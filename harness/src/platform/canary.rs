@@ -1,0 +1,162 @@
+//! A pod made the way that a tenant's are, to see whether it gets a working sidecar.
+//!
+//! Dapr's injector lets a pod pass without a sidecar, and without a word, when it is not up or does not know who made
+//! the pod. So "all pods of dapr-system are ready" says nothing about the next pod; a canary does.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{Api, DeleteParams, PostParams};
+use kube::core::Request;
+use kube::{Client, Resource};
+use minijinja::context;
+
+use super::{Error, Settings};
+use crate::manifests;
+use crate::substrate::Cluster;
+use crate::wait::{self, Budget, Seen};
+
+/// The canary's namespace, named as a tenant's.
+const NAMESPACE: &str = "vcluster-canary";
+
+/// The container that Dapr's injector adds.
+const SIDECAR: &str = "daprd";
+
+/// Where a sidecar tells on the pod's address how it is (`--dapr-public-port`, Dapr's default).
+const PUBLIC_PORT: u16 = 3501;
+
+/// Dapr's control plane takes 5 s on an idle machine; cold caches and two busy cores make that a minute.
+const CONTROL_PLANE: Budget = Budget {
+    at_most: Duration::from_secs(180),
+    every: Duration::from_millis(150),
+};
+
+/// A sidecar takes 2 s, or 10 s more for each time that it was refused and the kubelet backed off.
+const SIDECAR_ANSWERS: Budget = Budget {
+    at_most: Duration::from_secs(90),
+    every: Duration::from_millis(100),
+};
+
+/// Returns when a pod that a tenant's service account made came back with a sidecar, and the sidecar's way to its
+/// components works. The canary is removed then; on failure it stays to be looked at.
+pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Error> {
+    let client = &cluster.client;
+    manifests::apply(
+        client,
+        NAMESPACE,
+        "platform/canary.yaml",
+        include_str!("../../manifests/platform/canary.yaml"),
+        context! { run => settings.run.as_str() },
+    )
+    .await?;
+    let pod = canary(settings)?;
+    let account = format!("system:serviceaccount:{NAMESPACE}:vc-canary");
+    wait::until("Dapr's injector to add a sidecar", CONTROL_PLANE, || async {
+        Ok::<_, Infallible>(match create_as(client, &account, &pod, true).await {
+            Ok(created) if has_sidecar(&created) => Seen::Ready(()),
+            Ok(_) => Seen::not_yet("a pod that was let pass without one"),
+            Err(error) => Seen::not_yet(error.to_string()),
+        })
+    })
+    .await?;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
+    let at_once = DeleteParams::default().grace_period(0);
+    let _none_there = pods.delete("canary", &at_once).await;
+    let created = wait::until("the canary to be made", SIDECAR_ANSWERS, || async {
+        Ok::<_, Infallible>(match create_as(client, &account, &pod, false).await {
+            Ok(created) => Seen::Ready(created),
+            Err(error) => Seen::not_yet(error.to_string()),
+        })
+    })
+    .await?;
+    if !has_sidecar(&created) {
+        return Err(Error::NoSidecar {
+            account,
+            seen: "one container".to_owned(),
+        });
+    }
+    wait::until("the canary's sidecar to answer", SIDECAR_ANSWERS, || async {
+        Ok::<_, Infallible>(match answers(cluster, &pods).await {
+            Ok(()) => Seen::Ready(()),
+            Err(seen) => Seen::NotYet(seen),
+        })
+    })
+    .await?;
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let _gone_already = pods.delete("canary", &at_once).await;
+    namespaces
+        .delete(NAMESPACE, &DeleteParams::default())
+        .await
+        .map_err(|source| Error::Host {
+            action: "delete",
+            object: format!("namespace {NAMESPACE}"),
+            source,
+        })?;
+    Ok(())
+}
+
+fn canary(settings: &Settings) -> Result<Pod, Error> {
+    let objects = manifests::objects(
+        "platform/canary-pod.yaml",
+        include_str!("../../manifests/platform/canary-pod.yaml"),
+        context! { run => settings.run.as_str(), image => settings.pause_image.as_str() },
+    )?;
+    objects
+        .into_iter()
+        .next()
+        .and_then(|object| object.try_parse().ok())
+        .ok_or(Error::Incomplete {
+            what: "a pod",
+            object: "platform/canary-pod.yaml".to_owned(),
+        })
+}
+
+/// Creates a pod as a service account would (or only asks what would come of it), by impersonation.
+pub async fn create_as(client: &Client, user: &str, pod: &Pod, only_try: bool) -> Result<Pod, kube::Error> {
+    let namespace = pod.metadata.namespace.as_deref();
+    let params = PostParams {
+        dry_run: only_try,
+        ..PostParams::default()
+    };
+    let body = serde_json::to_vec(pod).map_err(kube::Error::SerdeError)?;
+    let mut request = Request::new(Pod::url_path(&(), namespace))
+        .create(&params, body)
+        .map_err(kube::Error::BuildRequest)?;
+    let headers = request.headers_mut();
+    if let Ok(user) = user.parse() {
+        headers.insert("Impersonate-User", user);
+    }
+    client.request(request).await
+}
+
+/// Whether the injector added its container.
+#[must_use]
+pub fn has_sidecar(pod: &Pod) -> bool {
+    pod.spec
+        .as_ref()
+        .is_some_and(|spec| spec.containers.iter().any(|container| container.name == SIDECAR))
+}
+
+async fn answers(cluster: &Cluster, pods: &Api<Pod>) -> Result<(), String> {
+    let pod = pods.get("canary").await.map_err(|error| error.to_string())?;
+    let status = pod.status.unwrap_or_default();
+    let address: IpAddr = status
+        .pod_ip
+        .and_then(|address| address.parse().ok())
+        .ok_or_else(|| format!("phase {}, no address", status.phase.unwrap_or_default()))?;
+    let reached = cluster
+        .reach
+        .open(SocketAddr::new(address, PUBLIC_PORT))
+        .await
+        .map_err(|error| error.to_string())?;
+    let answer = reqwest::get(format!("http://{reached}/v1.0/healthz/outbound"))
+        .await
+        .map_err(|error| format!("no answer from {address}: {error}"))?;
+    if answer.status().is_success() {
+        Ok(())
+    } else {
+        Err(format!("it answered {}", answer.status()))
+    }
+}

@@ -1,0 +1,113 @@
+//! The one Dapr control plane, by its own chart.
+
+use minijinja::context;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+
+use super::{Error, Settings, canary};
+use crate::events::Events;
+use crate::helm::Release;
+use crate::manifests;
+use crate::substrate::Cluster;
+
+/// The Helm release.
+pub const RELEASE: &str = "dapr";
+
+/// The namespace of the control plane.
+pub const NAMESPACE: &str = "dapr-system";
+
+/// Installs the control plane and returns when a canary got a working sidecar.
+pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Events) -> Result<(), Error> {
+    let values = values(&settings.dapr_version)?;
+    let release = Release {
+        name: RELEASE,
+        namespace: NAMESPACE,
+        chart: &settings.dapr_chart,
+        values: &values,
+        set: &[],
+    };
+    events.progress("platform", "installing Dapr's chart");
+    settings.helm.install(release).await.map_err(Error::Helm)?;
+    manifests::apply(
+        &cluster.client,
+        NAMESPACE,
+        "platform/scheduler.yaml",
+        include_str!("../../manifests/platform/scheduler.yaml"),
+        context! { run => settings.run.as_str(), image => settings.pause_image.as_str() },
+    )
+    .await?;
+    events.progress("platform", "waiting for a canary's sidecar to answer");
+    canary::fly(settings, cluster).await
+}
+
+/// The chart's values, with a certificate authority made for this installation alone.
+fn values(version: &str) -> Result<String, Error> {
+    let authority = Authority::new()?;
+    let text = manifests::fill(
+        "platform/dapr-values.yaml",
+        include_str!("../../manifests/platform/dapr-values.yaml"),
+        context! {
+            version => version,
+            root_certificate => quoted(&authority.root_certificate),
+            issuer_certificate => quoted(&authority.issuer_certificate),
+            issuer_key => quoted(&authority.issuer_key),
+        },
+    )?;
+    Ok(text)
+}
+
+/// What Sentry signs the sidecars' certificates with, and what everyone checks them against.
+struct Authority {
+    root_certificate: String,
+    issuer_certificate: String,
+    issuer_key: String,
+}
+
+impl Authority {
+    fn new() -> Result<Self, rcgen::Error> {
+        let root_key = KeyPair::generate()?;
+        let root = certificate_authority("shared-dapr root")?;
+        let root_certificate = root.self_signed(&root_key)?;
+        let issuer_key = KeyPair::generate()?;
+        let issuer = certificate_authority("shared-dapr issuer")?;
+        let issuer_certificate = issuer.signed_by(&issuer_key, &Issuer::new(root, root_key))?;
+        Ok(Self {
+            root_certificate: root_certificate.pem(),
+            issuer_certificate: issuer_certificate.pem(),
+            issuer_key: issuer_key.serialize_pem(),
+        })
+    }
+}
+
+fn certificate_authority(name: &str) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
+/// A text as YAML (and JSON) quotes it, on one line.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_are_yaml_with_the_certificates_in_it() {
+        let values = values("1.16.0").unwrap();
+        let parsed: serde_json::Value = serde_saphyr::from_str(&values).unwrap();
+        assert_eq!(parsed["global"]["tag"], "1.16.0");
+        let root = parsed["dapr_sentry"]["tls"]["root"]["certPEM"].as_str().unwrap();
+        assert!(root.starts_with("-----BEGIN CERTIFICATE-----\n"), "{root}");
+        assert_eq!(
+            parsed["dapr_operator"]["livenessProbe"],
+            parsed["dapr_sentry"]["livenessProbe"]
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! The one Redis, with a user for each tenant.
+//!
+//! Named as the blog's release of it. Who may do what is an ACL file in the Secret `redis-acl`, so that a Redis that
+//! was started again knows its users; a running one is told by command.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Secret, Service};
+use kube::Client;
+use kube::api::Api;
+use minijinja::context;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::Mutex;
+
+use super::{Error, Settings};
+use crate::manifests;
+use crate::substrate::Cluster;
+use crate::wait::{self, Budget, Seen};
+
+/// The users and what they may do.
+mod acl;
+
+/// Their passwords, and where these are kept.
+mod secrets;
+
+/// The namespace that it is in.
+pub const NAMESPACE: &str = "default";
+
+/// The Service.
+pub const SERVICE: &str = "redis-master";
+
+/// The Secret of the administrator's password.
+pub const SECRET: &str = "redis";
+
+/// The key in it.
+pub const PASSWORD_KEY: &str = "redis-password";
+
+/// The Service's port.
+const PORT: u16 = 6379;
+
+/// It takes 2 s; the image may still be unpacked, on a machine that builds something.
+const ANSWERS: Budget = Budget {
+    at_most: Duration::from_secs(120),
+    every: Duration::from_millis(100),
+};
+
+/// A Redis that answers its administrator.
+#[derive(Clone)]
+pub struct Redis {
+    client: Client,
+    server: redis::Client,
+    changes: Arc<Mutex<()>>,
+}
+
+/// What a tenant logs in to Redis with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The user, named as the tenant.
+    pub username: String,
+    /// Its password.
+    pub password: String,
+}
+
+impl Redis {
+    /// Installs it and returns when it answers with the password.
+    pub(super) async fn install(settings: &Settings, cluster: &Cluster) -> Result<Self, Error> {
+        let password = secrets::administrator(&cluster.client).await?;
+        acl::prepare(&cluster.client, &password).await?;
+        manifests::apply(
+            &cluster.client,
+            NAMESPACE,
+            "platform/redis.yaml",
+            include_str!("../../manifests/platform/redis.yaml"),
+            context! { run => settings.run.as_str(), image => settings.redis_image.as_str() },
+        )
+        .await?;
+        let redis = Self::reach(cluster, &password).await?;
+        wait::until("Redis to answer", ANSWERS, || async {
+            Ok::<_, Infallible>(match redis.ping().await {
+                Ok(()) => Seen::Ready(()),
+                Err(error) => Seen::not_yet(error.to_string()),
+            })
+        })
+        .await?;
+        Ok(redis)
+    }
+
+    /// Finds one that was installed before.
+    pub async fn attach(cluster: &Cluster) -> Result<Self, Error> {
+        let password = secrets::administrator(&cluster.client).await?;
+        Self::reach(cluster, &password).await
+    }
+
+    async fn reach(cluster: &Cluster, password: &str) -> Result<Self, Error> {
+        let address = cluster_ip(&cluster.client, NAMESPACE, SERVICE).await?;
+        let reached = cluster
+            .reach
+            .open(SocketAddr::new(address, PORT))
+            .await
+            .map_err(|source| Error::Reach {
+                what: "Redis".to_owned(),
+                source,
+            })?;
+        let server = redis::Client::open(format!("redis://:{password}@{reached}/")).map_err(|source| {
+            Error::Redis {
+                action: "open a client",
+                source,
+            }
+        })?;
+        Ok(Self {
+            client: cluster.client.clone(),
+            server,
+            changes: Arc::default(),
+        })
+    }
+
+    /// Connects as the administrator, who sees all tenants' keys.
+    pub async fn connect(&self) -> Result<MultiplexedConnection, Error> {
+        self.server
+            .get_multiplexed_async_connection()
+            .await
+            .map_err(|source| Error::Redis {
+                action: "log in as the administrator",
+                source,
+            })
+    }
+
+    /// Gives a tenant a user that reaches only keys with the tenant's own prefix, `<tenant>||`.
+    ///
+    /// The same login comes back when the tenant was admitted before.
+    pub async fn admit(&self, tenant: &str) -> Result<Login, Error> {
+        let login = secrets::tenant(&self.client, tenant).await?;
+        let _one_change_at_a_time = self.changes.lock().await;
+        acl::add(&self.client, &login).await?;
+        let mut connection = self.connect().await?;
+        acl::set_user(&login)
+            .exec_async(&mut connection)
+            .await
+            .map_err(|source| Error::Redis {
+                action: "add a tenant's user",
+                source,
+            })?;
+        Ok(login)
+    }
+
+    /// Takes a tenant's user away, and the keys that it left.
+    pub async fn dismiss(&self, tenant: &str) -> Result<(), Error> {
+        let _one_change_at_a_time = self.changes.lock().await;
+        let mut connection = self.connect().await?;
+        acl::remove(&self.client, tenant).await?;
+        secrets::forget(&self.client, tenant).await?;
+        let failed = |source| Error::Redis {
+            action: "remove a tenant's user and keys",
+            source,
+        };
+        let () = redis::cmd("ACL")
+            .arg("DELUSER")
+            .arg(tenant)
+            .query_async(&mut connection)
+            .await
+            .map_err(failed)?;
+        let pattern = format!("{tenant}||*");
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(pattern)
+            .query_async(&mut connection)
+            .await
+            .map_err(failed)?;
+        if !keys.is_empty() {
+            redis::cmd("DEL")
+                .arg(keys)
+                .exec_async(&mut connection)
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), redis::RedisError> {
+        let mut connection = self.server.get_multiplexed_async_connection().await?;
+        redis::cmd("PING").exec_async(&mut connection).await
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Redis").finish_non_exhaustive()
+    }
+}
+
+/// Shows the user only.
+impl fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Login")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn cluster_ip(client: &Client, namespace: &str, name: &str) -> Result<IpAddr, Error> {
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+    let object = || format!("service {namespace}/{name}");
+    let service = services.get(name).await.map_err(|source| Error::Host {
+        action: "read",
+        object: object(),
+        source,
+    })?;
+    service
+        .spec
+        .and_then(|spec| spec.cluster_ip)
+        .and_then(|address| address.parse().ok())
+        .ok_or_else(|| Error::Incomplete {
+            what: "a cluster IP",
+            object: object(),
+        })
+}
+
+fn secrets_api(client: &Client) -> Api<Secret> {
+    Api::namespaced(client.clone(), NAMESPACE)
+}

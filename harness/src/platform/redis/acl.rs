@@ -1,0 +1,151 @@
+//! Redis's users and what they may do.
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::PostParams;
+use sha2::{Digest, Sha256};
+
+use super::super::Error;
+use super::{Login, secrets_api};
+
+/// The Secret that Redis has its ACL file from.
+const SECRET: &str = "redis-acl";
+
+/// The file, a key of the Secret.
+const FILE: &str = "users.acl";
+
+/// What Dapr's state store needs and no more: shown with Dapr 1.16's own scripts on Redis 7.0.15.
+const COMMANDS: [&str; 19] = [
+    "-@all", "+ping", "+info", "+eval", "+hget", "+hset", "+hincrby", "+hgetall", "+get", "+del", "+expire",
+    "+persist", "+multi", "+exec", "+wait", "+hello", "+auth", "+client", "+select",
+];
+
+/// Makes the file, with the administrator as its only user, if it is not there.
+pub(super) async fn prepare(client: &Client, password: &str) -> Result<(), Error> {
+    let administrator = format!("user default on #{} ~* &* +@all", hash(password));
+    change(client, |lines| {
+        if !lines.iter().any(|line| is_of(line, "default")) {
+            lines.push(administrator.clone());
+        }
+    })
+    .await
+}
+
+/// Adds a tenant's user to the file.
+pub(super) async fn add(client: &Client, login: &Login) -> Result<(), Error> {
+    let line = format!("user {} {}", login.username, rules(login).join(" "));
+    change(client, |lines| {
+        lines.retain(|line| !is_of(line, &login.username));
+        lines.push(line.clone());
+    })
+    .await
+}
+
+/// Removes a tenant's user from the file.
+pub(super) async fn remove(client: &Client, tenant: &str) -> Result<(), Error> {
+    change(client, |lines| lines.retain(|line| !is_of(line, tenant))).await
+}
+
+/// The command that tells a running Redis of a tenant's user.
+pub(super) fn set_user(login: &Login) -> redis::Cmd {
+    let mut command = redis::cmd("ACL");
+    command
+        .arg("SETUSER")
+        .arg(&login.username)
+        .arg("reset")
+        .arg(rules(login));
+    command
+}
+
+fn rules(login: &Login) -> Vec<String> {
+    let mut rules = vec![
+        "on".to_owned(),
+        format!("#{}", hash(&login.password)),
+        format!("~{}||*", login.username),
+    ];
+    rules.extend(COMMANDS.map(str::to_owned));
+    rules
+}
+
+fn is_of(line: &str, user: &str) -> bool {
+    line.split(' ').nth(1) == Some(user)
+}
+
+/// Changes the file, again and again if others change it at the same time.
+async fn change(client: &Client, mut edit: impl FnMut(&mut Vec<String>)) -> Result<(), Error> {
+    let secrets = secrets_api(client);
+    loop {
+        let found = secrets.get_opt(SECRET).await.map_err(|source| Error::Host {
+            action: "read",
+            object: format!("secret {SECRET}"),
+            source,
+        })?;
+        let is_new = found.is_none();
+        let mut secret = found.unwrap_or_else(|| Secret {
+            metadata: kube::api::ObjectMeta {
+                name: Some(SECRET.to_owned()),
+                ..Default::default()
+            },
+            ..Secret::default()
+        });
+        let data = secret.data.get_or_insert_default();
+        let before = data
+            .get(FILE)
+            .map_or_else(String::new, |text| String::from_utf8_lossy(&text.0).into_owned());
+        let mut lines: Vec<String> = before.lines().map(str::to_owned).collect();
+        edit(&mut lines);
+        let after: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+        if after == before {
+            return Ok(());
+        }
+        data.insert(FILE.to_owned(), ByteString(after.into_bytes()));
+        let params = PostParams::default();
+        let written = if is_new {
+            secrets.create(&params, &secret).await
+        } else {
+            secrets.replace(SECRET, &params, &secret).await
+        };
+        match written {
+            Ok(_) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(source) => {
+                return Err(Error::Host {
+                    action: "write",
+                    object: format!("secret {SECRET}"),
+                    source,
+                });
+            }
+        }
+    }
+}
+
+fn hash(password: &str) -> String {
+    Sha256::digest(password)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenants_user_reaches_its_own_keys_only() {
+        let login = Login {
+            username: "tenant-1".to_owned(),
+            password: "s3cret".to_owned(),
+        };
+        let rules = rules(&login);
+        assert_eq!(rules[2], "~tenant-1||*");
+        assert_eq!(rules[3], "-@all");
+        assert!(!rules.iter().any(|rule| rule.contains("s3cret")), "{rules:?}");
+    }
+
+    #[test]
+    fn a_line_is_told_by_its_whole_user_name() {
+        assert!(is_of("user tenant-1 on", "tenant-1"));
+        assert!(!is_of("user tenant-10 on", "tenant-1"));
+    }
+}

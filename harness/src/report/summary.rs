@@ -1,0 +1,250 @@
+//! What a run came to.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::events::{Event, ScenarioResult, Stamped, Status, Verdict, seconds};
+
+/// A run, summed up. Serialized, it is `report.json`; what is skipped there is in the events.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The run's id.
+    pub run: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took.
+    pub seconds: f64,
+    /// Who provided the host cluster.
+    pub substrate: String,
+    /// What kind of virtual cluster.
+    pub virtual_cluster: String,
+    /// The tenants' names.
+    pub tenants: Vec<String>,
+    /// Stages and their named parts, in the order of their beginning.
+    pub stages: Vec<Stage>,
+    /// Scenarios, in the order of their names and tenants.
+    pub scenarios: Vec<Scenario>,
+    /// How many scenarios came to what.
+    pub totals: Totals,
+    /// What is still there that should not be.
+    pub left_behind: Vec<String>,
+    /// The environment's name.
+    #[serde(skip)]
+    pub environment: String,
+    /// What unique names were derived from.
+    #[serde(skip)]
+    pub seed: u64,
+    /// Why the run did not go on to its end, where it did not.
+    #[serde(skip)]
+    pub stopped_by: Option<String>,
+}
+
+/// A stage of a run, or a named part of one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stage {
+    /// Its name; a part's is `stage/part`.
+    pub name: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// How it ended.
+    pub status: Status,
+    /// Seconds from the beginning of the run to its own.
+    #[serde(skip)]
+    pub begins: f64,
+}
+
+/// What became of a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scenario {
+    /// Its id.
+    pub id: String,
+    /// Its path in the test binary.
+    pub name: String,
+    /// The verdict.
+    pub status: Verdict,
+    /// How long it ran.
+    pub seconds: f64,
+    /// The tenant it ran in, where it ran in one.
+    pub tenant: Option<String>,
+    /// Where its evidence is, below the report folder.
+    pub evidence: Option<String>,
+    /// What it promises.
+    #[serde(skip)]
+    pub promise: String,
+    /// Why it did not pass.
+    #[serde(skip)]
+    pub reason: Option<String>,
+}
+
+/// How many scenarios came to what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// What they promise holds.
+    pub passed: usize,
+    /// It does not.
+    pub failed: usize,
+    /// It does not, as is known.
+    pub known: usize,
+    /// They were left out.
+    pub not_run: usize,
+}
+
+/// What a whole run came to, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// All that ran passed.
+    Passed,
+    /// It did, and something was left behind.
+    LeftBehind,
+    /// A scenario failed.
+    Failed,
+    /// The run did not get to its end.
+    CouldNotRun,
+}
+
+impl Summary {
+    /// Sums up the events of a run; `None` if they do not begin with one.
+    #[must_use]
+    pub fn of(events: &[Stamped]) -> Option<Self> {
+        let (first, started) = events.iter().find_map(|stamped| match &stamped.event {
+            Event::RunStarted { .. } => Some((&stamped.event, stamped.at)),
+            _ => None,
+        })?;
+        let Event::RunStarted {
+            run,
+            environment,
+            substrate,
+            virtual_cluster,
+            tenants,
+            seed,
+        } = first
+        else {
+            return None;
+        };
+        let mut summary = Self {
+            run: run.clone(),
+            started,
+            seconds: 0.0,
+            substrate: substrate.clone(),
+            virtual_cluster: virtual_cluster.clone(),
+            tenants: tenants.clone(),
+            stages: Vec::new(),
+            scenarios: Vec::new(),
+            totals: Totals::default(),
+            left_behind: Vec::new(),
+            environment: environment.clone(),
+            seed: *seed,
+            stopped_by: Some("the run was ended before it could say how it went".to_owned()),
+        };
+        let mut open = HashMap::new();
+        for Stamped { at, event } in events {
+            let since = since(started, *at);
+            summary.seconds = since;
+            summary.take(event, since, &mut open);
+        }
+        for index in open.into_values() {
+            let stage = &mut summary.stages[index];
+            stage.seconds = rounded(summary.seconds - stage.begins);
+        }
+        summary
+            .scenarios
+            .sort_by(|a, b| (&a.id, &a.name, &a.tenant).cmp(&(&b.id, &b.name, &b.tenant)));
+        Some(summary)
+    }
+
+    /// What the run came to.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        if self.stopped_by.is_some() {
+            Outcome::CouldNotRun
+        } else if self.totals.failed > 0 {
+            Outcome::Failed
+        } else if self.left_behind.is_empty() {
+            Outcome::Passed
+        } else {
+            Outcome::LeftBehind
+        }
+    }
+
+    fn take<'e>(&mut self, event: &'e Event, since: f64, open: &mut HashMap<&'e str, usize>) {
+        match event {
+            Event::StageStarted { stage } => {
+                open.insert(stage, self.stages.len());
+                // Until it says otherwise: a stage that never ends did not do what it is for.
+                self.stages.push(Stage {
+                    name: stage.clone(),
+                    seconds: 0.0,
+                    status: Status::Failed,
+                    begins: since,
+                });
+            }
+            Event::StageFinished {
+                stage,
+                seconds,
+                status,
+            } => match open.remove(&**stage) {
+                Some(index) => {
+                    self.stages[index].seconds = *seconds;
+                    self.stages[index].status = *status;
+                }
+                None => self.stages.push(Stage {
+                    name: stage.clone(),
+                    seconds: *seconds,
+                    status: *status,
+                    begins: rounded(since - seconds),
+                }),
+            },
+            Event::ScenarioFinished(result) => self.scenario(result),
+            Event::LeftBehind { what } if !self.left_behind.contains(what) => {
+                self.left_behind.push(what.clone());
+            }
+            Event::RunFinished { seconds, stopped_by } => {
+                self.seconds = *seconds;
+                self.stopped_by.clone_from(stopped_by);
+            }
+            Event::RunStarted { .. }
+            | Event::Progress { .. }
+            | Event::ScenarioStarted { .. }
+            | Event::LeftBehind { .. } => {}
+        }
+    }
+
+    fn scenario(&mut self, result: &ScenarioResult) {
+        let ScenarioResult {
+            id,
+            name,
+            promise,
+            status,
+            seconds,
+            tenant,
+            evidence,
+            reason,
+        } = result.clone();
+        *match status {
+            Verdict::Passed => &mut self.totals.passed,
+            Verdict::Failed => &mut self.totals.failed,
+            Verdict::Known => &mut self.totals.known,
+            Verdict::NotRun => &mut self.totals.not_run,
+        } += 1;
+        self.scenarios.push(Scenario {
+            id,
+            name,
+            status,
+            seconds,
+            tenant,
+            evidence,
+            promise,
+            reason,
+        });
+    }
+}
+
+fn since(started: Timestamp, at: Timestamp) -> f64 {
+    rounded(at.duration_since(started).as_secs_f64())
+}
+
+fn rounded(value: f64) -> f64 {
+    seconds(std::time::Duration::from_secs_f64(value.max(0.0)))
+}

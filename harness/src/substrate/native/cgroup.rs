@@ -1,0 +1,154 @@
+//! The run's subtree in the machine's cgroup hierarchies: v1, v2, or both.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where cgroup hierarchies are mounted, by convention of systemd and of every container runtime.
+const ROOT: &str = "/sys/fs/cgroup";
+
+/// The file that only a v2 cgroup has.
+const V2_MARK: &str = "cgroup.controllers";
+
+/// Below the run's subtree: the cluster's own processes. Pods are beside it, made by the kubelet.
+const SYSTEM: &str = "system";
+
+/// The run's directory in each hierarchy, whether it is there or not.
+pub(super) fn directories(name: &str) -> io::Result<Vec<PathBuf>> {
+    directories_below(Path::new(ROOT), name)
+}
+
+fn directories_below(root: &Path, name: &str) -> io::Result<Vec<PathBuf>> {
+    if root.join(V2_MARK).exists() {
+        return Ok(vec![root.join(name)]);
+    }
+    let mut found = Vec::new();
+    for hierarchy in fs::read_dir(root)? {
+        let hierarchy = hierarchy?;
+        // `cpu` is often a link to `cpu,cpuacct`: the same hierarchy, once.
+        if hierarchy.file_type()?.is_dir() && hierarchy.path().join("cgroup.procs").exists() {
+            found.push(hierarchy.path().join(name));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Makes the run's subtree with a place for the cluster's own processes.
+pub(super) fn create(name: &str) -> io::Result<()> {
+    for directory in directories(name)? {
+        let hierarchy = directory.parent().unwrap_or(Path::new(ROOT));
+        create_with_parents_settings(hierarchy, &directory)?;
+        create_with_parents_settings(&directory, &directory.join(SYSTEM))?;
+    }
+    Ok(())
+}
+
+/// A new cpuset is empty and takes no process until it has its parent's processors; a v2 cgroup hands down only
+/// the controllers that are asked for.
+fn create_with_parents_settings(parent: &Path, directory: &Path) -> io::Result<()> {
+    if parent.join(V2_MARK).exists() {
+        for controller in fs::read_to_string(parent.join(V2_MARK))?.split_whitespace() {
+            fs::write(parent.join("cgroup.subtree_control"), format!("+{controller}"))?;
+        }
+    }
+    fs::create_dir_all(directory)?;
+    for setting in ["cpuset.cpus", "cpuset.mems"] {
+        let (from, to) = (parent.join(setting), directory.join(setting));
+        if from.exists() && !parent.join(V2_MARK).exists() && fs::read_to_string(&to)?.trim().is_empty() {
+            fs::write(&to, fs::read_to_string(&from)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves the calling process, and with it all that it starts, to the cluster's own processes.
+pub(super) fn enter(name: &str) -> io::Result<()> {
+    for directory in directories(name)? {
+        fs::write(directory.join(SYSTEM).join("cgroup.procs"), "0")?;
+    }
+    Ok(())
+}
+
+/// Every process in the subtree, as the caller's pid namespace numbers them.
+pub(super) fn processes(name: &str) -> io::Result<Vec<i32>> {
+    let mut found = Vec::new();
+    for directory in directories(name)? {
+        for below in subtree(&directory)? {
+            match fs::read_to_string(below.join("cgroup.procs")) {
+                Ok(pids) => found.extend(pids.lines().filter_map(|pid| pid.parse::<i32>().ok())),
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// Removes the subtree's directories, the deepest first. One that is busy is an error.
+pub(super) fn remove(name: &str) -> io::Result<()> {
+    for directory in directories(name)? {
+        for below in subtree(&directory)? {
+            match fs::remove_dir(&below) {
+                Err(error) if !is_gone(&error) => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A directory and all below it, the deepest first; nothing if it is not there.
+fn subtree(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if is_gone(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.extend(subtree(&entry.path())?);
+        }
+    }
+    found.push(directory.to_owned());
+    Ok(found)
+}
+
+/// A cgroup can go between two looks: then the file, or the device behind it, is gone.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn v2_has_one_hierarchy() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(V2_MARK), "cpu memory").unwrap();
+        assert_eq!(
+            directories_below(root.path(), "x").unwrap(),
+            [root.path().join("x")]
+        );
+    }
+
+    #[test]
+    fn v1_has_one_a_controller_and_links_do_not_count_twice() {
+        let root = tempfile::tempdir().unwrap();
+        for controller in ["cpu,cpuacct", "memory"] {
+            fs::create_dir(root.path().join(controller)).unwrap();
+            fs::write(root.path().join(controller).join("cgroup.procs"), "").unwrap();
+        }
+        std::os::unix::fs::symlink("cpu,cpuacct", root.path().join("cpu")).unwrap();
+        assert_eq!(
+            directories_below(root.path(), "x").unwrap(),
+            [root.path().join("cpu,cpuacct/x"), root.path().join("memory/x")]
+        );
+    }
+}

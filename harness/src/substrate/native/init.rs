@@ -1,0 +1,140 @@
+//! The sandbox's init: makes the private view of the machine, then starts the cluster's processes and keeps them.
+//!
+//! It is process 1 of its own pid namespace, so all that was started in the sandbox ends when it does.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, WaitOptions};
+
+use super::processes::{After, Process};
+use super::spec::{Spec, address};
+use super::{cgroup, mounts, network, processes};
+
+/// How long between two looks at a socket that a process waits for.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A process that ended is started again after this long, as systemd does it.
+const RESTART: Duration = Duration::from_millis(500);
+
+/// Runs the sandbox whose run folder is `folder`. Returns only if it cannot be set up.
+pub(super) fn run(folder: &Path) -> io::Result<std::convert::Infallible> {
+    let spec = Spec::read(folder)?;
+    cgroup::enter(&spec.cgroup)?;
+    mounts::make_private(&spec)?;
+    rustix::system::sethostname(address::NODE_NAME.as_bytes())?;
+    network::set_up(&spec)?;
+    keep(&spec, processes::all(&spec))
+}
+
+/// Starts what can be started, reaps what ended, and starts that again.
+fn keep(spec: &Spec, wanted: Vec<Process>) -> io::Result<std::convert::Infallible> {
+    let mut journal = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(spec.log("init"))?;
+    let began = Instant::now();
+    let mut waiting: Vec<(Process, Instant)> = wanted
+        .into_iter()
+        .map(|process| (process, Instant::now()))
+        .collect();
+    let mut running: HashMap<Pid, Process> = HashMap::new();
+    loop {
+        let (ready, later) = waiting
+            .into_iter()
+            .partition::<Vec<_>, _>(|(process, not_before)| {
+                *not_before <= Instant::now() && may_start(spec, process.after)
+            });
+        waiting = later;
+        for (process, _) in ready {
+            let pid = start(spec, &process)?;
+            writeln!(
+                journal,
+                "{:8.3} started {} as {pid:?}",
+                began.elapsed().as_secs_f64(),
+                process.name
+            )?;
+            running.insert(pid, process);
+        }
+        // With nothing to start, there is nothing to do until something ends.
+        let options = if waiting.is_empty() {
+            WaitOptions::empty()
+        } else {
+            WaitOptions::NOHANG
+        };
+        match rustix::process::wait(options) {
+            Ok(Some((pid, status))) => {
+                if let Some(process) = running.remove(&pid) {
+                    let seconds = began.elapsed().as_secs_f64();
+                    writeln!(journal, "{seconds:8.3} ended {}: {status:?}", process.name)?;
+                    waiting.push((process, Instant::now() + RESTART));
+                }
+            }
+            Ok(None) | Err(rustix::io::Errno::CHILD) => pause(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "process 1 has no runtime to wait with")]
+fn pause() {
+    std::thread::sleep(LOOK);
+}
+
+fn may_start(spec: &Spec, after: After) -> bool {
+    match after {
+        After::Start => true,
+        After::ApiServerAndContainerd => {
+            UnixStream::connect("/run/containerd/containerd.sock").is_ok()
+                && TcpStream::connect((address::NODE, address::API_PORT)).is_ok()
+        }
+        After::ApiServerReady => spec.api_ready().exists(),
+    }
+}
+
+fn start(spec: &Spec, process: &Process) -> io::Result<Pid> {
+    let log: File = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(spec.log(process.name))?;
+    let child = Command::new(spec.program(process.name))
+        .args(&process.arguments)
+        .env_clear()
+        .envs(spec.environment.iter().cloned())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        // Not the init's group: a signal to one process stays with it.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", process.name)))?;
+    i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| io::Error::other(format!("{} has no process id", process.name)))
+}
+
+/// Makes the directories that a sandbox's processes write to.
+pub(super) fn folders(spec: &Spec) -> io::Result<()> {
+    for name in [
+        "logs",
+        "private/kubelet",
+        "private/cni",
+        "private/log",
+        "containerd",
+        "containerd-opt",
+        "volume-plugins",
+    ] {
+        fs::create_dir_all(spec.path(name))?;
+    }
+    Ok(())
+}

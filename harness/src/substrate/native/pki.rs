@@ -1,0 +1,205 @@
+//! The host cluster's certificates and kubeconfigs, made anew for every sandbox.
+
+use std::io;
+use std::path::Path;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose,
+};
+
+use super::spec::address;
+use crate::substrate::kubeconfig::{Credentials, Kubeconfig};
+
+/// A cluster's certificate authority.
+#[derive(Debug)]
+pub(super) struct Authority {
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its private key, both PEM.
+struct Signed {
+    certificate: String,
+    key: String,
+}
+
+/// Who a certificate stands for: the user and group that the API server takes from its subject.
+struct Identity<'a> {
+    user: &'a str,
+    group: Option<&'a str>,
+}
+
+impl Authority {
+    fn new() -> Result<Self, rcgen::Error> {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name = subject(&Identity {
+            user: "kubernetes",
+            group: None,
+        });
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
+        let key = KeyPair::generate()?;
+        let certificate = parameters.self_signed(&key)?.pem();
+        Ok(Self {
+            certificate,
+            issuer: Issuer::new(parameters, key),
+        })
+    }
+
+    fn sign(&self, identity: &Identity<'_>, names: &[&str]) -> Result<Signed, rcgen::Error> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut parameters = CertificateParams::new(names)?;
+        parameters.distinguished_name = subject(identity);
+        parameters.key_usages = vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::KeyEncipherment,
+        ];
+        parameters.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        let key = KeyPair::generate()?;
+        let certificate = parameters.signed_by(&key, &self.issuer)?.pem();
+        Ok(Signed {
+            certificate,
+            key: key.serialize_pem(),
+        })
+    }
+}
+
+fn subject(identity: &Identity<'_>) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, identity.user);
+    if let Some(group) = identity.group {
+        name.push(DnType::OrganizationName, group);
+    }
+    name
+}
+
+/// Writes `pki/` and `kubeconfig/` below the run folder, and gives what an administrator needs.
+pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
+    let authority = Authority::new().map_err(io::Error::other)?;
+    let pki = folder.join("pki");
+    let kubeconfigs = folder.join("kubeconfig");
+    std::fs::create_dir_all(&pki)?;
+    std::fs::create_dir_all(&kubeconfigs)?;
+    write_private(&pki.join("ca.crt"), &authority.certificate)?;
+    write_private(&pki.join("ca.key"), &authority.issuer.key().serialize_pem())?;
+    let service_account = KeyPair::generate().map_err(io::Error::other)?;
+    write_private(&pki.join("service-account.key"), &service_account.serialize_pem())?;
+    write_private(
+        &pki.join("service-account.pub"),
+        &service_account.public_key_pem(),
+    )?;
+
+    let node = format!("system:node:{}", address::NODE_NAME);
+    for (name, identity, names) in [
+        (
+            "apiserver",
+            Identity {
+                user: "kube-apiserver",
+                group: None,
+            },
+            &API_SERVER_NAMES[..],
+        ),
+        (
+            "kubelet-client",
+            Identity {
+                user: "kube-apiserver-kubelet-client",
+                group: Some("system:masters"),
+            },
+            &[],
+        ),
+        (
+            "kubelet",
+            Identity {
+                user: &node,
+                group: Some("system:nodes"),
+            },
+            &[address::NODE_NAME, address::NODE],
+        ),
+    ] {
+        let signed = authority.sign(&identity, names).map_err(io::Error::other)?;
+        write_private(&pki.join(format!("{name}.crt")), &signed.certificate)?;
+        write_private(&pki.join(format!("{name}.key")), &signed.key)?;
+    }
+
+    let inside = format!("https://{}:{}", address::NODE, address::API_PORT);
+    for (name, identity) in [
+        (
+            "kube-controller-manager",
+            Identity {
+                user: "system:kube-controller-manager",
+                group: None,
+            },
+        ),
+        (
+            "kube-scheduler",
+            Identity {
+                user: "system:kube-scheduler",
+                group: None,
+            },
+        ),
+        (
+            "kube-proxy",
+            Identity {
+                user: "system:kube-proxy",
+                group: None,
+            },
+        ),
+        (
+            "kubelet",
+            Identity {
+                user: &node,
+                group: Some("system:nodes"),
+            },
+        ),
+    ] {
+        let kubeconfig = Kubeconfig {
+            server: inside.clone(),
+            credentials: authority.credentials(&identity)?,
+        };
+        write_private(&kubeconfigs.join(name), &kubeconfig.render())?;
+    }
+    authority.credentials(&Identity {
+        user: "admin",
+        group: Some("system:masters"),
+    })
+}
+
+/// What the API server is called: from inside by its address and Service, from outside by loopback.
+const API_SERVER_NAMES: [&str; 8] = [
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    "localhost",
+    "127.0.0.1",
+    address::NODE,
+    address::API_SERVICE,
+];
+
+impl Authority {
+    fn credentials(&self, identity: &Identity<'_>) -> io::Result<Credentials> {
+        let signed = self.sign(identity, &[]).map_err(io::Error::other)?;
+        Ok(Credentials {
+            authority: self.certificate.clone(),
+            certificate: signed.certificate,
+            key: signed.key,
+        })
+    }
+}
+
+/// Writes a file that only its owner can read.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(text.as_bytes())
+}

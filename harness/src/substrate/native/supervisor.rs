@@ -1,0 +1,106 @@
+//! The half of a sandbox that stays outside: starts it, leads connections into it, and ends with it.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+
+use super::forward::Forwarder;
+use super::spec::Spec;
+use super::{cgroup, init};
+use crate::wait::{self, Budget, Seen};
+
+/// The command line's hidden commands that are the two halves of a sandbox.
+pub const COMMAND: &str = "native-supervisor";
+/// See [`COMMAND`].
+pub const INIT_COMMAND: &str = "native-init";
+
+/// Making five namespaces takes milliseconds; more means that the machine is out of something.
+const UNSHARED: Budget = Budget {
+    at_most: Duration::from_secs(10),
+    every: Duration::from_millis(5),
+};
+
+/// The supervisor's socket, where [`super::forward::open`] asks for addresses.
+pub(super) fn control(folder: &Path) -> PathBuf {
+    folder.join("control.sock")
+}
+
+/// Starts a supervisor that outlives the caller, and the sandbox with it.
+pub(super) fn spawn(spec: &Spec) -> io::Result<()> {
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(spec.log("supervisor"))?;
+    std::process::Command::new(std::env::current_exe()?)
+        .arg(COMMAND)
+        .arg(&spec.folder)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        // Ctrl-C ends the caller, which then decides about the sandbox.
+        .process_group(0)
+        .spawn()?;
+    Ok(())
+}
+
+/// Is the supervisor of the sandbox whose run folder is `folder`; returns when the sandbox has ended.
+pub async fn supervise(folder: &Path) -> io::Result<()> {
+    // A session of its own: what closes the caller's terminal must not reach it.
+    let _session = rustix::process::setsid();
+    let spec = Spec::read(folder)?;
+    cgroup::enter(&spec.cgroup)?;
+    let mut sandbox = tokio::process::Command::new("unshare")
+        .args([
+            "--mount",
+            "--net",
+            "--uts",
+            "--ipc",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "--kill-child=SIGKILL",
+        ])
+        .arg(std::env::current_exe()?)
+        .arg(INIT_COMMAND)
+        .arg(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let pid = sandbox
+        .id()
+        .ok_or_else(|| io::Error::other("the sandbox ended at once"))?;
+    let network = own_network(pid).await?;
+    let control = UnixListener::bind(control(folder))?;
+    tokio::spawn(Forwarder::start(network)?.serve(control));
+    let status = sandbox.wait().await?;
+    tracing::info!(%status, "the sandbox ended");
+    Ok(())
+}
+
+/// Is the sandbox's init; see [`init::run`].
+pub fn init(folder: &Path) -> io::Result<std::convert::Infallible> {
+    init::run(folder)
+}
+
+/// The network namespace of `pid`, once it is another than ours.
+async fn own_network(pid: u32) -> io::Result<File> {
+    let ours = std::fs::metadata("/proc/self/ns/net")?.ino();
+    let theirs = format!("/proc/{pid}/ns/net");
+    wait::until("the sandbox's network namespace", UNSHARED, async || {
+        let file = File::open(&theirs)?;
+        Ok::<_, io::Error>(if file.metadata()?.ino() == ours {
+            Seen::not_yet("it is still in the machine's")
+        } else {
+            Seen::Ready(file)
+        })
+    })
+    .await
+    .map_err(io::Error::other)
+}

@@ -1,0 +1,129 @@
+//! Ending a sandbox, and looking for what is left of one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+
+use super::supervisor::{COMMAND, INIT_COMMAND};
+use super::{Error, cgroup, cgroup_name};
+use crate::wait::{self, Budget, Seen};
+
+/// A killed process is gone as soon as the kernel has taken down its memory; hundreds of them take a while.
+const GONE: Budget = Budget {
+    at_most: Duration::from_secs(60),
+    every: Duration::from_millis(20),
+};
+
+/// Ends every process of the environment's sandbox and removes its cgroups, whatever state it is in. The run
+/// folder is the caller's to remove.
+pub async fn end(environment: &str, folder: &Path) -> Result<(), Error> {
+    let name = cgroup_name(environment);
+    wait::until(format!("the processes of {name} to end"), GONE, async || {
+        let left = processes(&name, folder)?;
+        for &pid in &left {
+            kill(pid);
+        }
+        Ok::<_, io::Error>(if left.is_empty() {
+            Seen::Ready(())
+        } else {
+            Seen::not_yet(format!(
+                "{} processes, the first {}",
+                left.len(),
+                describe(left[0])
+            ))
+        })
+    })
+    .await
+    .map_err(|error| Error::Io {
+        what: "end the sandbox's processes".into(),
+        source: io::Error::other(error),
+    })?;
+    wait::until(format!("the cgroups of {name} to go"), GONE, async || {
+        Ok::<_, io::Error>(match cgroup::remove(&name) {
+            Ok(()) => Seen::Ready(()),
+            Err(error) => Seen::not_yet(error.to_string()),
+        })
+    })
+    .await
+    .map_err(|error| Error::Io {
+        what: format!("remove the cgroup {name}"),
+        source: io::Error::other(error),
+    })
+}
+
+/// What is left of an environment that should be gone: processes, cgroups, mounts and folders, one a line.
+pub fn left_behind(environment: &str, folder: &Path) -> io::Result<Vec<String>> {
+    let name = cgroup_name(environment);
+    let mut found: Vec<String> = processes(&name, folder)?
+        .into_iter()
+        .map(|pid| format!("process {}", describe(pid)))
+        .collect();
+    found.extend(
+        cgroup::directories(&name)?
+            .into_iter()
+            .filter(|directory| directory.exists())
+            .map(|directory| format!("cgroup {}", directory.display())),
+    );
+    found.extend(
+        mounts_below(folder)?
+            .into_iter()
+            .map(|mount| format!("mount {}", mount.display())),
+    );
+    if folder.exists() {
+        found.push(format!("folder {}", folder.display()));
+    }
+    Ok(found)
+}
+
+/// Those in the cgroup, and a supervisor or init that has not entered it yet.
+fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
+    let mut found = cgroup::processes(cgroup)?;
+    for entry in fs::read_dir("/proc")? {
+        let Some(pid) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else {
+            continue;
+        };
+        let mut arguments = line.split(|&byte| byte == 0).skip(1);
+        let half = arguments
+            .next()
+            .is_some_and(|name| name == COMMAND.as_bytes() || name == INIT_COMMAND.as_bytes());
+        if half && arguments.next() == Some(folder.as_os_str().as_encoded_bytes()) {
+            found.push(pid);
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// One that is gone by now needs no killing.
+fn kill(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _gone = rustix::process::kill_process(pid, Signal::KILL);
+    }
+}
+
+fn describe(pid: i32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line).replace('\0', " ");
+    format!("{pid} ({})", line.chars().take(80).collect::<String>().trim())
+}
+
+/// The mount points of this process's namespace that lie in `folder`.
+fn mounts_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(fs::read_to_string("/proc/self/mountinfo")?
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(PathBuf::from)
+        .filter(|mount| mount.starts_with(folder))
+        .collect())
+}

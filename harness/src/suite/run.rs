@@ -1,0 +1,234 @@
+//! Running what was selected: a process a scenario and place.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+use std::{fs, io};
+
+use futures::StreamExt;
+use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::selection::{Planned, Selection, Surroundings};
+use super::verdict::{Ended, verdict};
+use super::{Binary, Error};
+use crate::events::{Event, Events, ScenarioResult, Verdict};
+use crate::evidence::Collector;
+use crate::{report, wait};
+
+/// The stage that this is.
+const STAGE: &str = "scenarios";
+
+/// What a scenario's process wrote, in its evidence.
+const OUTPUT: &str = "output.txt";
+
+/// How many failures' evidence is collected at a time: more would load a cluster that is perhaps failing of load.
+const COLLECTORS: usize = 1;
+
+/// What the scenarios run in.
+#[derive(Debug)]
+pub struct Setting<'s> {
+    /// The file that describes the environment to them.
+    pub environment: &'s Path,
+    /// What it has.
+    pub surroundings: &'s Surroundings,
+    /// What they derive unique names from.
+    pub seed: u64,
+    /// Where the report goes, and evidence below it.
+    pub report_dir: &'s Path,
+    /// How many run at a time.
+    pub jobs: usize,
+    /// What looks around after a failure.
+    pub evidence: Option<&'s Collector>,
+    /// Ends all of them.
+    pub cancel: &'s CancellationToken,
+}
+
+/// Runs `selection` to its end, or to where it is cancelled, and tells what became of each scenario.
+pub async fn run(
+    binary: &Binary,
+    selection: Selection,
+    setting: &Setting<'_>,
+    events: &Events,
+) -> Result<Vec<ScenarioResult>, Error> {
+    let total = selection.len();
+    let Selection {
+        side_by_side,
+        alone,
+        left_out,
+    } = selection;
+    let run = Run {
+        binary,
+        setting,
+        events,
+        collectors: Semaphore::new(COLLECTORS),
+    };
+    let mut results = Vec::new();
+    for result in left_out {
+        run.tell(result, &mut results, total);
+    }
+    // The stream holds futures that borrow `run`; cancelled ones end by themselves, and quickly.
+    let mut finished = futures::stream::iter(side_by_side.into_iter().map(|planned| run.one(planned)))
+        .buffer_unordered(setting.jobs.max(1));
+    while let Some(result) = finished.next().await {
+        run.tell(result?, &mut results, total);
+    }
+    drop(finished);
+    for planned in alone {
+        run.tell(run.one(planned).await?, &mut results, total);
+    }
+    Ok(results)
+}
+
+struct Run<'r> {
+    binary: &'r Binary,
+    setting: &'r Setting<'r>,
+    events: &'r Events,
+    collectors: Semaphore,
+}
+
+impl Run<'_> {
+    fn tell(&self, result: ScenarioResult, results: &mut Vec<ScenarioResult>, total: usize) {
+        self.events.tell(Event::ScenarioFinished(result.clone()));
+        results.push(result);
+        let ran = results
+            .iter()
+            .filter(|result| result.status != Verdict::NotRun)
+            .count();
+        let failed = results
+            .iter()
+            .filter(|result| result.status == Verdict::Failed)
+            .count();
+        self.events.tell(Event::Progress {
+            stage: STAGE.to_owned(),
+            what: if failed == 0 {
+                "running".to_owned()
+            } else {
+                format!("running, {failed} failed")
+            },
+            done: u64::try_from(ran).ok(),
+            total: u64::try_from(total).ok(),
+            seconds_left: None,
+        });
+    }
+
+    async fn one(&self, planned: Planned) -> Result<ScenarioResult, Error> {
+        if self.setting.cancel.is_cancelled() {
+            return Ok(interrupted(&planned, Instant::now()));
+        }
+        let place = format!("{}/{}", report::EVIDENCE, planned.folder());
+        let folder = self.setting.report_dir.join(&place);
+        let wrote = |source| Error::Write {
+            path: folder.clone(),
+            source,
+        };
+        fs::create_dir_all(&folder).map_err(wrote)?;
+        self.events.tell(Event::ScenarioStarted {
+            id: planned.id.clone(),
+            name: planned.name.clone(),
+            tenant: planned.place(),
+        });
+        let started = Instant::now();
+        let Some(ended) = self.process(&planned, &folder).await.map_err(wrote)? else {
+            return Ok(interrupted(&planned, started));
+        };
+        let took = started.elapsed();
+        let output = fs::read(folder.join(OUTPUT)).map_err(wrote)?;
+        let (status, reason) = verdict(ended, &String::from_utf8_lossy(&output), planned.known.as_deref());
+        let mut result = planned.came_to(status, took, reason);
+        if status == Verdict::Failed {
+            self.collect(&planned, &folder).await;
+            result.evidence = Some(place);
+        } else {
+            fs::remove_dir_all(&folder).map_err(wrote)?;
+        }
+        Ok(result)
+    }
+
+    /// Runs the scenario's process until it ends, is too slow or, giving nothing, is cancelled.
+    async fn process(&self, planned: &Planned, folder: &Path) -> io::Result<Option<Ended>> {
+        let mut process = Process(self.command(planned, folder)?.spawn()?);
+        let ended = tokio::select! {
+            ended = wait::at_most(planned.at_most, process.0.wait()) => ended,
+            () = self.setting.cancel.cancelled() => return Ok(None),
+        };
+        Ok(Some(match ended {
+            Some(status) => Ended::Exited(status?),
+            None => Ended::TooSlow(planned.at_most),
+        }))
+    }
+
+    fn command(&self, planned: &Planned, folder: &Path) -> io::Result<Command> {
+        let output = fs::File::create(folder.join(OUTPUT))?;
+        let mut command = Command::new(self.binary.path());
+        command
+            .args(["--exact", &planned.name, "--nocapture"])
+            .env("HARNESS_ENVIRONMENT", self.setting.environment)
+            .env("HARNESS_SEED", self.setting.seed.to_string())
+            .env("HARNESS_EVIDENCE", folder)
+            .env_remove("HARNESS_TENANT")
+            .env_remove("HARNESS_OTHER_TENANT")
+            .stdin(Stdio::null())
+            .stderr(output.try_clone()?)
+            .stdout(output)
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(tenant) = &planned.tenant {
+            command.env("HARNESS_TENANT", tenant);
+        }
+        if let Some(other) = &planned.other {
+            command.env("HARNESS_OTHER_TENANT", other);
+        }
+        Ok(command)
+    }
+
+    async fn collect(&self, planned: &Planned, folder: &Path) {
+        let Some(evidence) = self.setting.evidence else {
+            return;
+        };
+        let Ok(_turn) = self.collectors.acquire().await else {
+            return;
+        };
+        let concerned: Vec<&str> = match &planned.tenant {
+            Some(tenant) => std::iter::once(tenant)
+                .chain(&planned.other)
+                .map(String::as_str)
+                .collect(),
+            None => self
+                .setting
+                .surroundings
+                .tenants
+                .iter()
+                .map(String::as_str)
+                .collect(),
+        };
+        evidence.collect(&concerned, folder).await;
+    }
+}
+
+fn interrupted(planned: &Planned, started: Instant) -> ScenarioResult {
+    planned.came_to(
+        Verdict::NotRun,
+        started.elapsed(),
+        Some("the run was interrupted".to_owned()),
+    )
+}
+
+/// A scenario's process, which is ended with all that it started when it is dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let running = self.0.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(leader) = running.and_then(rustix::process::Pid::from_raw) {
+            let _gone = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// The file that a scenario's process wrote to, in its evidence folder.
+#[must_use]
+pub fn output_in(folder: &Path) -> PathBuf {
+    folder.join(OUTPUT)
+}

@@ -1,0 +1,200 @@
+//! What runs where, and what is left out.
+
+use std::time::Duration;
+
+use super::catalogue::{Catalogue, Entry, Scope};
+use super::{Error, id_of};
+use crate::events::{ScenarioResult, Verdict};
+
+/// How alike a path has to be to be asked after, from 0 to 1: below, it would be a guess.
+const ALIKE: f64 = 0.6;
+
+/// What the scenarios run against, as far as it decides which do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The tenants' names.
+    pub tenants: Vec<String>,
+    /// Who provides the host cluster.
+    pub substrate: String,
+    /// What kind of virtual cluster.
+    pub virtual_cluster: String,
+}
+
+/// What runs, in this order, and what does not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Selection {
+    /// Several at a time.
+    pub side_by_side: Vec<Planned>,
+    /// One after the other, at the end.
+    pub alone: Vec<Planned>,
+    /// Left out, with why.
+    pub left_out: Vec<ScenarioResult>,
+}
+
+/// A scenario that is to run in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Its id.
+    pub id: String,
+    /// Its path in the test binary.
+    pub name: String,
+    /// What it promises.
+    pub promise: String,
+    /// The tenant that it acts in, where it acts in one.
+    pub tenant: Option<String>,
+    /// The other tenant, where it acts in two.
+    pub other: Option<String>,
+    /// Why it is known to fail, where it is.
+    pub known: Option<String>,
+    /// How long it may take.
+    pub at_most: Duration,
+}
+
+impl Planned {
+    /// Where it runs, as reports have it.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        match (&self.tenant, &self.other) {
+            (Some(tenant), Some(other)) => Some(format!("{tenant}, {other}")),
+            (tenant, _) => tenant.clone(),
+        }
+    }
+
+    /// A folder name for what it leaves: its path and place, as far as file systems agree on characters.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        let path = self.name.replace("::", "-");
+        let tenants = [&self.tenant, &self.other].into_iter().flatten();
+        tenants.fold(path, |path, tenant| format!("{path}-in-{tenant}"))
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub fn came_to(&self, status: Verdict, took: Duration, reason: Option<String>) -> ScenarioResult {
+        ScenarioResult {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            promise: self.promise.clone(),
+            status,
+            seconds: crate::events::seconds(took),
+            tenant: self.place(),
+            evidence: None,
+            reason,
+        }
+    }
+}
+
+impl Selection {
+    /// Selects from `tests`, the paths in the test binary, those that `filter` asks for: an id such as `IS-01`, or a part
+    /// of the path. Without a filter, all of them.
+    pub fn of(
+        tests: &[String],
+        catalogue: &Catalogue,
+        surroundings: &Surroundings,
+        filter: Option<&str>,
+    ) -> Result<Self, Error> {
+        let mut selection = Self::default();
+        let mut uncatalogued = Vec::new();
+        for test in tests {
+            let (Some(id), Some(entry)) = (id_in(test), catalogue.entry(test)) else {
+                uncatalogued.push(test.clone());
+                continue;
+            };
+            if filter.is_none_or(|filter| asked_for(filter, &id, test)) {
+                selection.add(test, &id, entry, surroundings);
+            }
+        }
+        if !uncatalogued.is_empty() {
+            return Err(Error::Uncatalogued { tests: uncatalogued });
+        }
+        match filter {
+            Some(filter) if selection == Self::default() => Err(Error::NoMatch {
+                filter: filter.to_owned(),
+                nearest: nearest(filter, tests),
+            }),
+            _ => Ok(selection),
+        }
+    }
+
+    /// How many are to run.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.side_by_side.len() + self.alone.len()
+    }
+
+    /// Whether nothing is to run.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn add(&mut self, test: &str, id: &str, entry: &Entry, surroundings: &Surroundings) {
+        let planned = |tenant: Option<&String>, other: Option<&String>| Planned {
+            id: id.to_owned(),
+            name: test.to_owned(),
+            promise: entry.promise.clone(),
+            tenant: tenant.cloned(),
+            other: other.cloned(),
+            known: entry.known_with(&surroundings.virtual_cluster).map(str::to_owned),
+            at_most: entry.at_most(),
+        };
+        if let Some(why) = cannot(entry, surroundings) {
+            self.left_out
+                .push(planned(None, None).came_to(Verdict::NotRun, Duration::ZERO, Some(why)));
+            return;
+        }
+        let runs = if entry.disruptive {
+            &mut self.alone
+        } else {
+            &mut self.side_by_side
+        };
+        let tenants = &surroundings.tenants;
+        match entry.scope {
+            Scope::Tenant => runs.extend(tenants.iter().map(|tenant| planned(Some(tenant), None))),
+            Scope::Pair => runs.push(planned(tenants.first(), tenants.get(1))),
+            Scope::Environment => runs.push(planned(None, None)),
+        }
+    }
+}
+
+/// Why the scenario cannot run here, where it cannot.
+fn cannot(entry: &Entry, surroundings: &Surroundings) -> Option<String> {
+    let Surroundings {
+        tenants,
+        substrate,
+        virtual_cluster,
+    } = surroundings;
+    let here = |needed: &&String| *needed == substrate || *needed == virtual_cluster;
+    if let Some(needed) = entry.requires.iter().find(|needed| !here(needed)) {
+        return Some(format!(
+            "it needs {needed}; this environment has {virtual_cluster} virtual clusters on a {substrate} host cluster"
+        ));
+    }
+    (entry.scope == Scope::Pair && tenants.len() < 2)
+        .then(|| format!("it needs two tenants; this environment has {}", tenants.len()))
+}
+
+/// The id in a test's path.
+fn id_in(test: &str) -> Option<String> {
+    test.split("::").find_map(id_of)
+}
+
+fn asked_for(filter: &str, id: &str, test: &str) -> bool {
+    id.eq_ignore_ascii_case(filter) || test.contains(filter)
+}
+
+fn nearest(filter: &str, tests: &[String]) -> Option<String> {
+    let ids = tests.iter().filter_map(|test| id_in(test));
+    let parts = tests.iter().flat_map(|test| test.split("::")).map(str::to_owned);
+    let score = |candidate: String| {
+        (
+            strsim::jaro_winkler(&filter.to_lowercase(), &candidate.to_lowercase()),
+            candidate,
+        )
+    };
+    ids.chain(parts)
+        .map(score)
+        .filter(|(score, _)| *score >= ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}

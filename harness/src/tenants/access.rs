@@ -1,0 +1,161 @@
+//! A kubeconfig that works from outside of the host cluster.
+//!
+//! What the virtual cluster gives, in the Secret `vc-NAME`, names `https://localhost:8443`, for a forwarded port. The
+//! certificate is valid for 127.0.0.1 too, so only the port is exchanged for the one that leads there from here.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Secret, Service};
+use kube::Client;
+use kube::api::Api;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+
+use super::Error;
+use crate::substrate::Cluster;
+use crate::wait::{self, Budget, Seen};
+
+/// The port of a virtual cluster's Service.
+const PORT: u16 = 443;
+
+/// Alone, a control plane writes its kubeconfig after 5 s; several at once on two busy cores need a minute.
+const KUBECONFIG: Budget = Budget {
+    at_most: Duration::from_secs(180),
+    every: Duration::from_millis(100),
+};
+
+/// Waits for a tenant's kubeconfig and writes it to `path`, for nobody else to read, with an address that works here.
+pub(super) async fn open(cluster: &Cluster, tenant: &str, namespace: &str, path: &Path) -> Result<(), Error> {
+    let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
+    let given = wait::until(format!("the kubeconfig of {tenant}"), KUBECONFIG, || async {
+        let secret = secrets.get_opt(&format!("vc-{tenant}")).await?;
+        let config = secret
+            .and_then(|secret| secret.data)
+            .and_then(|mut data| data.remove("config"));
+        Ok::<_, kube::Error>(
+            config.map_or_else(|| Seen::not_yet(format!("no Secret vc-{tenant}")), Seen::Ready),
+        )
+    })
+    .await?;
+    let address = address(cluster, tenant, namespace).await?;
+    let reached = cluster
+        .reach
+        .open(SocketAddr::new(address, PORT))
+        .await
+        .map_err(|source| Error::Reach {
+            tenant: tenant.to_owned(),
+            source,
+        })?;
+    let text = String::from_utf8_lossy(&given.0);
+    let changed = leading_to(&text, reached).map_err(|why| Error::Kubeconfig {
+        tenant: tenant.to_owned(),
+        why,
+    })?;
+    keep(path, &changed).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Makes a client from a kubeconfig file.
+pub(super) async fn client(path: &Path) -> Result<Client, Error> {
+    let unusable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Client {
+        path: path.to_owned(),
+        source,
+    };
+    let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unusable(error.into()))?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .map_err(|error| unusable(error.into()))?;
+    Client::try_from(config).map_err(|error| unusable(error.into()))
+}
+
+async fn address(cluster: &Cluster, tenant: &str, namespace: &str) -> Result<IpAddr, Error> {
+    let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
+    let service = services.get(tenant).await.map_err(|source| Error::Host {
+        action: "read the Service of",
+        tenant: tenant.to_owned(),
+        source,
+    })?;
+    service
+        .spec
+        .and_then(|spec| spec.cluster_ip)
+        .and_then(|address| address.parse().ok())
+        .ok_or_else(|| Error::Kubeconfig {
+            tenant: tenant.to_owned(),
+            why: "its Service has no cluster IP".to_owned(),
+        })
+}
+
+/// A kubeconfig's text with every cluster's server exchanged for `address`.
+fn leading_to(text: &str, address: SocketAddr) -> Result<String, String> {
+    let mut config: serde_json::Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    let clusters = config
+        .get_mut("clusters")
+        .and_then(serde_json::Value::as_array_mut)
+        .filter(|clusters| !clusters.is_empty())
+        .ok_or("it has no clusters")?;
+    for cluster in clusters {
+        cluster["cluster"]["server"] = format!("https://{address}").into();
+    }
+    serde_saphyr::to_string(&config).map_err(|error| error.to_string())
+}
+
+/// Writes beside and renames, so that nobody reads half of it.
+fn keep(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    std::fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIVEN: &str = "apiVersion: v1\nkind: Config\ncurrent-context: kubernetes\nclusters:\n- name: kubernetes\n  \
+                         cluster: {certificate-authority-data: Q0E=, server: 'https://localhost:8443'}\n";
+
+    #[test]
+    fn only_the_server_is_exchanged() {
+        let changed = leading_to(GIVEN, "127.0.0.1:4711".parse().unwrap()).unwrap();
+        let parsed: serde_json::Value = serde_saphyr::from_str(&changed).unwrap();
+        assert_eq!(
+            parsed["clusters"][0]["cluster"],
+            serde_json::json!({"certificate-authority-data": "Q0E=", "server": "https://127.0.0.1:4711"})
+        );
+        assert_eq!(parsed["current-context"], "kubernetes");
+    }
+
+    #[test]
+    fn what_has_no_clusters_is_refused() {
+        let refused = leading_to("kind: Config\n", "127.0.0.1:1".parse().unwrap());
+        assert_eq!(refused.unwrap_err(), "it has no clusters");
+    }
+
+    #[test]
+    fn nobody_else_can_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tenants/tenant-1.kubeconfig");
+        keep(&path, "secret").unwrap();
+        keep(&path, "newer").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "newer");
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+}

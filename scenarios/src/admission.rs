@@ -1,0 +1,93 @@
+//! Who gets a sidecar.
+
+use harness::platform::canary;
+use k8s_openapi::api::core::v1;
+use k8s_openapi::api::rbac::v1 as rbac;
+use kube::Client;
+use kube::api::{Api, DeleteParams, PostParams};
+use serde_json::json;
+
+use crate::environment::Environment;
+use crate::tenant::Tenant;
+
+/// A service account of the host, by its namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Account {
+    /// The one that a tenant's control plane makes pods as.
+    #[must_use]
+    pub fn of_tenant(tenant: &Tenant) -> Self {
+        Self {
+            namespace: tenant.namespace().to_owned(),
+            name: format!("vc-{}", tenant.name()),
+        }
+    }
+
+    fn user(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace, self.name)
+    }
+}
+
+/// Makes a service account in a new namespace of the host, where it may make pods.
+pub async fn stranger(environment: &Environment, namespace: &str) -> anyhow::Result<Account> {
+    let client = &environment.host().client;
+    let account = Account {
+        namespace: namespace.to_owned(),
+        name: "stranger".to_owned(),
+    };
+    let as_is = PostParams::default();
+    let namespaces: Api<v1::Namespace> = Api::all(client.clone());
+    let roles: Api<rbac::Role> = Api::namespaced(client.clone(), namespace);
+    let bindings: Api<rbac::RoleBinding> = Api::namespaced(client.clone(), namespace);
+    namespaces
+        .create(
+            &as_is,
+            &serde_json::from_value(json!({"metadata": {"name": namespace}}))?,
+        )
+        .await?;
+    let role = json!({
+        "metadata": {"name": account.name},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}],
+    });
+    roles.create(&as_is, &serde_json::from_value(role)?).await?;
+    let binding = json!({
+        "metadata": {"name": account.name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account.name},
+        "subjects": [{"kind": "ServiceAccount", "name": account.name, "namespace": namespace}],
+    });
+    bindings.create(&as_is, &serde_json::from_value(binding)?).await?;
+    Ok(account)
+}
+
+/// Removes it and its namespace, without waiting for it.
+pub async fn remove(environment: &Environment, account: Account) -> anyhow::Result<()> {
+    let namespaces: Api<v1::Namespace> = Api::all(environment.host().client.clone());
+    namespaces
+        .delete(&account.namespace, &DeleteParams::default())
+        .await?;
+    Ok(())
+}
+
+/// Asks whether a pod that wants a sidecar would get one, made by `account` in a host namespace. Nothing is made.
+pub async fn gets_sidecar(client: &Client, account: &Account, namespace: &str) -> anyhow::Result<bool> {
+    let pod: v1::Pod = serde_json::from_value(json!({
+        "metadata": {
+            "name": "asks-for-a-sidecar",
+            "namespace": namespace,
+            "annotations": {"dapr.io/enabled": "true", "dapr.io/app-id": "asks-for-a-sidecar"},
+        },
+        "spec": {
+            "serviceAccountName": "default",
+            "automountServiceAccountToken": false,
+            "containers": [{"name": "app", "image": "none"}],
+        },
+    }))?;
+    let created = canary::create_as(client, &account.user(), &pod, true).await?;
+    Ok(canary::has_sidecar(&created))
+}

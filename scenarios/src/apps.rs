@@ -1,0 +1,192 @@
+//! The write and the read app, spoken to.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use harness::workloads::App;
+use k8s_openapi::api::core::v1::Service;
+use kube::api::Api;
+use reqwest::{Client, Response, StatusCode, Url};
+use serde::Deserialize;
+
+use crate::environment::Alone;
+use crate::space::Space;
+
+/// Apps answer within ten seconds or say that they can't.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// A scenario's own apps have nothing to finish when they end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A tenant's standard apps, for one scenario alone.
+#[derive(Debug)]
+pub struct Apps {
+    /// The write app.
+    pub write: WriteApp,
+    /// The read app.
+    pub read: ReadApp,
+    pub(crate) _alone: Alone,
+}
+
+/// Appends values, and shows and deletes them.
+#[derive(Clone, Debug)]
+pub struct WriteApp {
+    http: Client,
+    address: SocketAddr,
+}
+
+/// Shows values.
+#[derive(Clone, Debug)]
+pub struct ReadApp {
+    http: Client,
+    address: SocketAddr,
+}
+
+/// What the write app answers.
+#[derive(Debug, Deserialize)]
+struct Written {
+    values: Option<Vec<String>>,
+}
+
+/// What the read app answers.
+#[derive(Debug, Deserialize)]
+struct Read {
+    #[serde(rename = "Values")]
+    values: Option<Vec<String>>,
+}
+
+impl WriteApp {
+    /// Finds one that is deployed.
+    pub(crate) async fn find(space: &Space, name: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            http: http()?,
+            address: address_of(space, name).await?,
+        })
+    }
+
+    /// Deploys one and waits until it is ready.
+    pub(crate) async fn deploy(space: &Space) -> anyhow::Result<Self> {
+        let app = App {
+            grace: GRACE,
+            ..App::write()
+        };
+        let (client, namespace) = (space.guest().client(), space.guest().namespace());
+        app.deploy(client, namespace).await?;
+        let reach = &space.tenant().environment().host().reach;
+        let address = app.answers(client, namespace, reach).await?;
+        Ok(Self {
+            http: http()?,
+            address,
+        })
+    }
+
+    /// Appends a value; returns all that there are then.
+    pub async fn append(&self, value: &str) -> anyhow::Result<Vec<String>> {
+        let answer = self.try_append(value).await?;
+        written(answer).await
+    }
+
+    /// Asks to append a value; returns the answer, whatever it is.
+    pub async fn try_append(&self, value: &str) -> anyhow::Result<Response> {
+        let url = Url::parse_with_params(&self.url(), &[("value", value)])?;
+        self.http.post(url).send().await.context("POST to the write app")
+    }
+
+    /// All values.
+    pub async fn values(&self) -> anyhow::Result<Vec<String>> {
+        written(self.try_values().await?).await
+    }
+
+    /// Asks for all values; returns the answer, whatever it is.
+    pub async fn try_values(&self) -> anyhow::Result<Response> {
+        self.http
+            .get(self.url())
+            .send()
+            .await
+            .context("GET from the write app")
+    }
+
+    /// Deletes all values.
+    pub async fn clear(&self) -> anyhow::Result<()> {
+        let answer = self
+            .http
+            .delete(self.url())
+            .send()
+            .await
+            .context("DELETE to the write app")?;
+        succeeded(answer).await.map(drop)
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+}
+
+impl ReadApp {
+    /// Finds one that is deployed.
+    pub(crate) async fn find(space: &Space, name: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            http: http()?,
+            address: address_of(space, name).await?,
+        })
+    }
+
+    /// All values.
+    pub async fn values(&self) -> anyhow::Result<Vec<String>> {
+        let url = format!("http://{}/", self.address);
+        let answer = self.http.get(url).send().await.context("GET from the read app")?;
+        let read: Read = succeeded(answer)
+            .await?
+            .json()
+            .await
+            .context("what the read app answered")?;
+        Ok(read.values.unwrap_or_default())
+    }
+}
+
+async fn written(answer: Response) -> anyhow::Result<Vec<String>> {
+    let written: Written = succeeded(answer)
+        .await?
+        .json()
+        .await
+        .context("what the write app answered")?;
+    Ok(written.values.unwrap_or_default())
+}
+
+async fn succeeded(answer: Response) -> anyhow::Result<Response> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let text = answer.text().await.unwrap_or_default();
+    anyhow::bail!("the app answered {status}: {text}")
+}
+
+/// Whether an answer says that the app could not get at its state: an error of the server's side.
+#[must_use]
+pub fn is_refusal(status: StatusCode) -> bool {
+    status.is_server_error()
+}
+
+fn http() -> anyhow::Result<Client> {
+    Ok(Client::builder().no_proxy().timeout(ANSWER).build()?)
+}
+
+async fn address_of(space: &Space, name: &str) -> anyhow::Result<SocketAddr> {
+    let services: Api<Service> = Api::namespaced(space.guest().client().clone(), space.guest().namespace());
+    let spec = services
+        .get(name)
+        .await?
+        .spec
+        .context("a Service without a spec")?;
+    let address = spec.cluster_ip.context("a Service without an address")?.parse()?;
+    let port = spec
+        .ports
+        .unwrap_or_default()
+        .first()
+        .context("a Service without a port")?
+        .port;
+    let reach = &space.tenant().environment().host().reach;
+    Ok(reach.open(SocketAddr::new(address, u16::try_from(port)?)).await?)
+}

@@ -1,0 +1,172 @@
+//! Dapr's Components: as declared, and as found.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use harness::platform::Login;
+use harness::workloads::store;
+use kube::ResourceExt as _;
+use kube::api::DynamicObject;
+use serde_json::{Map, Value, json};
+
+/// Where daprd finds the one Redis.
+const REDIS: &str = "redis-master.default.svc.cluster.local:6379";
+
+/// A Component as a scenario declares it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    name: String,
+    items: Vec<(String, Value)>,
+    scopes: Vec<String>,
+    secret_store: Option<String>,
+}
+
+impl Component {
+    /// A state store in Redis.
+    #[must_use]
+    pub fn redis(name: &str) -> Self {
+        let component = Self {
+            name: name.to_owned(),
+            items: Vec::new(),
+            scopes: Vec::new(),
+            secret_store: None,
+        };
+        component.with("redisHost", REDIS)
+    }
+
+    /// The blog's Component: named as the apps expect, keys prefixed by that name, and the password of all in it.
+    #[must_use]
+    pub fn of_the_blog(password: &str) -> Self {
+        Self::redis(store::NAME)
+            .with("keyPrefix", "name")
+            .with("redisPassword", password)
+    }
+
+    /// A Component with a prefix of one's own choice, and the password of all.
+    #[must_use]
+    pub fn with_prefix(prefix: &str, password: &str) -> Self {
+        Self::redis(store::NAME)
+            .with("keyPrefix", prefix)
+            .with("redisPassword", password)
+    }
+
+    /// A Component with a prefix of one's own choice, and one's own user of Redis.
+    #[must_use]
+    pub fn with_user(prefix: &str, login: &Login) -> Self {
+        Self::with_prefix(prefix, &login.password).with("redisUsername", &login.username)
+    }
+
+    /// Sets a metadata item.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.items.retain(|(item, _)| item != name);
+        self.items
+            .push((name.to_owned(), json!({"name": name, "value": value})));
+        self
+    }
+
+    /// Sets a metadata item to what a Secret has.
+    #[must_use]
+    pub fn with_secret(mut self, name: &str, secret: &str, key: &str) -> Self {
+        self.items.retain(|(item, _)| item != name);
+        let reference = json!({"name": name, "secretKeyRef": {"name": secret, "key": key}});
+        self.items.push((name.to_owned(), reference));
+        self
+    }
+
+    /// Leaves a metadata item out.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.items.retain(|(item, _)| item != name);
+        self
+    }
+
+    /// Lets only these apps use it; all, if there are none.
+    #[must_use]
+    pub fn scoped_to(mut self, apps: &[&str]) -> Self {
+        self.scopes = apps.iter().map(|&app| app.to_owned()).collect();
+        self
+    }
+
+    /// Has secrets resolved by this store.
+    #[must_use]
+    pub fn with_secret_store(mut self, store: Option<&str>) -> Self {
+        self.secret_store = store.map(str::to_owned);
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it says, as both sides must have it.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        let items: Vec<&Value> = self.items.iter().map(|(_, item)| item).collect();
+        let mut content = Map::new();
+        content.insert(
+            "spec".to_owned(),
+            json!({"type": "state.redis", "version": "v1", "metadata": items}),
+        );
+        if !self.scopes.is_empty() {
+            content.insert("scopes".to_owned(), json!(self.scopes));
+        }
+        if let Some(store) = &self.secret_store {
+            content.insert("auth".to_owned(), json!({"secretStore": store}));
+        }
+        Content(content)
+    }
+
+    /// A number that differs between Components that say different things.
+    #[must_use]
+    pub fn fingerprint(&self) -> u32 {
+        let mut hasher = DefaultHasher::new();
+        self.object().to_string().hash(&mut hasher);
+        // Half of it is enough to tell a handful apart.
+        u32::try_from(hasher.finish() >> 32).unwrap_or(u32::MAX)
+    }
+
+    /// The object that declares it in a namespace.
+    pub(crate) fn object(&self) -> Value {
+        let mut object = self.content().0;
+        object.insert("apiVersion".to_owned(), json!("dapr.io/v1alpha1"));
+        object.insert("kind".to_owned(), json!("Component"));
+        object.insert("metadata".to_owned(), json!({"name": self.name}));
+        Value::Object(object)
+    }
+}
+
+/// What a Component says, apart from who and where it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content(Map<String, Value>);
+
+/// A Component as found on one side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Its UID.
+    pub uid: String,
+    /// What it says.
+    pub content: Content,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Whether it is being deleted.
+    pub is_going: bool,
+}
+
+impl From<DynamicObject> for Found {
+    fn from(object: DynamicObject) -> Self {
+        let mut content = match object.data {
+            Value::Object(ref content) => content.clone(),
+            _ => Map::new(),
+        };
+        content.retain(|key, _| ["spec", "scopes", "auth"].contains(&key.as_str()));
+        Self {
+            uid: object.uid().unwrap_or_default(),
+            annotations: object.annotations().clone(),
+            is_going: object.metadata.deletion_timestamp.is_some(),
+            content: Content(content),
+        }
+    }
+}

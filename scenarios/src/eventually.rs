@@ -1,0 +1,71 @@
+//! Waiting for what must become true.
+
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::time::Duration;
+
+use harness::wait::{self, Budget, Seen};
+
+/// What takes milliseconds when all is well; a machine with both cores busy was seen to take ten seconds.
+pub const SOON: Budget = Budget {
+    at_most: Duration::from_secs(30),
+    every: Duration::from_millis(50),
+};
+
+/// What needs a pod to start, or a container to be started again after a back-off.
+pub const LATER: Budget = Budget {
+    at_most: Duration::from_secs(150),
+    every: Duration::from_millis(200),
+};
+
+/// Looks until `look` finds what it wants, and returns that.
+///
+/// A look answers `Ok(Ok(value))`, `Ok(Err(what it saw instead))`, or an error, which is as good as not yet: while
+/// things start or restart, anything may fail. What was seen last is in the error of a wait that ran out.
+pub async fn eventually<T, Fut>(
+    what: impl Display,
+    budget: Budget,
+    mut look: impl FnMut() -> Fut,
+) -> anyhow::Result<T>
+where
+    Fut: Future<Output = anyhow::Result<Result<T, String>>>,
+{
+    let found = wait::until(what, budget, || {
+        let looking = look();
+        async {
+            Ok::<_, Infallible>(match looking.await {
+                Ok(Ok(value)) => Seen::Ready(value),
+                Ok(Err(instead)) => Seen::NotYet(instead),
+                Err(error) => Seen::NotYet(format!("{error:#}")),
+            })
+        }
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Looks until `look` finds exactly `expected`.
+pub async fn becomes<T, Fut>(
+    what: impl Display,
+    budget: Budget,
+    expected: T,
+    mut look: impl FnMut() -> Fut,
+) -> Result<(), anyhow::Error>
+where
+    T: PartialEq + std::fmt::Debug,
+    Fut: Future<Output = anyhow::Result<T>>,
+{
+    let expected = &expected;
+    eventually(what, budget, || {
+        let looking = look();
+        async move {
+            let found = looking.await?;
+            Ok(if found == *expected {
+                Ok(())
+            } else {
+                Err(format!("{found:?} instead of {expected:?}"))
+            })
+        }
+    })
+    .await
+}

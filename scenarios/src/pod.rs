@@ -1,0 +1,89 @@
+//! Pods as found.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1;
+use kube::ResourceExt as _;
+
+/// The container that Dapr's injector adds.
+pub const SIDECAR: &str = "daprd";
+
+/// A pod as one side shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The names of its containers, in order.
+    pub containers: Vec<String>,
+    /// The containers that a status is told of, with how often each was started again.
+    pub restarts: BTreeMap<String, i32>,
+    /// The containers that are ready.
+    pub ready_containers: Vec<String>,
+    /// Where its containers are to be found, by their runtime's id.
+    pub ids: BTreeMap<String, String>,
+    /// Whether the pod is ready as a whole.
+    pub is_ready: bool,
+    /// Whether it is being deleted.
+    pub is_going: bool,
+}
+
+impl Pod {
+    /// What `kubectl get pods` shows as READY.
+    #[must_use]
+    pub fn ready(&self) -> String {
+        format!("{}/{}", self.ready_containers.len(), self.restarts.len())
+    }
+
+    /// How many sidecars it has.
+    #[must_use]
+    pub fn sidecars(&self) -> usize {
+        self.containers
+            .iter()
+            .filter(|container| *container == SIDECAR)
+            .count()
+    }
+}
+
+impl From<&v1::Pod> for Pod {
+    fn from(pod: &v1::Pod) -> Self {
+        let spec = pod.spec.as_ref();
+        let status = pod.status.clone().unwrap_or_default();
+        let statuses = status.container_statuses.unwrap_or_default();
+        let conditions = status.conditions.unwrap_or_default();
+        Self {
+            namespace: pod.namespace().unwrap_or_default(),
+            name: pod.name_any(),
+            uid: pod.uid().unwrap_or_default(),
+            containers: spec
+                .iter()
+                .flat_map(|spec| spec.containers.iter().map(|container| container.name.clone()))
+                .collect(),
+            restarts: statuses
+                .iter()
+                .map(|status| (status.name.clone(), status.restart_count))
+                .collect(),
+            ready_containers: statuses
+                .iter()
+                .filter(|status| status.ready)
+                .map(|status| status.name.clone())
+                .collect(),
+            ids: statuses
+                .iter()
+                .filter_map(|status| Some((status.name.clone(), runtime_id(status.container_id.as_deref()?))))
+                .collect(),
+            is_ready: conditions
+                .iter()
+                .any(|condition| condition.type_ == "Ready" && condition.status == "True"),
+            is_going: pod.metadata.deletion_timestamp.is_some(),
+        }
+    }
+}
+
+/// The id in `containerd://<id>`.
+fn runtime_id(id: &str) -> String {
+    id.rsplit_once("//").map_or(id, |(_, id)| id).to_owned()
+}

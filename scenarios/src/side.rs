@@ -1,0 +1,212 @@
+//! What one side has: Components and pods.
+
+use std::fmt;
+
+use harness::workloads::store;
+use k8s_openapi::api::core::v1;
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use serde_json::json;
+
+use crate::component::{Component, Found};
+use crate::eventually::{LATER, SOON, becomes, eventually};
+use crate::pod::Pod;
+
+/// Whom a scenario's changes belong to (server-side apply's field manager).
+const MANAGER: &str = "scenario";
+
+/// A finalizer: whoever has it goes only when it is let go.
+const HOLD: &str = "shared-dapr/hold";
+
+/// A namespace on one side.
+#[derive(Clone)]
+pub struct Side {
+    which: &'static str,
+    client: Client,
+    namespace: String,
+}
+
+impl fmt::Debug for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}")
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.which, self.namespace)
+    }
+}
+
+impl Side {
+    pub(crate) const fn new(which: &'static str, client: Client, namespace: String) -> Self {
+        Self {
+            which,
+            client,
+            namespace,
+        }
+    }
+
+    /// Its name on this side.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn components(&self) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &store::components())
+    }
+
+    /// Declares a Component here.
+    pub async fn apply(&self, component: &Component) -> anyhow::Result<Found> {
+        let params = PatchParams::apply(MANAGER).force();
+        let object = Patch::Apply(component.object());
+        Ok(self
+            .components()
+            .patch(component.name(), &params, &object)
+            .await?
+            .into())
+    }
+
+    /// Changes a metadata item of a Component that others declared, without their knowing.
+    pub async fn tamper(&self, component: &Component) -> anyhow::Result<Found> {
+        let change = Patch::Merge(component.object());
+        Ok(self
+            .components()
+            .patch(component.name(), &PatchParams::default(), &change)
+            .await?
+            .into())
+    }
+
+    /// The Component of this name, if there is one.
+    pub async fn component(&self, name: &str) -> anyhow::Result<Option<Found>> {
+        Ok(self.components().get_opt(name).await?.map(Found::from))
+    }
+
+    /// The names of all Components here.
+    pub async fn components_named(&self) -> anyhow::Result<Vec<String>> {
+        let list = self.components().list_metadata(&ListParams::default()).await?;
+        Ok(list.iter().map(kube::ResourceExt::name_any).collect())
+    }
+
+    /// Deletes a Component. One that is held goes when it is let go.
+    pub async fn delete(&self, name: &str) -> anyhow::Result<()> {
+        self.components().delete(name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    /// Keeps a Component from going.
+    pub async fn hold(&self, name: &str) -> anyhow::Result<()> {
+        self.finalizers(name, &[HOLD]).await
+    }
+
+    /// Lets a held Component go.
+    pub async fn let_go(&self, name: &str) -> anyhow::Result<()> {
+        self.finalizers(name, &[]).await
+    }
+
+    async fn finalizers(&self, name: &str, finalizers: &[&str]) -> anyhow::Result<()> {
+        let change = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+        self.components()
+            .patch(name, &PatchParams::default(), &change)
+            .await?;
+        Ok(())
+    }
+
+    /// Waits until a Component is here and says exactly what was declared.
+    pub async fn has(&self, component: &Component) -> anyhow::Result<Found> {
+        let name = component.name();
+        let declared = component.content();
+        eventually(format!("{self} to have {name} as declared"), SOON, || async {
+            let Some(found) = self.component(name).await? else {
+                return Ok(Err("it is not there".to_owned()));
+            };
+            Ok(if found.is_going {
+                Err("it is going".to_owned())
+            } else if found.content == declared {
+                Ok(found)
+            } else {
+                Err(format!("{:?} instead of {declared:?}", found.content))
+            })
+        })
+        .await
+    }
+
+    /// Waits until a Component is here again, as another object than the one with this UID.
+    pub async fn has_other_than(&self, component: &Component, uid: &str) -> anyhow::Result<Found> {
+        eventually(
+            format!("{self} to have {} anew", component.name()),
+            SOON,
+            || async {
+                let found = self.component(component.name()).await?;
+                Ok(match found {
+                    Some(found) if found.uid != uid && found.content == component.content() => Ok(found),
+                    other => Err(format!("{other:?}")),
+                })
+            },
+        )
+        .await
+    }
+
+    /// Waits until a Component is not here.
+    pub async fn has_no(&self, name: &str) -> anyhow::Result<()> {
+        becomes(format!("{self} to have no {name}"), SOON, None, || {
+            self.component(name)
+        })
+        .await
+    }
+
+    /// Waits until a Component is being deleted and still held.
+    pub async fn has_going(&self, name: &str) -> anyhow::Result<()> {
+        eventually(format!("{name} to be going in {self}"), SOON, || async {
+            let found = self.component(name).await?;
+            Ok(if found.as_ref().is_some_and(|found| found.is_going) {
+                Ok(())
+            } else {
+                Err(format!("{found:?}"))
+            })
+        })
+        .await
+    }
+
+    /// The pods of an app here, without those that are being deleted.
+    pub async fn pods_of(&self, app: &str) -> anyhow::Result<Vec<Pod>> {
+        self.list_pods(&format!("app={app}")).await
+    }
+
+    /// All pods here, without those that are being deleted.
+    pub async fn pods(&self) -> anyhow::Result<Vec<Pod>> {
+        self.list_pods("").await
+    }
+
+    async fn list_pods(&self, labels: &str) -> anyhow::Result<Vec<Pod>> {
+        let pods: Api<v1::Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let list = pods.list(&ListParams::default().labels(labels)).await?;
+        Ok(list.iter().map(Pod::from).filter(|pod| !pod.is_going).collect())
+    }
+
+    /// The one pod of an app here.
+    pub async fn pod_of(&self, app: &str) -> anyhow::Result<Pod> {
+        let mut pods = self.pods_of(app).await?;
+        anyhow::ensure!(
+            pods.len() == 1,
+            "{} has {} pods in {self}, not one",
+            app,
+            pods.len()
+        );
+        Ok(pods.remove(0))
+    }
+
+    /// Waits until the one pod of an app here is ready, or not.
+    pub async fn shows_ready(&self, app: &str, is_ready: bool) -> anyhow::Result<()> {
+        let what = format!("the pod of {app} in {self} to be ready: {is_ready}");
+        becomes(what, LATER, is_ready, || async {
+            Ok(self.pod_of(app).await?.is_ready)
+        })
+        .await
+    }
+}

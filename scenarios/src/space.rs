@@ -1,0 +1,89 @@
+//! A namespace of a tenant, seen from both sides.
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
+
+use crate::apps::{ReadApp, WriteApp};
+use crate::eventually::{LATER, eventually};
+use crate::side::Side;
+use crate::tenant::Tenant;
+
+/// A namespace of a tenant, and the one on the host that mirrors it.
+#[derive(Clone, Debug)]
+pub struct Space {
+    tenant: Tenant,
+    guest: Side,
+    host: Side,
+}
+
+impl Space {
+    pub(crate) fn new(tenant: Tenant, name: &str) -> Self {
+        let guest = Side::new("guest", tenant.guest_client().clone(), name.to_owned());
+        let host = Side::new("host", tenant.host_client().clone(), tenant.host_namespace(name));
+        Self { tenant, guest, host }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// What the tenant sees of it.
+    #[must_use]
+    pub fn guest(&self) -> &Side {
+        &self.guest
+    }
+
+    /// What is really there.
+    #[must_use]
+    pub fn host(&self) -> &Side {
+        &self.host
+    }
+
+    /// Makes the namespace in the guest and waits until the host mirrors it.
+    pub(crate) async fn make(&self) -> anyhow::Result<()> {
+        let name = self.guest.namespace();
+        let namespaces: Api<Namespace> = Api::all(self.tenant.guest_client().clone());
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        eventually(format!("namespace {name} to be made anew"), LATER, || async {
+            match namespaces.create(&PostParams::default(), &namespace).await {
+                Ok(_) => Ok(Ok(())),
+                // Left by an earlier run with the same seed.
+                Err(kube::Error::Api(status)) if status.code == 409 => {
+                    let _going_already = namespaces.delete(name, &DeleteParams::default()).await;
+                    Ok(Err("one of that name is still going".to_owned()))
+                }
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await?;
+        self.tenant.mirrors(name).await
+    }
+
+    /// Removes the namespace, with all that is in it, without waiting for it.
+    pub async fn remove(self) -> anyhow::Result<()> {
+        let namespaces: Api<Namespace> = Api::all(self.tenant.guest_client().clone());
+        namespaces
+            .delete(self.guest.namespace(), &DeleteParams::default())
+            .await?;
+        Ok(())
+    }
+
+    /// Deploys a write app that keeps its values in the Component `my-statestore` of this namespace; waits until it
+    /// is ready.
+    pub async fn deploy_write_app(&self) -> anyhow::Result<WriteApp> {
+        WriteApp::deploy(self).await
+    }
+
+    /// The read app of this name.
+    pub async fn read_app(&self, name: &str) -> anyhow::Result<ReadApp> {
+        ReadApp::find(self, name).await
+    }
+}

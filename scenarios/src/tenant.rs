@@ -1,0 +1,309 @@
+//! One tenant, or two of them.
+
+use std::fmt;
+
+use anyhow::Context as _;
+use harness::platform::Login;
+use harness::tenants::naming;
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
+use kube::api::{Api, ListParams};
+use kube::{Client, ResourceExt as _};
+
+use crate::apps::{self, Apps};
+use crate::dns::Dns;
+use crate::environment::{Environment, Everything};
+use crate::eventually::{LATER, SOON, eventually};
+use crate::pod::Pod as SeenPod;
+use crate::space::Space;
+use crate::witness::Witness;
+
+/// The namespace that the standard apps are in.
+const DEFAULT: &str = "default";
+
+/// A tenant: a cluster of its own to itself, and a few namespaces to the host.
+#[derive(Clone)]
+pub struct Tenant {
+    environment: Environment,
+    name: String,
+    namespace: String,
+    guest: Client,
+}
+
+/// Two tenants: one that acts, and one that must not notice.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// The one whose things they are.
+    pub ours: Tenant,
+    /// The other.
+    pub theirs: Tenant,
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Tenant")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pair {
+    /// Remembers what a scenario must not change, to be compared when it ends.
+    pub async fn witness(&self) -> anyhow::Result<Witness> {
+        Witness::of_all(vec![self.ours.clone(), self.theirs.clone()]).await
+    }
+
+    /// The standard apps of both, for this scenario alone until the returned guards are dropped.
+    pub async fn apps(&self) -> anyhow::Result<[Apps; 2]> {
+        // Always in the same order, or two scenarios would wait for each other.
+        if self.ours.name < self.theirs.name {
+            let ours = self.ours.apps().await?;
+            Ok([ours, self.theirs.apps().await?])
+        } else {
+            let theirs = self.theirs.apps().await?;
+            Ok([self.ours.apps().await?, theirs])
+        }
+    }
+}
+
+impl Tenant {
+    pub(crate) fn new(environment: Environment, name: &str, namespace: &str, guest: Client) -> Self {
+        Self {
+            environment,
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            guest,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The host namespace of its control plane.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The environment that it is in.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Acts as the tenant's own administrator.
+    pub(crate) fn guest_client(&self) -> &Client {
+        &self.guest
+    }
+
+    /// Acts as the host's administrator.
+    pub(crate) fn host_client(&self) -> &Client {
+        &self.environment.host().client
+    }
+
+    /// The host namespace that mirrors a guest namespace.
+    #[must_use]
+    pub fn host_namespace(&self, guest: &str) -> String {
+        naming::host_namespace(&self.name, &self.namespace, guest)
+    }
+
+    /// The namespace of the standard apps, seen from both sides.
+    #[must_use]
+    pub fn default_space(&self) -> Space {
+        Space::new(self.clone(), DEFAULT)
+    }
+
+    /// A new namespace, for one scenario alone.
+    pub async fn new_space(&self, stem: &str) -> anyhow::Result<Space> {
+        let space = Space::new(self.clone(), &self.environment.names.unique(stem));
+        space.make().await?;
+        Ok(space)
+    }
+
+    /// The standard write and read app, for this scenario alone until the returned guard is dropped.
+    pub async fn apps(&self) -> anyhow::Result<Apps> {
+        let alone = self
+            .environment
+            .alone_with(&format!("apps-of-{}", self.name))
+            .await?;
+        let write = apps::WriteApp::find(&self.default_space(), "write-app").await?;
+        let read = apps::ReadApp::find(&self.default_space(), "read-app").await?;
+        Ok(Apps {
+            write,
+            read,
+            _alone: alone,
+        })
+    }
+
+    /// Its user of Redis.
+    pub async fn login(&self) -> anyhow::Result<Login> {
+        let secrets: Api<Secret> = Api::namespaced(self.guest.clone(), DEFAULT);
+        let password = secrets
+            .get("redis")
+            .await?
+            .data
+            .unwrap_or_default()
+            .remove("redis-password");
+        let password = password.context("the tenant has no password of Redis")?;
+        Ok(Login {
+            username: self.name.clone(),
+            password: String::from_utf8(password.0)?,
+        })
+    }
+
+    /// Its DNS.
+    pub async fn dns(&self) -> anyhow::Result<Dns> {
+        let services: Api<Service> = Api::namespaced(self.guest.clone(), "kube-system");
+        let service = services.get("kube-dns").await?;
+        let address = service
+            .spec
+            .and_then(|spec| spec.cluster_ip)
+            .context("kube-dns has no address")?;
+        Dns::at(&self.environment.host().reach, address.parse()?).await
+    }
+
+    /// The names of all namespaces that the tenant sees.
+    pub async fn namespaces(&self) -> anyhow::Result<Vec<String>> {
+        let namespaces: Api<Namespace> = Api::all(self.guest.clone());
+        let list = namespaces.list_metadata(&ListParams::default()).await?;
+        Ok(list.iter().map(kube::ResourceExt::name_any).collect())
+    }
+
+    /// The host namespaces that are this tenant's by their labels.
+    pub async fn host_namespaces(&self) -> anyhow::Result<Vec<String>> {
+        let namespaces: Api<Namespace> = Api::all(self.host_client().clone());
+        let labels = format!(
+            "{}={},{}={}",
+            harness::tenants::OF_TENANT,
+            self.name,
+            harness::tenants::OF_NAMESPACE,
+            self.namespace
+        );
+        let list = namespaces
+            .list_metadata(&ListParams::default().labels(&labels))
+            .await?;
+        Ok(list.iter().map(kube::ResourceExt::name_any).collect())
+    }
+
+    /// The pod of its control plane, on the host.
+    pub async fn control_plane(&self) -> anyhow::Result<SeenPod> {
+        let pods: Api<Pod> = Api::namespaced(self.host_client().clone(), &self.namespace);
+        let found = pods.list(&ListParams::default()).await?;
+        let pods: Vec<_> = found.iter().map(SeenPod::from).collect();
+        pods.into_iter()
+            .find(|pod| pod.containers.iter().any(|container| container == "syncer"))
+            .with_context(|| format!("no pod in {} has a container called syncer", self.namespace))
+    }
+
+    /// Waits until containers of its control plane were started again, and run.
+    pub async fn was_restarted(&self, before: &SeenPod, containers: &[&str]) -> anyhow::Result<()> {
+        eventually(
+            format!("the control plane of {} to be started again", self.name),
+            LATER,
+            || async {
+                let now = self.control_plane().await?;
+                let left: Vec<_> = containers
+                    .iter()
+                    .filter(|&&container| {
+                        now.restarts.get(container) <= before.restarts.get(container)
+                            || !now.ready_containers.iter().any(|ready| ready == container)
+                    })
+                    .collect();
+                Ok(if left.is_empty() {
+                    Ok(())
+                } else {
+                    Err(format!("{left:?} did not come back yet"))
+                })
+            },
+        )
+        .await
+    }
+
+    /// Waits until its API server answers, and its syncer brings a new Component to the host.
+    pub async fn works_again(&self) -> anyhow::Result<()> {
+        let space = eventually(format!("{} to make a namespace", self.name), LATER, || async {
+            Ok(Ok(self.new_space("works-again").await?))
+        })
+        .await?;
+        let sign = crate::Component::redis("sign-of-life");
+        space.guest().apply(&sign).await?;
+        space.host().has(&sign).await?;
+        space.remove().await
+    }
+
+    /// A name for one thing in this tenant alone, unique to the run.
+    #[must_use]
+    pub fn unique(&self, stem: &str) -> String {
+        self.environment.names.unique(&format!("{}-{stem}", self.name))
+    }
+
+    /// The names of all that the tenant's administrator can list.
+    pub async fn everything(&self) -> anyhow::Result<Everything> {
+        Everything::listed_by(&self.guest).await
+    }
+
+    /// The names of the pods in this tenant's host namespaces.
+    pub async fn host_pod_names(&self) -> anyhow::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for namespace in self.host_namespaces().await? {
+            let pods: Api<Pod> = Api::namespaced(self.host_client().clone(), &namespace);
+            names.extend(
+                pods.list_metadata(&ListParams::default())
+                    .await?
+                    .iter()
+                    .map(kube::ResourceExt::name_any),
+            );
+        }
+        Ok(names)
+    }
+
+    /// Remembers what a scenario must not change, to be compared when it ends.
+    pub async fn witness(&self) -> anyhow::Result<Witness> {
+        Witness::of(self).await
+    }
+
+    /// The tenant's own keys in Redis, as `<tenant>||<key>`.
+    #[must_use]
+    pub fn key(&self, key: &str) -> String {
+        format!("{}||{key}", self.name)
+    }
+
+    /// The administrator's password of Redis, which the blog hands to every tenant.
+    pub async fn shared_password(&self) -> anyhow::Result<String> {
+        let secrets: Api<Secret> =
+            Api::namespaced(self.host_client().clone(), harness::platform::redis::NAMESPACE);
+        let secret = secrets.get(harness::platform::redis::SECRET).await?;
+        let password = secret
+            .data
+            .unwrap_or_default()
+            .remove(harness::platform::redis::PASSWORD_KEY);
+        Ok(String::from_utf8(
+            password.context("the Secret of Redis has no password")?.0,
+        )?)
+    }
+
+    /// Waits until a host namespace is there and is this tenant's.
+    pub(crate) async fn mirrors(&self, guest: &str) -> anyhow::Result<()> {
+        let namespaces: Api<Namespace> = Api::all(self.host_client().clone());
+        let name = self.host_namespace(guest);
+        eventually(
+            format!("the host to have {name} for {guest} of {}", self.name),
+            SOON,
+            || async {
+                let Some(found) = namespaces.get_metadata_opt(&name).await? else {
+                    return Ok(Err("no such namespace".to_owned()));
+                };
+                let owner = found.labels().get(harness::tenants::OF_TENANT);
+                Ok(if owner == Some(&self.name) {
+                    Ok(())
+                } else {
+                    Err(format!("it is labelled {owner:?}"))
+                })
+            },
+        )
+        .await
+    }
+}

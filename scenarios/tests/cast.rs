@@ -1,0 +1,24 @@
+//! Who and where: the tenants that a scenario runs in.
+
+use rstest::fixture;
+use scenarios::{Environment, Pair, Tenant};
+
+/// The running environment.
+#[fixture]
+pub(crate) async fn environment() -> Environment {
+    Environment::attach()
+        .await
+        .expect("a scenario needs a running environment")
+}
+
+/// One tenant.
+#[fixture]
+pub(crate) async fn tenant(#[future(awt)] environment: Environment) -> Tenant {
+    environment.tenant().await.expect("a scenario needs a tenant")
+}
+
+/// Two tenants.
+#[fixture]
+pub(crate) async fn pair(#[future(awt)] environment: Environment) -> Pair {
+    environment.pair().await.expect("a scenario needs two tenants")
+}

@@ -1,0 +1,193 @@
+//! SY: what a tenant declares is what the host has.
+
+use rstest::rstest;
+use scenarios::{Component, Outcome, Tenant};
+
+use crate::cast::tenant;
+
+/// A Component with something of everything.
+fn full() -> Component {
+    Component::redis("store")
+        .with("keyPrefix", "namespace")
+        .with("ttlInSeconds", "3600")
+        .with_secret("redisPassword", "redis", "redis-password")
+        .scoped_to(&["my-example-app", "another"])
+        .with_secret_store(Some("kubernetes"))
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_01_a_component_is_exported_under_its_own_name(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-01").await?;
+    assert_eq!(space.host().component("store").await?, None);
+
+    let declared = space.guest().apply(&full()).await?;
+
+    let exported = space.host().has(&full()).await?;
+    let annotation = |name: &str| {
+        exported
+            .annotations
+            .get(&format!("vcluster.loft.sh/{name}"))
+            .cloned()
+    };
+    assert_eq!(annotation("object-name").as_deref(), Some("store"));
+    assert_eq!(
+        annotation("object-namespace").as_deref(),
+        Some(space.guest().namespace())
+    );
+    assert_eq!(annotation("object-uid"), Some(declared.uid));
+    assert_eq!(
+        annotation("controlled-by").as_deref(),
+        Some("component/dapr.io/GenericExport")
+    );
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[case::an_item_added(full().with("maxRetries", "5"))]
+#[case::an_item_changed(full().with("ttlInSeconds", "00123"))]
+#[case::an_item_removed(full().without("ttlInSeconds"))]
+#[case::scopes_changed(full().scoped_to(&["another", "a-third"]))]
+#[case::scopes_removed(full().scoped_to(&[]))]
+#[case::secret_store_removed(full().without("redisPassword").with_secret_store(None))]
+#[tokio::test]
+async fn sy_04_an_update_reaches_the_host(
+    #[future(awt)] tenant: Tenant,
+    #[case] changed: Component,
+) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant
+        .new_space(&format!("sy-04-{:x}", changed.fingerprint()))
+        .await?;
+    space.guest().apply(&full()).await?;
+    let before = space.host().has(&full()).await?;
+
+    let declared = space.guest().apply(&changed).await?;
+
+    assert_eq!(declared.content, changed.content());
+    let after = space.host().has(&changed).await?;
+    assert_eq!(after.uid, before.uid);
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_06_what_is_deleted_in_the_guest_goes_from_the_host(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-06").await?;
+    space.guest().apply(&full()).await?;
+    space.host().has(&full()).await?;
+
+    space.guest().delete("store").await?;
+
+    space.host().has_no("store").await?;
+    space.guest().has_no("store").await?;
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_06_what_the_host_holds_goes_when_it_is_let_go(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-06-host").await?;
+    space.guest().apply(&full()).await?;
+    space.host().has(&full()).await?;
+    space.host().hold("store").await?;
+
+    space.guest().delete("store").await?;
+
+    space.host().has_going("store").await?;
+    space.host().let_go("store").await?;
+    space.host().has_no("store").await?;
+    space.guest().has_no("store").await?;
+    comes_not_back(&space).await?;
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_06_what_the_guest_holds_goes_when_it_is_let_go(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-06-guest").await?;
+    space.guest().apply(&full()).await?;
+    space.host().has(&full()).await?;
+    space.guest().hold("store").await?;
+
+    space.guest().delete("store").await?;
+
+    space.guest().has_going("store").await?;
+    space.guest().let_go("store").await?;
+    space.guest().has_no("store").await?;
+    space.host().has_no("store").await?;
+    comes_not_back(&space).await?;
+    space.remove().await?;
+    witness.is_content().await
+}
+
+/// Whoever brings a later Component to the host had every opportunity to bring the deleted one back.
+async fn comes_not_back(space: &scenarios::Space) -> Outcome {
+    let later = Component::redis("later");
+    space.guest().apply(&later).await?;
+    space.host().has(&later).await?;
+    assert_eq!(space.host().components_named().await?, ["later"]);
+    assert_eq!(space.guest().components_named().await?, ["later"]);
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_07_an_edit_on_the_host_is_healed(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-07-edit").await?;
+    space.guest().apply(&full()).await?;
+    let before = space.host().has(&full()).await?;
+
+    let tampered = space.host().tamper(&full().with("keyPrefix", "none")).await?;
+
+    assert_ne!(tampered.content, full().content());
+    let after = space.host().has(&full()).await?;
+    assert_eq!(after.uid, before.uid);
+    assert_eq!(space.guest().has(&full()).await?.content, full().content());
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_07_a_deletion_on_the_host_is_healed(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-07-delete").await?;
+    let declared = space.guest().apply(&full()).await?;
+    let before = space.host().has(&full()).await?;
+
+    space.host().delete("store").await?;
+
+    let after = space.host().has_other_than(&full(), &before.uid).await?;
+    assert_ne!(after.uid, before.uid);
+    assert_eq!(space.guest().has(&full()).await?.uid, declared.uid);
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_07_a_held_deletion_on_the_host_reaches_the_guest(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-07-held").await?;
+    space.guest().apply(&full()).await?;
+    space.host().has(&full()).await?;
+    space.host().hold("store").await?;
+
+    space.host().delete("store").await?;
+
+    space.guest().has_no("store").await?;
+    space.host().let_go("store").await?;
+    space.host().has_no("store").await?;
+    space.remove().await?;
+    witness.is_content().await
+}
