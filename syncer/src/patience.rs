@@ -1,20 +1,21 @@
 //! Trying again, and resting in between.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
+use kube::core::Status;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 /// The first rest after a failure; short, because at the start everything is about to be there.
-const SHORTEST: Duration = Duration::from_millis(100);
+const SHORTEST: Duration = Duration::from_millis(25);
 
-/// The longest: what comes back should not wait for us.
-const LONGEST: Duration = Duration::from_secs(5);
+/// The longest: what comes back should not wait for us, and one request in so much time is no burden.
+const LONGEST: Duration = Duration::from_millis(400);
 
-/// Failures in a row that are no news, because at the start much is not there yet.
-const QUIET: u32 = 3;
+/// Failures in a row that are no news: at the start much is not there yet, for some seconds.
+const QUIET: u32 = 16;
 
 /// Tries until it works; nothing if the syncer is told to stop before.
 pub(crate) async fn persist<T, E, Attempt>(
@@ -23,7 +24,7 @@ pub(crate) async fn persist<T, E, Attempt>(
     mut attempt: impl FnMut() -> Attempt,
 ) -> Option<T>
 where
-    E: std::error::Error,
+    E: Error + 'static,
     Attempt: Future<Output = Result<T, E>>,
 {
     let mut rest = SHORTEST;
@@ -38,7 +39,7 @@ where
             Err(error) => error,
         };
         failures += 1;
-        if failures > QUIET {
+        if failures >= QUIET && failures.is_power_of_two() {
             warn!(error = %chain(&error), failures, "failed to {what}; trying again");
         }
         tokio::select! {
@@ -55,11 +56,61 @@ pub(crate) async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-/// An error and what caused it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| {
-        let cause: &dyn Display = cause;
-        format!("{text}: {cause}")
-    })
+/// An error and what caused it, on one line; what an API says is said once.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let (said, last) = match refusal(error) {
+            Some(status) => (format!("{} ({})", status.message, status.code), true),
+            None => (error.to_string(), false),
+        };
+        if !text.ends_with(&said) {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text = format!("{text}{separator}{said}");
+        }
+        next = if last { None } else { error.source() };
+    }
+    text
+}
+
+/// What an API said when it refused something.
+fn refusal<'error>(error: &'error (dyn Error + 'static)) -> Option<&'error Status> {
+    let error = error
+        .downcast_ref::<kube::Error>()
+        .or_else(|| error.downcast_ref::<Box<kube::Error>>().map(Box::as_ref))?;
+    if let kube::Error::Api(status) = error {
+        Some(status)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host;
+
+    #[test]
+    fn what_an_api_says_is_said_once() {
+        let status = Status {
+            message: "pods is forbidden".to_owned(),
+            code: 403,
+            ..Status::default()
+        };
+        let source = Box::new(kube::Error::Api(Box::new(status)));
+        let error = crate::run::Error::Host(host::Error::Asked {
+            attempt: "read pods".to_owned(),
+            source,
+        });
+        assert_eq!(chain(&error), "read pods: pods is forbidden (403)");
+    }
+
+    #[tokio::test]
+    async fn a_syncer_that_is_told_to_stop_tries_no_longer() {
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        let tried = persist("fail", &shutdown, async || Err::<(), _>(std::fmt::Error)).await;
+        assert_eq!(tried, None);
+    }
 }

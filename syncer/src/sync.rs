@@ -1,13 +1,27 @@
 //! The engine: keeps guest and host in step, from what it watches on both, until it is told to stop.
 //!
-//! It takes a [`Config`] and a client for either side, and gives a [`Readiness`] and [`Metrics`].
+//! It takes a [`Config`] and a client for either side, and gives a [`Readiness`] and [`Metrics`]. Each part watches
+//! one kind on both sides and puts the keys of what changed in its queue; a look at a key compares the two sides and
+//! does what it takes, whatever it was that changed. So it does not matter what was missed while it was away.
+
+use std::sync::Arc;
 
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 pub use self::config::{Config, Export, Import};
+use self::engine::Engine;
+use self::key::Key;
+use self::kinds::Kinds;
 pub use self::metrics::Metrics;
+use self::namespaces::Namespaces;
+use self::part::Part;
+use self::payloads::Payloads;
+use self::pods::{Dependencies, Pods};
 pub use self::readiness::Readiness;
+use self::references::{Payload, References};
+use self::services::Services;
+use self::slices::Slices;
 
 /// What there is to keep in step.
 mod config;
@@ -18,7 +32,73 @@ mod readiness;
 /// What the engine counts.
 mod metrics;
 
-/// Why the engine could not start or go on; what fails for one object is retried and never ends up here.
+/// What all parts share.
+mod engine;
+
+/// What a part is: a kind, its queue, its workers.
+mod part;
+
+/// What objects are called.
+mod key;
+
+/// Keys to look at.
+mod queue;
+
+/// Objects as they were last seen.
+mod cache;
+
+/// Starting watches.
+mod watches;
+
+/// The host namespaces that are watched.
+mod mirror;
+
+/// Whose a host object is.
+mod marks;
+
+/// Objects of any kind.
+mod object;
+
+/// Who names which config maps and Secrets.
+mod references;
+
+/// Namespaces.
+mod namespaces;
+
+/// The configured kinds.
+mod kinds;
+
+/// Definitions of custom resources.
+mod crds;
+
+/// Export of configured kinds.
+mod export;
+
+/// Import of configured kinds.
+mod import;
+
+/// Config maps and Secrets.
+mod payloads;
+
+/// Services.
+mod services;
+
+/// Endpoint slices.
+mod slices;
+
+/// Pods, their tokens and their nodes.
+mod pods;
+
+/// What goes wrong with one object.
+mod failure;
+
+/// Telling the tenant.
+mod reporter;
+
+/// Letting time pass.
+mod timing;
+
+/// Why the engine could not start; what fails for one object is retried and never ends up here.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration names something that can't be kept in step.
@@ -29,13 +109,13 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// A part of the engine ended without being told to.
-    #[error("keep the part running that syncs {part}")]
-    Ended {
-        /// The part.
-        part: String,
-    },
 }
+
+/// Workers for what comes in numbers.
+const MANY: usize = 8;
+
+/// Workers for what comes one by one.
+const FEW: usize = 4;
 
 /// Runs the engine until `shutdown` is cancelled; what is being written then is finished first.
 pub async fn run(
@@ -46,8 +126,88 @@ pub async fn run(
     readiness: Readiness,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let _ = (config, host, guest, metrics);
+    can_do(&config)?;
+    let engine = Engine::new(config, host, guest, metrics, shutdown);
+    let references: Arc<References> = Arc::default();
+    let namespaces = Namespaces::new(&engine);
+    let config_maps = Payloads::new(&engine, Payload::ConfigMap, &references);
+    let secrets = Payloads::new(&engine, Payload::Secret, &references);
+    let services = Services::new(&engine);
+    let slices = Slices::new(&engine, &services);
+    let kinds = Kinds::new(&engine, &readiness, &references);
+    let dependencies = Dependencies {
+        references,
+        config_maps: config_maps.clone(),
+        secrets: secrets.clone(),
+        services: services.clone(),
+    };
+    let pods = Pods::new(&engine, dependencies);
+
+    start(&engine, &readiness, &namespaces, FEW);
+    start(&engine, &readiness, &config_maps, MANY);
+    start(&engine, &readiness, &secrets, MANY);
+    start(&engine, &readiness, &services, FEW);
+    start(&engine, &readiness, &slices, FEW);
+    start(&engine, &readiness, pods.tokens(), MANY);
+    start(&engine, &readiness, pods.nodes(), 1);
+    start(&engine, &readiness, &pods, MANY);
+    start(&engine, &readiness, &kinds, FEW);
     readiness.started();
-    shutdown.cancelled().await;
+
+    let waiting = (pods.clone(), config_maps.clone());
+    config_maps.watch(move |host| {
+        let (pods, config_maps) = &waiting;
+        pods.recheck_naming(Payload::ConfigMap, &config_maps.guest_key(host));
+    });
+    let waiting = pods.clone();
+    secrets.watch(move |host| {
+        waiting.recheck_naming(Payload::Secret, host);
+        if let Some(pod) = waiting.tokens().seen(host) {
+            waiting.recheck(pod);
+        }
+    });
+    let waiting = (pods.clone(), slices.clone());
+    services.watch(move |key| {
+        let (pods, slices) = &waiting;
+        if *key == Key::new("kube-system", "kube-dns") {
+            pods.recheck_all();
+        }
+        slices.recheck(key);
+    });
+    slices.watch();
+    pods.nodes().watch();
+    pods.watch(|_| {});
+    kinds.watch();
+    namespaces.watch();
+
+    engine.stop().cancelled().await;
+    engine.tasks().close();
+    engine.tasks().wait().await;
     Ok(())
+}
+
+/// Starts a part's workers, and has readiness wait for its first full pass.
+fn start<P: Part>(engine: &Engine, readiness: &Readiness, part: &Arc<P>, workers: usize) {
+    let name = part.name();
+    readiness.expect(&name);
+    part.start(workers, engine, engine.tasks(), engine.stop());
+    let (part, readiness, stop) = (part.clone(), readiness.clone(), engine.stop().clone());
+    engine.tasks().spawn(async move {
+        if stop.run_until_cancelled(part.queue().first_pass()).await.is_some() {
+            readiness.passed(&name);
+        }
+    });
+}
+
+/// Refuses kinds that have a part of their own.
+fn can_do(config: &Config) -> Result<(), Error> {
+    let core = ["Pod", "Service", "ConfigMap", "Secret", "Namespace", "Node", "Event"];
+    let has_part = |export: &&Export| export.api_version == "v1" && core.contains(&export.kind.as_str());
+    match config.exports.iter().find(has_part) {
+        Some(export) => Err(Error::Unsupported {
+            kind: format!("{} {}", export.api_version, export.kind),
+            reason: "it is kept in step without being named".to_owned(),
+        }),
+        None => Ok(()),
+    }
 }

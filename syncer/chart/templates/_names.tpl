@@ -46,6 +46,28 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- .Values.serviceCIDR | default (join "," $found) | default "10.96.0.0/12" -}}
 {{- end -}}
 
+{{/* The controllers that the virtual cluster has. */}}
+{{- define "controllers" -}}
+{{- $without := list
+  "cloud-node-lifecycle-controller"
+  "device-taint-eviction-controller"
+  "ephemeral-volume-controller"
+  "node-ipam-controller"
+  "node-lifecycle-controller"
+  "node-route-controller"
+  "persistentvolume-attach-detach-controller"
+  "persistentvolume-binder-controller"
+  "persistentvolume-expander-controller"
+  "persistentvolume-protection-controller"
+  "pod-garbage-collector-controller"
+  "resourceclaim-controller"
+  "service-lb-controller"
+  "taint-eviction-controller"
+  "ttl-controller"
+  "volumeattributesclass-protection-controller" -}}
+*,-{{ join ",-" $without }}
+{{- end -}}
+
 {{/* How all containers are confined. */}}
 {{- define "confined" -}}
 allowPrivilegeEscalation: false

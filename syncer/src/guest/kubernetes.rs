@@ -4,7 +4,6 @@
 //! Pods run there, so it is made again with the address of the host's Service for that API, and kept so.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::Service;
@@ -18,16 +17,13 @@ use tracing::{info, warn};
 
 use super::{Error, asked};
 use crate::host::FIELD_MANAGER;
-use crate::patience::{chain, pause};
+use crate::patience::{chain, persist};
 
 const NAME: &str = "kubernetes";
 const NAMESPACE: &str = "default";
 
 /// The port that the guest's API server listens on in its pod.
 const PORT: u16 = 6443;
-
-/// How long to rest after a write that failed; the watch tells of changes, not of failures.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Where the guest's API is.
 #[derive(Clone, Copy, Debug)]
@@ -49,17 +45,13 @@ pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
             () = shutdown.cancelled() => return,
         };
         match seen {
-            Some(Ok(service)) => {
-                while let Err(error) = settle(guest, place, service.as_ref()).await {
-                    warn!(error = %chain(&error), "failed to keep the guest's Service kubernetes; trying again");
-                    tokio::select! {
-                        () = pause(AFTER_FAILURE) => {}
-                        () = shutdown.cancelled() => return,
-                    }
-                    // What was seen may have changed in the meantime; the watch has it then.
-                    if error.is_stale() {
-                        break;
-                    }
+            Some(Ok(_)) => {
+                let settled = || settle(guest, place);
+                if persist("keep the guest's Service kubernetes", shutdown, settled)
+                    .await
+                    .is_none()
+                {
+                    return;
                 }
             }
             Some(Err(error)) => {
@@ -71,26 +63,20 @@ pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
 }
 
 /// Makes the Service and its endpoint as they have to be, if they are not.
-pub async fn settle(guest: &Client, place: Place, current: Option<&Service>) -> Result<(), Error> {
+pub async fn settle(guest: &Client, place: Place) -> Result<(), Error> {
     let services: Api<Service> = Api::namespaced(guest.clone(), NAMESPACE);
+    let current = services
+        .get_opt(NAME)
+        .await
+        .map_err(|source| asked("read Service kubernetes", source))?;
     let address = place.service.to_string();
     let has = current
+        .as_ref()
         .and_then(|service| service.spec.as_ref())
         .and_then(|spec| spec.cluster_ip.as_deref());
     if has != Some(&address) {
         if let Some(current) = current {
-            let same = DeleteParams {
-                preconditions: Some(Preconditions {
-                    uid: current.metadata.uid.clone(),
-                    ..Preconditions::default()
-                }),
-                ..DeleteParams::default()
-            };
-            match services.delete(NAME, &same).await {
-                Ok(_) => {}
-                Err(kube::Error::Api(status)) if status.is_not_found() => {}
-                Err(source) => return Err(asked("remove the guest's own Service kubernetes", source)),
-            }
+            remove(&services, current).await?;
         }
         let attempt = format!("give the guest's Service kubernetes the host's address {address}");
         let made = services.create(&PostParams::default(), &service(&address)).await;
@@ -111,11 +97,21 @@ pub async fn settle(guest: &Client, place: Place, current: Option<&Service>) -> 
         .map_err(|source| asked("set the endpoint of the guest's Service kubernetes", source))
 }
 
-impl Error {
-    /// Whether what the write was based on was not so any more.
-    fn is_stale(&self) -> bool {
-        matches!(self, Self::Asked { source, .. } if matches!(source.as_ref(),
-            kube::Error::Api(status) if status.is_conflict() || status.is_already_exists()))
+/// Removes the Service that was seen, and no other.
+async fn remove(services: &Api<Service>, seen: Service) -> Result<(), Error> {
+    let same = Preconditions {
+        uid: seen.metadata.uid,
+        ..Preconditions::default()
+    };
+    let only = DeleteParams {
+        preconditions: Some(same),
+        ..DeleteParams::default()
+    };
+    match services.delete(NAME, &only).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        removed => removed
+            .map(drop)
+            .map_err(|source| asked("remove the guest's own Service kubernetes", source)),
     }
 }
 

@@ -14,6 +14,7 @@ pub struct Metrics {
     passes: Family<Pass, Counter>,
     seconds: Family<Part, Histogram>,
     writes: Family<Write, Counter>,
+    failures: Family<Fault, Counter>,
 }
 
 impl Metrics {
@@ -33,11 +34,9 @@ impl Metrics {
         );
         let writes = Family::default();
         registry.register("syncer_writes", "Writes, by side, part and verb", writes.clone());
-        Self {
-            passes,
-            seconds,
-            writes,
-        }
+        let failures = Family::default();
+        registry.register("syncer_failures", "Looks that failed, by part and reason", failures.clone());
+        Self { passes, seconds, writes, failures }
     }
 
     pub(crate) fn pass(&self, part: &str, outcome: &'static str, took: Duration) {
@@ -54,6 +53,10 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
+    pub(crate) fn failure(&self, part: &str, reason: String) {
+        self.failures.get_or_create(&Fault { part: part.to_owned(), reason }).inc();
+    }
+
     pub(crate) fn write(&self, side: &'static str, kind: &str, verb: &'static str) {
         self.writes
             .get_or_create(&Write {
@@ -63,6 +66,12 @@ impl Metrics {
             })
             .inc();
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Fault {
+    part: String,
+    reason: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -1,0 +1,194 @@
+//! What is known of the objects of one kind on one side, kept by watches.
+//!
+//! One cache takes in several watches (the host's are one a namespace), each of which answers for its own scope.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::{self, Debug};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::StreamExt;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::key::Key;
+
+/// What a watch covers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scope {
+    /// A whole side.
+    Everything,
+    /// The host's twin of this guest namespace.
+    Namespace(String),
+}
+
+/// The objects of one kind on one side, by the guest's names.
+pub(crate) struct Cache<T> {
+    state: RwLock<State<T>>,
+}
+
+struct State<T> {
+    objects: HashMap<Key, Arc<T>>,
+    /// The scopes whose watches have listed everything at least once.
+    complete: HashSet<Scope>,
+}
+
+impl<T> Default for Cache<T> {
+    fn default() -> Self {
+        Self { state: RwLock::new(State { objects: HashMap::new(), complete: HashSet::new() }) }
+    }
+}
+
+impl<T> Debug for Cache<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with(|state| write!(formatter, "Cache({} objects)", state.objects.len()))
+    }
+}
+
+impl<T> Cache<T> {
+    /// The object of that name.
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<T>> {
+        self.with(|state| state.objects.get(key).cloned())
+    }
+
+    /// Whether everything in a scope is known.
+    pub(crate) fn covers(&self, scope: &Scope) -> bool {
+        self.with(|state| state.complete.contains(scope))
+    }
+
+    /// Whether everything in the host's twin of a guest namespace is known.
+    pub(crate) fn covers_namespace(&self, namespace: &str) -> bool {
+        self.covers(&Scope::Namespace(namespace.to_owned()))
+    }
+
+    /// The keys in a guest namespace.
+    pub(crate) fn keys_in(&self, namespace: &str) -> Vec<Key> {
+        self.with(|state| state.objects.keys().filter(|key| key.namespace == namespace).cloned().collect())
+    }
+
+    /// All keys.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.with(|state| state.objects.keys().cloned().collect())
+    }
+
+    /// Whether an object answers a question.
+    pub(crate) fn any(&self, question: impl Fn(&T) -> bool) -> bool {
+        self.with(|state| state.objects.values().any(|object| question(object)))
+    }
+
+    /// The first answer to a question.
+    pub(crate) fn find_map<A>(&self, question: impl Fn(&Key, &T) -> Option<A>) -> Option<A> {
+        self.with(|state| state.objects.iter().find_map(|(key, object)| question(key, object)))
+    }
+
+    /// Forgets a scope, whose watch has ended.
+    fn forget(&self, scope: &Scope) {
+        self.change(|state| {
+            state.complete.remove(scope);
+            state.objects.retain(|key, _| !scope.holds(key));
+        });
+    }
+
+    fn with<R>(&self, look: impl FnOnce(&State<T>) -> R) -> R {
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> R {
+        change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Scope {
+    fn holds(&self, key: &Key) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Namespace(namespace) => key.namespace == *namespace,
+        }
+    }
+}
+
+/// What a watch has just done to a cache.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// The object of that name came, went or differs.
+    Object(Key),
+    /// Everything in the scope is known now.
+    Complete,
+}
+
+/// One watch that feeds a cache.
+pub(crate) struct Feed<T> {
+    /// Where it goes.
+    pub(crate) cache: Arc<Cache<T>>,
+    /// What it answers for.
+    pub(crate) scope: Scope,
+    /// What it is called in the log.
+    pub(crate) what: String,
+    /// Ends it.
+    pub(crate) stop: CancellationToken,
+}
+
+impl<T: Send + Sync> Feed<T> {
+    /// Keeps the cache up to date until it is stopped; a watch that breaks is taken up again.
+    ///
+    /// `keep` says under which key an object is kept and what of it, or that it is of no interest.
+    pub(crate) async fn run<K>(
+        self,
+        api: Api<K>,
+        config: watcher::Config,
+        keep: impl Fn(K) -> Option<(Key, T)> + Send,
+        changed: impl Fn(Change) + Send,
+    ) where
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    {
+        let Self { cache, scope, what, stop } = self;
+        let mut events = watcher(api, config).default_backoff().boxed();
+        let mut listed = HashSet::new();
+        while let Some(Some(event)) = stop.run_until_cancelled(events.next()).await {
+            match event {
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(object)) => {
+                    if let Some((key, value)) = keep(object) {
+                        listed.insert(key.clone());
+                        cache.change(|state| state.objects.insert(key.clone(), Arc::new(value)));
+                        changed(Change::Object(key));
+                    }
+                }
+                Ok(watcher::Event::InitDone) => {
+                    let gone = cache.change(|state| {
+                        state.complete.insert(scope.clone());
+                        let gone: Vec<Key> = (state.objects.keys())
+                            .filter(|key| scope.holds(key) && !listed.contains(key))
+                            .cloned()
+                            .collect();
+                        for key in &gone {
+                            state.objects.remove(key);
+                        }
+                        gone
+                    });
+                    listed = HashSet::new();
+                    debug!(%what, "listed everything");
+                    gone.into_iter().map(Change::Object).for_each(&changed);
+                    changed(Change::Complete);
+                }
+                Ok(watcher::Event::Apply(object)) => {
+                    if let Some((key, value)) = keep(object) {
+                        cache.change(|state| state.objects.insert(key.clone(), Arc::new(value)));
+                        changed(Change::Object(key));
+                    }
+                }
+                Ok(watcher::Event::Delete(object)) => {
+                    if let Some((key, _)) = keep(object) {
+                        cache.change(|state| state.objects.remove(&key));
+                        changed(Change::Object(key));
+                    }
+                }
+                Err(error) => warn!(%what, error = &error as &dyn std::error::Error, "lost a watch"),
+            }
+        }
+        cache.forget(&scope);
+    }
+}

@@ -1,0 +1,148 @@
+//! What all parts of the engine share.
+
+use std::sync::Arc;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::core::ApiResource;
+use kube::{Api, Client, Resource};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::config::Config;
+use super::key::Key;
+use super::metrics::Metrics;
+use super::mirror::Mirror;
+use super::object::Object;
+use super::queue::Queue;
+use super::reporter::Reporter;
+use crate::naming::Tenant;
+
+/// The field manager that everything is written as.
+pub(crate) const MANAGER: &str = "vcluster-syncer";
+
+/// The two sides, and what is known and said about them; cheap to copy.
+#[derive(Clone)]
+pub(crate) struct Engine(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    host: Client,
+    guest: Client,
+    metrics: Metrics,
+    reporter: Reporter,
+    mirror: Mirror,
+    namespaces: Arc<Queue>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Engine({})", self.0.config.tenant.name())
+    }
+}
+
+impl Engine {
+    /// Brings the two sides together; nothing is read or written yet.
+    pub(crate) fn new(
+        config: Config,
+        host: Client,
+        guest: Client,
+        metrics: Metrics,
+        stop: CancellationToken,
+    ) -> Self {
+        let reporter = Reporter::new(guest.clone());
+        Self(Arc::new(Inner {
+            config,
+            host,
+            guest,
+            metrics,
+            reporter,
+            mirror: Mirror::new(stop.clone()),
+            namespaces: Arc::default(),
+            tasks: TaskTracker::new(),
+            stop,
+        }))
+    }
+
+    /// What to keep in step.
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The virtual cluster.
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.0.config.tenant
+    }
+
+    /// The host's API.
+    pub(crate) fn host(&self) -> Client {
+        self.0.host.clone()
+    }
+
+    /// The guest's API.
+    pub(crate) fn guest(&self) -> Client {
+        self.0.guest.clone()
+    }
+
+    /// One kind in the host's twin of a guest namespace.
+    pub(crate) fn host_api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.host(), &self.tenant().host_namespace(namespace))
+    }
+
+    /// One kind in a guest namespace.
+    pub(crate) fn guest_api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.guest(), namespace)
+    }
+
+    /// One kind, known at run time, in the host's twin of a guest namespace.
+    pub(crate) fn host_objects(&self, kind: &ApiResource, namespace: &str) -> Api<Object> {
+        Api::namespaced_with(self.host(), &self.tenant().host_namespace(namespace), kind)
+    }
+
+    /// One kind, known at run time, in a guest namespace.
+    pub(crate) fn guest_objects(&self, kind: &ApiResource, namespace: &str) -> Api<Object> {
+        Api::namespaced_with(self.guest(), namespace, kind)
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// How the tenant is told.
+    pub(crate) fn reporter(&self) -> &Reporter {
+        &self.0.reporter
+    }
+
+    /// The host namespaces that are watched.
+    pub(crate) fn mirror(&self) -> &Mirror {
+        &self.0.mirror
+    }
+
+    /// The queue of guest namespaces.
+    pub(crate) fn namespaces(&self) -> &Arc<Queue> {
+        &self.0.namespaces
+    }
+
+    /// Has a guest namespace's twin looked at, because something found it missing.
+    pub(crate) fn recheck_namespace(&self, namespace: &str) {
+        self.namespaces().add(Key::new("", namespace));
+    }
+
+    /// What runs in the background.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Ends everything.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+}

@@ -1,0 +1,96 @@
+//! Why one look at one object did not bring it in step.
+
+use kube::core::Status;
+
+/// What was attempted, and why it did not work. It is retried in any case.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A request to one of the sides was refused or got no answer.
+    #[error("{attempted}")]
+    Request {
+        /// What was attempted.
+        attempted: String,
+        /// The answer.
+        source: kube::Error,
+    },
+    /// An object can't be read as what it should be.
+    #[error("read {what}")]
+    Unreadable {
+        /// The object or field.
+        what: String,
+        /// Why not.
+        source: serde_json::Error,
+    },
+    /// Something is in the way that is not the syncer's to remove.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Failure {
+    /// Whether trying again will not help before somebody changes something.
+    pub(crate) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Request { source: kube::Error::Api(status), .. } => status.is_invalid(),
+            Self::Request { .. } => false,
+            Self::Unreadable { .. } | Self::Refused(_) => true,
+        }
+    }
+
+    /// Whether the host namespace is missing or going away.
+    pub(crate) fn is_for_want_of_a_namespace(&self) -> bool {
+        let Self::Request { source: kube::Error::Api(status), .. } = self else { return false };
+        let Some(details) = &status.details else { return false };
+        (status.is_not_found() && details.kind == "namespaces")
+            || details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
+    }
+
+    /// What went wrong in one word, for counting.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Request { source: kube::Error::Api(status), .. } => status.reason.clone(),
+            Self::Request { .. } => "Unreachable".to_owned(),
+            Self::Unreadable { .. } => "Unreadable".to_owned(),
+            Self::Refused(_) => "Refused".to_owned(),
+        }
+    }
+
+    /// The whole chain in one line, with the words of the side that refused.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Request { attempted, source: kube::Error::Api(status) } => {
+                format!("failed to {attempted}: {}", status.message)
+            }
+            Self::Request { attempted, source } => format!("failed to {attempted}: {source}"),
+            Self::Unreadable { what, source } => format!("failed to read {what}: {source}"),
+            Self::Refused(why) => why.clone(),
+        }
+    }
+}
+
+/// Says what a request was for, should it fail.
+pub(crate) trait Attempt<T> {
+    /// `attempted` follows "failed to".
+    fn attempting(self, attempted: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T> Attempt<T> for Result<T, kube::Error> {
+    fn attempting(self, attempted: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|source| Failure::Request { attempted: attempted(), source })
+    }
+}
+
+/// The status that the API refused a request with.
+pub(crate) fn refusal<T>(result: &Result<T, kube::Error>) -> Option<&Status> {
+    match result {
+        Err(kube::Error::Api(status)) => Some(status),
+        _ => None,
+    }
+}
+
+/// Takes a "not found" for success: what was to go is gone.
+pub(crate) fn unless_gone<T>(result: Result<T, kube::Error>) -> Result<(), kube::Error> {
+    match result {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        other => other.map(drop),
+    }
+}

@@ -1,0 +1,314 @@
+//! The configured kinds: known to the guest as they are to the host, then exported and imported.
+//!
+//! A kind that the host does not know yet is looked for again; one that the guest's admin removes comes back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersion, PartialObjectMeta};
+
+use super::cache::{Cache, Change};
+use super::config::{Config, Export, Import};
+use super::crds;
+use super::engine::{Engine, MANAGER};
+use super::export::Exporter;
+use super::failure::{Attempt, Failure};
+use super::import::Importer;
+use super::key::Key;
+use super::part::{Next, Part};
+use super::queue::Queue;
+use super::readiness::Readiness;
+use super::references::References;
+use super::watches::metadata;
+
+/// How often the host's definition is looked at; nothing is written if it is the one that the guest has.
+const RECHECK: Duration = Duration::from_secs(30);
+
+/// How soon to look again at a definition that the guest does not serve yet.
+const SOON: Duration = Duration::from_millis(50);
+
+/// Workers an exporter or importer; each waits for the two APIs most of its time.
+const WORKERS: usize = 16;
+
+/// Whether a kind's status is written apart from the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It has a status subresource: the host's status is shown in the guest.
+    Subresource,
+    /// It has none.
+    None,
+}
+
+/// Makes the configured kinds known to the guest and starts their exporters and importers.
+#[derive(Debug)]
+pub(crate) struct Kinds {
+    engine: Engine,
+    readiness: Readiness,
+    references: Arc<References>,
+    configured: BTreeMap<Key, Configured>,
+    guest: Arc<Cache<ObjectMeta>>,
+    queue: Queue,
+    state: Mutex<HashMap<Key, State>>,
+}
+
+/// What is to be done with one kind.
+#[derive(Clone, Debug, Default)]
+struct Configured {
+    api_version: String,
+    kind: String,
+    export: Option<Export>,
+    import: Option<Import>,
+}
+
+impl Configured {
+    fn is_optional(&self) -> bool {
+        self.export.as_ref().is_none_or(|export| export.optional)
+            && self.import.as_ref().is_none_or(|import| import.optional)
+    }
+}
+
+/// How far a kind has come.
+#[derive(Clone, Debug, Default)]
+struct State {
+    definition: Option<String>,
+    /// The versions of the host's and the guest's definition when they were last the same.
+    same: Option<(Option<String>, Option<String>)>,
+    started: bool,
+}
+
+/// A kind as one side serves it.
+struct Served {
+    resource: ApiResource,
+    status: Status,
+}
+
+impl Kinds {
+    /// Makes the part; nothing runs yet, but `readiness` waits for each kind from now on.
+    pub(crate) fn new(engine: &Engine, readiness: &Readiness, references: &Arc<References>) -> Arc<Self> {
+        let configured = configured(engine.config());
+        for kind in configured.values() {
+            readiness.expect(&part_name(kind));
+        }
+        Arc::new(Self {
+            engine: engine.clone(),
+            readiness: readiness.clone(),
+            references: references.clone(),
+            configured,
+            guest: Arc::default(),
+            queue: Queue::default(),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Watches the guest's definitions.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let part = self.clone();
+        let guests: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.engine.guest());
+        let changed = move |change| match change {
+            Change::Object(definition) => part.definition_changed(&definition.name),
+            Change::Complete => {
+                part.configured.keys().cloned().for_each(|key| part.queue.add(key));
+                part.queue.begin_first_pass();
+            }
+        };
+        self.engine.watch_guest("definitions", guests, &self.guest, metadata, changed);
+    }
+
+    fn definition_changed(&self, name: &str) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, state) in &*state {
+            if state.definition.as_deref() == Some(name) {
+                self.queue.add(key.clone());
+            }
+        }
+    }
+
+    /// Makes the guest's definition the host's; `false` while the guest does not serve it yet.
+    async fn define(&self, key: &Key, name: &str) -> Result<bool, Failure> {
+        let hosts: Api<CustomResourceDefinition> = Api::all(self.engine.host());
+        let guests: Api<CustomResourceDefinition> = Api::all(self.engine.guest());
+        let reading = || format!("read definition {name} of the host");
+        let Some(host) = hosts.get_metadata_opt(name).await.attempting(reading)? else {
+            return Ok(true);
+        };
+        let version = |meta: &ObjectMeta| meta.resource_version.clone();
+        let guest = self.guest.get(&Key::new("", name));
+        let same = (version(&host.metadata), guest.as_deref().and_then(version));
+        if guest.is_some() && self.state(key).same.as_ref() == Some(&same) {
+            return Ok(true);
+        }
+        let Some(host) = hosts.get_opt(name).await.attempting(reading)? else { return Ok(true) };
+        self.engine.metrics().write("guest", "CustomResourceDefinition", "apply");
+        let params = PatchParams::apply(MANAGER).force();
+        let written = guests
+            .patch(name, &params, &Patch::Apply(crds::for_guest(&host)))
+            .await
+            .attempting(|| format!("write definition {name} to the guest"))?;
+        if !crds::is_established(written.status.as_ref()) {
+            return Ok(false);
+        }
+        let same = (version(&host.metadata), version(&written.metadata));
+        self.change(key, |state| state.same = Some(same));
+        Ok(true)
+    }
+
+    fn start(&self, key: &Key, configured: &Configured, served: &Served) {
+        let mut already = false;
+        self.change(key, |state| already = std::mem::replace(&mut state.started, true));
+        if already {
+            return;
+        }
+        let (tasks, stop) = (self.engine.tasks(), self.engine.stop());
+        let name = part_name(configured);
+        let readiness = self.readiness.clone();
+        let exporter = configured.export.clone().map(|export| {
+            let exporter = Exporter::new(
+                &self.engine,
+                export,
+                served.resource.clone(),
+                served.status,
+                self.references.clone(),
+            );
+            exporter.watch();
+            Part::start(&exporter, WORKERS, &self.engine, tasks, stop);
+            exporter
+        });
+        let importer = configured.import.clone().map(|import| {
+            let importer = Importer::new(&self.engine, import, served.resource.clone(), served.status);
+            importer.watch();
+            Part::start(&importer, WORKERS, &self.engine, tasks, stop);
+            importer
+        });
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            let passed = async {
+                if let Some(exporter) = &exporter {
+                    exporter.queue().first_pass().await;
+                }
+                if let Some(importer) = &importer {
+                    importer.queue().first_pass().await;
+                }
+            };
+            if stop.run_until_cancelled(passed).await.is_some() {
+                readiness.passed(&name);
+            }
+        });
+    }
+
+    fn state(&self, key: &Key) -> State {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned().unwrap_or_default()
+    }
+
+    fn change(&self, key: &Key, change: impl FnOnce(&mut State)) {
+        change(self.state.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
+    }
+}
+
+impl Part for Kinds {
+    fn name(&self) -> String {
+        "kinds".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let name = self.state(key).definition?;
+        let guest = self.guest.get(&Key::new("", name.clone()))?;
+        Some(ObjectReference {
+            api_version: Some("apiextensions.k8s.io/v1".to_owned()),
+            kind: Some("CustomResourceDefinition".to_owned()),
+            name: Some(name),
+            uid: guest.uid.clone(),
+            ..ObjectReference::default()
+        })
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let Some(configured) = self.configured.get(key) else { return Ok(Next::Idle) };
+        let Some(host) = served(&self.engine.host(), configured).await? else {
+            if configured.is_optional() {
+                self.readiness.passed(&part_name(configured));
+                return Ok(Next::After(RECHECK));
+            }
+            return Err(Failure::Refused(format!("the host does not know the kind {}", key.name)));
+        };
+        let definition = format!("{}.{}", host.resource.plural, host.resource.group);
+        self.change(key, |state| state.definition = Some(definition.clone()));
+        if !host.resource.group.is_empty() && !self.define(key, &definition).await? {
+            return Ok(Next::After(SOON));
+        }
+        if !self.state(key).started && served(&self.engine.guest(), configured).await?.is_none() {
+            return Ok(Next::After(SOON));
+        }
+        self.start(key, configured, &host);
+        Ok(Next::After(RECHECK))
+    }
+}
+
+/// Asks one side whether and as what it serves a kind.
+async fn served(client: &kube::Client, configured: &Configured) -> Result<Option<Served>, Failure> {
+    let asking = || format!("ask what {} holds", configured.api_version);
+    let core = !configured.api_version.contains('/');
+    let resources = if core {
+        client.list_core_api_resources(&configured.api_version).await
+    } else {
+        client.list_api_group_resources(&configured.api_version).await
+    };
+    let resources = match resources {
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
+        other => other.attempting(asking)?.resources,
+    };
+    let Ok(version) = configured.api_version.parse::<GroupVersion>() else { return Ok(None) };
+    let Some(found) = resources.iter().find(|one| one.kind == configured.kind && !one.name.contains('/')) else {
+        return Ok(None);
+    };
+    if !found.namespaced {
+        return Err(Failure::Refused(format!("{} belongs to no namespace and can't be synced", configured.kind)));
+    }
+    let has_status = resources.iter().any(|one| one.name == format!("{}/status", found.name));
+    Ok(Some(Served {
+        resource: ApiResource {
+            group: version.group.clone(),
+            version: version.version.clone(),
+            api_version: configured.api_version.clone(),
+            kind: found.kind.clone(),
+            plural: found.name.clone(),
+        },
+        status: if has_status { Status::Subresource } else { Status::None },
+    }))
+}
+
+fn configured(config: &Config) -> BTreeMap<Key, Configured> {
+    let mut all: BTreeMap<Key, Configured> = BTreeMap::new();
+    let mut entry = |api_version: &str, kind: &str, set: &dyn Fn(&mut Configured)| {
+        let key = Key::new("", format!("{kind} of {api_version}"));
+        let configured = all.entry(key).or_default();
+        api_version.clone_into(&mut configured.api_version);
+        kind.clone_into(&mut configured.kind);
+        set(configured);
+    };
+    for export in &config.exports {
+        entry(&export.api_version, &export.kind, &|configured| configured.export = Some(export.clone()));
+    }
+    for import in &config.imports {
+        entry(&import.api_version, &import.kind, &|configured| configured.import = Some(import.clone()));
+    }
+    all
+}
+
+fn part_name(configured: &Configured) -> String {
+    let way = match (&configured.export, &configured.import) {
+        (Some(_), Some(_)) => "export and import",
+        (Some(_), None) => "export",
+        _ => "import",
+    };
+    format!("{way} of {}", configured.kind)
+}

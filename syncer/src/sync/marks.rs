@@ -1,0 +1,193 @@
+//! The annotations that say which guest object a host object belongs to.
+//!
+//! They are those of vcluster 0.25 in multi-namespace mode. What a guest object carries below `vcluster.loft.sh/`
+//! never reaches the host, so a tenant can't claim what is not its own.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::ApiResource;
+
+use super::key::Key;
+use crate::naming;
+
+/// Annotations and labels below this are the syncer's own.
+const OWN: &str = "vcluster.loft.sh/";
+
+/// kubectl's copy of what was last applied: with it, an object near the limit of 256 KiB of annotations would no
+/// longer fit on the host, and nobody applies there.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The labels of a guest object that its host object gets.
+pub(crate) fn labels(guest: &ObjectMeta) -> BTreeMap<String, String> {
+    copied(guest.labels.as_ref())
+}
+
+/// The annotations of a guest object that its host object gets, and those that say whose it is.
+pub(crate) fn annotations(guest: &ObjectMeta, kind: &ApiResource, host: &HostName<'_>) -> BTreeMap<String, String> {
+    let mut all = copied(guest.annotations.as_ref());
+    let managed: Vec<&str> = all.keys().map(String::as_str).collect();
+    let managed = managed.join("\n");
+    let own = [
+        (naming::OBJECT_NAME, guest.name.clone().unwrap_or_default()),
+        (naming::OBJECT_NAMESPACE, guest.namespace.clone().unwrap_or_default()),
+        (naming::OBJECT_UID, guest.uid.clone().unwrap_or_default()),
+        (naming::OBJECT_KIND, kind_of(kind)),
+        (naming::OBJECT_HOST_NAME, host.name.to_owned()),
+        (naming::OBJECT_HOST_NAMESPACE, host.namespace.to_owned()),
+    ];
+    all.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    if !managed.is_empty() {
+        all.insert(naming::MANAGED_ANNOTATIONS.to_owned(), managed);
+    }
+    all
+}
+
+/// Where a host object is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostName<'a> {
+    /// Its namespace.
+    pub(crate) namespace: &'a str,
+    /// Its name.
+    pub(crate) name: &'a str,
+}
+
+/// Whether a label or annotation is the syncer's own.
+pub(crate) fn is_own(name: &str) -> bool {
+    name.starts_with(OWN)
+}
+
+/// The guest object that a host object belongs to, if it is the syncer's.
+///
+/// A host controller that copies annotations to its children does not make them ours: the host names must fit.
+pub(crate) fn guest_of(host: &ObjectMeta) -> Option<Guest> {
+    let annotations = host.annotations.as_ref()?;
+    let value = |name: &str| annotations.get(name).cloned();
+    let fits = annotations.get(naming::OBJECT_HOST_NAME) == host.name.as_ref()
+        && annotations.get(naming::OBJECT_HOST_NAMESPACE) == host.namespace.as_ref();
+    let key = Key::new(value(naming::OBJECT_NAMESPACE)?, value(naming::OBJECT_NAME)?);
+    let uid = value(naming::OBJECT_UID).unwrap_or_default();
+    let kind = value(naming::OBJECT_KIND).unwrap_or_default();
+    fits.then(|| Guest { key, uid, kind })
+}
+
+/// A guest object, as a host object names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Guest {
+    /// Its name.
+    pub(crate) key: Key,
+    /// Its UID.
+    pub(crate) uid: String,
+    /// Its kind, as [`kind_of`] writes it.
+    pub(crate) kind: String,
+}
+
+/// `<kind>/<group>/GenericExport`, in lower case and without a group for core kinds' version, as upstream writes it.
+pub(crate) fn exporter(kind: &ApiResource) -> String {
+    controller(kind, "GenericExport")
+}
+
+/// `<kind>/<group>/GenericImport`; the blog's is `pod/v1/GenericImport`.
+pub(crate) fn importer(kind: &ApiResource) -> String {
+    controller(kind, "GenericImport")
+}
+
+fn controller(kind: &ApiResource, which: &str) -> String {
+    let group = if kind.group.is_empty() { &kind.version } else { &kind.group };
+    format!("{}/{group}/{which}", kind.kind.to_lowercase())
+}
+
+/// A kind as client-go prints it: `dapr.io/v1alpha1, Kind=Component`.
+pub(crate) fn kind_of(kind: &ApiResource) -> String {
+    format!("{}/{}, Kind={}", kind.group, kind.version, kind.kind)
+}
+
+fn copied(from: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
+    from.into_iter()
+        .flatten()
+        .filter(|(name, _)| !is_own(name) && *name != LAST_APPLIED)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: HostName<'_> = HostName { namespace: "vcluster-37a8eec1-ccd63636", name: "store" };
+
+    fn component() -> ApiResource {
+        ApiResource {
+            group: "dapr.io".into(),
+            version: "v1alpha1".into(),
+            api_version: "dapr.io/v1alpha1".into(),
+            kind: "Component".into(),
+            plural: "components".into(),
+        }
+    }
+
+    fn guest(annotations: &[(&str, &str)]) -> ObjectMeta {
+        ObjectMeta {
+            name: Some("store".into()),
+            namespace: Some("default".into()),
+            uid: Some("1-2-3".into()),
+            annotations: Some(annotations.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    #[test]
+    fn a_host_object_names_its_guest() {
+        let annotations = annotations(&guest(&[("team", "a"), ("zone", "b")]), &component(), &HOST);
+        insta::assert_json_snapshot!(annotations, @r#"
+        {
+          "team": "a",
+          "vcluster.loft.sh/managed-annotations": "team\nzone",
+          "vcluster.loft.sh/object-host-name": "store",
+          "vcluster.loft.sh/object-host-namespace": "vcluster-37a8eec1-ccd63636",
+          "vcluster.loft.sh/object-kind": "dapr.io/v1alpha1, Kind=Component",
+          "vcluster.loft.sh/object-name": "store",
+          "vcluster.loft.sh/object-namespace": "default",
+          "vcluster.loft.sh/object-uid": "1-2-3",
+          "zone": "b"
+        }
+        "#);
+        let host = ObjectMeta {
+            name: Some(HOST.name.into()),
+            namespace: Some(HOST.namespace.into()),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        };
+        assert_eq!(guest_of(&host), Some(Guest {
+            key: Key::new("default", "store"),
+            uid: "1-2-3".into(),
+            kind: "dapr.io/v1alpha1, Kind=Component".into(),
+        }));
+    }
+
+    #[test]
+    fn a_copy_made_by_a_host_controller_is_nobodys() {
+        let host = ObjectMeta {
+            name: Some("child".into()),
+            namespace: Some(HOST.namespace.into()),
+            annotations: Some(annotations(&guest(&[]), &component(), &HOST)),
+            ..ObjectMeta::default()
+        };
+        assert_eq!(guest_of(&host), None);
+    }
+
+    #[test]
+    fn what_a_guest_forges_does_not_pass() {
+        let forged = [(naming::OBJECT_NAME, "theirs"), (naming::CONTROLLED_BY, "pod/v1/GenericImport")];
+        let annotations = annotations(&guest(&forged), &component(), &HOST);
+        assert_eq!(annotations[naming::OBJECT_NAME], "store");
+        assert!(!annotations.contains_key(naming::CONTROLLED_BY));
+    }
+
+    #[test]
+    fn exporters_and_importers_are_named_as_upstream_names_them() {
+        assert_eq!(exporter(&component()), "component/dapr.io/GenericExport");
+        let pod = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
+        assert_eq!(importer(&pod), "pod/v1/GenericImport");
+    }
+}

@@ -1,0 +1,97 @@
+//! The host namespaces that are watched, and who watches what in them.
+//!
+//! The syncer may list nothing across the host. So each kind's watch is started a namespace at a time, once the
+//! namespace is there, and ended with it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A guest namespace whose twin on the host is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Mirrored {
+    /// The guest namespace.
+    pub(crate) namespace: String,
+    /// Ends the watches.
+    pub(crate) stop: CancellationToken,
+    /// The tasks that watch.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// Starts a watch in one namespace; it has to run in [`Mirrored::tasks`] until [`Mirrored::stop`].
+type Follower = Box<dyn Fn(&Mirrored) + Send + Sync>;
+
+/// The namespaces, and the followers to start in each.
+pub(crate) struct Mirror {
+    state: Mutex<State>,
+    stop: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    followers: Vec<Follower>,
+    namespaces: HashMap<String, Mirrored>,
+    refused: HashSet<String>,
+}
+
+impl Mirror {
+    /// Starts with no namespaces.
+    pub(crate) fn new(stop: CancellationToken) -> Self {
+        Self { state: Mutex::default(), stop }
+    }
+
+    /// Adds a follower: it is started in each namespace that is there, and in each that comes.
+    pub(crate) fn follow(&self, follower: impl Fn(&Mirrored) + Send + Sync + 'static) {
+        let mut state = self.state();
+        state.namespaces.values().for_each(&follower);
+        state.followers.push(Box::new(follower));
+    }
+
+    /// Has a namespace watched, if it is not already.
+    pub(crate) fn begin(&self, namespace: &str) {
+        let mut state = self.state();
+        if state.namespaces.contains_key(namespace) {
+            return;
+        }
+        let mirrored = Mirrored {
+            namespace: namespace.to_owned(),
+            stop: self.stop.child_token(),
+            tasks: TaskTracker::new(),
+        };
+        for follower in &state.followers {
+            follower(&mirrored);
+        }
+        state.namespaces.insert(namespace.to_owned(), mirrored);
+    }
+
+    /// Ends a namespace's watches and waits until what they knew is forgotten.
+    pub(crate) async fn end(&self, namespace: &str) {
+        let mirrored = self.state().namespaces.remove(namespace);
+        if let Some(mirrored) = mirrored {
+            mirrored.stop.cancel();
+            mirrored.tasks.close();
+            mirrored.tasks.wait().await;
+        }
+    }
+
+    /// Notes whether a guest namespace can't have a twin, so that nothing waits for it.
+    pub(crate) fn refuse(&self, namespace: &str, refused: bool) {
+        let mut state = self.state();
+        if refused {
+            state.refused.insert(namespace.to_owned());
+        } else {
+            state.refused.remove(namespace);
+        }
+    }
+
+    /// Whether a guest namespace can't have a twin.
+    pub(crate) fn is_refused(&self, namespace: &str) -> bool {
+        self.state().refused.contains(namespace)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,325 @@
+//! Guest namespaces and their twins on the host.
+//!
+//! A twin is made with the labels that say whose it is, the syncer is bound to its role there, and only then the
+//! other parts begin to watch it. A finalizer on the guest's namespace keeps it until the twin is gone, so that a
+//! twin is never forgotten, whenever the syncer was away.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference, ServiceAccount};
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::runtime::watcher;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::{Value, json};
+
+use super::cache::{Cache, Change, Feed, Scope};
+use super::engine::{Engine, MANAGER};
+use super::failure::{Attempt, Failure, unless_gone};
+use super::key::Key;
+use super::marks;
+use super::part::{Next, Part};
+use super::queue::Queue;
+use crate::naming::{self, Tenant};
+
+/// Keeps a guest namespace until its twin is gone.
+const FINALIZER: &str = "vcluster.loft.sh/host-namespace";
+
+/// How soon to look again at what is going away.
+const GOING: Duration = Duration::from_millis(300);
+
+/// How often a twin is looked at, since namespaces can't be watched one by one; nothing is written if it is as it
+/// should be.
+const RECHECK: Duration = Duration::from_secs(60);
+
+/// Brings namespaces in step.
+#[derive(Debug)]
+pub(crate) struct Namespaces {
+    engine: Engine,
+    guest: Arc<Cache<Namespace>>,
+    /// The UIDs of the twins in which this process has made what a twin needs, by guest name.
+    furnished: Mutex<BTreeMap<String, String>>,
+}
+
+impl Namespaces {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine) -> Arc<Self> {
+        Arc::new(Self { engine: engine.clone(), guest: Arc::default(), furnished: Mutex::default() })
+    }
+
+    /// Watches the guest's namespaces.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let feed = Feed {
+            cache: self.guest.clone(),
+            scope: Scope::Everything,
+            what: "guest namespaces".to_owned(),
+            stop: self.engine.stop().clone(),
+        };
+        let queue = self.engine.namespaces().clone();
+        let api: Api<Namespace> = Api::all(self.engine.guest());
+        let keep = |mut namespace: Namespace| {
+            namespace.metadata.managed_fields = None;
+            Some((Key::of(&namespace.metadata), namespace))
+        };
+        self.engine.tasks().spawn(feed.run(api, watcher::Config::default(), keep, move |change| match change {
+            Change::Object(key) => queue.add(key),
+            Change::Complete => queue.begin_first_pass(),
+        }));
+    }
+
+    async fn keep(&self, guest: &Namespace) -> Result<Next, Failure> {
+        let name = guest.name_any();
+        if !guest.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+            self.write_finalizers(&name, &[FINALIZER]).await?;
+        }
+        let twin = self.twin(&name).await?;
+        let refused = twin.as_ref().map_or(Ok(()), |twin| self.must_be_ours(&name, twin));
+        self.engine.mirror().refuse(&name, refused.is_err());
+        refused?;
+        if let Some(twin) = &twin {
+            if twin.metadata.deletion_timestamp.is_some() {
+                self.engine.mirror().end(&name).await;
+                return Ok(Next::After(GOING));
+            }
+        }
+        let wanted = Twin::of(guest, &self.engine);
+        let twin = match twin {
+            Some(twin) if wanted.fits(&twin) => twin,
+            present => self.write(&name, &wanted, present.is_some()).await?,
+        };
+        self.furnish(&name, &twin.uid().unwrap_or_default()).await?;
+        self.engine.mirror().begin(&name);
+        Ok(Next::After(RECHECK))
+    }
+
+    /// Deletes the twin once the guest's own controllers have emptied the namespace.
+    async fn remove(&self, guest: &Namespace) -> Result<Next, Failure> {
+        let name = guest.name_any();
+        let emptied = guest.spec.as_ref().and_then(|spec| spec.finalizers.as_ref()).is_none_or(Vec::is_empty);
+        if !emptied {
+            return Ok(Next::Idle);
+        }
+        if self.remove_twin(&name).await? == Twins::Gone && guest.finalizers().iter().any(|f| f == FINALIZER) {
+            self.write_finalizers(&name, &[]).await?;
+            return Ok(Next::Idle);
+        }
+        Ok(Next::After(GOING))
+    }
+
+    async fn remove_twin(&self, name: &str) -> Result<Twins, Failure> {
+        self.engine.mirror().end(name).await;
+        let Some(twin) = self.twin(name).await? else { return Ok(Twins::Gone) };
+        if self.must_be_ours(name, &twin).is_err() {
+            return Ok(Twins::Gone);
+        }
+        if twin.metadata.deletion_timestamp.is_none() {
+            let preconditions = Preconditions { uid: twin.uid(), ..Preconditions::default() };
+            let params = DeleteParams::background().preconditions(preconditions);
+            let host_name = twin.name_any();
+            unless_gone(self.host().delete(&host_name, &params).await)
+                .attempting(|| format!("delete host namespace {host_name}"))?;
+            self.engine.metrics().write("host", "Namespace", "delete");
+        }
+        Ok(Twins::Going)
+    }
+
+    async fn twin(&self, name: &str) -> Result<Option<Namespace>, Failure> {
+        let host_name = self.engine.tenant().host_namespace(name);
+        self.host().get_opt(&host_name).await.attempting(|| format!("read host namespace {host_name}"))
+    }
+
+    fn must_be_ours(&self, name: &str, twin: &Namespace) -> Result<(), Failure> {
+        if is_ours(self.engine.tenant(), name, twin) {
+            return Ok(());
+        }
+        let owner = twin.labels().get(naming::MANAGED_BY).map_or("nobody known", String::as_str);
+        Err(Failure::Refused(format!(
+            "host namespace {} belongs to {owner}, not to this virtual cluster: {name} is not synced",
+            twin.name_any()
+        )))
+    }
+
+    async fn write(&self, name: &str, wanted: &Twin, exists: bool) -> Result<Namespace, Failure> {
+        let host_name = self.engine.tenant().host_namespace(name);
+        // Unforced, a namespace that somebody else has made meanwhile is not taken over.
+        let params = if exists { PatchParams::apply(MANAGER).force() } else { PatchParams::apply(MANAGER) };
+        self.engine.metrics().write("host", "Namespace", "apply");
+        self.host()
+            .patch(&host_name, &params, &Patch::Apply(wanted.body(&host_name)))
+            .await
+            .attempting(|| format!("write host namespace {host_name}"))
+    }
+
+    /// Binds the syncer to its role, and makes the service account that the pods run as.
+    async fn furnish(&self, name: &str, uid: &str) -> Result<(), Failure> {
+        let known = |furnished: &Mutex<BTreeMap<String, String>>| {
+            furnished.lock().unwrap_or_else(PoisonError::into_inner).get(name).is_some_and(|known| known == uid)
+        };
+        let tenant = self.engine.tenant();
+        let role_bindings: Api<RoleBinding> = self.engine.host_api(name);
+        let accounts: Api<ServiceAccount> = self.engine.host_api(name);
+        let (binding, account) = (tenant.service_account(), tenant.workload_service_account());
+        let written = known(&self.furnished);
+        if !written || is_missing(&role_bindings, &binding).await? {
+            self.apply(&role_bindings, &binding, role_binding(&self.engine)).await?;
+        }
+        if !written || is_missing(&accounts, &account).await? {
+            let body = json!({"automountServiceAccountToken": false});
+            self.apply(&accounts, &account, body).await?;
+        }
+        let mut furnished = self.furnished.lock().unwrap_or_else(PoisonError::into_inner);
+        furnished.insert(name.to_owned(), uid.to_owned());
+        Ok(())
+    }
+
+    async fn apply<K>(&self, api: &Api<K>, name: &str, mut body: Value) -> Result<(), Failure>
+    where
+        K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+    {
+        body["apiVersion"] = json!(K::api_version(&()));
+        body["kind"] = json!(K::kind(&()));
+        body["metadata"] = json!({"name": name});
+        let params = PatchParams::apply(MANAGER).force();
+        self.engine.metrics().write("host", &K::kind(&()), "apply");
+        api.patch_metadata(name, &params, &Patch::Apply(body))
+            .await
+            .map(drop)
+            .attempting(|| format!("write {} {name} in {}", K::kind(&()), api.namespace().unwrap_or_default()))
+    }
+
+    async fn write_finalizers(&self, name: &str, finalizers: &[&str]) -> Result<(), Failure> {
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "finalizers": finalizers},
+        });
+        let guests: Api<Namespace> = Api::all(self.engine.guest());
+        self.engine.metrics().write("guest", "Namespace", "apply");
+        unless_gone(guests.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(body)).await)
+            .attempting(|| format!("write the finalizers of namespace {name}"))
+    }
+
+    fn host(&self) -> Api<Namespace> {
+        Api::all(self.engine.host())
+    }
+}
+
+impl Part for Namespaces {
+    fn name(&self) -> String {
+        "namespaces".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        self.engine.namespaces()
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|namespace| namespace.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        match self.guest.get(key) {
+            Some(guest) if guest.metadata.deletion_timestamp.is_none() => self.keep(&guest).await,
+            Some(guest) => self.remove(&guest).await,
+            None => Ok(match self.remove_twin(&key.name).await? {
+                Twins::Gone => Next::Idle,
+                Twins::Going => Next::After(GOING),
+            }),
+        }
+    }
+}
+
+/// What became of a twin.
+#[derive(Debug, PartialEq, Eq)]
+enum Twins {
+    Gone,
+    Going,
+}
+
+/// What a host namespace should be like.
+#[derive(Debug, PartialEq, Eq)]
+struct Twin {
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Twin {
+    fn of(guest: &Namespace, engine: &Engine) -> Self {
+        let tenant = engine.tenant();
+        let mut labels = marks::labels(&guest.metadata);
+        labels.retain(|name, _| may_pass(name));
+        labels.extend(engine.config().namespace_labels.clone());
+        labels.extend(
+            [
+                (naming::VCLUSTER_NAME, tenant.name().to_owned()),
+                (naming::VCLUSTER_NAMESPACE, tenant.namespace().to_owned()),
+                (naming::MANAGED_BY, tenant.managed_by()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        let labels_of_guest = labels.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
+        let annotations = [(naming::OBJECT_NAME, guest.name_any()), (MANAGED_LABELS, labels_of_guest)];
+        Self { labels, annotations: annotations.map(|(name, value)| (name.to_owned(), value)).into() }
+    }
+
+    fn fits(&self, twin: &Namespace) -> bool {
+        let has = |all: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
+            wanted.iter().all(|(name, value)| all.get(name) == Some(value))
+        };
+        has(twin.labels(), &self.labels) && has(twin.annotations(), &self.annotations)
+    }
+
+    fn body(&self, name: &str) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": self.labels, "annotations": self.annotations},
+        })
+    }
+}
+
+/// The labels that were written, one a line: should one go in the guest, this differs.
+const MANAGED_LABELS: &str = "vcluster.loft.sh/managed-labels";
+
+/// Labels that a guest namespace's twin does not get: the host writes its own name there, and what pods may do on
+/// the host is not the tenant's to say.
+fn may_pass(label: &str) -> bool {
+    label != "kubernetes.io/metadata.name" && !label.starts_with("pod-security.kubernetes.io/")
+}
+
+/// Whether a host namespace is the twin of this guest namespace of this tenant. The name does not prove it: it is
+/// ambiguous (see [`Tenant::suffix`]), and 32 bits of a hash may meet.
+fn is_ours(tenant: &Tenant, name: &str, twin: &Namespace) -> bool {
+    let labels = twin.labels();
+    labels.get(naming::VCLUSTER_NAME).is_some_and(|label| label == tenant.name())
+        && labels.get(naming::VCLUSTER_NAMESPACE).is_some_and(|label| label == tenant.namespace())
+        && twin.annotations().get(naming::OBJECT_NAME).is_none_or(|guest| guest == name)
+}
+
+fn role_binding(engine: &Engine) -> Value {
+    let tenant = engine.tenant();
+    json!({
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": engine.config().tenant_role,
+        },
+        "subjects": [{
+            "kind": "ServiceAccount",
+            "name": tenant.service_account(),
+            "namespace": tenant.namespace(),
+        }],
+    })
+}
+
+async fn is_missing<K>(api: &Api<K>, name: &str) -> Result<bool, Failure>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    api.get_metadata_opt(name)
+        .await
+        .map(|found| found.is_none())
+        .attempting(|| format!("read {} {name}", K::kind(&())))
+}

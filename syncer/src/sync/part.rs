@@ -1,0 +1,103 @@
+//! A part of the engine: one kind of object, its queue, and the workers that look at its keys.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, debug, debug_span, warn};
+
+use super::engine::Engine;
+use super::failure::Failure;
+use super::key::Key;
+use super::queue::Queue;
+
+/// What a look at an object left to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing, until something changes.
+    Idle,
+    /// Another look after a while.
+    After(Duration),
+    /// The object waits for another, whose coming brings its key back; the text says for what.
+    Waiting(&'static str),
+    /// The host's twin of its namespace is not watched yet; this look does not count as one.
+    Uncovered,
+}
+
+/// What waits is looked at this often in any case.
+const WAITING: Duration = Duration::from_secs(5);
+
+/// Brings the objects of one kind in step.
+pub(crate) trait Part: Debug + Send + Sync + 'static {
+    /// What it is called in logs, metrics and the readiness report.
+    fn name(&self) -> String;
+
+    /// Its keys.
+    fn queue(&self) -> &Queue;
+
+    /// The guest object that failures are reported on; `None` if there is none by now.
+    fn subject(&self, key: &Key) -> Option<ObjectReference>;
+
+    /// Looks at one object on both sides and does what it takes to bring it in step.
+    fn look(&self, key: &Key) -> impl Future<Output = Result<Next, Failure>> + Send;
+
+    /// Starts this many workers; they end after `stop`, each with its look finished.
+    fn start(self: &Arc<Self>, workers: usize, engine: &Engine, tasks: &TaskTracker, stop: &CancellationToken)
+    where
+        Self: Sized,
+    {
+        for _ in 0..workers {
+            let (part, engine, stop) = (self.clone(), engine.clone(), stop.clone());
+            tasks.spawn(async move {
+                let name = part.name();
+                while let Some(key) = stop.run_until_cancelled(part.queue().next()).await {
+                    let span = debug_span!("look", part = %name, %key);
+                    work(&*part, &engine, &name, &key).instrument(span).await;
+                }
+            });
+        }
+    }
+}
+
+async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
+    let began = Instant::now();
+    let result = part.look(key).await;
+    let outcome = match &result {
+        Ok(Next::Waiting(_) | Next::Uncovered) => "waiting",
+        Ok(_) => "done",
+        Err(_) => "failed",
+    };
+    engine.metrics().pass(name, outcome, began.elapsed());
+    match result {
+        Ok(next) => {
+            match next {
+                Next::Idle => {}
+                Next::After(pause) => part.queue().add_after(key.clone(), pause),
+                Next::Uncovered if !engine.mirror().is_refused(&key.namespace) => {
+                    part.queue().postpone(key, WAITING);
+                    return;
+                }
+                Next::Uncovered => part.queue().add_after(key.clone(), WAITING),
+                Next::Waiting(what) => {
+                    debug!(what, "waiting");
+                    part.queue().add_after(key.clone(), WAITING);
+                }
+            }
+            part.queue().done(key);
+        }
+        Err(failure) => {
+            let tries = part.queue().failed(key);
+            engine.metrics().failure(name, failure.reason());
+            warn!(part = name, %key, tries, "{}", failure.words());
+            if failure.is_for_want_of_a_namespace() {
+                engine.recheck_namespace(&key.namespace);
+            }
+            if let Some(subject) = part.subject(key) {
+                engine.reporter().failed(&subject, &failure, tries).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Config maps and Secrets: kept on the host while something names them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::{ApiResource, PartialObjectMeta};
+use kube::runtime::watcher;
+use kube::{Api, Resource};
+use serde_json::json;
+use serde_json::value::to_raw_value;
+
+use super::cache::{Cache, Change};
+use super::engine::{Engine, MANAGER};
+use super::failure::{Attempt, Failure, refusal, unless_gone};
+use super::key::Key;
+use super::marks::{self, HostName};
+use super::object::{Body, Object};
+use super::part::{Next, Part};
+use super::queue::Queue;
+use super::references::{Payload, References};
+use super::watches::metadata;
+
+/// A Secret of this type would be filled by the host with a token for the host.
+const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
+
+/// Keeps one of the two kinds on the host.
+#[derive(Debug)]
+pub(crate) struct Payloads {
+    engine: Engine,
+    payload: Payload,
+    kind: ApiResource,
+    references: Arc<References>,
+    guest: Arc<Cache<ObjectMeta>>,
+    host: Arc<Cache<ObjectMeta>>,
+    written: Mutex<HashMap<Key, (Option<String>, Option<String>)>>,
+}
+
+impl Payloads {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine, payload: Payload, references: &Arc<References>) -> Arc<Self> {
+        let kind = match payload {
+            Payload::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+            Payload::Secret => ApiResource::erase::<Secret>(&()),
+        };
+        Arc::new(Self {
+            engine: engine.clone(),
+            payload,
+            kind,
+            references: references.clone(),
+            guest: Arc::default(),
+            host: Arc::default(),
+            written: Mutex::default(),
+        })
+    }
+
+    /// What is on the host, by guest namespace and host name.
+    pub(crate) fn host(&self) -> &Cache<ObjectMeta> {
+        &self.host
+    }
+
+    /// Whether the guest has one that the host still lacks.
+    pub(crate) fn is_due(&self, key: &Key) -> bool {
+        self.guest.get(key).is_some() && self.host.get(&self.host_key(key)).is_none()
+    }
+
+    /// Watches the kind on both sides; `seen` learns of each that came, went or changed on the host, by host name.
+    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
+        let what = self.name();
+        let part = self.clone();
+        let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.engine.guest(), &self.kind);
+        self.engine.watch_guest(&what, guests, &self.guest, metadata, move |change| match change {
+            Change::Object(key) => part.queue().add(key),
+            Change::Complete => part.queue().begin_first_pass(),
+        });
+        let part = self.clone();
+        let kind = self.kind.clone();
+        let hosts = move |engine: &Engine, namespace: &str| {
+            let namespace = engine.tenant().host_namespace(namespace);
+            Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
+        };
+        let changed = move |namespace: &str, change| match change {
+            Change::Object(host) => {
+                part.queue().add(part.guest_key(&host));
+                seen(&host);
+            }
+            Change::Complete => {
+                for key in part.guest.keys_in(namespace) {
+                    part.queue().add(key);
+                }
+            }
+        };
+        self.engine.watch_hosts(&what, hosts, &watcher::Config::default(), &self.host, metadata, changed);
+    }
+
+    /// The guest's name of what the host calls so.
+    pub(crate) fn guest_key(&self, host: &Key) -> Key {
+        let found = self.host.get(host).as_deref().and_then(marks::guest_of);
+        match found {
+            Some(guest) if self.is_of_this_kind(&guest) => guest.key,
+            _ if host.name == self.engine.tenant().host_name(&host.namespace, ROOT_CA) => {
+                Key::new(host.namespace.clone(), ROOT_CA)
+            }
+            _ => host.clone(),
+        }
+    }
+
+    fn host_key(&self, key: &Key) -> Key {
+        Key::new(key.namespace.clone(), self.engine.tenant().host_name(&key.namespace, &key.name))
+    }
+
+    fn is_of_this_kind(&self, guest: &marks::Guest) -> bool {
+        guest.kind == marks::kind_of(&self.kind)
+    }
+
+    async fn write(&self, key: &Key, guest: &ObjectMeta, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
+        let seen = host.map(|host| (guest.resource_version.clone(), host.resource_version.clone()));
+        if seen.is_some() && seen.as_ref() == self.written().get(key) {
+            return Ok(Next::Idle);
+        }
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        let read = guests.get_opt(&key.name).await;
+        let Some(object) = read.attempting(|| format!("read {} {key} of the guest", self.kind.kind))? else {
+            return Ok(Next::Idle);
+        };
+        let host_key = self.host_key(key);
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = HostName { namespace: &namespace, name: &host_key.name };
+        let metadata = ObjectMeta {
+            name: Some(host_key.name.clone()),
+            namespace: Some(namespace.clone()),
+            uid: host.and_then(|host| host.uid.clone()),
+            labels: Some(marks::labels(&object.metadata)),
+            annotations: Some(marks::annotations(&object.metadata, &self.kind, &name)),
+            ..ObjectMeta::default()
+        };
+        let mut fields = (*object.fields).clone();
+        if fields.get("type").is_some_and(|kind| kind.get() == TOKEN_TYPE)
+            && let Ok(opaque) = to_raw_value(&json!("Opaque"))
+        {
+            fields.insert("type".to_owned(), opaque);
+        }
+        let body = Body { kind: &self.kind, metadata: &metadata, fields: &fields };
+        let params = PatchParams::apply(MANAGER);
+        let params = if host.is_some() { params.force() } else { params };
+        self.engine.metrics().write("host", &self.kind.kind, "apply");
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let written = hosts.patch_metadata(&host_key.name, &params, &Patch::Apply(&body)).await;
+        if let (Some(status), Some(host)) = (refusal(&written), host)
+            && status.is_invalid()
+        {
+            // The type of a Secret, and all of what is immutable, can't be changed: it is made anew.
+            self.delete_host(&host_key, host).await?;
+        }
+        let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
+        let versions = (object.metadata.resource_version, written.metadata.resource_version);
+        self.written().insert(key.clone(), versions);
+        Ok(Next::Idle)
+    }
+
+    async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
+        let hosts = self.engine.host_objects(&self.kind, &host_key.namespace);
+        let preconditions = Preconditions { uid: host.uid.clone(), ..Preconditions::default() };
+        let params = DeleteParams::background().preconditions(preconditions);
+        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        unless_gone(hosts.delete(&host_key.name, &params).await)
+            .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))
+    }
+
+    fn written(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (Option<String>, Option<String>)>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one config map that the host calls otherwise.
+const ROOT_CA: &str = "kube-root-ca.crt";
+
+impl Part for Payloads {
+    fn name(&self) -> String {
+        match self.payload {
+            Payload::ConfigMap => "config maps".to_owned(),
+            Payload::Secret => "secrets".to_owned(),
+        }
+    }
+
+    fn queue(&self) -> &Queue {
+        self.references.queue(self.payload)
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let guest = self.guest.get(key)?;
+        let object = Object { metadata: (*guest).clone(), ..Object::default() };
+        Some(object.object_ref(&self.kind))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        if !self.host.covers_namespace(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        let named = self.references.holds(&(self.payload, key.clone()));
+        let guest = self.guest.get(key).filter(|guest| named && guest.deletion_timestamp.is_none());
+        let host_key = self.host_key(key);
+        let host = self.host.get(&host_key);
+        let ours = host.as_deref().and_then(marks::guest_of).filter(|guest| self.is_of_this_kind(guest));
+        match (guest, host, ours) {
+            (None, Some(host), Some(_)) => {
+                self.written().remove(key);
+                if host.deletion_timestamp.is_none() {
+                    self.delete_host(&host_key, &host).await?;
+                }
+                Ok(Next::Idle)
+            }
+            (None, ..) => {
+                self.written().remove(key);
+                Ok(Next::Idle)
+            }
+            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+                "the host has a {} {} that is not this virtual cluster's: it is left as it is",
+                self.kind.kind, host_key.name
+            ))),
+            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Next::Idle),
+            (Some(guest), Some(host), Some(ours)) if guest.uid.as_ref() != Some(&ours.uid) => {
+                self.delete_host(&host_key, &host).await?;
+                Ok(Next::Idle)
+            }
+            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
+        }
+    }
+}

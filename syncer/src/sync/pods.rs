@@ -1,0 +1,417 @@
+//! Guest pods and their twins on the host, where they are scheduled and run.
+//!
+//! A twin is made once what it mounts is on the host; where it is scheduled, the guest's pod is bound; what becomes
+//! of it is shown in the guest, but for containers that the host has added. Deletion goes both ways, with its grace.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::{Binding, ObjectReference, Pod, PodStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::runtime::watcher;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+
+use self::nodes::Nodes;
+use self::tokens::Tokens;
+use self::translate::{Surroundings, volumes};
+use super::cache::{Cache, Change};
+use super::engine::{Engine, MANAGER};
+use super::export::replaced;
+use super::failure::{Attempt, Failure, refusal, unless_gone};
+use super::key::Key;
+use super::marks;
+use super::part::{Next, Part};
+use super::payloads::Payloads;
+use super::queue::Queue;
+use super::references::{Payload, References, Referrer};
+use super::services::Services;
+
+/// The host's form of a guest pod.
+pub(crate) mod translate;
+
+/// Changes to a running pod.
+mod update;
+
+/// What the guest is shown of a host pod.
+pub(crate) mod status;
+
+/// The Secrets that hold the pods' tokens.
+pub(crate) mod tokens;
+
+/// The guest's nodes.
+pub(crate) mod nodes;
+
+/// Brings pods in step.
+#[derive(Debug)]
+pub(crate) struct Pods {
+    engine: Engine,
+    guest: Arc<Cache<Pod>>,
+    host: Arc<Cache<Pod>>,
+    queue: Arc<Queue>,
+    references: Arc<References>,
+    config_maps: Arc<Payloads>,
+    secrets: Arc<Payloads>,
+    services: Arc<Services>,
+    tokens: Arc<Tokens>,
+    nodes: Arc<Nodes>,
+    /// What was last shown in the guest, and what the guest made of it.
+    shown: Mutex<HashMap<Key, Shown>>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    status: PodStatus,
+    taken: Option<PodStatus>,
+    /// The version of the guest's pod before it was shown.
+    before: Option<String>,
+}
+
+/// The parts that pods depend on.
+#[derive(Debug)]
+pub(crate) struct Dependencies {
+    /// Who names what.
+    pub(crate) references: Arc<References>,
+    /// Config maps.
+    pub(crate) config_maps: Arc<Payloads>,
+    /// Secrets.
+    pub(crate) secrets: Arc<Payloads>,
+    /// Services, for the address of the guest's DNS.
+    pub(crate) services: Arc<Services>,
+}
+
+impl Pods {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine, dependencies: Dependencies) -> Arc<Self> {
+        let Dependencies { references, config_maps, secrets, services } = dependencies;
+        let (guest, host) = <(Arc<Cache<Pod>>, Arc<Cache<Pod>>)>::default();
+        Arc::new(Self {
+            tokens: Tokens::new(engine, &guest, &secrets),
+            nodes: Nodes::new(engine, &guest, &host),
+            engine: engine.clone(),
+            guest,
+            host,
+            queue: Arc::default(),
+            references,
+            config_maps,
+            secrets,
+            services,
+            shown: Mutex::default(),
+        })
+    }
+
+    /// The part that keeps their tokens.
+    pub(crate) fn tokens(&self) -> &Arc<Tokens> {
+        &self.tokens
+    }
+
+    /// The part that keeps their nodes.
+    pub(crate) fn nodes(&self) -> &Arc<Nodes> {
+        &self.nodes
+    }
+
+    /// The guest's pods.
+    pub(crate) fn guest(&self) -> &Arc<Cache<Pod>> {
+        &self.guest
+    }
+
+    /// The host's pods in the tenant's namespaces, the tenant's own and others.
+    pub(crate) fn host(&self) -> &Arc<Cache<Pod>> {
+        &self.host
+    }
+
+    /// Watches pods on both sides; `seen` learns of each that came, went or changed on either.
+    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
+        let (part, tell) = (self.clone(), seen.clone());
+        let guests: Api<Pod> = Api::all(self.engine.guest());
+        self.engine.watch_guest("pods", guests, &self.guest, |pod| pod, move |change| match change {
+            Change::Object(key) => {
+                let guest = part.guest.get(&key);
+                let named = guest.as_deref().filter(|pod| !is_imported(pod)).map(References::in_pod);
+                part.references.set(&Referrer::Pod(key.clone()), named.unwrap_or_default());
+                part.tokens.queue().add(key.clone());
+                if guest.is_none() {
+                    part.nodes.recheck();
+                }
+                tell(&key);
+                part.queue.add(key);
+            }
+            Change::Complete => {
+                part.queue.begin_first_pass();
+                part.tokens.queue().begin_first_pass();
+            }
+        });
+        let part = self.clone();
+        let changed = move |namespace: &str, change| match change {
+            Change::Object(key) => {
+                seen(&key);
+                part.queue.add(key);
+            }
+            Change::Complete => {
+                for key in part.guest.keys_in(namespace) {
+                    part.tokens.queue().add(key.clone());
+                    part.queue.add(key);
+                }
+            }
+        };
+        let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Pod>(namespace);
+        self.engine.watch_hosts("pods", hosts, &watcher::Config::default(), &self.host, |pod| pod, changed);
+    }
+
+    /// Has those looked at that wait for a config map, a Secret or their tokens.
+    pub(crate) fn recheck_naming(&self, payload: Payload, key: &Key) {
+        for key in self.references.pods_naming(&(payload, key.clone())) {
+            self.recheck(key);
+        }
+    }
+
+    /// Has a pod looked at that may have waited to be made.
+    pub(crate) fn recheck(&self, key: Key) {
+        if self.host.get(&key).is_none() {
+            self.queue.add(key);
+        }
+    }
+
+    /// Has all those looked at that may have waited for the guest's DNS.
+    pub(crate) fn recheck_all(&self) {
+        self.guest.keys().into_iter().for_each(|key| self.recheck(key));
+    }
+
+    /// Makes the twin, or says what it waits for.
+    async fn create(&self, key: &Key, guest: &Pod) -> Result<Next, Failure> {
+        if guest.metadata.deletion_timestamp.is_some() || was_bound(guest) {
+            self.delete_guest(key, guest, Some(0)).await?;
+            return Ok(Next::Idle);
+        }
+        let uid = guest.uid().unwrap_or_default();
+        for (payload, named) in References::in_pod(guest) {
+            let due = match payload {
+                Payload::ConfigMap => self.config_maps.is_due(&named),
+                Payload::Secret => self.secrets.is_due(&named),
+            };
+            if due {
+                return Ok(Next::Waiting("a config map or Secret to be on the host"));
+            }
+        }
+        let token_secret = Key::new(key.namespace.clone(), volumes::token_secret(&uid));
+        if !volumes::tokens(guest).is_empty() && self.secrets.host().get(&token_secret).is_none() {
+            return Ok(Next::Waiting("its tokens to be on the host"));
+        }
+        let dns = self.services.dns();
+        if translate::needs_dns(guest) && dns.is_none() {
+            return Ok(Next::Waiting("the Service kube-dns in kube-system"));
+        }
+        let host = self.translated(guest, dns.as_deref());
+        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        self.engine.metrics().write("host", "Pod", "create");
+        let created = self.engine.host_api::<Pod>(&key.namespace).create(&params, &host).await;
+        if refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
+            return Ok(Next::Waiting("the pod of that name on the host to be known"));
+        }
+        created.attempting(|| format!("create pod {key} on the host"))?;
+        Ok(Next::Idle)
+    }
+
+    /// Shows the guest what became of the twin, and the twin what the tenant wants.
+    async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
+        match (is_going(guest), is_going(host)) {
+            (true, going) => {
+                let sooner = guest.metadata.deletion_grace_period_seconds < host.metadata.deletion_grace_period_seconds;
+                if !going || sooner {
+                    self.delete_host(key, host, guest.metadata.deletion_grace_period_seconds).await?;
+                }
+            }
+            (false, true) => {
+                self.delete_guest(key, guest, host.metadata.deletion_grace_period_seconds).await?;
+            }
+            (false, false) => self.update(key, guest, host).await?,
+        }
+        if let Some(node) = host.spec.as_ref().and_then(|spec| spec.node_name.as_ref()) {
+            self.bind(key, guest, host, node).await?;
+        }
+        self.show(key, guest, host).await?;
+        Ok(Next::Idle)
+    }
+
+    async fn update(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+        let dns = self.services.dns();
+        let Some(patch) = update::patch(&self.translated(guest, dns.as_deref()), host) else { return Ok(()) };
+        self.engine.metrics().write("host", "Pod", "patch");
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
+        unless_gone(hosts.patch_metadata(&key.name, &params, &Patch::Strategic(patch)).await)
+            .attempting(|| format!("change pod {key} on the host"))
+    }
+
+    async fn bind(&self, key: &Key, guest: &Pod, host: &Pod, node: &str) -> Result<(), Failure> {
+        if guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) || is_going(guest) {
+            return Ok(());
+        }
+        self.nodes.ensure(node, host.status.as_ref().and_then(|status| status.host_ip.as_deref())).await?;
+        let binding = Binding {
+            metadata: ObjectMeta {
+                name: Some(key.name.clone()),
+                namespace: Some(key.namespace.clone()),
+                uid: guest.uid(),
+                ..ObjectMeta::default()
+            },
+            target: ObjectReference {
+                api_version: Some("v1".to_owned()),
+                kind: Some("Node".to_owned()),
+                name: Some(node.to_owned()),
+                ..ObjectReference::default()
+            },
+        };
+        self.engine.metrics().write("guest", "Pod", "bind");
+        let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
+        let bound: Result<kube::core::Status, _> =
+            guests.create_subresource("binding", &key.name, &PostParams::default(), &binding).await;
+        if refusal(&bound).is_some_and(kube::core::Status::is_conflict) {
+            // It is bound already, and the watch has yet to say so.
+            return Ok(());
+        }
+        unless_gone(bound).attempting(|| format!("bind pod {key} to node {node} in the guest"))
+    }
+
+    async fn show(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+        let wanted = status::shown(guest, host);
+        if guest.status.as_ref() == Some(&wanted) {
+            return Ok(());
+        }
+        let left_alone = self.shown().get(key).is_some_and(|shown| {
+            // Either the guest's answer is still on its way, or it does not keep all of what it is shown.
+            shown.status == wanted
+                && (shown.before == guest.metadata.resource_version || shown.taken == guest.status)
+        });
+        if left_alone {
+            return Ok(());
+        }
+        let unreadable = |source| Failure::Unreadable { what: format!("the status of pod {key}"), source };
+        let before = serde_json::to_value(&guest.status).map_err(unreadable)?;
+        let after = serde_json::to_value(&wanted).map_err(unreadable)?;
+        let body = json!({"metadata": {"uid": guest.uid()}, "status": replaced(Some(before), Some(after))});
+        self.engine.metrics().write("guest", "Pod", "status");
+        let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
+        let written = guests.patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        if refusal(&written).is_some_and(kube::core::Status::is_not_found) {
+            return Ok(());
+        }
+        let written = written.attempting(|| format!("show the status of pod {key} in the guest"))?;
+        self.shown().insert(key.clone(), Shown {
+            status: wanted,
+            taken: written.status,
+            before: guest.metadata.resource_version.clone(),
+        });
+        Ok(())
+    }
+
+    fn translated(&self, guest: &Pod, dns: Option<&str>) -> Pod {
+        let config = self.engine.config();
+        let surroundings = Surroundings {
+            tenant: &config.tenant,
+            api_server: config.api_server_service_ip,
+            cluster_domain: &config.cluster_domain,
+            dns,
+        };
+        translate::host_pod(guest, &surroundings)
+    }
+
+    async fn delete_host(&self, key: &Key, host: &Pod, grace: Option<i64>) -> Result<(), Failure> {
+        self.engine.metrics().write("host", "Pod", "delete");
+        delete(&self.engine.host_api(&key.namespace), host, grace)
+            .await
+            .attempting(|| format!("delete pod {key} on the host"))
+    }
+
+    async fn delete_guest(&self, key: &Key, guest: &Pod, grace: Option<i64>) -> Result<(), Failure> {
+        self.engine.metrics().write("guest", "Pod", "delete");
+        delete(&self.engine.guest_api(&key.namespace), guest, grace)
+            .await
+            .attempting(|| format!("delete pod {key} in the guest"))
+    }
+
+    fn shown(&self) -> MutexGuard<'_, HashMap<Key, Shown>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Part for Pods {
+    fn name(&self) -> String {
+        "pods".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|pod| pod.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        if !self.host.covers_namespace(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        let guest = self.guest.get(key);
+        if guest.as_deref().is_some_and(is_imported) {
+            return Ok(Next::Idle);
+        }
+        let host = self.host.get(key);
+        let ours = host.as_deref().and_then(|pod| marks::guest_of(&pod.metadata));
+        match (guest, host, ours) {
+            (None, Some(host), Some(_)) => {
+                self.shown().remove(key);
+                if !is_going(&host) {
+                    self.delete_host(key, &host, None).await?;
+                }
+                Ok(Next::Idle)
+            }
+            (None, ..) => {
+                self.shown().remove(key);
+                Ok(Next::Idle)
+            }
+            (Some(guest), None, _) => self.create(key, &guest).await,
+            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+                "the host has a pod {} that is not this virtual cluster's: it is left as it is",
+                key.name
+            ))),
+            (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
+                if !is_going(&host) {
+                    self.delete_host(key, &host, None).await?;
+                }
+                Ok(Next::Waiting("the pod of that name before it to be gone"))
+            }
+            (Some(guest), Some(host), Some(_)) => self.keep(key, &guest, &host).await,
+        }
+    }
+}
+
+/// Whether a guest pod shows one that something on the host has made.
+pub(crate) fn is_imported(guest: &Pod) -> bool {
+    guest.annotations().get(crate::naming::CONTROLLED_BY).is_some_and(|by| by.ends_with("/GenericImport"))
+}
+
+pub(crate) fn is_going(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_some()
+}
+
+/// Whether a guest pod has had a twin: only what ran, or was bound by us, has this. A node's name alone the tenant
+/// may have written.
+fn was_bound(guest: &Pod) -> bool {
+    let Some(status) = &guest.status else { return false };
+    let scheduled = (status.conditions.iter().flatten())
+        .any(|condition| condition.type_ == "PodScheduled" && condition.status == "True");
+    let bound = guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+    bound && (scheduled || status.start_time.is_some())
+}
+
+/// Deletes exactly this pod, not one that has taken its name.
+pub(crate) async fn delete(pods: &Api<Pod>, pod: &Pod, grace: Option<i64>) -> Result<(), kube::Error> {
+    let params = DeleteParams {
+        grace_period_seconds: grace.and_then(|seconds| u32::try_from(seconds).ok()),
+        preconditions: Some(Preconditions { uid: pod.uid(), ..Preconditions::default() }),
+        ..DeleteParams::default()
+    };
+    unless_gone(pods.delete(&pod.name_any(), &params).await)
+}

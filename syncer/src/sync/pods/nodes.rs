@@ -1,0 +1,192 @@
+//! The guest's nodes: one for each host node that a pod of the tenant runs on, and no more said of it than that it
+//! is there and ready.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Node, ObjectReference, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::PartialObjectMeta;
+use kube::{Api, Resource};
+use serde_json::{Value, json};
+
+use crate::sync::cache::{Cache, Change};
+use crate::sync::engine::{Engine, MANAGER};
+use crate::sync::failure::{Attempt, Failure, unless_gone};
+use crate::sync::key::Key;
+use crate::sync::part::{Next, Part};
+use crate::sync::queue::Queue;
+use crate::sync::watches::metadata;
+
+/// Label on nodes that stand for one of the host's.
+const FAKE: &str = "vcluster.loft.sh/fake-node";
+
+/// How long a node stays without pods: a restarted deployment is between two pods for no longer.
+const LINGERS: Duration = Duration::from_secs(30);
+
+/// Keeps the guest's nodes.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    engine: Engine,
+    guest: Arc<Cache<ObjectMeta>>,
+    guest_pods: Arc<Cache<Pod>>,
+    host_pods: Arc<Cache<Pod>>,
+    queue: Queue,
+    unused: Mutex<HashMap<String, Instant>>,
+}
+
+impl Nodes {
+    /// Makes the part; nothing runs yet.
+    pub(super) fn new(engine: &Engine, guest_pods: &Arc<Cache<Pod>>, host_pods: &Arc<Cache<Pod>>) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            guest: Arc::default(),
+            guest_pods: guest_pods.clone(),
+            host_pods: host_pods.clone(),
+            queue: Queue::default(),
+            unused: Mutex::default(),
+        })
+    }
+
+    /// Watches the guest's nodes.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let part = self.clone();
+        let guests: Api<PartialObjectMeta<Node>> = Api::all(self.engine.guest());
+        self.engine.watch_guest("nodes", guests, &self.guest, metadata, move |change| match change {
+            Change::Object(key) => part.queue.add(key),
+            Change::Complete => part.queue.begin_first_pass(),
+        });
+    }
+
+    /// Has all nodes looked at: a pod is gone, and may have been a node's last.
+    pub(super) fn recheck(&self) {
+        self.guest.keys().into_iter().for_each(|key| self.queue.add(key));
+    }
+
+    /// Makes a node, unless it is there.
+    pub(super) async fn ensure(&self, name: &str, address: Option<&str>) -> Result<(), Failure> {
+        if self.guest.get(&Key::new("", name)).is_some() {
+            return Ok(());
+        }
+        let version = self.engine.guest().apiserver_version().await;
+        let version = version.attempting(|| "ask for the guest's version".to_owned())?.git_version;
+        let nodes: Api<Node> = Api::all(self.engine.guest());
+        let params = PatchParams::apply(MANAGER).force();
+        let attempted = || format!("write node {name} to the guest");
+        self.engine.metrics().write("guest", "Node", "apply");
+        nodes.patch_metadata(name, &params, &Patch::Apply(node(name))).await.attempting(attempted)?;
+        let status = Patch::Apply(status(name, address, &version));
+        nodes.patch_status(name, &params, &status).await.map(drop).attempting(attempted)
+    }
+
+    fn is_used(&self, name: &str) -> bool {
+        let runs = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(name);
+        self.guest_pods.any(runs) || self.host_pods.any(runs)
+    }
+
+    /// Since when a node has been unused.
+    fn unused_since(&self, name: &str, used: bool) -> Option<Instant> {
+        let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
+        if used {
+            unused.remove(name);
+            return None;
+        }
+        Some(*unused.entry(name.to_owned()).or_insert_with(Instant::now))
+    }
+}
+
+impl Part for Nodes {
+    fn name(&self) -> String {
+        "nodes".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let meta = self.guest.get(key)?;
+        Some(Node { metadata: (*meta).clone(), ..Node::default() }.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let Some(meta) = self.guest.get(key).filter(|meta| is_fake(meta)) else { return Ok(Next::Idle) };
+        let Some(since) = self.unused_since(&key.name, self.is_used(&key.name)) else { return Ok(Next::Idle) };
+        let left = LINGERS.saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            return Ok(Next::After(left));
+        }
+        let preconditions = Preconditions { uid: meta.uid.clone(), ..Preconditions::default() };
+        let params = DeleteParams::background().preconditions(preconditions);
+        self.engine.metrics().write("guest", "Node", "delete");
+        unless_gone(Api::<Node>::all(self.engine.guest()).delete(&key.name, &params).await)
+            .attempting(|| format!("delete node {key} in the guest"))?;
+        self.unused_since(&key.name, true);
+        Ok(Next::Idle)
+    }
+}
+
+fn is_fake(meta: &ObjectMeta) -> bool {
+    meta.labels.as_ref().is_some_and(|labels| labels.contains_key(FAKE))
+}
+
+fn node(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {
+                FAKE: "true",
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": architecture(),
+            },
+        },
+    })
+}
+
+/// The host's figures are none of the tenant's business; these, upstream's, let nothing think that a node is full.
+fn status(name: &str, address: Option<&str>, version: &str) -> Value {
+    let room = BTreeMap::from([("cpu", "16"), ("memory", "32Gi"), ("pods", "110"), ("ephemeral-storage", "100Gi")]);
+    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let condition = |type_: &str, status: &str, reason: &str| {
+        json!({"type": type_, "status": status, "reason": reason, "message": "shown by the syncer",
+            "lastHeartbeatTime": now, "lastTransitionTime": now})
+    };
+    let mut addresses = vec![json!({"type": "Hostname", "address": name})];
+    addresses.extend(address.map(|address| json!({"type": "InternalIP", "address": address})));
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name},
+        "status": {
+            "capacity": room,
+            "allocatable": room,
+            "addresses": addresses,
+            "conditions": [
+                condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
+                condition("DiskPressure", "False", "KubeletHasNoDiskPressure"),
+                condition("PIDPressure", "False", "KubeletHasSufficientPID"),
+                condition("Ready", "True", "KubeletReady"),
+            ],
+            "nodeInfo": {
+                "architecture": architecture(), "operatingSystem": "linux", "kubeletVersion": version,
+                "kubeProxyVersion": "", "containerRuntimeVersion": "", "kernelVersion": "", "osImage": "",
+                "machineID": "", "systemUUID": "", "bootID": "",
+            },
+        },
+    })
+}
+
+/// What Go, and so Kubernetes, calls the machine.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}

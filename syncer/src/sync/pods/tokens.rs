@@ -1,0 +1,224 @@
+//! The tokens that pods find mounted: the guest's own, short-lived, bound to the pod, in a host Secret a pod.
+//!
+//! They are renewed at half of their life. Nobody but the kubelet reads them; they are in no annotation.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::{ObjectReference, Pod, Secret, ServiceAccount, ServiceAccountTokenProjection};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::ApiResource;
+use kube::{Api, Resource, ResourceExt};
+
+use super::translate::volumes;
+use super::{is_going, is_imported};
+use crate::sync::cache::Cache;
+use crate::sync::engine::{Engine, MANAGER};
+use crate::sync::failure::{Attempt, Failure, unless_gone};
+use crate::sync::key::Key;
+use crate::sync::marks::{self, HostName};
+use crate::sync::part::{Next, Part};
+use crate::sync::payloads::Payloads;
+use crate::sync::queue::Queue;
+
+/// Annotation: when the tokens in a Secret are to be renewed.
+const RENEW_AT: &str = "vcluster.loft.sh/renew-at";
+
+/// Keeps the tokens of pods on the host.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    engine: Engine,
+    pods: Arc<Cache<Pod>>,
+    secrets: Arc<Payloads>,
+    queue: Queue,
+    /// When tokens were last written for a pod's UID.
+    written: Mutex<HashMap<String, Instant>>,
+}
+
+/// A Secret is on its way back from the host for no longer than this after it was written.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
+
+impl Tokens {
+    /// Makes the part; nothing runs yet.
+    pub(super) fn new(engine: &Engine, pods: &Arc<Cache<Pod>>, secrets: &Arc<Payloads>) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            pods: pods.clone(),
+            secrets: secrets.clone(),
+            queue: Queue::default(),
+            written: Mutex::default(),
+        })
+    }
+
+    /// Learns of a Secret that came, went or changed on the host; returns the pod whose tokens it holds.
+    pub(crate) fn seen(&self, secret: &Key) -> Option<Key> {
+        let pod = self.secrets.host().get(secret).as_deref().and_then(pod_of).or_else(|| {
+            // It is gone, and with it the name of its pod; the Secret's own name has the pod's UID.
+            let uid = secret.name.strip_prefix(&volumes::token_secret(""))?;
+            self.pods.find_map(|key, pod| (pod.metadata.uid.as_deref() == Some(uid)).then(|| key.clone()))
+        })?;
+        self.queue.add(pod.clone());
+        Some(pod)
+    }
+
+    async fn renew(&self, key: &Key, pod: &Pod, tokens: Vec<(String, ServiceAccountTokenProjection)>) -> Result<Next, Failure> {
+        let mut data = BTreeMap::new();
+        let mut lives = Vec::new();
+        for (name, token) in tokens {
+            let (token, life) = self.request(key, pod, token).await?;
+            data.insert(name, ByteString(token.into_bytes()));
+            lives.push(life);
+        }
+        let pause = lives.into_iter().min().unwrap_or_default() / 2;
+        self.write(key, pod, data, Timestamp::now() + pause).await?;
+        Ok(Next::After(pause))
+    }
+
+    async fn request(
+        &self,
+        key: &Key,
+        pod: &Pod,
+        wanted: ServiceAccountTokenProjection,
+    ) -> Result<(String, Duration), Failure> {
+        let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
+        let request = TokenRequest {
+            spec: Some(TokenRequestSpec {
+                audiences: Some(wanted.audience.into_iter().collect()),
+                expiration_seconds: wanted.expiration_seconds,
+                bound_object_ref: Some(BoundObjectReference {
+                    api_version: Some("v1".to_owned()),
+                    kind: Some("Pod".to_owned()),
+                    name: pod.metadata.name.clone(),
+                    uid: pod.metadata.uid.clone(),
+                }),
+                ..TokenRequestSpec::default()
+            }),
+            ..TokenRequest::default()
+        };
+        let accounts: Api<ServiceAccount> = self.engine.guest_api(&key.namespace);
+        let status = accounts
+            .create_token_request(account, &PostParams::default(), &request)
+            .await
+            .attempting(|| format!("get a token of service account {account} for pod {key}"))?
+            .status
+            .unwrap_or_default();
+        let life = status.expiration_timestamp.map_or(Duration::ZERO, |at| {
+            at.0.duration_since(Timestamp::now()).try_into().unwrap_or(Duration::ZERO)
+        });
+        Ok((status.token.unwrap_or_default(), life))
+    }
+
+    async fn write(
+        &self,
+        key: &Key,
+        pod: &Pod,
+        data: BTreeMap<String, ByteString>,
+        renew_at: Timestamp,
+    ) -> Result<(), Failure> {
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = volumes::token_secret(&pod.uid().unwrap_or_default());
+        let host = HostName { namespace: &namespace, name: &name };
+        let bare = ObjectMeta { annotations: None, ..pod.metadata.clone() };
+        let mut annotations = marks::annotations(&bare, &ApiResource::erase::<Pod>(&()), &host);
+        annotations.insert(RENEW_AT.to_owned(), renew_at.to_string());
+        let secret = Secret {
+            metadata: ObjectMeta { name: Some(name.clone()), annotations: Some(annotations), ..ObjectMeta::default() },
+            data: Some(data),
+            type_: Some("Opaque".to_owned()),
+            ..Secret::default()
+        };
+        self.engine.metrics().write("host", "Secret", "apply");
+        let params = PatchParams::apply(MANAGER).force();
+        let hosts: Api<Secret> = self.engine.host_api(&key.namespace);
+        hosts
+            .patch_metadata(&name, &params, &Patch::Apply(&secret))
+            .await
+            .map(drop)
+            .attempting(|| format!("write the tokens of pod {key} to the host"))
+    }
+
+    fn is_on_its_way(&self, uid: &str) -> bool {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.retain(|_, at| at.elapsed() < ON_ITS_WAY);
+        written.contains_key(uid)
+    }
+
+    /// Deletes the Secrets of pods that had this name before, or that is gone.
+    async fn delete_others(&self, key: &Key, current: Option<&str>) -> Result<(), Failure> {
+        let host = self.secrets.host();
+        for secret in host.keys_in(&key.namespace) {
+            let Some(meta) = host.get(&secret) else { continue };
+            let stale = pod_of(&meta).as_ref() == Some(key) && current != Some(secret.name.as_str());
+            if stale && meta.deletion_timestamp.is_none() {
+                let preconditions = Preconditions { uid: meta.uid.clone(), ..Preconditions::default() };
+                let params = DeleteParams::background().preconditions(preconditions);
+                self.engine.metrics().write("host", "Secret", "delete");
+                unless_gone(self.engine.host_api::<Secret>(&key.namespace).delete(&secret.name, &params).await)
+                    .attempting(|| format!("delete the tokens of pod {key} on the host"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Part for Tokens {
+    fn name(&self) -> String {
+        "tokens".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.pods.get(key).map(|pod| pod.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        if !self.secrets.host().covers_namespace(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        let pod = self.pods.get(key).filter(|pod| !is_imported(pod));
+        let name = pod.as_ref().map(|pod| volumes::token_secret(&pod.uid().unwrap_or_default()));
+        self.delete_others(key, name.as_deref()).await?;
+        let (Some(pod), Some(name)) = (pod, name) else { return Ok(Next::Idle) };
+        let tokens = volumes::tokens(&pod);
+        if tokens.is_empty() || is_going(&pod) || has_ended(&pod) {
+            return Ok(Next::Idle);
+        }
+        let secret = self.secrets.host().get(&Key::new(key.namespace.clone(), name));
+        let left = secret.as_deref().and_then(renew_at).and_then(|at| {
+            Duration::try_from(at.duration_since(Timestamp::now())).ok().filter(|left| !left.is_zero())
+        });
+        let uid = pod.uid().unwrap_or_default();
+        match left {
+            Some(left) => Ok(Next::After(left)),
+            None if self.is_on_its_way(&uid) => Ok(Next::After(ON_ITS_WAY)),
+            None => {
+                let next = self.renew(key, &pod, tokens).await?;
+                self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, Instant::now());
+                Ok(next)
+            }
+        }
+    }
+}
+
+/// The pod whose tokens a Secret holds.
+fn pod_of(secret: &ObjectMeta) -> Option<Key> {
+    let guest = marks::guest_of(secret)?;
+    (guest.kind == marks::kind_of(&ApiResource::erase::<Pod>(&()))).then_some(guest.key)
+}
+
+fn renew_at(secret: &ObjectMeta) -> Option<Timestamp> {
+    secret.annotations.as_ref()?.get(RENEW_AT)?.parse().ok()
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}

@@ -1,0 +1,78 @@
+//! The host's form of a guest pod, as a pure function of the pod and of what surrounds it.
+//!
+//! One file a concern; what no file changes is passed on as the tenant wrote it.
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::ApiResource;
+
+use crate::naming::Tenant;
+use crate::sync::marks::{self, HostName};
+
+/// Names, labels and annotations.
+mod metadata;
+
+/// Whom the pod acts as, and where it may run.
+mod identity;
+
+/// What the containers find in their environment.
+mod environment;
+
+/// What is mounted: tokens, the CA, the downward API.
+pub(super) mod volumes;
+
+/// Which DNS the pod asks.
+mod dns;
+
+/// What a translation depends on besides the pod.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings<'a> {
+    /// The virtual cluster.
+    pub(crate) tenant: &'a Tenant,
+    /// Where pods reach the guest's API.
+    pub(crate) api_server: IpAddr,
+    /// The guest's DNS domain.
+    pub(crate) cluster_domain: &'a str,
+    /// The address of the guest's DNS; `None` for a pod that does not ask it.
+    pub(crate) dns: Option<&'a str>,
+}
+
+/// Translates a guest pod into the pod to create on the host.
+pub(crate) fn host_pod(guest: &Pod, surroundings: &Surroundings<'_>) -> Pod {
+    let namespace = guest.metadata.namespace.clone().unwrap_or_default();
+    let name = guest.metadata.name.clone().unwrap_or_default();
+    let host_namespace = surroundings.tenant.host_namespace(&namespace);
+    let host = HostName { namespace: &host_namespace, name: &name };
+    let mut annotations = marks::annotations(&guest.metadata, &ApiResource::erase::<Pod>(&()), &host);
+    metadata::annotate(guest, &mut annotations);
+    let mut spec = guest.spec.clone().unwrap_or_default();
+    identity::translate(&mut spec, surroundings);
+    environment::translate(&mut spec, guest, surroundings);
+    volumes::translate(&mut spec, guest, surroundings);
+    dns::translate(&mut spec, &namespace, surroundings);
+    Pod {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: Some(host_namespace),
+            labels: Some(marks::labels(&guest.metadata)),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        },
+        spec: Some(spec),
+        status: None,
+    }
+}
+
+/// Whether a pod asks the guest's DNS.
+pub(crate) fn needs_dns(guest: &Pod) -> bool {
+    guest.spec.as_ref().is_some_and(dns::is_the_guests)
+}
+
+pub(crate) use metadata::{MANAGED_LABELS, OBJECT_GENERATION};
+
+/// All containers that a pod is created with.
+fn containers(spec: &mut PodSpec) -> impl Iterator<Item = &mut Container> {
+    spec.init_containers.iter_mut().flatten().chain(&mut spec.containers)
+}

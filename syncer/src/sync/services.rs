@@ -1,0 +1,340 @@
+//! Guest Services and their twins on the host, with one cluster IP for both.
+//!
+//! The host is asked for the address that the guest has given. If it has given that to somebody else, it chooses,
+//! and the guest's Service is made anew with the host's address; what it was is kept on the twin until it is there
+//! again, so that it outlives a syncer that stops in between.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::{ObjectReference, Service, ServiceSpec, ServiceStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::ApiResource;
+use kube::runtime::watcher;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::{Value, json};
+
+use super::cache::{Cache, Change};
+use super::engine::{Engine, MANAGER};
+use super::export::replaced;
+use super::failure::{Attempt, Failure, refusal, unless_gone};
+use super::key::Key;
+use super::marks::{self, HostName};
+use super::part::{Next, Part};
+use super::queue::Queue;
+
+/// Annotation on a twin: the guest's Service while it is being made anew.
+const MADE_ANEW: &str = "vcluster.loft.sh/made-anew";
+
+/// Brings Services in step.
+#[derive(Debug)]
+pub(crate) struct Services {
+    engine: Engine,
+    guest: Arc<Cache<Service>>,
+    host: Arc<Cache<Service>>,
+    queue: Arc<Queue>,
+    written: Mutex<HashMap<Key, (Option<String>, Option<String>)>>,
+}
+
+impl Services {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            guest: Arc::default(),
+            host: Arc::default(),
+            queue: Arc::default(),
+            written: Mutex::default(),
+        })
+    }
+
+    /// The guest's Services.
+    pub(crate) fn guest(&self) -> &Cache<Service> {
+        &self.guest
+    }
+
+    /// The address of the guest's DNS, once both sides agree on it.
+    pub(crate) fn dns(&self) -> Option<String> {
+        let key = Key::new("kube-system", "kube-dns");
+        let (guest, host) = (self.guest.get(&key)?, self.host.get(&key)?);
+        marks::guest_of(&host.metadata)?;
+        cluster_ip(&guest).filter(|address| cluster_ip(&host) == Some(address)).map(ToOwned::to_owned)
+    }
+
+    /// Watches Services on both sides; `seen` learns of each that came, went or changed.
+    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
+        let (part, tell) = (self.clone(), seen.clone());
+        let guests: Api<Service> = Api::all(self.engine.guest());
+        self.engine.watch_guest("services", guests, &self.guest, |service| service, move |change| match change {
+            Change::Object(key) => {
+                tell(&key);
+                part.queue.add(key);
+            }
+            Change::Complete => part.queue.begin_first_pass(),
+        });
+        let part = self.clone();
+        let changed = move |namespace: &str, change| match change {
+            Change::Object(key) => {
+                seen(&key);
+                part.queue.add(key);
+            }
+            Change::Complete => part.guest.keys_in(namespace).into_iter().for_each(|key| part.queue.add(key)),
+        };
+        let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Service>(namespace);
+        let config = watcher::Config::default();
+        self.engine.watch_hosts("services", hosts, &config, &self.host, |service| service, changed);
+    }
+
+    async fn write(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Next, Failure> {
+        let now = host.map(|host| (guest.resource_version(), host.resource_version()));
+        if now.is_none() || now.as_ref() != self.written().get(key) {
+            let written = self.apply(key, guest, host).await?;
+            let versions = (guest.resource_version(), written.resource_version());
+            self.align(key, guest, &written).await?;
+            self.show_status(key, guest, &written).await?;
+            self.written().insert(key.clone(), versions);
+        }
+        Ok(Next::Idle)
+    }
+
+    async fn apply(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Service, Failure> {
+        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+        let attempted = || format!("write Service {key} to the host");
+        if let Some(host) = host {
+            let params = PatchParams::apply(MANAGER).force();
+            let body = self.twin(key, guest, Some(host), &spec_beside(guest, host));
+            self.engine.metrics().write("host", "Service", "apply");
+            return hosts.patch(&key.name, &params, &Patch::Apply(body)).await.attempting(attempted);
+        }
+        let params = PatchParams::apply(MANAGER);
+        let spec = guest.spec.clone().unwrap_or_default();
+        self.engine.metrics().write("host", "Service", "apply");
+        let asked = hosts.patch(&key.name, &params, &Patch::Apply(self.twin(key, guest, None, &spec))).await;
+        if !refusal(&asked).is_some_and(kube::core::Status::is_invalid) {
+            return asked.attempting(attempted);
+        }
+        // The address or a port is taken on the host, or not the host's to give: it chooses itself.
+        let spec = at_the_hosts_choice(spec);
+        hosts.patch(&key.name, &params, &Patch::Apply(self.twin(key, guest, None, &spec))).await.attempting(attempted)
+    }
+
+    fn twin(&self, key: &Key, guest: &Service, host: Option<&Service>, spec: &ServiceSpec) -> Service {
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = HostName { namespace: &namespace, name: &key.name };
+        let kind = ApiResource::erase::<Service>(&());
+        Service {
+            metadata: ObjectMeta {
+                name: Some(key.name.clone()),
+                namespace: Some(namespace.clone()),
+                uid: host.and_then(ResourceExt::uid),
+                labels: Some(marks::labels(&guest.metadata)),
+                annotations: Some(marks::annotations(&guest.metadata, &kind, &name)),
+                ..ObjectMeta::default()
+            },
+            spec: Some(spec.clone()),
+            status: None,
+        }
+    }
+
+    /// Gives the guest's Service the addresses and ports that the host has chosen.
+    async fn align(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), Failure> {
+        let (Some(ours), Some(theirs)) = (&guest.spec, &host.spec) else { return Ok(()) };
+        if cluster_ip(guest) != cluster_ip(host) && cluster_ip(host).is_some() {
+            let mut anew = Service {
+                metadata: ObjectMeta {
+                    name: guest.metadata.name.clone(),
+                    namespace: guest.metadata.namespace.clone(),
+                    labels: guest.metadata.labels.clone(),
+                    annotations: guest.metadata.annotations.clone(),
+                    owner_references: guest.metadata.owner_references.clone(),
+                    finalizers: guest.metadata.finalizers.clone(),
+                    ..ObjectMeta::default()
+                },
+                spec: Some(ServiceSpec { ports: None, ..ours.clone() }),
+                status: None,
+            };
+            if let Some(spec) = &mut anew.spec {
+                spec.cluster_ip.clone_from(&theirs.cluster_ip);
+                spec.cluster_ips.clone_from(&theirs.cluster_ips);
+                spec.ports.clone_from(&theirs.ports);
+                spec.health_check_node_port = None;
+            }
+            return self.make_anew(key, guest, &anew).await;
+        }
+        if node_ports(ours) != node_ports(theirs) {
+            let body = json!({"metadata": {"uid": guest.uid()}, "spec": {"ports": theirs.ports}});
+            self.engine.metrics().write("guest", "Service", "patch");
+            let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+            unless_gone(guests.patch(&key.name, &PatchParams::default(), &Patch::Merge(body)).await)
+                .attempting(|| format!("give Service {key} the host's ports"))?;
+        }
+        Ok(())
+    }
+
+    async fn make_anew(&self, key: &Key, guest: &Service, anew: &Service) -> Result<(), Failure> {
+        let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+        let unreadable = |source| Failure::Unreadable { what: format!("Service {key}"), source };
+        let kept = serde_json::to_string(anew).map_err(unreadable)?;
+        let note = json!({"metadata": {"annotations": {MADE_ANEW: kept}}});
+        hosts
+            .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
+            .await
+            .attempting(|| format!("note on the host that Service {key} is made anew"))?;
+        let preconditions = Preconditions { uid: guest.uid(), ..Preconditions::default() };
+        let params = DeleteParams::background().preconditions(preconditions);
+        self.engine.metrics().write("guest", "Service", "delete");
+        unless_gone(guests.delete(&key.name, &params).await)
+            .attempting(|| format!("delete Service {key} to make it anew with the host's address"))?;
+        self.create_guest(key, anew).await
+    }
+
+    async fn create_guest(&self, key: &Key, anew: &Service) -> Result<(), Failure> {
+        let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+        self.engine.metrics().write("guest", "Service", "create");
+        let created = guests.create(&PostParams::default(), anew).await;
+        if refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
+            return Ok(());
+        }
+        created.map(drop).attempting(|| format!("make Service {key} anew with the host's address"))
+    }
+
+    async fn forget_anew(&self, key: &Key, host: &Service) -> Result<(), Failure> {
+        if !host.annotations().contains_key(MADE_ANEW) {
+            return Ok(());
+        }
+        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+        let note = json!({"metadata": {"annotations": {MADE_ANEW: null}}});
+        unless_gone(hosts.patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note)).await)
+            .attempting(|| format!("note on the host that Service {key} was made anew"))
+    }
+
+    async fn show_status(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), Failure> {
+        let balancer = |status: &Option<ServiceStatus>| status.as_ref().and_then(|status| status.load_balancer.clone());
+        let (ours, theirs) = (balancer(&guest.status), balancer(&host.status));
+        if ours.clone().unwrap_or_default() == theirs.clone().unwrap_or_default() {
+            return Ok(());
+        }
+        let value = |side| serde_json::to_value(side).unwrap_or(Value::Null);
+        let status = json!({"loadBalancer": replaced(Some(value(ours)), Some(value(theirs)))});
+        let body = json!({"metadata": {"uid": guest.uid()}, "status": status});
+        self.engine.metrics().write("guest", "Service", "status");
+        let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+        unless_gone(guests.patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body)).await)
+            .attempting(|| format!("show the status of Service {key} in the guest"))
+    }
+
+    async fn delete_host(&self, key: &Key, host: &Service) -> Result<(), Failure> {
+        let preconditions = Preconditions { uid: host.uid(), ..Preconditions::default() };
+        let params = DeleteParams::background().preconditions(preconditions);
+        self.engine.metrics().write("host", "Service", "delete");
+        unless_gone(self.engine.host_api::<Service>(&key.namespace).delete(&key.name, &params).await)
+            .attempting(|| format!("delete Service {key} on the host"))
+    }
+
+    fn written(&self) -> MutexGuard<'_, HashMap<Key, (Option<String>, Option<String>)>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Part for Services {
+    fn name(&self) -> String {
+        "services".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|service| service.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        if is_the_api(key) {
+            return Ok(Next::Idle);
+        }
+        if !self.host.covers_namespace(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        let guest = self.guest.get(key).filter(|service| service.metadata.deletion_timestamp.is_none());
+        let host = self.host.get(key);
+        let ours = host.as_deref().and_then(|service| marks::guest_of(&service.metadata));
+        match (guest, host, ours) {
+            (None, Some(host), Some(_)) => {
+                self.written().remove(key);
+                let anew = host.annotations().get(MADE_ANEW).and_then(|kept| serde_json::from_str(kept).ok());
+                if let Some(anew) = anew {
+                    self.create_guest(key, &anew).await?;
+                } else if host.metadata.deletion_timestamp.is_none() {
+                    self.delete_host(key, &host).await?;
+                }
+                Ok(Next::Idle)
+            }
+            (None, ..) => {
+                self.written().remove(key);
+                Ok(Next::Idle)
+            }
+            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+                "the host has a Service {} that is not this virtual cluster's: it is left as it is",
+                key.name
+            ))),
+            (Some(_), Some(host), _) if host.metadata.deletion_timestamp.is_some() => Ok(Next::Idle),
+            (Some(guest), Some(host), Some(ours))
+                if guest.metadata.uid.as_ref() != Some(&ours.uid) && cluster_ip(&guest) != cluster_ip(&host) =>
+            {
+                self.delete_host(key, &host).await?;
+                Ok(Next::Idle)
+            }
+            (Some(guest), host, _) => {
+                if let Some(host) = &host
+                    && cluster_ip(&guest) == cluster_ip(host)
+                {
+                    self.forget_anew(key, host).await?;
+                }
+                self.write(key, &guest, host.as_deref()).await
+            }
+        }
+    }
+}
+
+/// The one Service that each cluster makes for its own API.
+pub(crate) fn is_the_api(key: &Key) -> bool {
+    key.namespace == "default" && key.name == "kubernetes"
+}
+
+/// The address of a Service that has one.
+fn cluster_ip(service: &Service) -> Option<&str> {
+    let address = service.spec.as_ref()?.cluster_ip.as_deref()?;
+    address.parse::<IpAddr>().is_ok().then_some(address)
+}
+
+/// What the guest wants of a twin that is there: addresses can't be changed.
+fn spec_beside(guest: &Service, host: &Service) -> ServiceSpec {
+    let mut spec = guest.spec.clone().unwrap_or_default();
+    spec.health_check_node_port = None;
+    if cluster_ip(host).is_some() && cluster_ip(guest).is_some() {
+        let theirs = host.spec.clone().unwrap_or_default();
+        spec.cluster_ip = theirs.cluster_ip;
+        spec.cluster_ips = theirs.cluster_ips;
+    }
+    spec
+}
+
+fn at_the_hosts_choice(mut spec: ServiceSpec) -> ServiceSpec {
+    if spec.cluster_ip.as_deref() != Some("None") {
+        spec.cluster_ip = None;
+        spec.cluster_ips = None;
+    }
+    spec.health_check_node_port = None;
+    for port in spec.ports.iter_mut().flatten() {
+        port.node_port = None;
+    }
+    spec
+}
+
+fn node_ports(spec: &ServiceSpec) -> Vec<Option<i32>> {
+    spec.ports.iter().flatten().map(|port| port.node_port).collect()
+}

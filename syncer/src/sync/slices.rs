@@ -1,0 +1,187 @@
+//! Endpoint slices of guest Services without a selector: somebody in the guest says where they lead.
+//!
+//! Those of Services with one the host makes itself, from the pods there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::{ApiResource, PartialObjectMeta};
+use kube::runtime::watcher;
+use kube::{Api, Resource, ResourceExt};
+
+use super::cache::{Cache, Change};
+use super::engine::{Engine, MANAGER};
+use super::failure::{Attempt, Failure, unless_gone};
+use super::key::Key;
+use super::marks::{self, HostName};
+use super::part::{Next, Part};
+use super::queue::Queue;
+use super::services::{Services, is_the_api};
+use super::watches::metadata;
+
+/// Label: the Service that a slice is of.
+const SERVICE: &str = "kubernetes.io/service-name";
+
+/// Label: who keeps a slice. The host's own controllers leave ours alone.
+const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+
+/// Brings endpoint slices in step.
+#[derive(Debug)]
+pub(crate) struct Slices {
+    engine: Engine,
+    services: Arc<Services>,
+    guest: Arc<Cache<EndpointSlice>>,
+    host: Arc<Cache<ObjectMeta>>,
+    queue: Queue,
+    written: Mutex<HashMap<Key, (Option<String>, Option<String>)>>,
+}
+
+impl Slices {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine, services: &Arc<Services>) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            services: services.clone(),
+            guest: Arc::default(),
+            host: Arc::default(),
+            queue: Queue::default(),
+            written: Mutex::default(),
+        })
+    }
+
+    /// Watches slices on both sides; of the host's, only our own.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let part = self.clone();
+        let guests: Api<EndpointSlice> = Api::all(self.engine.guest());
+        let keep = |mut slice: EndpointSlice| {
+            if !is_by_hand(&slice) {
+                slice.endpoints = None;
+            }
+            slice
+        };
+        self.engine.watch_guest("endpoint slices", guests, &self.guest, keep, move |change| match change {
+            Change::Object(key) => part.queue.add(key),
+            Change::Complete => part.queue.begin_first_pass(),
+        });
+        let part = self.clone();
+        let hosts = |engine: &Engine, namespace: &str| engine.host_api::<PartialObjectMeta<EndpointSlice>>(namespace);
+        let changed = move |namespace: &str, change| match change {
+            Change::Object(key) => part.queue.add(key),
+            Change::Complete => part.guest.keys_in(namespace).into_iter().for_each(|key| part.queue.add(key)),
+        };
+        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
+        self.engine.watch_hosts("endpoint slices", hosts, &ours, &self.host, metadata, changed);
+    }
+
+    /// Has the slices of a Service looked at, which has changed.
+    pub(crate) fn recheck(&self, service: &Key) {
+        for key in self.guest.keys_in(&service.namespace) {
+            if self.guest.get(&key).is_some_and(|slice| service_of(&slice).as_ref() == Some(service)) {
+                self.queue.add(key);
+            }
+        }
+    }
+
+    fn is_wanted(&self, slice: &EndpointSlice) -> bool {
+        let service = service_of(slice).filter(|service| !is_the_api(service));
+        let service = service.and_then(|service| self.services.guest().get(&service));
+        let selects = |selector: &Option<_>| selector.as_ref().is_some_and(|labels: &std::collections::BTreeMap<_, _>| !labels.is_empty());
+        is_by_hand(slice)
+            && slice.metadata.deletion_timestamp.is_none()
+            && service.is_some_and(|service| service.spec.as_ref().is_some_and(|spec| !selects(&spec.selector)))
+    }
+
+    async fn write(&self, key: &Key, guest: &EndpointSlice, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
+        let now = host.map(|host| (guest.resource_version(), host.resource_version.clone()));
+        if now.is_some() && now.as_ref() == self.written().get(key) {
+            return Ok(Next::Idle);
+        }
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = HostName { namespace: &namespace, name: &key.name };
+        let mut labels = marks::labels(&guest.metadata);
+        labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
+        let mut twin = EndpointSlice {
+            metadata: ObjectMeta {
+                name: Some(key.name.clone()),
+                uid: host.and_then(|host| host.uid.clone()),
+                labels: Some(labels),
+                annotations: Some(marks::annotations(&guest.metadata, &ApiResource::erase::<EndpointSlice>(&()), &name)),
+                ..ObjectMeta::default()
+            },
+            ..guest.clone()
+        };
+        for endpoint in twin.endpoints.iter_mut().flatten() {
+            endpoint.target_ref = None;
+            endpoint.node_name = None;
+        }
+        let params = PatchParams::apply(MANAGER);
+        let params = if host.is_some() { params.force() } else { params };
+        self.engine.metrics().write("host", "EndpointSlice", "apply");
+        let hosts: Api<EndpointSlice> = self.engine.host_api(&key.namespace);
+        let written = hosts.patch_metadata(&key.name, &params, &Patch::Apply(&twin)).await;
+        let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
+        self.written().insert(key.clone(), (guest.resource_version(), written.metadata.resource_version));
+        Ok(Next::Idle)
+    }
+
+    async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<Next, Failure> {
+        let preconditions = Preconditions { uid: host.uid.clone(), ..Preconditions::default() };
+        let params = DeleteParams::background().preconditions(preconditions);
+        self.engine.metrics().write("host", "EndpointSlice", "delete");
+        unless_gone(self.engine.host_api::<EndpointSlice>(&key.namespace).delete(&key.name, &params).await)
+            .attempting(|| format!("delete endpoint slice {key} on the host"))?;
+        Ok(Next::Idle)
+    }
+
+    fn written(&self) -> MutexGuard<'_, HashMap<Key, (Option<String>, Option<String>)>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Part for Slices {
+    fn name(&self) -> String {
+        "endpoint slices".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|slice| slice.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        if !self.host.covers_namespace(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        let guest = self.guest.get(key).filter(|slice| self.is_wanted(slice));
+        let host = self.host.get(key);
+        let ours = host.as_deref().and_then(marks::guest_of);
+        match (guest, host, ours) {
+            (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
+                self.delete_host(key, &host).await
+            }
+            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
+            (None, Some(host), Some(_)) if host.deletion_timestamp.is_none() => {
+                self.written().remove(key);
+                self.delete_host(key, &host).await
+            }
+            _ => Ok(Next::Idle),
+        }
+    }
+}
+
+fn service_of(slice: &EndpointSlice) -> Option<Key> {
+    let namespace = slice.metadata.namespace.clone()?;
+    Some(Key::new(namespace, slice.labels().get(SERVICE)?))
+}
+
+/// Whether a slice was not made from a selector.
+fn is_by_hand(slice: &EndpointSlice) -> bool {
+    slice.labels().get(MANAGED_BY).is_none_or(|by| by != "endpointslice-controller.k8s.io")
+}

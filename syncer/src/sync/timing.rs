@@ -1,0 +1,46 @@
+//! The one place where the engine lets time pass.
+
+use std::time::{Duration, Instant};
+
+/// The first pause after a failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Lets time pass until `deadline`; for ever if there is none.
+#[expect(clippy::disallowed_methods, reason = "the one place that may: queues rest here between retries")]
+pub(crate) async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline.saturating_duration_since(Instant::now())).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The pause after the given number of failures in a row: doubling from 50 ms to 30 s, a quarter of it by chance,
+/// so that what failed together does not come back together.
+pub(crate) fn pause_after(failures: u32) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    let full = doubled.min(LONGEST_PAUSE);
+    full.mul_f64(0.75 + 0.25 * chance())
+}
+
+/// A number from 0 to 1 that differs from call to call; spread is all it has to give.
+fn chance() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let bits = u32::try_from(RandomState::new().hash_one(Instant::now()) >> 32).unwrap_or_default();
+    f64::from(bits) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_from_50_ms_to_30_s() {
+        for (failures, longest) in [(1, 50), (2, 100), (5, 800), (11, 30_000), (4_000, 30_000)] {
+            let pause = pause_after(failures).as_millis();
+            assert!((longest * 3 / 4..=longest).contains(&pause), "{failures}: {pause} ms");
+        }
+    }
+}

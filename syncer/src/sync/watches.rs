@@ -1,0 +1,93 @@
+//! Starting watches: one on the guest, one a namespace on the host.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher;
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+
+use super::cache::{Cache, Change, Feed, Scope};
+use super::engine::Engine;
+use super::key::Key;
+
+impl Engine {
+    /// Keeps a cache of all guest objects of a kind.
+    pub(crate) fn watch_guest<K, T>(
+        &self,
+        what: &str,
+        api: Api<K>,
+        cache: &Arc<Cache<T>>,
+        keep: impl Fn(K) -> T + Send + 'static,
+        changed: impl Fn(Change) + Send + 'static,
+    ) where
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Send + Sync,
+        T: Send + Sync + 'static,
+    {
+        let feed = Feed {
+            cache: cache.clone(),
+            scope: Scope::Everything,
+            what: format!("{what} of the guest"),
+            stop: self.stop().clone(),
+        };
+        let keep = move |mut object: K| {
+            slim(object.meta_mut());
+            Some((Key::of(object.meta()), keep(object)))
+        };
+        self.tasks().spawn(feed.run(api, watcher::Config::default(), keep, changed));
+    }
+
+    /// Keeps a cache of the host objects of a kind in the tenant's namespaces, by guest namespace and host name.
+    ///
+    /// `changed` learns, besides, in which guest namespace.
+    pub(crate) fn watch_hosts<K, T>(
+        &self,
+        what: &str,
+        api: impl Fn(&Engine, &str) -> Api<K> + Send + Sync + 'static,
+        config: &watcher::Config,
+        cache: &Arc<Cache<T>>,
+        keep: impl Fn(K) -> T + Clone + Send + Sync + 'static,
+        changed: impl Fn(&str, Change) + Clone + Send + Sync + 'static,
+    ) where
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Send + Sync,
+        T: Send + Sync + 'static,
+    {
+        let engine = self.clone();
+        let (what, config, cache) = (what.to_owned(), config.clone(), cache.clone());
+        self.mirror().follow(move |mirrored| {
+            let namespace = mirrored.namespace.clone();
+            let feed = Feed {
+                cache: cache.clone(),
+                scope: Scope::Namespace(namespace.clone()),
+                what: format!("{what} of the host for {namespace}"),
+                stop: mirrored.stop.clone(),
+            };
+            let (keep, changed) = (keep.clone(), changed.clone());
+            let (within, of) = (namespace.clone(), namespace);
+            let keep = move |mut object: K| {
+                slim(object.meta_mut());
+                let name = object.meta().name.clone().unwrap_or_default();
+                Some((Key::new(within.clone(), name), keep(object)))
+            };
+            let api = api(&engine, &mirrored.namespace);
+            mirrored.tasks.spawn(feed.run(api, config.clone(), keep, move |change| changed(&of, change)));
+        });
+    }
+}
+
+/// Keeps nothing but the metadata.
+pub(crate) fn metadata<K>(object: PartialObjectMeta<K>) -> ObjectMeta {
+    object.metadata
+}
+
+/// Drops what is long and never looked at.
+fn slim(meta: &mut ObjectMeta) {
+    meta.managed_fields = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+}
