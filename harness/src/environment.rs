@@ -88,9 +88,9 @@ impl Error {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::NotUp { name } => Some(format!("bring it up: cargo harness up --name {name}")),
-            Self::Different { name, .. } => {
-                Some(format!("remove it first (cargo harness down --name {name}), or use another --name"))
-            }
+            Self::Different { name, .. } => Some(format!(
+                "remove it first (cargo harness down --name {name}), or use another --name"
+            )),
             Self::Ledger(ledger::Error::Held { .. }) => {
                 Some("wait until it is done, or use another --name".to_owned())
             }
@@ -113,7 +113,9 @@ impl Up {
     /// Removes it; see [`down`].
     pub async fn down(self, places: &Places, events: &Events) -> Result<Vec<String>, Error> {
         let name = self.attached.name;
-        events.stage("down", remove(self.ledger, &places.environment(&name), &name)).await
+        events
+            .stage("down", remove(self.ledger, &places.environment(&name), &name))
+            .await
     }
 }
 
@@ -129,9 +131,19 @@ pub async fn up(
 ) -> Result<Up, Error> {
     let folder = places.environment(&plan.name);
     let ledger = Ledger::take(&folder, "up")?;
-    let made = cancel.run_until_cancelled(bring_up(plan, options, places, &folder, &ledger, events)).await;
-    let (attached, components) = made.unwrap_or_else(|| Err(Error::Interrupted { name: plan.name.clone() }))?;
-    Ok(Up { attached, components, ledger })
+    let made = cancel
+        .run_until_cancelled(bring_up(plan, options, places, &folder, &ledger, events))
+        .await;
+    let (attached, components) = made.unwrap_or_else(|| {
+        Err(Error::Interrupted {
+            name: plan.name.clone(),
+        })
+    })?;
+    Ok(Up {
+        attached,
+        components,
+        ledger,
+    })
 }
 
 /// The order.
@@ -143,17 +155,33 @@ async fn bring_up(
     ledger: &Ledger,
     events: &Events,
 ) -> Result<(Attached, Components), Error> {
-    let components = events.stage("components", stages::components(places, options, events)).await?;
-    let images = events.stage("images", stages::images(&components, places, events)).await?;
+    let components = events
+        .stage("components", stages::components(places, options, events))
+        .await?;
+    let images = events
+        .stage("images", stages::images(&components, places, events))
+        .await?;
     let identity = Identity::of(folder, plan)?;
 
-    let cluster =
-        events.stage("substrate", stages::substrate(plan, places, folder, &components, &images, ledger, events)).await?;
+    let cluster = events
+        .stage(
+            "substrate",
+            stages::substrate(plan, places, folder, &components, &images, ledger, events),
+        )
+        .await?;
     let settings = stages::settings(&identity.run, folder, &cluster, &components)?;
-    let platform =
-        events.stage("platform", stages::platform(&settings, &cluster, &components, events)).await?;
-    let tenants = events.stage("tenants", stages::tenants(plan, &settings, &platform, events)).await?;
-    events.stage("workloads", workloads::deploy(&tenants, events)).await?;
+    let platform = events
+        .stage(
+            "platform",
+            stages::platform(&settings, &cluster, &components, events),
+        )
+        .await?;
+    let tenants = events
+        .stage("tenants", stages::tenants(plan, &settings, &platform, events))
+        .await?;
+    events
+        .stage("workloads", workloads::deploy(&tenants, events))
+        .await?;
 
     let attached = Attached {
         name: plan.name.clone(),
@@ -195,11 +223,21 @@ impl Identity {
                 let wanted: Vec<&str> = plan.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
                 if has != wanted {
                     let (has, wanted) = (has.join(", "), wanted.join(", "));
-                    return Err(Error::Different { name: plan.name.clone(), has, wanted });
+                    return Err(Error::Different {
+                        name: plan.name.clone(),
+                        has,
+                        wanted,
+                    });
                 }
-                Ok(Self { run: found.run, started: found.started })
+                Ok(Self {
+                    run: found.run,
+                    started: found.started,
+                })
             }
-            Err(_) => Ok(Self { run: Uuid::now_v7().to_string(), started: now() }),
+            Err(_) => Ok(Self {
+                run: Uuid::now_v7().to_string(),
+                started: now(),
+            }),
         }
     }
 }
@@ -222,13 +260,18 @@ async fn remove(ledger: Ledger, folder: &Path, name: &str) -> Result<Vec<String>
     for entry in ledger.entries()?.iter().rev() {
         match entry {
             Entry::Sandbox { environment, folder } => {
-                native::teardown::end(environment, folder).await.map_err(substrate::Error::from)?;
+                native::teardown::end(environment, folder)
+                    .await
+                    .map_err(substrate::Error::from)?;
             }
         }
     }
     ledger.close()?;
-    native::teardown::left_behind(name, folder)
-        .map_err(|source| Error::File { what: "look for what is left of", path: folder.to_owned(), source })
+    native::teardown::left_behind(name, folder).map_err(|source| Error::File {
+        what: "look for what is left of",
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 /// An environment that is there, whole or in part.
@@ -250,7 +293,11 @@ pub struct Status {
 
 /// All environments of this user that are there, by name.
 pub fn status(places: &Places) -> Result<Vec<Status>, Error> {
-    let failed = |source| Error::File { what: "list", path: places.state.clone(), source };
+    let failed = |source| Error::File {
+        what: "list",
+        path: places.state.clone(),
+        source,
+    };
     let entries = match std::fs::read_dir(&places.state) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -264,7 +311,11 @@ pub fn status(places: &Places) -> Result<Vec<Status>, Error> {
             up: attached.is_some(),
             since: attached.as_ref().map(|it| it.started),
             substrate: attached.as_ref().map(|it| it.substrate.clone()),
-            tenants: attached.iter().flat_map(|it| &it.tenants).map(|tenant| tenant.name.clone()).collect(),
+            tenants: attached
+                .iter()
+                .flat_map(|it| &it.tenants)
+                .map(|tenant| tenant.name.clone())
+                .collect(),
             kubeconfig: attached.map(|it| it.kubeconfig),
             name,
         });

@@ -193,7 +193,11 @@ fn start<P: Part>(engine: &Engine, readiness: &Readiness, part: &Arc<P>, workers
     part.start(workers, engine, engine.tasks(), engine.stop());
     let (part, readiness, stop) = (part.clone(), readiness.clone(), engine.stop().clone());
     engine.tasks().spawn(async move {
-        if stop.run_until_cancelled(part.queue().first_pass()).await.is_some() {
+        if stop
+            .run_until_cancelled(part.queue().first_pass())
+            .await
+            .is_some()
+        {
             readiness.passed(&name);
         }
     });
@@ -201,7 +205,15 @@ fn start<P: Part>(engine: &Engine, readiness: &Readiness, part: &Arc<P>, workers
 
 /// Refuses kinds that have a part of their own.
 fn can_do(config: &Config) -> Result<(), Error> {
-    let core = ["Pod", "Service", "ConfigMap", "Secret", "Namespace", "Node", "Event"];
+    let core = [
+        "Pod",
+        "Service",
+        "ConfigMap",
+        "Secret",
+        "Namespace",
+        "Node",
+        "Event",
+    ];
     let has_part = |export: &&Export| export.api_version == "v1" && core.contains(&export.kind.as_str());
     match config.exports.iter().find(has_part) {
         Some(export) => Err(Error::Unsupported {

@@ -8,7 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 fn pause() -> (Child, Pid) {
-    let child = Command::new(env!("CARGO_BIN_EXE_pause")).spawn().expect("it starts");
+    let child = Command::new(env!("CARGO_BIN_EXE_pause"))
+        .spawn()
+        .expect("it starts");
     let pid = Pid::from_raw(child.id().cast_signed());
     (child, pid)
 }

@@ -133,7 +133,10 @@ impl Room {
 
     /// The entry of this name that was used last, if it is undamaged.
     pub(crate) fn latest(&self, name: &str) -> Option<Entry> {
-        self.entries(name).into_iter().next().and_then(|folder| self.whole(&folder))
+        self.entries(name)
+            .into_iter()
+            .next()
+            .and_then(|folder| self.whole(&folder))
     }
 
     /// Removes all entries of this name but the `kept` that were used last.
@@ -149,9 +152,16 @@ impl Room {
         let is_key = |key: &str| key.len() == KEY && key.bytes().all(|letter| letter.is_ascii_hexdigit());
         let is_entry = |path: &PathBuf| {
             let file_name = file_name(path);
-            file_name.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')).is_some_and(is_key)
+            file_name
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('-'))
+                .is_some_and(is_key)
         };
-        let folders = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let folders = fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
         let used = |path: &PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
         let mut entries: Vec<_> = folders.filter(is_entry).map(|path| (used(&path), path)).collect();
         entries.sort_by(|one, other| other.cmp(one));

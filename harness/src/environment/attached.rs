@@ -59,7 +59,9 @@ impl Attached {
     pub fn open(places: &Places, name: &str) -> Result<Self, Error> {
         match Self::read(&Self::file(&places.environment(name))) {
             Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Err(Error::NotUp { name: name.to_owned() })
+                Err(Error::NotUp {
+                    name: name.to_owned(),
+                })
             }
             other => other,
         }
@@ -67,7 +69,11 @@ impl Attached {
 
     /// Reads the description that [`Attached::write`] wrote.
     pub fn read(file: &Path) -> Result<Self, Error> {
-        let text = fs::read(file).map_err(|source| Error::File { what: "read", path: file.to_owned(), source })?;
+        let text = fs::read(file).map_err(|source| Error::File {
+            what: "read",
+            path: file.to_owned(),
+            source,
+        })?;
         serde_json::from_slice(&text).map_err(|source| Error::File {
             what: "understand",
             path: file.to_owned(),
@@ -84,8 +90,14 @@ impl Attached {
     /// Writes it, whole or not at all: whoever finds it may rely on the environment being up.
     pub(super) fn write(&self, folder: &Path) -> Result<(), Error> {
         let (file, draft) = (Self::file(folder), folder.join("environment.draft"));
-        let failed = |source| Error::File { what: "write", path: file.clone(), source };
+        let failed = |source| Error::File {
+            what: "write",
+            path: file.clone(),
+            source,
+        };
         let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
-        fs::write(&draft, text).and_then(|()| fs::rename(&draft, &file)).map_err(failed)
+        fs::write(&draft, text)
+            .and_then(|()| fs::rename(&draft, &file))
+            .map_err(failed)
     }
 }

@@ -30,7 +30,11 @@ pub(super) async fn components(
 }
 
 /// A containerd root folder that has every image, as the host cluster starts with it.
-pub(super) async fn images(components: &Components, places: &Places, events: &Events) -> Result<Store, Error> {
+pub(super) async fn images(
+    components: &Components,
+    places: &Places,
+    events: &Events,
+) -> Result<Store, Error> {
     let images = images::build(components, &places.cache, events).await?;
     Ok(images::store::ensure(&images, components, &places.cache, events).await?)
 }
@@ -45,7 +49,10 @@ pub(super) async fn substrate(
     events: &Events,
 ) -> Result<Cluster, Error> {
     let run = folder.join("host");
-    ledger.record(&Entry::Sandbox { environment: plan.name.clone(), folder: run.clone() })?;
+    ledger.record(&Entry::Sandbox {
+        environment: plan.name.clone(),
+        folder: run.clone(),
+    })?;
     fill(store, &run).await?;
     let debian = components.debian()?;
     let programs = spec::PROGRAMS
@@ -66,7 +73,9 @@ pub(super) async fn substrate(
         cni_plugins: debian.cni_plugins(),
         pause_image: pins().image("pause"),
     };
-    let cluster = native::up(request, events).await.map_err(substrate::Error::from)?;
+    let cluster = native::up(request, events)
+        .await
+        .map_err(substrate::Error::from)?;
     substrate::dns::install(&cluster, &pins().image("coredns")).await?;
     Ok(cluster)
 }
@@ -135,7 +144,10 @@ pub(super) async fn tenants(
     let wanted: Vec<tenants::Wanted> = plan
         .tenants
         .iter()
-        .map(|tenant| tenants::Wanted { name: tenant.name.clone(), values: plan.values.text.clone() })
+        .map(|tenant| tenants::Wanted {
+            name: tenant.name.clone(),
+            values: plan.values.text.clone(),
+        })
         .collect();
     Ok(tenants::create(settings, &wanted, platform, events).await?)
 }

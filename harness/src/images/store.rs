@@ -61,7 +61,10 @@ pub async fn ensure(
     cache: &Path,
     events: &Events,
 ) -> Result<Store, Error> {
-    let room = Room { folder: cache.join("stores"), verify: crate::components::Verify::Cheaply };
+    let room = Room {
+        folder: cache.join("stores"),
+        verify: crate::components::Verify::Cheaply,
+    };
     let inputs = Inputs::default()
         .with("layout", LAYOUT)
         .with("containerd", &components.found("containerd")?.sha256)
@@ -80,7 +83,10 @@ pub async fn ensure(
             entry
         }
     };
-    Ok(Store { root: entry.folder.join(ROOT), room })
+    Ok(Store {
+        root: entry.folder.join(ROOT),
+        room,
+    })
 }
 
 async fn make(
@@ -96,7 +102,11 @@ async fn make(
         there = base(room, &latest, &root)?;
     }
     let wanted = names(images);
-    let missing: Vec<_> = images.archives.iter().filter(|archive| !there.contains(&archive.to_string())).collect();
+    let missing: Vec<_> = images
+        .archives
+        .iter()
+        .filter(|archive| !there.contains(&archive.to_string()))
+        .collect();
     let surplus: Vec<&str> = there
         .iter()
         .filter(|image| !wanted.contains(image))
@@ -107,7 +117,10 @@ async fn make(
 
     let importer = importer::Importer::start(components, &root).await?;
     for (done, archive) in missing.iter().enumerate() {
-        events.progress(STAGE, format!("importing {} ({} of {})", archive.name, done + 1, missing.len()));
+        events.progress(
+            STAGE,
+            format!("importing {} ({} of {})", archive.name, done + 1, missing.len()),
+        );
         importer.import(archive).await?;
     }
     for name in surplus {
@@ -134,7 +147,11 @@ fn reading(room: &Room) -> Result<File, Error> {
 fn lock_file(room: &Room) -> Result<File, Error> {
     let path = room.folder.join(".reading.lock");
     fs::create_dir_all(&room.folder).map_err(Error::file("create", &room.folder))?;
-    File::options().append(true).create(true).open(&path).map_err(Error::file("open", &path))
+    File::options()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .map_err(Error::file("open", &path))
 }
 
 fn names(images: &Images) -> Vec<String> {

@@ -38,7 +38,12 @@ struct State<T> {
 
 impl<T> Default for Cache<T> {
     fn default() -> Self {
-        Self { state: RwLock::new(State { objects: HashMap::new(), complete: HashSet::new() }) }
+        Self {
+            state: RwLock::new(State {
+                objects: HashMap::new(),
+                complete: HashSet::new(),
+            }),
+        }
     }
 }
 
@@ -66,7 +71,14 @@ impl<T> Cache<T> {
 
     /// The keys in a guest namespace.
     pub(crate) fn keys_in(&self, namespace: &str) -> Vec<Key> {
-        self.with(|state| state.objects.keys().filter(|key| key.namespace == namespace).cloned().collect())
+        self.with(|state| {
+            state
+                .objects
+                .keys()
+                .filter(|key| key.namespace == namespace)
+                .cloned()
+                .collect()
+        })
     }
 
     /// All keys.
@@ -81,7 +93,12 @@ impl<T> Cache<T> {
 
     /// The first answer to a question.
     pub(crate) fn find_map<A>(&self, question: impl Fn(&Key, &T) -> Option<A>) -> Option<A> {
-        self.with(|state| state.objects.iter().find_map(|(key, object)| question(key, object)))
+        self.with(|state| {
+            state
+                .objects
+                .iter()
+                .find_map(|(key, object)| question(key, object))
+        })
     }
 
     /// Forgets a scope, whose watch has ended.
@@ -144,7 +161,12 @@ impl<T: Send + Sync> Feed<T> {
     ) where
         K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     {
-        let Self { cache, scope, what, stop } = self;
+        let Self {
+            cache,
+            scope,
+            what,
+            stop,
+        } = self;
         let mut events = watcher(api, config).default_backoff().boxed();
         let mut listed = HashSet::new();
         while let Some(Some(event)) = stop.run_until_cancelled(events.next()).await {

@@ -11,7 +11,11 @@ use serde_json::{Value, json};
 /// differ in their name alone.
 pub(crate) fn for_guest(host: &CustomResourceDefinition) -> Value {
     let spec = &host.spec;
-    let mut versions: Vec<_> = spec.versions.iter().filter(|version| version.served || version.storage).collect();
+    let mut versions: Vec<_> = spec
+        .versions
+        .iter()
+        .filter(|version| version.served || version.storage)
+        .collect();
     versions.sort_by(|one, other| one.name.cmp(&other.name));
     let mut twin = json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -32,8 +36,10 @@ pub(crate) fn for_guest(host: &CustomResourceDefinition) -> Value {
 
 /// Whether the API serves what a definition defines.
 pub(crate) fn is_established(status: Option<&CustomResourceDefinitionStatus>) -> bool {
-    (status.iter().flat_map(|status| status.conditions.iter().flatten()))
-        .any(|condition| condition.type_ == "Established" && condition.status == "True")
+    (status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten()))
+    .any(|condition| condition.type_ == "Established" && condition.status == "True")
 }
 
 #[cfg(test)]
@@ -42,9 +48,7 @@ mod tests {
 
     #[test]
     fn every_served_version_reaches_the_guest_without_the_webhook() {
-        let version = |name: &str, served: bool, storage: bool| {
-            json!({"name": name, "served": served, "storage": storage, "schema": {"openAPIV3Schema": {"type": "object"}}})
-        };
+        let version = |name: &str, served: bool, storage: bool| json!({"name": name, "served": served, "storage": storage, "schema": {"openAPIV3Schema": {"type": "object"}}});
         let host = json!({
             "metadata": {"name": "subscriptions.dapr.io", "resourceVersion": "7", "labels": {"a": "b"}},
             "spec": {

@@ -77,13 +77,19 @@ impl Exporter {
         let what = self.name();
         let part = self.clone();
         let guests: Api<Object> = Api::all_with(self.engine.guest(), &self.kind);
-        self.engine.watch_guest(&what, guests, &self.guest, |object| object, move |change| match change {
-            Change::Object(key) => {
-                part.refer(&key);
-                part.queue.add(key);
-            }
-            Change::Complete => part.queue.begin_first_pass(),
-        });
+        self.engine.watch_guest(
+            &what,
+            guests,
+            &self.guest,
+            |object| object,
+            move |change| match change {
+                Change::Object(key) => {
+                    part.refer(&key);
+                    part.queue.add(key);
+                }
+                Change::Complete => part.queue.begin_first_pass(),
+            },
+        );
         let part = self.clone();
         let kind = self.kind.clone();
         let hosts = move |engine: &Engine, namespace: &str| {
@@ -98,18 +104,34 @@ impl Exporter {
                 }
             }
         };
-        self.engine.watch_hosts(&what, hosts, &watcher::Config::default(), &self.host, metadata, changed);
+        self.engine.watch_hosts(
+            &what,
+            hosts,
+            &watcher::Config::default(),
+            &self.host,
+            metadata,
+            changed,
+        );
     }
 
     /// Says which Secrets the object names, so that they are on the host for whoever resolves them there.
     fn refer(&self, key: &Key) {
         let guest = self.guest.get(key);
-        let fields = guest.as_ref().map(|object| object.fields.clone()).unwrap_or_default();
-        self.references.set(&Referrer::exported(&self.kind, key), References::in_fields(key, &fields));
+        let fields = guest
+            .as_ref()
+            .map(|object| object.fields.clone())
+            .unwrap_or_default();
+        self.references.set(
+            &Referrer::exported(&self.kind, key),
+            References::in_fields(key, &fields),
+        );
     }
 
     async fn write(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
-        let now = |host: Option<String>| Versions { guest: guest.metadata.resource_version.clone(), host };
+        let now = |host: Option<String>| Versions {
+            guest: guest.metadata.resource_version.clone(),
+            host,
+        };
         let seen = host.map(|host| now(host.resource_version.clone()));
         if seen.is_some() && seen == self.written(key) {
             return Ok(Next::Idle);
@@ -123,16 +145,27 @@ impl Exporter {
         Ok(Next::Idle)
     }
 
-    async fn apply(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> Result<ObjectMeta, Failure> {
+    async fn apply(
+        &self,
+        key: &Key,
+        guest: &Object,
+        host: Option<&ObjectMeta>,
+    ) -> Result<ObjectMeta, Failure> {
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
         let metadata = self.host_metadata(key, guest, host);
         let fields = without_status(&guest.fields);
-        let body = Body { kind: &self.kind, metadata: &metadata, fields: &fields };
+        let body = Body {
+            kind: &self.kind,
+            metadata: &metadata,
+            fields: &fields,
+        };
         // Unforced, an object that somebody else has made meanwhile is not taken over.
         let params = PatchParams::apply(MANAGER);
         let params = if host.is_some() { params.force() } else { params };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
-        let written = hosts.patch_metadata(&key.name, &params, &Patch::Apply(&body)).await;
+        let written = hosts
+            .patch_metadata(&key.name, &params, &Patch::Apply(&body))
+            .await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
             && self.export.replace_on_conflict
@@ -145,7 +178,10 @@ impl Exporter {
 
     fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> ObjectMeta {
         let namespace = self.engine.tenant().host_namespace(&key.namespace);
-        let name = HostName { namespace: &namespace, name: &key.name };
+        let name = HostName {
+            namespace: &namespace,
+            name: &key.name,
+        };
         let mut annotations = marks::annotations(&guest.metadata, &self.kind, &name);
         annotations.insert(naming::CONTROLLED_BY.to_owned(), marks::exporter(&self.kind));
         ObjectMeta {
@@ -163,7 +199,10 @@ impl Exporter {
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
         let read = hosts.get_opt(&key.name).await;
         let host = read.attempting(|| format!("read the status of {} {key}", self.kind.kind))?;
-        let unreadable = |source| Failure::Unreadable { what: format!("the status of {key}"), source };
+        let unreadable = |source| Failure::Unreadable {
+            what: format!("the status of {key}"),
+            source,
+        };
         let theirs: Option<Value> = match &host {
             Some(host) => host.field("status").map_err(unreadable)?,
             None => None,
@@ -175,13 +214,20 @@ impl Exporter {
         let guests = self.engine.guest_objects(&self.kind, &key.namespace);
         let body = json!({"metadata": {"uid": guest.metadata.uid}, "status": replaced(ours, theirs)});
         self.engine.metrics().write("guest", &self.kind.kind, "status");
-        unless_gone(guests.patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body)).await)
-            .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))
+        unless_gone(
+            guests
+                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))
     }
 
     async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        let preconditions = Preconditions { uid: host.uid.clone(), ..Preconditions::default() };
+        let preconditions = Preconditions {
+            uid: host.uid.clone(),
+            ..Preconditions::default()
+        };
         let params = DeleteParams::background().preconditions(preconditions);
         self.engine.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&key.name, &params).await)
@@ -197,7 +243,11 @@ impl Exporter {
     }
 
     fn written(&self, key: &Key) -> Option<Versions> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
     }
 
     fn remember(&self, key: &Key, versions: Option<Versions>) {
@@ -256,7 +306,11 @@ impl Part for Exporter {
 }
 
 fn without_status(fields: &Fields) -> Fields {
-    fields.iter().filter(|(name, _)| *name != "status").map(|(name, value)| (name.clone(), value.clone())).collect()
+    fields
+        .iter()
+        .filter(|(name, _)| *name != "status")
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// A merge patch that turns one value into another: what the old one has beyond the new is set to null.
@@ -265,7 +319,9 @@ pub(crate) fn replaced(old: Option<Value>, new: Option<Value>) -> Value {
         (Some(Value::Object(old)), Some(Value::Object(mut new))) => {
             for (name, value) in old {
                 let merged = match (value, new.remove(&name)) {
-                    (value @ Value::Object(_), Some(later @ Value::Object(_))) => replaced(Some(value), Some(later)),
+                    (value @ Value::Object(_), Some(later @ Value::Object(_))) => {
+                        replaced(Some(value), Some(later))
+                    }
                     (_, later) => later.unwrap_or(Value::Null),
                 };
                 new.insert(name, merged);

@@ -30,7 +30,10 @@ impl Failure {
     /// Whether trying again will not help before somebody changes something.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
-            Self::Request { source: kube::Error::Api(status), .. } => status.is_invalid(),
+            Self::Request {
+                source: kube::Error::Api(status),
+                ..
+            } => status.is_invalid(),
             Self::Request { .. } => false,
             Self::Unreadable { .. } | Self::Refused(_) => true,
         }
@@ -38,16 +41,30 @@ impl Failure {
 
     /// Whether the host namespace is missing or going away.
     pub(crate) fn is_for_want_of_a_namespace(&self) -> bool {
-        let Self::Request { source: kube::Error::Api(status), .. } = self else { return false };
-        let Some(details) = &status.details else { return false };
+        let Self::Request {
+            source: kube::Error::Api(status),
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let Some(details) = &status.details else {
+            return false;
+        };
         (status.is_not_found() && details.kind == "namespaces")
-            || details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
+            || details
+                .causes
+                .iter()
+                .any(|cause| cause.reason == "NamespaceTerminating")
     }
 
     /// What went wrong in one word, for counting.
     pub(crate) fn reason(&self) -> String {
         match self {
-            Self::Request { source: kube::Error::Api(status), .. } => status.reason.clone(),
+            Self::Request {
+                source: kube::Error::Api(status),
+                ..
+            } => status.reason.clone(),
             Self::Request { .. } => "Unreachable".to_owned(),
             Self::Unreadable { .. } => "Unreadable".to_owned(),
             Self::Refused(_) => "Refused".to_owned(),
@@ -57,7 +74,10 @@ impl Failure {
     /// The whole chain in one line, with the words of the side that refused.
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::Request { attempted, source: kube::Error::Api(status) } => {
+            Self::Request {
+                attempted,
+                source: kube::Error::Api(status),
+            } => {
                 format!("failed to {attempted}: {}", status.message)
             }
             Self::Request { attempted, source } => format!("failed to {attempted}: {source}"),
@@ -75,7 +95,10 @@ pub(crate) trait Attempt<T> {
 
 impl<T> Attempt<T> for Result<T, kube::Error> {
     fn attempting(self, attempted: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|source| Failure::Request { attempted: attempted(), source })
+        self.map_err(|source| Failure::Request {
+            attempted: attempted(),
+            source,
+        })
     }
 }
 

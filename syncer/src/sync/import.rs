@@ -23,7 +23,10 @@ pub(crate) struct Importer {
 impl Importer {
     /// Makes the part for a kind that both sides know; nothing runs yet.
     pub(crate) fn new(_engine: &Engine, _import: Import, kind: ApiResource, _status: Status) -> Arc<Self> {
-        Arc::new(Self { kind, queue: Queue::default() })
+        Arc::new(Self {
+            kind,
+            queue: Queue::default(),
+        })
     }
 
     /// Watches the kind on both sides.

@@ -113,11 +113,15 @@ impl Kinds {
         let changed = move |change| match change {
             Change::Object(definition) => part.definition_changed(&definition.name),
             Change::Complete => {
-                part.configured.keys().cloned().for_each(|key| part.queue.add(key));
+                part.configured
+                    .keys()
+                    .cloned()
+                    .for_each(|key| part.queue.add(key));
                 part.queue.begin_first_pass();
             }
         };
-        self.engine.watch_guest("definitions", guests, &self.guest, metadata, changed);
+        self.engine
+            .watch_guest("definitions", guests, &self.guest, metadata, changed);
     }
 
     fn definition_changed(&self, name: &str) {
@@ -143,8 +147,12 @@ impl Kinds {
         if guest.is_some() && self.state(key).same.as_ref() == Some(&same) {
             return Ok(true);
         }
-        let Some(host) = hosts.get_opt(name).await.attempting(reading)? else { return Ok(true) };
-        self.engine.metrics().write("guest", "CustomResourceDefinition", "apply");
+        let Some(host) = hosts.get_opt(name).await.attempting(reading)? else {
+            return Ok(true);
+        };
+        self.engine
+            .metrics()
+            .write("guest", "CustomResourceDefinition", "apply");
         let params = PatchParams::apply(MANAGER).force();
         let written = guests
             .patch(name, &params, &Patch::Apply(crds::for_guest(&host)))
@@ -202,11 +210,22 @@ impl Kinds {
     }
 
     fn state(&self, key: &Key) -> State {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned().unwrap_or_default()
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn change(&self, key: &Key, change: impl FnOnce(&mut State)) {
-        change(self.state.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
+        change(
+            self.state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(key.clone())
+                .or_default(),
+        );
     }
 }
 
@@ -232,13 +251,18 @@ impl Part for Kinds {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        let Some(configured) = self.configured.get(key) else { return Ok(Next::Idle) };
+        let Some(configured) = self.configured.get(key) else {
+            return Ok(Next::Idle);
+        };
         let Some(host) = served(&self.engine.host(), configured).await? else {
             if configured.is_optional() {
                 self.readiness.passed(&part_name(configured));
                 return Ok(Next::After(RECHECK));
             }
-            return Err(Failure::Refused(format!("the host does not know the kind {}", key.name)));
+            return Err(Failure::Refused(format!(
+                "the host does not know the kind {}",
+                key.name
+            )));
         };
         let definition = format!("{}.{}", host.resource.plural, host.resource.group);
         self.change(key, |state| state.definition = Some(definition.clone()));
@@ -266,14 +290,24 @@ async fn served(client: &kube::Client, configured: &Configured) -> Result<Option
         Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
         other => other.attempting(asking)?.resources,
     };
-    let Ok(version) = configured.api_version.parse::<GroupVersion>() else { return Ok(None) };
-    let Some(found) = resources.iter().find(|one| one.kind == configured.kind && !one.name.contains('/')) else {
+    let Ok(version) = configured.api_version.parse::<GroupVersion>() else {
+        return Ok(None);
+    };
+    let Some(found) = resources
+        .iter()
+        .find(|one| one.kind == configured.kind && !one.name.contains('/'))
+    else {
         return Ok(None);
     };
     if !found.namespaced {
-        return Err(Failure::Refused(format!("{} belongs to no namespace and can't be synced", configured.kind)));
+        return Err(Failure::Refused(format!(
+            "{} belongs to no namespace and can't be synced",
+            configured.kind
+        )));
     }
-    let has_status = resources.iter().any(|one| one.name == format!("{}/status", found.name));
+    let has_status = resources
+        .iter()
+        .any(|one| one.name == format!("{}/status", found.name));
     Ok(Some(Served {
         resource: ApiResource {
             group: version.group.clone(),
@@ -282,7 +316,11 @@ async fn served(client: &kube::Client, configured: &Configured) -> Result<Option
             kind: found.kind.clone(),
             plural: found.name.clone(),
         },
-        status: if has_status { Status::Subresource } else { Status::None },
+        status: if has_status {
+            Status::Subresource
+        } else {
+            Status::None
+        },
     }))
 }
 
@@ -296,10 +334,14 @@ fn configured(config: &Config) -> BTreeMap<Key, Configured> {
         set(configured);
     };
     for export in &config.exports {
-        entry(&export.api_version, &export.kind, &|configured| configured.export = Some(export.clone()));
+        entry(&export.api_version, &export.kind, &|configured| {
+            configured.export = Some(export.clone())
+        });
     }
     for import in &config.imports {
-        entry(&import.api_version, &import.kind, &|configured| configured.import = Some(import.clone()));
+        entry(&import.api_version, &import.kind, &|configured| {
+            configured.import = Some(import.clone())
+        });
     }
     all
 }

@@ -24,13 +24,20 @@ pub(crate) fn labels(guest: &ObjectMeta) -> BTreeMap<String, String> {
 }
 
 /// The annotations of a guest object that its host object gets, and those that say whose it is.
-pub(crate) fn annotations(guest: &ObjectMeta, kind: &ApiResource, host: &HostName<'_>) -> BTreeMap<String, String> {
+pub(crate) fn annotations(
+    guest: &ObjectMeta,
+    kind: &ApiResource,
+    host: &HostName<'_>,
+) -> BTreeMap<String, String> {
     let mut all = copied(guest.annotations.as_ref());
     let managed: Vec<&str> = all.keys().map(String::as_str).collect();
     let managed = managed.join("\n");
     let own = [
         (naming::OBJECT_NAME, guest.name.clone().unwrap_or_default()),
-        (naming::OBJECT_NAMESPACE, guest.namespace.clone().unwrap_or_default()),
+        (
+            naming::OBJECT_NAMESPACE,
+            guest.namespace.clone().unwrap_or_default(),
+        ),
         (naming::OBJECT_UID, guest.uid.clone().unwrap_or_default()),
         (naming::OBJECT_KIND, kind_of(kind)),
         (naming::OBJECT_HOST_NAME, host.name.to_owned()),
@@ -93,7 +100,11 @@ pub(crate) fn importer(kind: &ApiResource) -> String {
 }
 
 fn controller(kind: &ApiResource, which: &str) -> String {
-    let group = if kind.group.is_empty() { &kind.version } else { &kind.group };
+    let group = if kind.group.is_empty() {
+        &kind.version
+    } else {
+        &kind.group
+    };
     format!("{}/{group}/{which}", kind.kind.to_lowercase())
 }
 
@@ -114,7 +125,10 @@ fn copied(from: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
 mod tests {
     use super::*;
 
-    const HOST: HostName<'_> = HostName { namespace: "vcluster-37a8eec1-ccd63636", name: "store" };
+    const HOST: HostName<'_> = HostName {
+        namespace: "vcluster-37a8eec1-ccd63636",
+        name: "store",
+    };
 
     fn component() -> ApiResource {
         ApiResource {
@@ -131,7 +145,12 @@ mod tests {
             name: Some("store".into()),
             namespace: Some("default".into()),
             uid: Some("1-2-3".into()),
-            annotations: Some(annotations.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect()),
+            annotations: Some(
+                annotations
+                    .iter()
+                    .map(|(n, v)| ((*n).into(), (*v).into()))
+                    .collect(),
+            ),
             ..ObjectMeta::default()
         }
     }
@@ -158,11 +177,14 @@ mod tests {
             annotations: Some(annotations),
             ..ObjectMeta::default()
         };
-        assert_eq!(guest_of(&host), Some(Guest {
-            key: Key::new("default", "store"),
-            uid: "1-2-3".into(),
-            kind: "dapr.io/v1alpha1, Kind=Component".into(),
-        }));
+        assert_eq!(
+            guest_of(&host),
+            Some(Guest {
+                key: Key::new("default", "store"),
+                uid: "1-2-3".into(),
+                kind: "dapr.io/v1alpha1, Kind=Component".into(),
+            })
+        );
     }
 
     #[test]
@@ -178,7 +200,10 @@ mod tests {
 
     #[test]
     fn what_a_guest_forges_does_not_pass() {
-        let forged = [(naming::OBJECT_NAME, "theirs"), (naming::CONTROLLED_BY, "pod/v1/GenericImport")];
+        let forged = [
+            (naming::OBJECT_NAME, "theirs"),
+            (naming::CONTROLLED_BY, "pod/v1/GenericImport"),
+        ];
         let annotations = annotations(&guest(&forged), &component(), &HOST);
         assert_eq!(annotations[naming::OBJECT_NAME], "store");
         assert!(!annotations.contains_key(naming::CONTROLLED_BY));

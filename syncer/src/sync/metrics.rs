@@ -35,8 +35,17 @@ impl Metrics {
         let writes = Family::default();
         registry.register("syncer_writes", "Writes, by side, part and verb", writes.clone());
         let failures = Family::default();
-        registry.register("syncer_failures", "Looks that failed, by part and reason", failures.clone());
-        Self { passes, seconds, writes, failures }
+        registry.register(
+            "syncer_failures",
+            "Looks that failed, by part and reason",
+            failures.clone(),
+        );
+        Self {
+            passes,
+            seconds,
+            writes,
+            failures,
+        }
     }
 
     pub(crate) fn pass(&self, part: &str, outcome: &'static str, took: Duration) {
@@ -54,7 +63,12 @@ impl Metrics {
     }
 
     pub(crate) fn failure(&self, part: &str, reason: String) {
-        self.failures.get_or_create(&Fault { part: part.to_owned(), reason }).inc();
+        self.failures
+            .get_or_create(&Fault {
+                part: part.to_owned(),
+                reason,
+            })
+            .inc();
     }
 
     pub(crate) fn write(&self, side: &'static str, kind: &str, verb: &'static str) {

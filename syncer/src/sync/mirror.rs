@@ -39,7 +39,10 @@ struct State {
 impl Mirror {
     /// Starts with no namespaces.
     pub(crate) fn new(stop: CancellationToken) -> Self {
-        Self { state: Mutex::default(), stop }
+        Self {
+            state: Mutex::default(),
+            stop,
+        }
     }
 
     /// Adds a follower: it is started in each namespace that is there, and in each that comes.

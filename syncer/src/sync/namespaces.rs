@@ -46,7 +46,11 @@ pub(crate) struct Namespaces {
 impl Namespaces {
     /// Makes the part; nothing runs yet.
     pub(crate) fn new(engine: &Engine) -> Arc<Self> {
-        Arc::new(Self { engine: engine.clone(), guest: Arc::default(), furnished: Mutex::default() })
+        Arc::new(Self {
+            engine: engine.clone(),
+            guest: Arc::default(),
+            furnished: Mutex::default(),
+        })
     }
 
     /// Watches the guest's namespaces.
@@ -63,10 +67,15 @@ impl Namespaces {
             namespace.metadata.managed_fields = None;
             Some((Key::of(&namespace.metadata), namespace))
         };
-        self.engine.tasks().spawn(feed.run(api, watcher::Config::default(), keep, move |change| match change {
-            Change::Object(key) => queue.add(key),
-            Change::Complete => queue.begin_first_pass(),
-        }));
+        self.engine.tasks().spawn(feed.run(
+            api,
+            watcher::Config::default(),
+            keep,
+            move |change| match change {
+                Change::Object(key) => queue.add(key),
+                Change::Complete => queue.begin_first_pass(),
+            },
+        ));
     }
 
     async fn keep(&self, guest: &Namespace) -> Result<Next, Failure> {
@@ -75,7 +84,9 @@ impl Namespaces {
             self.write_finalizers(&name, &[FINALIZER]).await?;
         }
         let twin = self.twin(&name).await?;
-        let refused = twin.as_ref().map_or(Ok(()), |twin| self.must_be_ours(&name, twin));
+        let refused = twin
+            .as_ref()
+            .map_or(Ok(()), |twin| self.must_be_ours(&name, twin));
         self.engine.mirror().refuse(&name, refused.is_err());
         refused?;
         if let Some(twin) = &twin {
@@ -97,11 +108,16 @@ impl Namespaces {
     /// Deletes the twin once the guest's own controllers have emptied the namespace.
     async fn remove(&self, guest: &Namespace) -> Result<Next, Failure> {
         let name = guest.name_any();
-        let emptied = guest.spec.as_ref().and_then(|spec| spec.finalizers.as_ref()).is_none_or(Vec::is_empty);
+        let emptied = guest
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.finalizers.as_ref())
+            .is_none_or(Vec::is_empty);
         if !emptied {
             return Ok(Next::Idle);
         }
-        if self.remove_twin(&name).await? == Twins::Gone && guest.finalizers().iter().any(|f| f == FINALIZER) {
+        if self.remove_twin(&name).await? == Twins::Gone && guest.finalizers().iter().any(|f| f == FINALIZER)
+        {
             self.write_finalizers(&name, &[]).await?;
             return Ok(Next::Idle);
         }
@@ -110,12 +126,17 @@ impl Namespaces {
 
     async fn remove_twin(&self, name: &str) -> Result<Twins, Failure> {
         self.engine.mirror().end(name).await;
-        let Some(twin) = self.twin(name).await? else { return Ok(Twins::Gone) };
+        let Some(twin) = self.twin(name).await? else {
+            return Ok(Twins::Gone);
+        };
         if self.must_be_ours(name, &twin).is_err() {
             return Ok(Twins::Gone);
         }
         if twin.metadata.deletion_timestamp.is_none() {
-            let preconditions = Preconditions { uid: twin.uid(), ..Preconditions::default() };
+            let preconditions = Preconditions {
+                uid: twin.uid(),
+                ..Preconditions::default()
+            };
             let params = DeleteParams::background().preconditions(preconditions);
             let host_name = twin.name_any();
             unless_gone(self.host().delete(&host_name, &params).await)
@@ -127,14 +148,20 @@ impl Namespaces {
 
     async fn twin(&self, name: &str) -> Result<Option<Namespace>, Failure> {
         let host_name = self.engine.tenant().host_namespace(name);
-        self.host().get_opt(&host_name).await.attempting(|| format!("read host namespace {host_name}"))
+        self.host()
+            .get_opt(&host_name)
+            .await
+            .attempting(|| format!("read host namespace {host_name}"))
     }
 
     fn must_be_ours(&self, name: &str, twin: &Namespace) -> Result<(), Failure> {
         if is_ours(self.engine.tenant(), name, twin) {
             return Ok(());
         }
-        let owner = twin.labels().get(naming::MANAGED_BY).map_or("nobody known", String::as_str);
+        let owner = twin
+            .labels()
+            .get(naming::MANAGED_BY)
+            .map_or("nobody known", String::as_str);
         Err(Failure::Refused(format!(
             "host namespace {} belongs to {owner}, not to this virtual cluster: {name} is not synced",
             twin.name_any()
@@ -144,7 +171,11 @@ impl Namespaces {
     async fn write(&self, name: &str, wanted: &Twin, exists: bool) -> Result<Namespace, Failure> {
         let host_name = self.engine.tenant().host_namespace(name);
         // Unforced, a namespace that somebody else has made meanwhile is not taken over.
-        let params = if exists { PatchParams::apply(MANAGER).force() } else { PatchParams::apply(MANAGER) };
+        let params = if exists {
+            PatchParams::apply(MANAGER).force()
+        } else {
+            PatchParams::apply(MANAGER)
+        };
         self.engine.metrics().write("host", "Namespace", "apply");
         self.host()
             .patch(&host_name, &params, &Patch::Apply(wanted.body(&host_name)))
@@ -155,7 +186,11 @@ impl Namespaces {
     /// Binds the syncer to its role, and makes the service account that the pods run as.
     async fn furnish(&self, name: &str, uid: &str) -> Result<(), Failure> {
         let known = |furnished: &Mutex<BTreeMap<String, String>>| {
-            furnished.lock().unwrap_or_else(PoisonError::into_inner).get(name).is_some_and(|known| known == uid)
+            furnished
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(name)
+                .is_some_and(|known| known == uid)
         };
         let tenant = self.engine.tenant();
         let role_bindings: Api<RoleBinding> = self.engine.host_api(name);
@@ -163,7 +198,8 @@ impl Namespaces {
         let (binding, account) = (tenant.service_account(), tenant.workload_service_account());
         let written = known(&self.furnished);
         if !written || is_missing(&role_bindings, &binding).await? {
-            self.apply(&role_bindings, &binding, role_binding(&self.engine)).await?;
+            self.apply(&role_bindings, &binding, role_binding(&self.engine))
+                .await?;
         }
         if !written || is_missing(&accounts, &account).await? {
             let body = json!({"automountServiceAccountToken": false});
@@ -186,7 +222,13 @@ impl Namespaces {
         api.patch_metadata(name, &params, &Patch::Apply(body))
             .await
             .map(drop)
-            .attempting(|| format!("write {} {name} in {}", K::kind(&()), api.namespace().unwrap_or_default()))
+            .attempting(|| {
+                format!(
+                    "write {} {name} in {}",
+                    K::kind(&()),
+                    api.namespace().unwrap_or_default()
+                )
+            })
     }
 
     async fn write_finalizers(&self, name: &str, finalizers: &[&str]) -> Result<(), Failure> {
@@ -197,8 +239,12 @@ impl Namespaces {
         });
         let guests: Api<Namespace> = Api::all(self.engine.guest());
         self.engine.metrics().write("guest", "Namespace", "apply");
-        unless_gone(guests.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(body)).await)
-            .attempting(|| format!("write the finalizers of namespace {name}"))
+        unless_gone(
+            guests
+                .patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(body))
+                .await,
+        )
+        .attempting(|| format!("write the finalizers of namespace {name}"))
     }
 
     fn host(&self) -> Api<Namespace> {
@@ -260,8 +306,14 @@ impl Twin {
             .map(|(name, value)| (name.to_owned(), value)),
         );
         let labels_of_guest = labels.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
-        let annotations = [(naming::OBJECT_NAME, guest.name_any()), (MANAGED_LABELS, labels_of_guest)];
-        Self { labels, annotations: annotations.map(|(name, value)| (name.to_owned(), value)).into() }
+        let annotations = [
+            (naming::OBJECT_NAME, guest.name_any()),
+            (MANAGED_LABELS, labels_of_guest),
+        ];
+        Self {
+            labels,
+            annotations: annotations.map(|(name, value)| (name.to_owned(), value)).into(),
+        }
     }
 
     fn fits(&self, twin: &Namespace) -> bool {
@@ -293,9 +345,16 @@ fn may_pass(label: &str) -> bool {
 /// ambiguous (see [`Tenant::suffix`]), and 32 bits of a hash may meet.
 fn is_ours(tenant: &Tenant, name: &str, twin: &Namespace) -> bool {
     let labels = twin.labels();
-    labels.get(naming::VCLUSTER_NAME).is_some_and(|label| label == tenant.name())
-        && labels.get(naming::VCLUSTER_NAMESPACE).is_some_and(|label| label == tenant.namespace())
-        && twin.annotations().get(naming::OBJECT_NAME).is_none_or(|guest| guest == name)
+    labels
+        .get(naming::VCLUSTER_NAME)
+        .is_some_and(|label| label == tenant.name())
+        && labels
+            .get(naming::VCLUSTER_NAMESPACE)
+            .is_some_and(|label| label == tenant.namespace())
+        && twin
+            .annotations()
+            .get(naming::OBJECT_NAME)
+            .is_none_or(|guest| guest == name)
 }
 
 fn role_binding(engine: &Engine) -> Value {

@@ -28,8 +28,14 @@ pub(crate) type Fields = BTreeMap<String, Box<RawValue>>;
 
 impl Object {
     /// Reads one field into a type; `None` if it is missing.
-    pub(crate) fn field<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, serde_json::Error> {
-        self.fields.get(name).map(|raw| serde_json::from_str(raw.get())).transpose()
+    pub(crate) fn field<'a, T: Deserialize<'a>>(
+        &'a self,
+        name: &str,
+    ) -> Result<Option<T>, serde_json::Error> {
+        self.fields
+            .get(name)
+            .map(|raw| serde_json::from_str(raw.get()))
+            .transpose()
     }
 }
 
@@ -95,7 +101,10 @@ impl<'de> Visitor<'de> for ObjectVisitor {
                 }
             }
         }
-        Ok(Object { metadata, fields: Arc::new(fields) })
+        Ok(Object {
+            metadata,
+            fields: Arc::new(fields),
+        })
     }
 }
 
@@ -129,10 +138,13 @@ mod tests {
 
     use super::*;
 
-    const NUMBERS: &str = r#"{"a":"00123","b":9007199254740993,"c":1e10,"d":0.1,"e":"~","f":123456789012345678901234567890}"#;
+    const NUMBERS: &str =
+        r#"{"a":"00123","b":9007199254740993,"c":1e10,"d":0.1,"e":"~","f":123456789012345678901234567890}"#;
 
     fn component() -> String {
-        format!(r#"{{"apiVersion":"dapr.io/v1alpha1","kind":"Component","metadata":{{"name":"store"}},"spec":{NUMBERS}}}"#)
+        format!(
+            r#"{{"apiVersion":"dapr.io/v1alpha1","kind":"Component","metadata":{{"name":"store"}},"spec":{NUMBERS}}}"#
+        )
     }
 
     fn kind() -> ApiResource {
@@ -148,13 +160,20 @@ mod tests {
     #[test]
     fn values_are_written_as_they_were_read() {
         let object: Object = serde_json::from_str(&component()).unwrap();
-        let body = Body { kind: &kind(), metadata: &object.metadata, fields: &object.fields };
+        let body = Body {
+            kind: &kind(),
+            metadata: &object.metadata,
+            fields: &object.fields,
+        };
         assert_eq!(serde_json::to_string(&body).unwrap(), component());
     }
 
     #[test]
     fn values_survive_a_list_and_a_watch() {
-        let list = format!(r#"{{"kind":"List","apiVersion":"v1","metadata":{{}},"items":[{}]}}"#, component());
+        let list = format!(
+            r#"{{"kind":"List","apiVersion":"v1","metadata":{{}},"items":[{}]}}"#,
+            component()
+        );
         let list: ObjectList<Object> = serde_json::from_str(&list).unwrap();
         assert_eq!(list.items[0].fields["spec"].get(), NUMBERS);
 

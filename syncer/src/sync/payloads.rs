@@ -71,10 +71,11 @@ impl Payloads {
         let what = self.name();
         let part = self.clone();
         let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.engine.guest(), &self.kind);
-        self.engine.watch_guest(&what, guests, &self.guest, metadata, move |change| match change {
-            Change::Object(key) => part.queue().add(key),
-            Change::Complete => part.queue().begin_first_pass(),
-        });
+        self.engine
+            .watch_guest(&what, guests, &self.guest, metadata, move |change| match change {
+                Change::Object(key) => part.queue().add(key),
+                Change::Complete => part.queue().begin_first_pass(),
+            });
         let part = self.clone();
         let kind = self.kind.clone();
         let hosts = move |engine: &Engine, namespace: &str| {
@@ -92,7 +93,14 @@ impl Payloads {
                 }
             }
         };
-        self.engine.watch_hosts(&what, hosts, &watcher::Config::default(), &self.host, metadata, changed);
+        self.engine.watch_hosts(
+            &what,
+            hosts,
+            &watcher::Config::default(),
+            &self.host,
+            metadata,
+            changed,
+        );
     }
 
     /// The guest's name of what the host calls so.
@@ -108,7 +116,10 @@ impl Payloads {
     }
 
     fn host_key(&self, key: &Key) -> Key {
-        Key::new(key.namespace.clone(), self.engine.tenant().host_name(&key.namespace, &key.name))
+        Key::new(
+            key.namespace.clone(),
+            self.engine.tenant().host_name(&key.namespace, &key.name),
+        )
     }
 
     fn is_of_this_kind(&self, guest: &marks::Guest) -> bool {
@@ -127,7 +138,10 @@ impl Payloads {
         };
         let host_key = self.host_key(key);
         let namespace = self.engine.tenant().host_namespace(&key.namespace);
-        let name = HostName { namespace: &namespace, name: &host_key.name };
+        let name = HostName {
+            namespace: &namespace,
+            name: &host_key.name,
+        };
         let metadata = ObjectMeta {
             name: Some(host_key.name.clone()),
             namespace: Some(namespace.clone()),
@@ -142,12 +156,18 @@ impl Payloads {
         {
             fields.insert("type".to_owned(), opaque);
         }
-        let body = Body { kind: &self.kind, metadata: &metadata, fields: &fields };
+        let body = Body {
+            kind: &self.kind,
+            metadata: &metadata,
+            fields: &fields,
+        };
         let params = PatchParams::apply(MANAGER);
         let params = if host.is_some() { params.force() } else { params };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        let written = hosts.patch_metadata(&host_key.name, &params, &Patch::Apply(&body)).await;
+        let written = hosts
+            .patch_metadata(&host_key.name, &params, &Patch::Apply(&body))
+            .await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
         {
@@ -155,14 +175,20 @@ impl Payloads {
             self.delete_host(&host_key, host).await?;
         }
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
-        let versions = (object.metadata.resource_version, written.metadata.resource_version);
+        let versions = (
+            object.metadata.resource_version,
+            written.metadata.resource_version,
+        );
         self.written().insert(key.clone(), versions);
         Ok(Next::Idle)
     }
 
     async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
         let hosts = self.engine.host_objects(&self.kind, &host_key.namespace);
-        let preconditions = Preconditions { uid: host.uid.clone(), ..Preconditions::default() };
+        let preconditions = Preconditions {
+            uid: host.uid.clone(),
+            ..Preconditions::default()
+        };
         let params = DeleteParams::background().preconditions(preconditions);
         self.engine.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&host_key.name, &params).await)
@@ -191,7 +217,10 @@ impl Part for Payloads {
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         let guest = self.guest.get(key)?;
-        let object = Object { metadata: (*guest).clone(), ..Object::default() };
+        let object = Object {
+            metadata: (*guest).clone(),
+            ..Object::default()
+        };
         Some(object.object_ref(&self.kind))
     }
 
@@ -200,10 +229,16 @@ impl Part for Payloads {
             return Ok(Next::Uncovered);
         }
         let named = self.references.holds(&(self.payload, key.clone()));
-        let guest = self.guest.get(key).filter(|guest| named && guest.deletion_timestamp.is_none());
+        let guest = self
+            .guest
+            .get(key)
+            .filter(|guest| named && guest.deletion_timestamp.is_none());
         let host_key = self.host_key(key);
         let host = self.host.get(&host_key);
-        let ours = host.as_deref().and_then(marks::guest_of).filter(|guest| self.is_of_this_kind(guest));
+        let ours = host
+            .as_deref()
+            .and_then(marks::guest_of)
+            .filter(|guest| self.is_of_this_kind(guest));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
                 self.written().remove(key);

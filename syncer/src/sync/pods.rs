@@ -84,7 +84,12 @@ pub(crate) struct Dependencies {
 impl Pods {
     /// Makes the part; nothing runs yet.
     pub(crate) fn new(engine: &Engine, dependencies: Dependencies) -> Arc<Self> {
-        let Dependencies { references, config_maps, secrets, services } = dependencies;
+        let Dependencies {
+            references,
+            config_maps,
+            secrets,
+            services,
+        } = dependencies;
         let (guest, host) = <(Arc<Cache<Pod>>, Arc<Cache<Pod>>)>::default();
         Arc::new(Self {
             tokens: Tokens::new(engine, &guest, &secrets),
@@ -125,23 +130,33 @@ impl Pods {
     pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
         let (part, tell) = (self.clone(), seen.clone());
         let guests: Api<Pod> = Api::all(self.engine.guest());
-        self.engine.watch_guest("pods", guests, &self.guest, |pod| pod, move |change| match change {
-            Change::Object(key) => {
-                let guest = part.guest.get(&key);
-                let named = guest.as_deref().filter(|pod| !is_imported(pod)).map(References::in_pod);
-                part.references.set(&Referrer::Pod(key.clone()), named.unwrap_or_default());
-                part.tokens.queue().add(key.clone());
-                if guest.is_none() {
-                    part.nodes.recheck();
+        self.engine.watch_guest(
+            "pods",
+            guests,
+            &self.guest,
+            |pod| pod,
+            move |change| match change {
+                Change::Object(key) => {
+                    let guest = part.guest.get(&key);
+                    let named = guest
+                        .as_deref()
+                        .filter(|pod| !is_imported(pod))
+                        .map(References::in_pod);
+                    part.references
+                        .set(&Referrer::Pod(key.clone()), named.unwrap_or_default());
+                    part.tokens.queue().add(key.clone());
+                    if guest.is_none() {
+                        part.nodes.recheck();
+                    }
+                    tell(&key);
+                    part.queue.add(key);
                 }
-                tell(&key);
-                part.queue.add(key);
-            }
-            Change::Complete => {
-                part.queue.begin_first_pass();
-                part.tokens.queue().begin_first_pass();
-            }
-        });
+                Change::Complete => {
+                    part.queue.begin_first_pass();
+                    part.tokens.queue().begin_first_pass();
+                }
+            },
+        );
         let part = self.clone();
         let changed = move |namespace: &str, change| match change {
             Change::Object(key) => {
@@ -156,7 +171,14 @@ impl Pods {
             }
         };
         let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Pod>(namespace);
-        self.engine.watch_hosts("pods", hosts, &watcher::Config::default(), &self.host, |pod| pod, changed);
+        self.engine.watch_hosts(
+            "pods",
+            hosts,
+            &watcher::Config::default(),
+            &self.host,
+            |pod| pod,
+            changed,
+        );
     }
 
     /// Has those looked at that wait for a config map, a Secret or their tokens.
@@ -203,9 +225,16 @@ impl Pods {
             return Ok(Next::Waiting("the Service kube-dns in kube-system"));
         }
         let host = self.translated(guest, dns.as_deref());
-        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let params = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
+        };
         self.engine.metrics().write("host", "Pod", "create");
-        let created = self.engine.host_api::<Pod>(&key.namespace).create(&params, &host).await;
+        let created = self
+            .engine
+            .host_api::<Pod>(&key.namespace)
+            .create(&params, &host)
+            .await;
         if refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
             return Ok(Next::Waiting("the pod of that name on the host to be known"));
         }
@@ -217,13 +246,16 @@ impl Pods {
     async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
         match (is_going(guest), is_going(host)) {
             (true, going) => {
-                let sooner = guest.metadata.deletion_grace_period_seconds < host.metadata.deletion_grace_period_seconds;
+                let sooner = guest.metadata.deletion_grace_period_seconds
+                    < host.metadata.deletion_grace_period_seconds;
                 if !going || sooner {
-                    self.delete_host(key, host, guest.metadata.deletion_grace_period_seconds).await?;
+                    self.delete_host(key, host, guest.metadata.deletion_grace_period_seconds)
+                        .await?;
                 }
             }
             (false, true) => {
-                self.delete_guest(key, guest, host.metadata.deletion_grace_period_seconds).await?;
+                self.delete_guest(key, guest, host.metadata.deletion_grace_period_seconds)
+                    .await?;
             }
             (false, false) => self.update(key, guest, host).await?,
         }
@@ -236,19 +268,33 @@ impl Pods {
 
     async fn update(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
         let dns = self.services.dns();
-        let Some(patch) = update::patch(&self.translated(guest, dns.as_deref()), host) else { return Ok(()) };
+        let Some(patch) = update::patch(&self.translated(guest, dns.as_deref()), host) else {
+            return Ok(());
+        };
         self.engine.metrics().write("host", "Pod", "patch");
-        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
         let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
-        unless_gone(hosts.patch_metadata(&key.name, &params, &Patch::Strategic(patch)).await)
-            .attempting(|| format!("change pod {key} on the host"))
+        unless_gone(
+            hosts
+                .patch_metadata(&key.name, &params, &Patch::Strategic(patch))
+                .await,
+        )
+        .attempting(|| format!("change pod {key} on the host"))
     }
 
     async fn bind(&self, key: &Key, guest: &Pod, host: &Pod, node: &str) -> Result<(), Failure> {
         if guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) || is_going(guest) {
             return Ok(());
         }
-        self.nodes.ensure(node, host.status.as_ref().and_then(|status| status.host_ip.as_deref())).await?;
+        self.nodes
+            .ensure(
+                node,
+                host.status.as_ref().and_then(|status| status.host_ip.as_deref()),
+            )
+            .await?;
         let binding = Binding {
             metadata: ObjectMeta {
                 name: Some(key.name.clone()),
@@ -265,8 +311,9 @@ impl Pods {
         };
         self.engine.metrics().write("guest", "Pod", "bind");
         let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
-        let bound: Result<kube::core::Status, _> =
-            guests.create_subresource("binding", &key.name, &PostParams::default(), &binding).await;
+        let bound: Result<kube::core::Status, _> = guests
+            .create_subresource("binding", &key.name, &PostParams::default(), &binding)
+            .await;
         if refusal(&bound).is_some_and(kube::core::Status::is_conflict) {
             // It is bound already, and the watch has yet to say so.
             return Ok(());
@@ -287,22 +334,30 @@ impl Pods {
         if left_alone {
             return Ok(());
         }
-        let unreadable = |source| Failure::Unreadable { what: format!("the status of pod {key}"), source };
+        let unreadable = |source| Failure::Unreadable {
+            what: format!("the status of pod {key}"),
+            source,
+        };
         let before = serde_json::to_value(&guest.status).map_err(unreadable)?;
         let after = serde_json::to_value(&wanted).map_err(unreadable)?;
         let body = json!({"metadata": {"uid": guest.uid()}, "status": replaced(Some(before), Some(after))});
         self.engine.metrics().write("guest", "Pod", "status");
         let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
-        let written = guests.patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        let written = guests
+            .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
+            .await;
         if refusal(&written).is_some_and(kube::core::Status::is_not_found) {
             return Ok(());
         }
         let written = written.attempting(|| format!("show the status of pod {key} in the guest"))?;
-        self.shown().insert(key.clone(), Shown {
-            status: wanted,
-            taken: written.status,
-            before: guest.metadata.resource_version.clone(),
-        });
+        self.shown().insert(
+            key.clone(),
+            Shown {
+                status: wanted,
+                taken: written.status,
+                before: guest.metadata.resource_version.clone(),
+            },
+        );
         Ok(())
     }
 
@@ -389,7 +444,10 @@ impl Part for Pods {
 
 /// Whether a guest pod shows one that something on the host has made.
 pub(crate) fn is_imported(guest: &Pod) -> bool {
-    guest.annotations().get(crate::naming::CONTROLLED_BY).is_some_and(|by| by.ends_with("/GenericImport"))
+    guest
+        .annotations()
+        .get(crate::naming::CONTROLLED_BY)
+        .is_some_and(|by| by.ends_with("/GenericImport"))
 }
 
 pub(crate) fn is_going(pod: &Pod) -> bool {
@@ -410,7 +468,10 @@ fn was_bound(guest: &Pod) -> bool {
 pub(crate) async fn delete(pods: &Api<Pod>, pod: &Pod, grace: Option<i64>) -> Result<(), kube::Error> {
     let params = DeleteParams {
         grace_period_seconds: grace.and_then(|seconds| u32::try_from(seconds).ok()),
-        preconditions: Some(Preconditions { uid: pod.uid(), ..Preconditions::default() }),
+        preconditions: Some(Preconditions {
+            uid: pod.uid(),
+            ..Preconditions::default()
+        }),
         ..DeleteParams::default()
     };
     unless_gone(pods.delete(&pod.name_any(), &params).await)

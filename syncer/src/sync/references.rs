@@ -117,7 +117,10 @@ impl References {
 
     /// What a pod names: in volumes, environments and pull secrets.
     pub(crate) fn in_pod(pod: &Pod) -> BTreeSet<Reference> {
-        let mut found = Found { namespace: pod.metadata.namespace.clone().unwrap_or_default(), all: BTreeSet::new() };
+        let mut found = Found {
+            namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+            all: BTreeSet::new(),
+        };
         if let Some(spec) = &pod.spec {
             found.in_spec(spec);
         }
@@ -126,7 +129,10 @@ impl References {
 
     /// What an exported object names: the `name` of each `secretKeyRef`, at any depth.
     pub(crate) fn in_fields(key: &Key, fields: &Fields) -> BTreeSet<Reference> {
-        let mut found = Found { namespace: key.namespace.clone(), all: BTreeSet::new() };
+        let mut found = Found {
+            namespace: key.namespace.clone(),
+            all: BTreeSet::new(),
+        };
         for (name, raw) in fields {
             if name != "status" && raw.get().contains("secretKeyRef") {
                 found.in_value(&serde_json::from_str(raw.get()).unwrap_or_default());
@@ -159,10 +165,18 @@ impl Found {
             if let Some(source) = &volume.config_map {
                 self.add(Payload::ConfigMap, &source.name);
             }
-            if let Some(name) = volume.secret.as_ref().and_then(|source| source.secret_name.as_ref()) {
+            if let Some(name) = volume
+                .secret
+                .as_ref()
+                .and_then(|source| source.secret_name.as_ref())
+            {
                 self.add(Payload::Secret, name);
             }
-            for source in volume.projected.iter().flat_map(|source| source.sources.iter().flatten()) {
+            for source in volume
+                .projected
+                .iter()
+                .flat_map(|source| source.sources.iter().flatten())
+            {
                 if let Some(source) = &source.config_map {
                     self.add(Payload::ConfigMap, &source.name);
                 }
@@ -174,7 +188,12 @@ impl Found {
     }
 
     fn in_container(&mut self, container: &Container) {
-        for source in container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref()) {
+        for source in container
+            .env
+            .iter()
+            .flatten()
+            .filter_map(|variable| variable.value_from.as_ref())
+        {
             if let Some(source) = &source.config_map_key_ref {
                 self.add(Payload::ConfigMap, &source.name);
             }

@@ -35,14 +35,21 @@ impl std::fmt::Debug for Reporter {
 impl Reporter {
     /// Makes a reporter for a guest.
     pub(crate) fn new(guest: Client) -> Self {
-        let source = Source { controller: "vcluster-syncer".to_owned(), instance: None };
-        Self { recorder: Recorder::new(guest, source), said: Mutex::default() }
+        let source = Source {
+            controller: "vcluster-syncer".to_owned(),
+            instance: None,
+        };
+        Self {
+            recorder: Recorder::new(guest, source),
+            said: Mutex::default(),
+        }
     }
 
     /// Reports a failure about a guest object, unless it may well pass by itself or was just reported.
     pub(crate) async fn failed(&self, about: &ObjectReference, failure: &Failure, tries: u32) {
         if failure.is_lasting() || tries >= TRIES_IN_SILENCE {
-            self.say(about, EventType::Warning, "SyncError", failure.words()).await;
+            self.say(about, EventType::Warning, "SyncError", failure.words())
+                .await;
         }
     }
 
@@ -69,7 +76,11 @@ impl Reporter {
         let now = Instant::now();
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.retain(|_, at| now.duration_since(*at) < AGAIN_AFTER);
-        let whose = about.uid.clone().or_else(|| about.name.clone()).unwrap_or_default();
+        let whose = about
+            .uid
+            .clone()
+            .or_else(|| about.name.clone())
+            .unwrap_or_default();
         let first = !said.contains_key(&(whose.clone(), note.to_owned()));
         if first {
             said.insert((whose, note.to_owned()), now);

@@ -60,31 +60,44 @@ impl Services {
         let key = Key::new("kube-system", "kube-dns");
         let (guest, host) = (self.guest.get(&key)?, self.host.get(&key)?);
         marks::guest_of(&host.metadata)?;
-        cluster_ip(&guest).filter(|address| cluster_ip(&host) == Some(address)).map(ToOwned::to_owned)
+        cluster_ip(&guest)
+            .filter(|address| cluster_ip(&host) == Some(address))
+            .map(ToOwned::to_owned)
     }
 
     /// Watches Services on both sides; `seen` learns of each that came, went or changed.
     pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
         let (part, tell) = (self.clone(), seen.clone());
         let guests: Api<Service> = Api::all(self.engine.guest());
-        self.engine.watch_guest("services", guests, &self.guest, |service| service, move |change| match change {
-            Change::Object(key) => {
-                tell(&key);
-                part.queue.add(key);
-            }
-            Change::Complete => part.queue.begin_first_pass(),
-        });
+        self.engine.watch_guest(
+            "services",
+            guests,
+            &self.guest,
+            |service| service,
+            move |change| match change {
+                Change::Object(key) => {
+                    tell(&key);
+                    part.queue.add(key);
+                }
+                Change::Complete => part.queue.begin_first_pass(),
+            },
+        );
         let part = self.clone();
         let changed = move |namespace: &str, change| match change {
             Change::Object(key) => {
                 seen(&key);
                 part.queue.add(key);
             }
-            Change::Complete => part.guest.keys_in(namespace).into_iter().for_each(|key| part.queue.add(key)),
+            Change::Complete => part
+                .guest
+                .keys_in(namespace)
+                .into_iter()
+                .for_each(|key| part.queue.add(key)),
         };
         let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Service>(namespace);
         let config = watcher::Config::default();
-        self.engine.watch_hosts("services", hosts, &config, &self.host, |service| service, changed);
+        self.engine
+            .watch_hosts("services", hosts, &config, &self.host, |service| service, changed);
     }
 
     async fn write(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Next, Failure> {
@@ -106,23 +119,42 @@ impl Services {
             let params = PatchParams::apply(MANAGER).force();
             let body = self.twin(key, guest, Some(host), &spec_beside(guest, host));
             self.engine.metrics().write("host", "Service", "apply");
-            return hosts.patch(&key.name, &params, &Patch::Apply(body)).await.attempting(attempted);
+            return hosts
+                .patch(&key.name, &params, &Patch::Apply(body))
+                .await
+                .attempting(attempted);
         }
         let params = PatchParams::apply(MANAGER);
         let spec = guest.spec.clone().unwrap_or_default();
         self.engine.metrics().write("host", "Service", "apply");
-        let asked = hosts.patch(&key.name, &params, &Patch::Apply(self.twin(key, guest, None, &spec))).await;
+        let asked = hosts
+            .patch(
+                &key.name,
+                &params,
+                &Patch::Apply(self.twin(key, guest, None, &spec)),
+            )
+            .await;
         if !refusal(&asked).is_some_and(kube::core::Status::is_invalid) {
             return asked.attempting(attempted);
         }
         // The address or a port is taken on the host, or not the host's to give: it chooses itself.
         let spec = at_the_hosts_choice(spec);
-        hosts.patch(&key.name, &params, &Patch::Apply(self.twin(key, guest, None, &spec))).await.attempting(attempted)
+        hosts
+            .patch(
+                &key.name,
+                &params,
+                &Patch::Apply(self.twin(key, guest, None, &spec)),
+            )
+            .await
+            .attempting(attempted)
     }
 
     fn twin(&self, key: &Key, guest: &Service, host: Option<&Service>, spec: &ServiceSpec) -> Service {
         let namespace = self.engine.tenant().host_namespace(&key.namespace);
-        let name = HostName { namespace: &namespace, name: &key.name };
+        let name = HostName {
+            namespace: &namespace,
+            name: &key.name,
+        };
         let kind = ApiResource::erase::<Service>(&());
         Service {
             metadata: ObjectMeta {
@@ -140,7 +172,9 @@ impl Services {
 
     /// Gives the guest's Service the addresses and ports that the host has chosen.
     async fn align(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), Failure> {
-        let (Some(ours), Some(theirs)) = (&guest.spec, &host.spec) else { return Ok(()) };
+        let (Some(ours), Some(theirs)) = (&guest.spec, &host.spec) else {
+            return Ok(());
+        };
         if cluster_ip(guest) != cluster_ip(host) && cluster_ip(host).is_some() {
             let mut anew = Service {
                 metadata: ObjectMeta {
@@ -152,7 +186,10 @@ impl Services {
                     finalizers: guest.metadata.finalizers.clone(),
                     ..ObjectMeta::default()
                 },
-                spec: Some(ServiceSpec { ports: None, ..ours.clone() }),
+                spec: Some(ServiceSpec {
+                    ports: None,
+                    ..ours.clone()
+                }),
                 status: None,
             };
             if let Some(spec) = &mut anew.spec {
@@ -167,8 +204,12 @@ impl Services {
             let body = json!({"metadata": {"uid": guest.uid()}, "spec": {"ports": theirs.ports}});
             self.engine.metrics().write("guest", "Service", "patch");
             let guests: Api<Service> = self.engine.guest_api(&key.namespace);
-            unless_gone(guests.patch(&key.name, &PatchParams::default(), &Patch::Merge(body)).await)
-                .attempting(|| format!("give Service {key} the host's ports"))?;
+            unless_gone(
+                guests
+                    .patch(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                    .await,
+            )
+            .attempting(|| format!("give Service {key} the host's ports"))?;
         }
         Ok(())
     }
@@ -176,14 +217,20 @@ impl Services {
     async fn make_anew(&self, key: &Key, guest: &Service, anew: &Service) -> Result<(), Failure> {
         let guests: Api<Service> = self.engine.guest_api(&key.namespace);
         let hosts: Api<Service> = self.engine.host_api(&key.namespace);
-        let unreadable = |source| Failure::Unreadable { what: format!("Service {key}"), source };
+        let unreadable = |source| Failure::Unreadable {
+            what: format!("Service {key}"),
+            source,
+        };
         let kept = serde_json::to_string(anew).map_err(unreadable)?;
         let note = json!({"metadata": {"annotations": {MADE_ANEW: kept}}});
         hosts
             .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
             .await
             .attempting(|| format!("note on the host that Service {key} is made anew"))?;
-        let preconditions = Preconditions { uid: guest.uid(), ..Preconditions::default() };
+        let preconditions = Preconditions {
+            uid: guest.uid(),
+            ..Preconditions::default()
+        };
         let params = DeleteParams::background().preconditions(preconditions);
         self.engine.metrics().write("guest", "Service", "delete");
         unless_gone(guests.delete(&key.name, &params).await)
@@ -198,7 +245,9 @@ impl Services {
         if refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
             return Ok(());
         }
-        created.map(drop).attempting(|| format!("make Service {key} anew with the host's address"))
+        created
+            .map(drop)
+            .attempting(|| format!("make Service {key} anew with the host's address"))
     }
 
     async fn forget_anew(&self, key: &Key, host: &Service) -> Result<(), Failure> {
@@ -207,12 +256,17 @@ impl Services {
         }
         let hosts: Api<Service> = self.engine.host_api(&key.namespace);
         let note = json!({"metadata": {"annotations": {MADE_ANEW: null}}});
-        unless_gone(hosts.patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note)).await)
-            .attempting(|| format!("note on the host that Service {key} was made anew"))
+        unless_gone(
+            hosts
+                .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
+                .await,
+        )
+        .attempting(|| format!("note on the host that Service {key} was made anew"))
     }
 
     async fn show_status(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), Failure> {
-        let balancer = |status: &Option<ServiceStatus>| status.as_ref().and_then(|status| status.load_balancer.clone());
+        let balancer =
+            |status: &Option<ServiceStatus>| status.as_ref().and_then(|status| status.load_balancer.clone());
         let (ours, theirs) = (balancer(&guest.status), balancer(&host.status));
         if ours.clone().unwrap_or_default() == theirs.clone().unwrap_or_default() {
             return Ok(());
@@ -222,16 +276,28 @@ impl Services {
         let body = json!({"metadata": {"uid": guest.uid()}, "status": status});
         self.engine.metrics().write("guest", "Service", "status");
         let guests: Api<Service> = self.engine.guest_api(&key.namespace);
-        unless_gone(guests.patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body)).await)
-            .attempting(|| format!("show the status of Service {key} in the guest"))
+        unless_gone(
+            guests
+                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("show the status of Service {key} in the guest"))
     }
 
     async fn delete_host(&self, key: &Key, host: &Service) -> Result<(), Failure> {
-        let preconditions = Preconditions { uid: host.uid(), ..Preconditions::default() };
+        let preconditions = Preconditions {
+            uid: host.uid(),
+            ..Preconditions::default()
+        };
         let params = DeleteParams::background().preconditions(preconditions);
         self.engine.metrics().write("host", "Service", "delete");
-        unless_gone(self.engine.host_api::<Service>(&key.namespace).delete(&key.name, &params).await)
-            .attempting(|| format!("delete Service {key} on the host"))
+        unless_gone(
+            self.engine
+                .host_api::<Service>(&key.namespace)
+                .delete(&key.name, &params)
+                .await,
+        )
+        .attempting(|| format!("delete Service {key} on the host"))
     }
 
     fn written(&self) -> MutexGuard<'_, HashMap<Key, (Option<String>, Option<String>)>> {
@@ -259,13 +325,21 @@ impl Part for Services {
         if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
-        let guest = self.guest.get(key).filter(|service| service.metadata.deletion_timestamp.is_none());
+        let guest = self
+            .guest
+            .get(key)
+            .filter(|service| service.metadata.deletion_timestamp.is_none());
         let host = self.host.get(key);
-        let ours = host.as_deref().and_then(|service| marks::guest_of(&service.metadata));
+        let ours = host
+            .as_deref()
+            .and_then(|service| marks::guest_of(&service.metadata));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
                 self.written().remove(key);
-                let anew = host.annotations().get(MADE_ANEW).and_then(|kept| serde_json::from_str(kept).ok());
+                let anew = host
+                    .annotations()
+                    .get(MADE_ANEW)
+                    .and_then(|kept| serde_json::from_str(kept).ok());
                 if let Some(anew) = anew {
                     self.create_guest(key, &anew).await?;
                 } else if host.metadata.deletion_timestamp.is_none() {
@@ -283,7 +357,8 @@ impl Part for Services {
             ))),
             (Some(_), Some(host), _) if host.metadata.deletion_timestamp.is_some() => Ok(Next::Idle),
             (Some(guest), Some(host), Some(ours))
-                if guest.metadata.uid.as_ref() != Some(&ours.uid) && cluster_ip(&guest) != cluster_ip(&host) =>
+                if guest.metadata.uid.as_ref() != Some(&ours.uid)
+                    && cluster_ip(&guest) != cluster_ip(&host) =>
             {
                 self.delete_host(key, &host).await?;
                 Ok(Next::Idle)

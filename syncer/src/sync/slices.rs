@@ -63,24 +63,40 @@ impl Slices {
             }
             slice
         };
-        self.engine.watch_guest("endpoint slices", guests, &self.guest, keep, move |change| match change {
-            Change::Object(key) => part.queue.add(key),
-            Change::Complete => part.queue.begin_first_pass(),
-        });
+        self.engine.watch_guest(
+            "endpoint slices",
+            guests,
+            &self.guest,
+            keep,
+            move |change| match change {
+                Change::Object(key) => part.queue.add(key),
+                Change::Complete => part.queue.begin_first_pass(),
+            },
+        );
         let part = self.clone();
-        let hosts = |engine: &Engine, namespace: &str| engine.host_api::<PartialObjectMeta<EndpointSlice>>(namespace);
+        let hosts =
+            |engine: &Engine, namespace: &str| engine.host_api::<PartialObjectMeta<EndpointSlice>>(namespace);
         let changed = move |namespace: &str, change| match change {
             Change::Object(key) => part.queue.add(key),
-            Change::Complete => part.guest.keys_in(namespace).into_iter().for_each(|key| part.queue.add(key)),
+            Change::Complete => part
+                .guest
+                .keys_in(namespace)
+                .into_iter()
+                .for_each(|key| part.queue.add(key)),
         };
         let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
-        self.engine.watch_hosts("endpoint slices", hosts, &ours, &self.host, metadata, changed);
+        self.engine
+            .watch_hosts("endpoint slices", hosts, &ours, &self.host, metadata, changed);
     }
 
     /// Has the slices of a Service looked at, which has changed.
     pub(crate) fn recheck(&self, service: &Key) {
         for key in self.guest.keys_in(&service.namespace) {
-            if self.guest.get(&key).is_some_and(|slice| service_of(&slice).as_ref() == Some(service)) {
+            if self
+                .guest
+                .get(&key)
+                .is_some_and(|slice| service_of(&slice).as_ref() == Some(service))
+            {
                 self.queue.add(key);
             }
         }
@@ -89,19 +105,32 @@ impl Slices {
     fn is_wanted(&self, slice: &EndpointSlice) -> bool {
         let service = service_of(slice).filter(|service| !is_the_api(service));
         let service = service.and_then(|service| self.services.guest().get(&service));
-        let selects = |selector: &Option<_>| selector.as_ref().is_some_and(|labels: &std::collections::BTreeMap<_, _>| !labels.is_empty());
+        let selects = |selector: &Option<_>| {
+            selector
+                .as_ref()
+                .is_some_and(|labels: &std::collections::BTreeMap<_, _>| !labels.is_empty())
+        };
         is_by_hand(slice)
             && slice.metadata.deletion_timestamp.is_none()
-            && service.is_some_and(|service| service.spec.as_ref().is_some_and(|spec| !selects(&spec.selector)))
+            && service
+                .is_some_and(|service| service.spec.as_ref().is_some_and(|spec| !selects(&spec.selector)))
     }
 
-    async fn write(&self, key: &Key, guest: &EndpointSlice, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
+    async fn write(
+        &self,
+        key: &Key,
+        guest: &EndpointSlice,
+        host: Option<&ObjectMeta>,
+    ) -> Result<Next, Failure> {
         let now = host.map(|host| (guest.resource_version(), host.resource_version.clone()));
         if now.is_some() && now.as_ref() == self.written().get(key) {
             return Ok(Next::Idle);
         }
         let namespace = self.engine.tenant().host_namespace(&key.namespace);
-        let name = HostName { namespace: &namespace, name: &key.name };
+        let name = HostName {
+            namespace: &namespace,
+            name: &key.name,
+        };
         let mut labels = marks::labels(&guest.metadata);
         labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
         let mut twin = EndpointSlice {
@@ -109,7 +138,11 @@ impl Slices {
                 name: Some(key.name.clone()),
                 uid: host.and_then(|host| host.uid.clone()),
                 labels: Some(labels),
-                annotations: Some(marks::annotations(&guest.metadata, &ApiResource::erase::<EndpointSlice>(&()), &name)),
+                annotations: Some(marks::annotations(
+                    &guest.metadata,
+                    &ApiResource::erase::<EndpointSlice>(&()),
+                    &name,
+                )),
                 ..ObjectMeta::default()
             },
             ..guest.clone()
@@ -122,18 +155,31 @@ impl Slices {
         let params = if host.is_some() { params.force() } else { params };
         self.engine.metrics().write("host", "EndpointSlice", "apply");
         let hosts: Api<EndpointSlice> = self.engine.host_api(&key.namespace);
-        let written = hosts.patch_metadata(&key.name, &params, &Patch::Apply(&twin)).await;
+        let written = hosts
+            .patch_metadata(&key.name, &params, &Patch::Apply(&twin))
+            .await;
         let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
-        self.written().insert(key.clone(), (guest.resource_version(), written.metadata.resource_version));
+        self.written().insert(
+            key.clone(),
+            (guest.resource_version(), written.metadata.resource_version),
+        );
         Ok(Next::Idle)
     }
 
     async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<Next, Failure> {
-        let preconditions = Preconditions { uid: host.uid.clone(), ..Preconditions::default() };
+        let preconditions = Preconditions {
+            uid: host.uid.clone(),
+            ..Preconditions::default()
+        };
         let params = DeleteParams::background().preconditions(preconditions);
         self.engine.metrics().write("host", "EndpointSlice", "delete");
-        unless_gone(self.engine.host_api::<EndpointSlice>(&key.namespace).delete(&key.name, &params).await)
-            .attempting(|| format!("delete endpoint slice {key} on the host"))?;
+        unless_gone(
+            self.engine
+                .host_api::<EndpointSlice>(&key.namespace)
+                .delete(&key.name, &params)
+                .await,
+        )
+        .attempting(|| format!("delete endpoint slice {key} on the host"))?;
         Ok(Next::Idle)
     }
 
@@ -183,5 +229,8 @@ fn service_of(slice: &EndpointSlice) -> Option<Key> {
 
 /// Whether a slice was not made from a selector.
 fn is_by_hand(slice: &EndpointSlice) -> bool {
-    slice.labels().get(MANAGED_BY).is_none_or(|by| by != "endpointslice-controller.k8s.io")
+    slice
+        .labels()
+        .get(MANAGED_BY)
+        .is_none_or(|by| by != "endpointslice-controller.k8s.io")
 }

@@ -9,7 +9,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Lets time pass until `deadline`; for ever if there is none.
-#[expect(clippy::disallowed_methods, reason = "the one place that may: queues rest here between retries")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that may: queues rest here between retries"
+)]
 pub(crate) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep(deadline.saturating_duration_since(Instant::now())).await,
@@ -40,7 +43,10 @@ mod tests {
     fn pauses_grow_from_50_ms_to_30_s() {
         for (failures, longest) in [(1, 50), (2, 100), (5, 800), (11, 30_000), (4_000, 30_000)] {
             let pause = pause_after(failures).as_millis();
-            assert!((longest * 3 / 4..=longest).contains(&pause), "{failures}: {pause} ms");
+            assert!(
+                (longest * 3 / 4..=longest).contains(&pause),
+                "{failures}: {pause} ms"
+            );
         }
     }
 }

@@ -37,7 +37,8 @@ impl Engine {
             slim(object.meta_mut());
             Some((Key::of(object.meta()), keep(object)))
         };
-        self.tasks().spawn(feed.run(api, watcher::Config::default(), keep, changed));
+        self.tasks()
+            .spawn(feed.run(api, watcher::Config::default(), keep, changed));
     }
 
     /// Keeps a cache of the host objects of a kind in the tenant's namespaces, by guest namespace and host name.
@@ -74,7 +75,9 @@ impl Engine {
                 Some((Key::new(within.clone(), name), keep(object)))
             };
             let api = api(&engine, &mirrored.namespace);
-            mirrored.tasks.spawn(feed.run(api, config.clone(), keep, move |change| changed(&of, change)));
+            mirrored
+                .tasks
+                .spawn(feed.run(api, config.clone(), keep, move |change| changed(&of, change)));
         });
     }
 }

@@ -19,8 +19,20 @@ impl Tiny {
         let program = folder.path().join("program");
         fs::write(&program, content).unwrap();
         let items = BTreeMap::from([
-            ("data".into(), Item::Folder { mode: 0o755, owner: 999 }),
-            ("etc".into(), Item::Folder { mode: 0o755, owner: 0 }),
+            (
+                "data".into(),
+                Item::Folder {
+                    mode: 0o755,
+                    owner: 999,
+                },
+            ),
+            (
+                "etc".into(),
+                Item::Folder {
+                    mode: 0o755,
+                    owner: 0,
+                },
+            ),
             ("etc/passwd".into(), Item::Text("root:x:0:0::/:\n")),
             ("tiny".into(), Item::Program(program)),
         ]);
@@ -68,7 +80,10 @@ fn the_same_content_is_the_same_archive_wherever_and_whenever() {
     let (one, other) = (Tiny::with("content"), Tiny::with("content"));
     let program = other.folder.path().join("program");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::File::open(&program).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    fs::File::open(&program)
+        .unwrap()
+        .set_modified(std::time::UNIX_EPOCH)
+        .unwrap();
     let ((one_digest, one), (other_digest, other)) = (one.write(), other.write());
     assert_eq!(one_digest, other_digest);
     assert_eq!(fs::read(one).unwrap(), fs::read(other).unwrap());
@@ -92,7 +107,10 @@ fn the_layout_is_one_that_containerd_and_docker_read() {
         }
     }
     let of = |path: &str| {
-        let file = files.iter().find(|(name, ..)| name == path).unwrap_or_else(|| panic!("no {path}"));
+        let file = files
+            .iter()
+            .find(|(name, ..)| name == path)
+            .unwrap_or_else(|| panic!("no {path}"));
         serde_json::from_slice::<serde_json::Value>(&file.2).unwrap()
     };
     let (index, docker) = (of("index.json"), of("manifest.json"));
@@ -100,7 +118,10 @@ fn the_layout_is_one_that_containerd_and_docker_read() {
     let manifest = of(&digest.replace("sha256:", "blobs/sha256/"));
     let configuration = of(docker[0]["Config"].as_str().unwrap());
     let layer = docker[0]["Layers"][0].as_str().unwrap();
-    assert_eq!(manifest["layers"][0]["digest"], layer.replace("blobs/sha256/", "sha256:"));
+    assert_eq!(
+        manifest["layers"][0]["digest"],
+        layer.replace("blobs/sha256/", "sha256:")
+    );
 
     let names: Vec<&str> = files.iter().map(|(path, ..)| path.as_str()).collect();
     insta::assert_snapshot!(names[..3].join("\n"), @"
@@ -133,7 +154,10 @@ fn a_layer_has_no_trace_of_the_machine() {
     let tiny = Tiny::with("content");
     let mut layer = Vec::new();
     layer::write(&tiny.plan.items, &mut layer).unwrap();
-    let shown: Vec<String> = files(&layer).into_iter().map(|(path, shown, _)| format!("{path} {shown}")).collect();
+    let shown: Vec<String> = files(&layer)
+        .into_iter()
+        .map(|(path, shown, _)| format!("{path} {shown}"))
+        .collect();
     insta::assert_snapshot!(shown.join("\n"), @"
     data/ 755 999 999 0
     etc/ 755 0 0 0

@@ -21,7 +21,10 @@ const NAMESPACE: &str = "k8s.io";
 const SOCKET: &str = "socket";
 
 /// An idle machine takes a tenth of a second; one that builds on all cores, several.
-const UP: Budget = Budget { at_most: Duration::from_secs(60), every: Duration::from_millis(50) };
+const UP: Budget = Budget {
+    at_most: Duration::from_secs(60),
+    every: Duration::from_millis(50),
+};
 
 /// It has nothing to do by then but to close its databases.
 const DOWN: Duration = Duration::from_secs(30);
@@ -54,9 +57,16 @@ impl Importer {
             .arg("--config")
             .arg(&settings)
             .start(log)
-            .map_err(|source| Error::Containerd { what: "start containerd".into(), source })?;
+            .map_err(|source| Error::Containerd {
+                what: "start containerd".into(),
+                source,
+            })?;
         let ctr = components.program("ctr")?.to_owned();
-        let mut importer = Self { containerd, ctr, place };
+        let mut importer = Self {
+            containerd,
+            ctr,
+            place,
+        };
         importer.wait().await?;
         Ok(importer)
     }
@@ -77,24 +87,39 @@ impl Importer {
                 })
             }
         });
-        let outcome = answered.await.unwrap_or_else(|error| Err(format!("start containerd: {error}")));
-        outcome.map_err(|what| Error::Unready { what, log: self.log() })
+        let outcome = answered
+            .await
+            .unwrap_or_else(|error| Err(format!("start containerd: {error}")));
+        outcome.map_err(|what| Error::Unready {
+            what,
+            log: self.log(),
+        })
     }
 
     /// Imports an image and unpacks it. Its layer is then only kept unpacked.
     pub(super) async fn import(&self, archive: &Archive) -> Result<(), Error> {
-        let import = self.ctr().args(["images", "import", "--local", "--discard-unpacked-layers"]);
-        self.told(format!("import {}", archive.name), import.arg(&archive.path)).await
+        let import = self
+            .ctr()
+            .args(["images", "import", "--local", "--discard-unpacked-layers"]);
+        self.told(format!("import {}", archive.name), import.arg(&archive.path))
+            .await
     }
 
     /// Removes an image.
     pub(super) async fn remove(&self, name: &str) -> Result<(), Error> {
-        self.told(format!("remove {name}"), self.ctr().args(["images", "remove", "--sync", name])).await
+        self.told(
+            format!("remove {name}"),
+            self.ctr().args(["images", "remove", "--sync", name]),
+        )
+        .await
     }
 
     /// Ends it, so that its databases are whole.
     pub(super) async fn stop(mut self) -> Result<(), Error> {
-        let pid = self.containerd.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = self
+            .containerd
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()));
         // A pid is gone only if it ended by itself, which the wait then sees.
         let _gone = pid.map(|pid| kill_process(pid, Signal::TERM));
         match wait::at_most(DOWN, self.containerd.wait()).await {
@@ -105,13 +130,20 @@ impl Importer {
                     Some(Err(error)) => format!("stop containerd: {error}"),
                     None => format!("stop containerd within {} s", DOWN.as_secs()),
                 };
-                Err(Error::Unready { what, log: self.log() })
+                Err(Error::Unready {
+                    what,
+                    log: self.log(),
+                })
             }
         }
     }
 
     async fn told(&self, what: String, command: Process) -> Result<(), Error> {
-        command.output().await.map(drop).map_err(|source| Error::Containerd { what, source })
+        command
+            .output()
+            .await
+            .map(drop)
+            .map_err(|source| Error::Containerd { what, source })
     }
 
     fn ctr(&self) -> Process {
@@ -126,7 +158,10 @@ impl Importer {
 }
 
 fn client(ctr: &Path, place: &Path) -> Process {
-    Process::new(ctr).arg("--address").arg(place.join(SOCKET)).args(["--namespace", NAMESPACE])
+    Process::new(ctr)
+        .arg("--address")
+        .arg(place.join(SOCKET))
+        .args(["--namespace", NAMESPACE])
 }
 
 /// Its settings: everything that is not about images is off.

@@ -86,8 +86,14 @@ mod tests {
         assert_eq!(inode(&from.join(etcd)), inode(&to.join(etcd)));
         assert_ne!(inode(&from.join("meta.db")), inode(&to.join("meta.db")));
         assert_eq!(fs::read_to_string(to.join("meta.db")).unwrap(), "meta.db");
-        assert_eq!(fs::read_link(to.join("snapshots/1/fs/link")).unwrap(), Path::new("etcd"));
-        assert_eq!(to.join("snapshots/1/fs").metadata().unwrap().mode() & 0o7777, 0o1777);
+        assert_eq!(
+            fs::read_link(to.join("snapshots/1/fs/link")).unwrap(),
+            Path::new("etcd")
+        );
+        assert_eq!(
+            to.join("snapshots/1/fs").metadata().unwrap().mode() & 0o7777,
+            0o1777
+        );
     }
 
     #[test]
@@ -97,7 +103,10 @@ mod tests {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
         strip(folder.path()).unwrap();
-        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(left, [PARTS[0]]);
     }
 }

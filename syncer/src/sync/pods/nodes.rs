@@ -40,7 +40,11 @@ pub(crate) struct Nodes {
 
 impl Nodes {
     /// Makes the part; nothing runs yet.
-    pub(super) fn new(engine: &Engine, guest_pods: &Arc<Cache<Pod>>, host_pods: &Arc<Cache<Pod>>) -> Arc<Self> {
+    pub(super) fn new(
+        engine: &Engine,
+        guest_pods: &Arc<Cache<Pod>>,
+        host_pods: &Arc<Cache<Pod>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             engine: engine.clone(),
             guest: Arc::default(),
@@ -55,10 +59,16 @@ impl Nodes {
     pub(crate) fn watch(self: &Arc<Self>) {
         let part = self.clone();
         let guests: Api<PartialObjectMeta<Node>> = Api::all(self.engine.guest());
-        self.engine.watch_guest("nodes", guests, &self.guest, metadata, move |change| match change {
-            Change::Object(key) => part.queue.add(key),
-            Change::Complete => part.queue.begin_first_pass(),
-        });
+        self.engine.watch_guest(
+            "nodes",
+            guests,
+            &self.guest,
+            metadata,
+            move |change| match change {
+                Change::Object(key) => part.queue.add(key),
+                Change::Complete => part.queue.begin_first_pass(),
+            },
+        );
     }
 
     /// Has all nodes looked at: a pod is gone, and may have been a node's last.
@@ -72,14 +82,23 @@ impl Nodes {
             return Ok(());
         }
         let version = self.engine.guest().apiserver_version().await;
-        let version = version.attempting(|| "ask for the guest's version".to_owned())?.git_version;
+        let version = version
+            .attempting(|| "ask for the guest's version".to_owned())?
+            .git_version;
         let nodes: Api<Node> = Api::all(self.engine.guest());
         let params = PatchParams::apply(MANAGER).force();
         let attempted = || format!("write node {name} to the guest");
         self.engine.metrics().write("guest", "Node", "apply");
-        nodes.patch_metadata(name, &params, &Patch::Apply(node(name))).await.attempting(attempted)?;
+        nodes
+            .patch_metadata(name, &params, &Patch::Apply(node(name)))
+            .await
+            .attempting(attempted)?;
         let status = Patch::Apply(status(name, address, &version));
-        nodes.patch_status(name, &params, &status).await.map(drop).attempting(attempted)
+        nodes
+            .patch_status(name, &params, &status)
+            .await
+            .map(drop)
+            .attempting(attempted)
     }
 
     fn is_used(&self, name: &str) -> bool {
@@ -109,28 +128,47 @@ impl Part for Nodes {
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         let meta = self.guest.get(key)?;
-        Some(Node { metadata: (*meta).clone(), ..Node::default() }.object_ref(&()))
+        Some(
+            Node {
+                metadata: (*meta).clone(),
+                ..Node::default()
+            }
+            .object_ref(&()),
+        )
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        let Some(meta) = self.guest.get(key).filter(|meta| is_fake(meta)) else { return Ok(Next::Idle) };
-        let Some(since) = self.unused_since(&key.name, self.is_used(&key.name)) else { return Ok(Next::Idle) };
+        let Some(meta) = self.guest.get(key).filter(|meta| is_fake(meta)) else {
+            return Ok(Next::Idle);
+        };
+        let Some(since) = self.unused_since(&key.name, self.is_used(&key.name)) else {
+            return Ok(Next::Idle);
+        };
         let left = LINGERS.saturating_sub(since.elapsed());
         if !left.is_zero() {
             return Ok(Next::After(left));
         }
-        let preconditions = Preconditions { uid: meta.uid.clone(), ..Preconditions::default() };
+        let preconditions = Preconditions {
+            uid: meta.uid.clone(),
+            ..Preconditions::default()
+        };
         let params = DeleteParams::background().preconditions(preconditions);
         self.engine.metrics().write("guest", "Node", "delete");
-        unless_gone(Api::<Node>::all(self.engine.guest()).delete(&key.name, &params).await)
-            .attempting(|| format!("delete node {key} in the guest"))?;
+        unless_gone(
+            Api::<Node>::all(self.engine.guest())
+                .delete(&key.name, &params)
+                .await,
+        )
+        .attempting(|| format!("delete node {key} in the guest"))?;
         self.unused_since(&key.name, true);
         Ok(Next::Idle)
     }
 }
 
 fn is_fake(meta: &ObjectMeta) -> bool {
-    meta.labels.as_ref().is_some_and(|labels| labels.contains_key(FAKE))
+    meta.labels
+        .as_ref()
+        .is_some_and(|labels| labels.contains_key(FAKE))
 }
 
 fn node(name: &str) -> Value {
@@ -151,7 +189,12 @@ fn node(name: &str) -> Value {
 
 /// The host's figures are none of the tenant's business; these, upstream's, let nothing think that a node is full.
 fn status(name: &str, address: Option<&str>, version: &str) -> Value {
-    let room = BTreeMap::from([("cpu", "16"), ("memory", "32Gi"), ("pods", "110"), ("ephemeral-storage", "100Gi")]);
+    let room = BTreeMap::from([
+        ("cpu", "16"),
+        ("memory", "32Gi"),
+        ("pods", "110"),
+        ("ephemeral-storage", "100Gi"),
+    ]);
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let condition = |type_: &str, status: &str, reason: &str| {
         json!({"type": type_, "status": status, "reason": reason, "message": "shown by the syncer",

@@ -11,9 +11,17 @@ pub(crate) fn shown(guest: &Pod, host: &Pod) -> PodStatus {
     let ours = guest.status.clone().unwrap_or_default();
     let spec = guest.spec.clone().unwrap_or_default();
     let names = |containers: &[Container]| -> BTreeSet<String> {
-        containers.iter().map(|container| container.name.clone()).collect()
+        containers
+            .iter()
+            .map(|container| container.name.clone())
+            .collect()
     };
-    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|container| container.name.clone()).collect();
+    let ephemeral = spec
+        .ephemeral_containers
+        .iter()
+        .flatten()
+        .map(|container| container.name.clone())
+        .collect();
     PodStatus {
         conditions: conditions(guest, &ours, theirs.conditions),
         container_statuses: known(theirs.container_statuses, &names(&spec.containers)),
@@ -56,6 +64,10 @@ fn conditions(guest: &Pod, ours: &PodStatus, theirs: Option<Vec<PodCondition>>) 
 }
 
 fn known(statuses: Option<Vec<ContainerStatus>>, names: &BTreeSet<String>) -> Option<Vec<ContainerStatus>> {
-    let known: Vec<_> = statuses.into_iter().flatten().filter(|status| names.contains(&status.name)).collect();
+    let known: Vec<_> = statuses
+        .into_iter()
+        .flatten()
+        .filter(|status| names.contains(&status.name))
+        .collect();
     (!known.is_empty()).then_some(known)
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{ObjectReference, Pod, Secret, ServiceAccount, ServiceAccountTokenProjection};
+use k8s_openapi::api::core::v1::{
+    ObjectReference, Pod, Secret, ServiceAccount, ServiceAccountTokenProjection,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ApiResource;
@@ -57,16 +59,28 @@ impl Tokens {
 
     /// Learns of a Secret that came, went or changed on the host; returns the pod whose tokens it holds.
     pub(crate) fn seen(&self, secret: &Key) -> Option<Key> {
-        let pod = self.secrets.host().get(secret).as_deref().and_then(pod_of).or_else(|| {
-            // It is gone, and with it the name of its pod; the Secret's own name has the pod's UID.
-            let uid = secret.name.strip_prefix(&volumes::token_secret(""))?;
-            self.pods.find_map(|key, pod| (pod.metadata.uid.as_deref() == Some(uid)).then(|| key.clone()))
-        })?;
+        let pod = self
+            .secrets
+            .host()
+            .get(secret)
+            .as_deref()
+            .and_then(pod_of)
+            .or_else(|| {
+                // It is gone, and with it the name of its pod; the Secret's own name has the pod's UID.
+                let uid = secret.name.strip_prefix(&volumes::token_secret(""))?;
+                self.pods
+                    .find_map(|key, pod| (pod.metadata.uid.as_deref() == Some(uid)).then(|| key.clone()))
+            })?;
         self.queue.add(pod.clone());
         Some(pod)
     }
 
-    async fn renew(&self, key: &Key, pod: &Pod, tokens: Vec<(String, ServiceAccountTokenProjection)>) -> Result<Next, Failure> {
+    async fn renew(
+        &self,
+        key: &Key,
+        pod: &Pod,
+        tokens: Vec<(String, ServiceAccountTokenProjection)>,
+    ) -> Result<Next, Failure> {
         let mut data = BTreeMap::new();
         let mut lives = Vec::new();
         for (name, token) in tokens {
@@ -85,7 +99,11 @@ impl Tokens {
         pod: &Pod,
         wanted: ServiceAccountTokenProjection,
     ) -> Result<(String, Duration), Failure> {
-        let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
+        let account = pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.service_account_name.as_deref())
+            .unwrap_or("default");
         let request = TokenRequest {
             spec: Some(TokenRequestSpec {
                 audiences: Some(wanted.audience.into_iter().collect()),
@@ -108,7 +126,9 @@ impl Tokens {
             .status
             .unwrap_or_default();
         let life = status.expiration_timestamp.map_or(Duration::ZERO, |at| {
-            at.0.duration_since(Timestamp::now()).try_into().unwrap_or(Duration::ZERO)
+            at.0.duration_since(Timestamp::now())
+                .try_into()
+                .unwrap_or(Duration::ZERO)
         });
         Ok((status.token.unwrap_or_default(), life))
     }
@@ -122,12 +142,22 @@ impl Tokens {
     ) -> Result<(), Failure> {
         let namespace = self.engine.tenant().host_namespace(&key.namespace);
         let name = volumes::token_secret(&pod.uid().unwrap_or_default());
-        let host = HostName { namespace: &namespace, name: &name };
-        let bare = ObjectMeta { annotations: None, ..pod.metadata.clone() };
+        let host = HostName {
+            namespace: &namespace,
+            name: &name,
+        };
+        let bare = ObjectMeta {
+            annotations: None,
+            ..pod.metadata.clone()
+        };
         let mut annotations = marks::annotations(&bare, &ApiResource::erase::<Pod>(&()), &host);
         annotations.insert(RENEW_AT.to_owned(), renew_at.to_string());
         let secret = Secret {
-            metadata: ObjectMeta { name: Some(name.clone()), annotations: Some(annotations), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                annotations: Some(annotations),
+                ..ObjectMeta::default()
+            },
             data: Some(data),
             type_: Some("Opaque".to_owned()),
             ..Secret::default()
@@ -155,11 +185,19 @@ impl Tokens {
             let Some(meta) = host.get(&secret) else { continue };
             let stale = pod_of(&meta).as_ref() == Some(key) && current != Some(secret.name.as_str());
             if stale && meta.deletion_timestamp.is_none() {
-                let preconditions = Preconditions { uid: meta.uid.clone(), ..Preconditions::default() };
+                let preconditions = Preconditions {
+                    uid: meta.uid.clone(),
+                    ..Preconditions::default()
+                };
                 let params = DeleteParams::background().preconditions(preconditions);
                 self.engine.metrics().write("host", "Secret", "delete");
-                unless_gone(self.engine.host_api::<Secret>(&key.namespace).delete(&secret.name, &params).await)
-                    .attempting(|| format!("delete the tokens of pod {key} on the host"))?;
+                unless_gone(
+                    self.engine
+                        .host_api::<Secret>(&key.namespace)
+                        .delete(&secret.name, &params)
+                        .await,
+                )
+                .attempting(|| format!("delete the tokens of pod {key} on the host"))?;
             }
         }
         Ok(())
@@ -184,16 +222,22 @@ impl Part for Tokens {
             return Ok(Next::Uncovered);
         }
         let pod = self.pods.get(key).filter(|pod| !is_imported(pod));
-        let name = pod.as_ref().map(|pod| volumes::token_secret(&pod.uid().unwrap_or_default()));
+        let name = pod
+            .as_ref()
+            .map(|pod| volumes::token_secret(&pod.uid().unwrap_or_default()));
         self.delete_others(key, name.as_deref()).await?;
-        let (Some(pod), Some(name)) = (pod, name) else { return Ok(Next::Idle) };
+        let (Some(pod), Some(name)) = (pod, name) else {
+            return Ok(Next::Idle);
+        };
         let tokens = volumes::tokens(&pod);
         if tokens.is_empty() || is_going(&pod) || has_ended(&pod) {
             return Ok(Next::Idle);
         }
         let secret = self.secrets.host().get(&Key::new(key.namespace.clone(), name));
         let left = secret.as_deref().and_then(renew_at).and_then(|at| {
-            Duration::try_from(at.duration_since(Timestamp::now())).ok().filter(|left| !left.is_zero())
+            Duration::try_from(at.duration_since(Timestamp::now()))
+                .ok()
+                .filter(|left| !left.is_zero())
         });
         let uid = pod.uid().unwrap_or_default();
         match left {
@@ -201,7 +245,10 @@ impl Part for Tokens {
             None if self.is_on_its_way(&uid) => Ok(Next::After(ON_ITS_WAY)),
             None => {
                 let next = self.renew(key, &pod, tokens).await?;
-                self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, Instant::now());
+                self.written
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(uid, Instant::now());
                 Ok(next)
             }
         }

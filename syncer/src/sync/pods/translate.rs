@@ -44,7 +44,10 @@ pub(crate) fn host_pod(guest: &Pod, surroundings: &Surroundings<'_>) -> Pod {
     let namespace = guest.metadata.namespace.clone().unwrap_or_default();
     let name = guest.metadata.name.clone().unwrap_or_default();
     let host_namespace = surroundings.tenant.host_namespace(&namespace);
-    let host = HostName { namespace: &host_namespace, name: &name };
+    let host = HostName {
+        namespace: &host_namespace,
+        name: &name,
+    };
     let mut annotations = marks::annotations(&guest.metadata, &ApiResource::erase::<Pod>(&()), &host);
     metadata::annotate(guest, &mut annotations);
     let mut spec = guest.spec.clone().unwrap_or_default();
@@ -74,5 +77,8 @@ pub(crate) use metadata::{MANAGED_LABELS, OBJECT_GENERATION};
 
 /// All containers that a pod is created with.
 fn containers(spec: &mut PodSpec) -> impl Iterator<Item = &mut Container> {
-    spec.init_containers.iter_mut().flatten().chain(&mut spec.containers)
+    spec.init_containers
+        .iter_mut()
+        .flatten()
+        .chain(&mut spec.containers)
 }

@@ -14,12 +14,19 @@ use crate::sync::marks;
 /// The strategic merge patch that brings a host pod to what its guest wants; `None` if it is there.
 pub(super) fn patch(wanted: &Pod, host: &Pod) -> Option<Value> {
     let mut metadata = Map::new();
-    let labels = difference(wanted.labels(), host.labels(), host.annotations().get(MANAGED_LABELS));
+    let labels = difference(
+        wanted.labels(),
+        host.labels(),
+        host.annotations().get(MANAGED_LABELS),
+    );
     if !labels.is_empty() {
         metadata.insert("labels".to_owned(), Value::Object(labels));
     }
-    let mut annotations =
-        difference(wanted.annotations(), host.annotations(), host.annotations().get(naming::MANAGED_ANNOTATIONS));
+    let mut annotations = difference(
+        wanted.annotations(),
+        host.annotations(),
+        host.annotations().get(naming::MANAGED_ANNOTATIONS),
+    );
     for own in [MANAGED_LABELS, naming::MANAGED_ANNOTATIONS] {
         if !wanted.annotations().contains_key(own) && host.annotations().contains_key(own) {
             annotations.insert(own.to_owned(), Value::Null);
@@ -76,8 +83,13 @@ fn spec(wanted: &PodSpec, host: &PodSpec) -> Map<String, Value> {
     if !inits.is_empty() {
         spec.insert("initContainers".to_owned(), Value::Array(inits));
     }
-    if wanted.active_deadline_seconds.is_some() && wanted.active_deadline_seconds != host.active_deadline_seconds {
-        spec.insert("activeDeadlineSeconds".to_owned(), json!(wanted.active_deadline_seconds));
+    if wanted.active_deadline_seconds.is_some()
+        && wanted.active_deadline_seconds != host.active_deadline_seconds
+    {
+        spec.insert(
+            "activeDeadlineSeconds".to_owned(),
+            json!(wanted.active_deadline_seconds),
+        );
     }
     let mut tolerations = host.tolerations.clone().unwrap_or_default();
     let before = tolerations.len();
@@ -95,7 +107,10 @@ fn spec(wanted: &PodSpec, host: &PodSpec) -> Map<String, Value> {
 fn images(wanted: &[Container], host: &[Container]) -> Vec<Value> {
     wanted
         .iter()
-        .filter(|container| host.iter().any(|other| other.name == container.name && other.image != container.image))
+        .filter(|container| {
+            host.iter()
+                .any(|other| other.name == container.name && other.image != container.image)
+        })
         .map(|container| json!({"name": container.name, "image": container.image}))
         .collect()
 }
@@ -157,7 +172,9 @@ mod tests {
     fn a_label_that_the_tenant_removed_goes_and_the_hosts_stays() {
         let mut wanted = wanted("write:1", "1");
         wanted.labels_mut().remove("team");
-        wanted.annotations_mut().insert(MANAGED_LABELS.to_owned(), "app".to_owned());
+        wanted
+            .annotations_mut()
+            .insert(MANAGED_LABELS.to_owned(), "app".to_owned());
         let expected = json!({"metadata": {
             "labels": {"team": null},
             "annotations": {"vcluster.loft.sh/managed-labels": "app"},

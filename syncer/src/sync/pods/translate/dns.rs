@@ -20,15 +20,32 @@ pub(super) fn translate(spec: &mut PodSpec, namespace: &str, surroundings: &Surr
     }
     let theirs = spec.dns_config.take().unwrap_or_default();
     let domain = surroundings.cluster_domain;
-    let mut nameservers: Vec<String> = surroundings.dns.iter().map(|&address| address.to_owned()).collect();
+    let mut nameservers: Vec<String> = surroundings
+        .dns
+        .iter()
+        .map(|&address| address.to_owned())
+        .collect();
     nameservers.extend(theirs.nameservers.into_iter().flatten());
-    let mut searches = vec![format!("{namespace}.svc.{domain}"), format!("svc.{domain}"), domain.to_owned()];
+    let mut searches = vec![
+        format!("{namespace}.svc.{domain}"),
+        format!("svc.{domain}"),
+        domain.to_owned(),
+    ];
     searches.extend(theirs.searches.into_iter().flatten());
     let mut options: Vec<PodDNSConfigOption> = theirs.options.into_iter().flatten().collect();
-    if options.iter().all(|option| option.name.as_deref() != Some("ndots")) {
-        options.push(PodDNSConfigOption { name: Some("ndots".to_owned()), value: Some("5".to_owned()) });
+    if options
+        .iter()
+        .all(|option| option.name.as_deref() != Some("ndots"))
+    {
+        options.push(PodDNSConfigOption {
+            name: Some("ndots".to_owned()),
+            value: Some("5".to_owned()),
+        });
     }
     spec.dns_policy = Some("None".to_owned());
-    spec.dns_config =
-        Some(PodDNSConfig { nameservers: Some(nameservers), searches: Some(searches), options: Some(options) });
+    spec.dns_config = Some(PodDNSConfig {
+        nameservers: Some(nameservers),
+        searches: Some(searches),
+        options: Some(options),
+    });
 }

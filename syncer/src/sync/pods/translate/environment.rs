@@ -25,13 +25,17 @@ pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surround
 }
 
 fn shown(variable: EnvVar, guest: &Pod) -> EnvVar {
-    let field = variable.value_from.as_ref().and_then(|source| source.field_ref.as_ref());
+    let field = variable
+        .value_from
+        .as_ref()
+        .and_then(|source| source.field_ref.as_ref());
     let value = match field.map(|field| field.field_path.as_str()) {
         Some("metadata.namespace") => guest.metadata.namespace.clone(),
         Some("metadata.uid") => guest.metadata.uid.clone(),
-        Some("spec.serviceAccountName") => {
-            guest.spec.as_ref().and_then(|spec| spec.service_account_name.clone())
-        }
+        Some("spec.serviceAccountName") => guest
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.service_account_name.clone()),
         _ => None,
     };
     match value {
@@ -41,5 +45,9 @@ fn shown(variable: EnvVar, guest: &Pod) -> EnvVar {
 }
 
 fn literal(name: &str, value: String) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: Some(value), value_from: None }
+    EnvVar {
+        name: name.to_owned(),
+        value: Some(value),
+        value_from: None,
+    }
 }

@@ -28,19 +28,38 @@ pub(super) fn translate(spec: &mut PodSpec, surroundings: &Surroundings<'_>) {
 
 /// Terms that name guest namespaces name their twins on the host.
 fn translate_affinity(spec: &mut PodSpec, tenant: &Tenant) {
-    let Some(affinity) = &mut spec.affinity else { return };
+    let Some(affinity) = &mut spec.affinity else {
+        return;
+    };
     let mut terms: Vec<&mut PodAffinityTerm> = Vec::new();
     if let Some(near) = &mut affinity.pod_affinity {
-        terms.extend(near.required_during_scheduling_ignored_during_execution.iter_mut().flatten());
-        let preferred = near.preferred_during_scheduling_ignored_during_execution.iter_mut().flatten();
+        terms.extend(
+            near.required_during_scheduling_ignored_during_execution
+                .iter_mut()
+                .flatten(),
+        );
+        let preferred = near
+            .preferred_during_scheduling_ignored_during_execution
+            .iter_mut()
+            .flatten();
         terms.extend(preferred.map(|weighted| &mut weighted.pod_affinity_term));
     }
     if let Some(far) = &mut affinity.pod_anti_affinity {
-        terms.extend(far.required_during_scheduling_ignored_during_execution.iter_mut().flatten());
-        let preferred = far.preferred_during_scheduling_ignored_during_execution.iter_mut().flatten();
+        terms.extend(
+            far.required_during_scheduling_ignored_during_execution
+                .iter_mut()
+                .flatten(),
+        );
+        let preferred = far
+            .preferred_during_scheduling_ignored_during_execution
+            .iter_mut()
+            .flatten();
         terms.extend(preferred.map(|weighted| &mut weighted.pod_affinity_term));
     }
-    for namespace in terms.into_iter().flat_map(|term| term.namespaces.iter_mut().flatten()) {
+    for namespace in terms
+        .into_iter()
+        .flat_map(|term| term.namespaces.iter_mut().flatten())
+    {
         *namespace = tenant.host_namespace(namespace);
     }
 }

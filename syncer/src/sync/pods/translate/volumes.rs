@@ -1,8 +1,8 @@
 //! What is mounted: tokens, the CA, the downward API.
 
 use k8s_openapi::api::core::v1::{
-    DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, Pod, PodSpec, SecretProjection, ServiceAccountTokenProjection,
-    VolumeProjection,
+    DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, Pod, PodSpec, SecretProjection,
+    ServiceAccountTokenProjection, VolumeProjection,
 };
 
 use super::Surroundings;
@@ -35,10 +35,18 @@ pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surround
         if let Some(source) = &mut volume.config_map {
             host_name(&mut source.name);
         }
-        for file in volume.downward_api.iter_mut().flat_map(|source| source.items.iter_mut().flatten()) {
+        for file in volume
+            .downward_api
+            .iter_mut()
+            .flat_map(|source| source.items.iter_mut().flatten())
+        {
             translate_file(file);
         }
-        for source in volume.projected.iter_mut().flat_map(|source| source.sources.iter_mut().flatten()) {
+        for source in volume
+            .projected
+            .iter_mut()
+            .flat_map(|source| source.sources.iter_mut().flatten())
+        {
             if let Some(token) = source.service_account_token.take() {
                 source.secret = Some(from_secret(&secret, token_key(index), token.path));
                 index += 1;
@@ -52,7 +60,11 @@ fn translate_source(source: &mut VolumeProjection, host_name: &impl Fn(&mut Stri
     if let Some(source) = &mut source.config_map {
         host_name(&mut source.name);
     }
-    for file in source.downward_api.iter_mut().flat_map(|source| source.items.iter_mut().flatten()) {
+    for file in source
+        .downward_api
+        .iter_mut()
+        .flat_map(|source| source.items.iter_mut().flatten())
+    {
         translate_file(file);
     }
 }
@@ -74,7 +86,11 @@ fn translate_file(file: &mut DownwardAPIVolumeFile) {
 fn from_secret(secret: &str, key: String, path: String) -> SecretProjection {
     SecretProjection {
         name: secret.to_owned(),
-        items: Some(vec![KeyToPath { key, path, ..KeyToPath::default() }]),
+        items: Some(vec![KeyToPath {
+            key,
+            path,
+            ..KeyToPath::default()
+        }]),
         optional: None,
     }
 }
