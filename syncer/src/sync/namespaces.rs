@@ -83,6 +83,12 @@ impl Namespaces {
         if !guest.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
             self.write_finalizers(&name, &[FINALIZER]).await?;
         }
+        self.hold(guest).await
+    }
+
+    /// Has the twin there and watched.
+    async fn hold(&self, guest: &Namespace) -> Result<Next, Failure> {
+        let name = guest.name_any();
         let twin = self.twin(&name).await?;
         let refused = twin
             .as_ref()
@@ -114,7 +120,8 @@ impl Namespaces {
             .and_then(|spec| spec.finalizers.as_ref())
             .is_none_or(Vec::is_empty);
         if !emptied {
-            return Ok(Next::Idle);
+            // What is in it goes only if both sides of it are seen, also by a syncer that has just started.
+            return self.hold(guest).await;
         }
         if self.remove_twin(&name).await? == Twins::Gone && guest.finalizers().iter().any(|f| f == FINALIZER)
         {
