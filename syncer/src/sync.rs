@@ -9,6 +9,7 @@ use std::sync::Arc;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
+use self::cache::Change;
 pub use self::config::{Config, Export, Import};
 use self::engine::Engine;
 use self::key::Key;
@@ -155,16 +156,21 @@ pub async fn run(
     readiness.started();
 
     let waiting = (pods.clone(), config_maps.clone());
-    config_maps.watch(move |host| {
+    config_maps.watch(move |_, change| {
         let (pods, config_maps) = &waiting;
-        pods.recheck_naming(Payload::ConfigMap, &config_maps.guest_key(host));
+        if let Change::Object(host) = change {
+            pods.recheck_naming(Payload::ConfigMap, &config_maps.guest_key(host));
+        }
     });
     let waiting = pods.clone();
-    secrets.watch(move |host| {
-        waiting.recheck_naming(Payload::Secret, host);
-        if let Some(pod) = waiting.tokens().seen(host) {
-            waiting.recheck(pod);
+    secrets.watch(move |namespace, change| match change {
+        Change::Object(host) => {
+            waiting.recheck_naming(Payload::Secret, host);
+            if let Some(pod) = waiting.tokens().seen(host) {
+                waiting.recheck(pod);
+            }
         }
+        Change::Complete => waiting.recheck_tokens(namespace),
     });
     let waiting = (pods.clone(), slices.clone());
     services.watch(move |key| {

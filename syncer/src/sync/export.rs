@@ -19,7 +19,7 @@ use super::config::Export;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
-use super::kinds::Status;
+use super::kinds::{self, Status};
 use super::marks::{self, HostName};
 use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
@@ -87,7 +87,11 @@ impl Exporter {
                     part.refer(&key);
                     part.queue.add(key);
                 }
-                Change::Complete => part.queue.begin_first_pass(),
+                Change::Complete => {
+                    part.references
+                        .know(&kinds::name(&part.kind.api_version, &part.kind.kind));
+                    part.queue.begin_first_pass();
+                }
             },
         );
         let part = self.clone();
@@ -239,7 +243,8 @@ impl Exporter {
         let labels = guest.metadata.labels.as_ref();
         let selected = (self.export.selector.iter())
             .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value));
-        (selected && guest.metadata.deletion_timestamp.is_none()).then_some(guest)
+        let stays = guest.metadata.deletion_timestamp.is_none() && !marks::is_imported(&guest.metadata);
+        (selected && stays).then_some(guest)
     }
 
     fn written(&self, key: &Key) -> Option<Versions> {

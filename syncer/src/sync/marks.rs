@@ -64,6 +64,13 @@ pub(crate) fn is_own(name: &str) -> bool {
     name.starts_with(OWN)
 }
 
+/// Whether a guest object shows one that something on the host has made.
+pub(crate) fn is_imported(guest: &ObjectMeta) -> bool {
+    (guest.annotations.as_ref())
+        .and_then(|annotations| annotations.get(naming::CONTROLLED_BY))
+        .is_some_and(|by| by.ends_with("/GenericImport"))
+}
+
 /// The guest object that a host object belongs to, if it is the syncer's.
 ///
 /// A host controller that copies annotations to its children does not make them ours: the host names must fit.

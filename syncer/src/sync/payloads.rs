@@ -66,8 +66,9 @@ impl Payloads {
         self.guest.get(key).is_some() && self.host.get(&self.host_key(key)).is_none()
     }
 
-    /// Watches the kind on both sides; `seen` learns of each that came, went or changed on the host, by host name.
-    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
+    /// Watches the kind on both sides; `seen` learns of each that came, went or changed on the host, by host name,
+    /// and when all of a namespace is known.
+    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&str, &Change) + Clone + Send + Sync + 'static) {
         let what = self.name();
         let part = self.clone();
         let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.engine.guest(), &self.kind);
@@ -82,16 +83,16 @@ impl Payloads {
             let namespace = engine.tenant().host_namespace(namespace);
             Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
         };
-        let changed = move |namespace: &str, change| match change {
-            Change::Object(host) => {
-                part.queue().add(part.guest_key(&host));
-                seen(&host);
-            }
-            Change::Complete => {
-                for key in part.guest.keys_in(namespace) {
-                    part.queue().add(key);
+        let changed = move |namespace: &str, change| {
+            match &change {
+                Change::Object(host) => part.queue().add(part.guest_key(host)),
+                Change::Complete => {
+                    for key in part.guest.keys_in(namespace) {
+                        part.queue().add(key);
+                    }
                 }
             }
+            seen(namespace, &change);
         };
         self.engine.watch_hosts(
             &what,
@@ -228,11 +229,15 @@ impl Part for Payloads {
         if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
+        // In this order: what nothing names once all is known, nothing names.
+        let known = self.references.are_known();
         let named = self.references.holds(&(self.payload, key.clone()));
-        let guest = self
-            .guest
-            .get(key)
-            .filter(|guest| named && guest.deletion_timestamp.is_none());
+        let guest = self.guest.get(key);
+        if guest.is_some() && !named && !known {
+            return Ok(Next::Waiting("what may name it to be known"));
+        }
+        let guest =
+            guest.filter(|guest| named && guest.deletion_timestamp.is_none() && !marks::is_imported(guest));
         let host_key = self.host_key(key);
         let host = self.host.get(&host_key);
         let ours = host

@@ -111,6 +111,17 @@ impl Queue {
         self.first_pass.notify_waiters();
     }
 
+    /// Waits for the beginning of the first full pass.
+    pub(crate) async fn begun(&self) {
+        loop {
+            let begun = self.first_pass.notified();
+            if self.state().first.is_some() {
+                return;
+            }
+            begun.await;
+        }
+    }
+
     /// Waits for the end of the first full pass.
     pub(crate) async fn first_pass(&self) {
         loop {

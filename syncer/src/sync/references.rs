@@ -51,6 +51,8 @@ pub(crate) struct References {
 struct State {
     by_referrer: HashMap<Referrer, BTreeSet<Reference>>,
     by_reference: HashMap<Reference, HashSet<Referrer>>,
+    /// Kinds of which it is not known yet what all their objects name.
+    unknown: HashSet<String>,
 }
 
 impl References {
@@ -65,6 +67,21 @@ impl References {
     /// Whether anything names it.
     pub(crate) fn holds(&self, reference: &Reference) -> bool {
         self.state().by_reference.contains_key(reference)
+    }
+
+    /// Says that objects of a kind may name something, all of which is to be told by [`References::set`].
+    pub(crate) fn expect(&self, kind: &str) {
+        self.state().unknown.insert(kind.to_owned());
+    }
+
+    /// Says that what all objects of a kind name has been told.
+    pub(crate) fn know(&self, kind: &str) {
+        self.state().unknown.remove(kind);
+    }
+
+    /// Whether everything that is named is known: until then, what nothing seems to name may yet be.
+    pub(crate) fn are_known(&self) -> bool {
+        self.state().unknown.is_empty()
     }
 
     /// Says what an object names now; nothing once it is gone.
@@ -251,6 +268,17 @@ mod tests {
         let fields: Fields = BTreeMap::from([("spec".to_owned(), to_raw_value(&spec).unwrap())]);
         let found = References::in_fields(&Key::new("default", "store"), &fields);
         assert_eq!(found, BTreeSet::from([secret("redis")]));
+    }
+
+    #[test]
+    fn what_nothing_names_is_certain_once_all_kinds_are_known() {
+        let references = References::default();
+        references.expect("pods");
+        references.expect("components");
+        references.know("pods");
+        assert!(!references.are_known());
+        references.know("components");
+        assert!(references.are_known());
     }
 
     #[tokio::test]

@@ -328,7 +328,8 @@ impl Part for Services {
         let guest = self
             .guest
             .get(key)
-            .filter(|service| service.metadata.deletion_timestamp.is_none());
+            .filter(|service| service.metadata.deletion_timestamp.is_none())
+            .filter(|service| !marks::is_imported(&service.metadata));
         let host = self.host.get(key);
         let ours = host
             .as_deref()

@@ -13,7 +13,7 @@ use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 
-use super::cache::{Cache, Change};
+use super::cache::{Cache, Change, Scope};
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
@@ -112,6 +112,7 @@ impl Slices {
         };
         is_by_hand(slice)
             && slice.metadata.deletion_timestamp.is_none()
+            && !marks::is_imported(&slice.metadata)
             && service
                 .is_some_and(|service| service.spec.as_ref().is_some_and(|spec| !selects(&spec.selector)))
     }
@@ -202,7 +203,8 @@ impl Part for Slices {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers_namespace(&key.namespace) {
+        let services_known = self.services.guest().covers(&Scope::Everything);
+        if !self.host.covers_namespace(&key.namespace) || !services_known {
             return Ok(Next::Uncovered);
         }
         let guest = self.guest.get(key).filter(|slice| self.is_wanted(slice));
