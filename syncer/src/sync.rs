@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use self::cache::Change;
 pub use self::config::{Config, Export, Import};
 use self::engine::Engine;
+use self::import::Importer;
 use self::key::Key;
 use self::kinds::Kinds;
 pub use self::metrics::Metrics;
@@ -143,6 +144,10 @@ pub async fn run(
         services: services.clone(),
     };
     let pods = Pods::new(&engine, dependencies);
+    let imports = engine.config().imports.iter();
+    let importer = (imports.filter(|import| import.is_of_pods()))
+        .map(|import| Importer::of_pods(&engine, import.clone(), &pods))
+        .next();
 
     start(&engine, &readiness, &namespaces, FEW);
     start(&engine, &readiness, &config_maps, MANY);
@@ -153,6 +158,9 @@ pub async fn run(
     start(&engine, &readiness, pods.nodes(), 1);
     start(&engine, &readiness, &pods, MANY);
     start(&engine, &readiness, &kinds, FEW);
+    if let Some(importer) = &importer {
+        start(&engine, &readiness, importer, FEW);
+    }
     readiness.started();
 
     let waiting = (pods.clone(), config_maps.clone());
@@ -182,7 +190,11 @@ pub async fn run(
     });
     slices.watch();
     pods.nodes().watch();
-    pods.watch(|_| {});
+    pods.watch(move |change| {
+        if let Some(importer) = &importer {
+            importer.seen(change);
+        }
+    });
     kinds.watch();
     namespaces.watch();
 

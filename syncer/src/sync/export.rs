@@ -310,7 +310,8 @@ impl Part for Exporter {
     }
 }
 
-fn without_status(fields: &Fields) -> Fields {
+/// All fields but the status.
+pub(crate) fn without_status(fields: &Fields) -> Fields {
     fields
         .iter()
         .filter(|(name, _)| *name != "status")

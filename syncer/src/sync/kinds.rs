@@ -191,7 +191,7 @@ impl Kinds {
             exporter
         });
         let importer = configured.import.clone().map(|import| {
-            let importer = Importer::new(&self.engine, import, served.resource.clone(), served.status);
+            let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), served.status);
             importer.watch();
             Part::start(&importer, WORKERS, &self.engine, tasks, stop);
             importer
@@ -347,7 +347,7 @@ fn configured(config: &Config) -> BTreeMap<Key, Configured> {
             configured.export = Some(export.clone())
         });
     }
-    for import in &config.imports {
+    for import in config.imports.iter().filter(|import| !import.is_of_pods()) {
         entry(&import.api_version, &import.kind, &|configured| {
             configured.import = Some(import.clone())
         });

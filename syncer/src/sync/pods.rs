@@ -302,7 +302,8 @@ impl Pods {
         .attempting(|| format!("change pod {key} on the host"))
     }
 
-    async fn bind(&self, key: &Key, guest: &Pod, host: &Pod, node: &str) -> Result<(), Failure> {
+    /// Binds a guest pod to the node that its host pod is on, unless it is bound or going.
+    pub(crate) async fn bind(&self, key: &Key, guest: &Pod, host: &Pod, node: &str) -> Result<(), Failure> {
         if guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) || is_going(guest) {
             return Ok(());
         }
