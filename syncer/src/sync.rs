@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use self::cache::Change;
 pub use self::config::{Config, Export, Import};
 use self::engine::Engine;
+use self::events::Events;
 use self::import::Importer;
 use self::key::Key;
 use self::kinds::Kinds;
@@ -91,6 +92,9 @@ mod slices;
 /// Pods, their tokens and their nodes.
 mod pods;
 
+/// The host's events about pods.
+mod events;
+
 /// What goes wrong with one object.
 mod failure;
 
@@ -144,6 +148,7 @@ pub async fn run(
         services: services.clone(),
     };
     let pods = Pods::new(&engine, dependencies);
+    let events = Events::new(&engine, &pods);
     let imports = engine.config().imports.iter();
     let importer = (imports.filter(|import| import.is_of_pods()))
         .map(|import| Importer::of_pods(&engine, import.clone(), &pods))
@@ -161,6 +166,8 @@ pub async fn run(
     if let Some(importer) = &importer {
         start(&engine, &readiness, importer, FEW);
     }
+    // What was said before can be told later: readiness does not wait for it.
+    events.start(FEW, &engine, engine.tasks(), engine.stop());
     readiness.started();
 
     let waiting = (pods.clone(), config_maps.clone());
@@ -190,11 +197,14 @@ pub async fn run(
     });
     slices.watch();
     pods.nodes().watch();
+    let telling = events.clone();
     pods.watch(move |change| {
+        telling.seen(change);
         if let Some(importer) = &importer {
             importer.seen(change);
         }
     });
+    events.watch();
     kinds.watch();
     namespaces.watch();
 
