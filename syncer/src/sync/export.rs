@@ -238,6 +238,18 @@ impl Exporter {
             .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
     }
 
+    async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<(), Failure> {
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        let preconditions = Preconditions {
+            uid: guest.metadata.uid.clone(),
+            ..Preconditions::default()
+        };
+        let params = DeleteParams::background().preconditions(preconditions);
+        self.engine.metrics().write("guest", &self.kind.kind, "delete");
+        unless_gone(guests.delete(&key.name, &params).await)
+            .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
+    }
+
     fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
         let guest = self.guest.get(key)?;
         let labels = guest.metadata.labels.as_ref();
@@ -299,8 +311,15 @@ impl Part for Exporter {
                 "the host has a {} {} that is not this virtual cluster's: it is left as it is",
                 self.kind.kind, key.name
             ))),
-            // What is going away on the host is made anew once it is gone.
-            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Next::Idle),
+            (Some(guest), Some(host), Some(ours)) if host.deletion_timestamp.is_some() => {
+                // Deleted on the host and held there, it goes from the guest too, as with vcluster. What nobody holds
+                // is made anew once it is gone, and so is what the guest has made anew meanwhile.
+                let is_held = host.finalizers.as_ref().is_some_and(|held| !held.is_empty());
+                if is_held && guest.metadata.uid.as_ref() == Some(&ours.uid) {
+                    self.delete_guest(key, &guest).await?;
+                }
+                Ok(Next::Idle)
+            }
             (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
                 self.delete_host(key, &host).await?;
                 Ok(Next::Idle)
