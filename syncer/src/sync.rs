@@ -56,6 +56,9 @@ mod watches;
 /// The host namespaces that are watched.
 mod mirror;
 
+/// What was last written.
+mod written;
+
 /// Whose a host object is.
 mod marks;
 

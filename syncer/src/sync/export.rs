@@ -3,8 +3,7 @@
 //! The host object is written by server-side apply, so that fields which the guest drops vanish there, drift heals,
 //! and what others add in fields of their own stays.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -26,6 +25,7 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{References, Referrer};
 use super::watches::metadata;
+use super::written::{Versions, Written};
 use crate::naming;
 
 /// Keeps one kind on the host.
@@ -39,15 +39,7 @@ pub(crate) struct Exporter {
     host: Arc<Cache<ObjectMeta>>,
     queue: Arc<Queue>,
     references: Arc<References>,
-    /// What was last written, as the resource versions of either side: while both are the same, all is as it was
-    /// left.
-    written: Mutex<HashMap<Key, Versions>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Versions {
-    guest: Option<String>,
-    host: Option<String>,
+    written: Written,
 }
 
 impl Exporter {
@@ -68,7 +60,7 @@ impl Exporter {
             host: Arc::default(),
             queue: Arc::default(),
             references,
-            written: Mutex::default(),
+            written: Written::default(),
         })
     }
 
@@ -136,16 +128,14 @@ impl Exporter {
             guest: guest.metadata.resource_version.clone(),
             host,
         };
-        let seen = host.map(|host| now(host.resource_version.clone()));
-        if seen.is_some() && seen == self.written(key) {
+        if host.is_some_and(|host| self.written.is_at(key, &now(host.resource_version.clone()))) {
             return Ok(Next::Idle);
         }
         let written = self.apply(key, guest, host).await?;
         if self.status == Status::Subresource {
             self.show_status(key, guest).await?;
         }
-        let versions = now(written.resource_version);
-        self.remember(key, Some(versions));
+        self.written.set(key, now(written.resource_version));
         Ok(Next::Idle)
     }
 
@@ -258,22 +248,6 @@ impl Exporter {
         let stays = guest.metadata.deletion_timestamp.is_none() && !marks::is_imported(&guest.metadata);
         (selected && stays).then_some(guest)
     }
-
-    fn written(&self, key: &Key) -> Option<Versions> {
-        self.written
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
-    }
-
-    fn remember(&self, key: &Key, versions: Option<Versions>) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        match versions {
-            Some(versions) => written.insert(key.clone(), versions),
-            None => written.remove(key),
-        };
-    }
 }
 
 impl Part for Exporter {
@@ -297,14 +271,14 @@ impl Part for Exporter {
         let ours = host.as_deref().and_then(marks::guest_of);
         match (self.wanted(key), host, ours) {
             (None, Some(host), Some(_)) => {
-                self.remember(key, None);
+                self.written.forget(key);
                 if host.deletion_timestamp.is_none() {
                     self.delete_host(key, &host).await?;
                 }
                 Ok(Next::Idle)
             }
             (None, ..) => {
-                self.remember(key, None);
+                self.written.forget(key);
                 Ok(Next::Idle)
             }
             (Some(_), Some(_), None) => Err(Failure::Refused(format!(

@@ -3,8 +3,8 @@
 //! A copy goes with what it shows. What it shows goes with a copy that the tenant deletes, and so that this is not
 //! missed while the syncer is away, the host object is marked once its copy is there.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -29,6 +29,7 @@ use super::part::{Next, Part};
 use super::pods::{Pods, status};
 use super::queue::Queue;
 use super::watches::metadata;
+use super::written::{Versions, Written};
 use crate::naming;
 
 /// What is to be done about one object.
@@ -46,15 +47,7 @@ pub(crate) struct Importer {
     status: Status,
     sides: Sides,
     queue: Queue,
-    /// What was last written, as the resource versions of either side: while both are the same, all is as it was
-    /// left.
-    written: Mutex<HashMap<Key, Versions>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Versions {
-    guest: Option<String>,
-    host: Option<String>,
+    written: Written,
 }
 
 /// From where the objects of both sides are known.
@@ -139,7 +132,7 @@ impl Importer {
             status,
             sides,
             queue: Queue::default(),
-            written: Mutex::default(),
+            written: Written::default(),
         })
     }
 
@@ -190,7 +183,7 @@ impl Importer {
             guest: guest.resource_version.clone(),
             host: host.resource_version.clone(),
         });
-        if seen.is_some() && seen == self.written(key) {
+        if seen.is_some_and(|seen| self.written.is_at(key, &seen)) {
             return Ok(Next::Idle);
         }
         let Some(sight) = self.sight(key, host).await? else {
@@ -201,13 +194,11 @@ impl Importer {
         };
         let marked = self.mark(key, host, life).await?;
         let shown = self.show_status(key, &copy, sight.status).await?;
-        self.remember(
-            key,
-            Some(Versions {
-                guest: shown.or(copy.metadata.resource_version),
-                host: marked,
-            }),
-        );
+        let versions = Versions {
+            guest: shown.or(copy.metadata.resource_version),
+            host: marked,
+        };
+        self.written.set(key, versions);
         Ok(Next::Idle)
     }
 
@@ -428,22 +419,6 @@ impl Importer {
             _ => Ok(()),
         }
     }
-
-    fn written(&self, key: &Key) -> Option<Versions> {
-        self.written
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
-    }
-
-    fn remember(&self, key: &Key, versions: Option<Versions>) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        match versions {
-            Some(versions) => written.insert(key.clone(), versions),
-            None => written.remove(key),
-        };
-    }
 }
 
 impl Part for Importer {
@@ -485,7 +460,7 @@ impl Part for Importer {
         let (guest, host) = (self.sides.guest(key), self.sides.host(key));
         let step = step(guest.as_ref(), host.as_ref(), &life);
         if step != Step::Show {
-            self.remember(key, None);
+            self.written.forget(key);
         }
         match (step, guest, host) {
             (Step::Show, guest, Some(host)) => self.show(key, guest.as_ref(), &host, &life).await,

@@ -344,12 +344,12 @@ fn configured(config: &Config) -> BTreeMap<Key, Configured> {
     };
     for export in &config.exports {
         entry(&export.api_version, &export.kind, &|configured| {
-            configured.export = Some(export.clone())
+            configured.export = Some(export.clone());
         });
     }
     for import in config.imports.iter().filter(|import| !import.is_of_pods()) {
         entry(&import.api_version, &import.kind, &|configured| {
-            configured.import = Some(import.clone())
+            configured.import = Some(import.clone());
         });
     }
     all

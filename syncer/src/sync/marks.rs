@@ -109,7 +109,7 @@ pub(crate) fn guest_of(host: &ObjectMeta) -> Option<Guest> {
     let key = Key::new(value(naming::OBJECT_NAMESPACE)?, value(naming::OBJECT_NAME)?);
     let uid = value(naming::OBJECT_UID).unwrap_or_default();
     let kind = value(naming::OBJECT_KIND).unwrap_or_default();
-    fits.then(|| Guest { key, uid, kind })
+    fits.then_some(Guest { key, uid, kind })
 }
 
 /// A guest object, as a host object names it.

@@ -32,7 +32,7 @@ const GOING: Duration = Duration::from_millis(300);
 
 /// How often a twin is looked at, since namespaces can't be watched one by one; nothing is written if it is as it
 /// should be.
-const RECHECK: Duration = Duration::from_secs(60);
+const RECHECK: Duration = Duration::from_mins(1);
 
 /// Brings namespaces in step.
 #[derive(Debug)]
@@ -87,11 +87,11 @@ impl Namespaces {
             .map_or(Ok(()), |twin| self.must_be_ours(&name, twin));
         self.engine.mirror().refuse(&name, refused.is_err());
         refused?;
-        if let Some(twin) = &twin {
-            if twin.metadata.deletion_timestamp.is_some() {
-                self.engine.mirror().end(&name).await;
-                return Ok(Next::After(GOING));
-            }
+        if let Some(twin) = &twin
+            && twin.metadata.deletion_timestamp.is_some()
+        {
+            self.engine.mirror().end(&name).await;
+            return Ok(Next::After(GOING));
         }
         let wanted = Twin::of(guest, &self.engine);
         let twin = match twin {

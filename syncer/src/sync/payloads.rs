@@ -1,7 +1,6 @@
 //! Config maps and Secrets: kept on the host while something names them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -22,6 +21,7 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{Payload, References};
 use super::watches::metadata;
+use super::written::{Versions, Written};
 
 /// A Secret of this type would be filled by the host with a token for the host.
 const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
@@ -35,7 +35,7 @@ pub(crate) struct Payloads {
     references: Arc<References>,
     guest: Arc<Cache<ObjectMeta>>,
     host: Arc<Cache<ObjectMeta>>,
-    written: Mutex<HashMap<Key, (Option<String>, Option<String>)>>,
+    written: Written,
 }
 
 impl Payloads {
@@ -52,7 +52,7 @@ impl Payloads {
             references: references.clone(),
             guest: Arc::default(),
             host: Arc::default(),
-            written: Mutex::default(),
+            written: Written::default(),
         })
     }
 
@@ -128,8 +128,11 @@ impl Payloads {
     }
 
     async fn write(&self, key: &Key, guest: &ObjectMeta, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
-        let seen = host.map(|host| (guest.resource_version.clone(), host.resource_version.clone()));
-        if seen.is_some() && seen.as_ref() == self.written().get(key) {
+        let seen = host.map(|host| Versions {
+            guest: guest.resource_version.clone(),
+            host: host.resource_version.clone(),
+        });
+        if seen.is_some_and(|seen| self.written.is_at(key, &seen)) {
             return Ok(Next::Idle);
         }
         let guests = self.engine.guest_objects(&self.kind, &key.namespace);
@@ -176,11 +179,11 @@ impl Payloads {
             self.delete_host(&host_key, host).await?;
         }
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
-        let versions = (
-            object.metadata.resource_version,
-            written.metadata.resource_version,
-        );
-        self.written().insert(key.clone(), versions);
+        let versions = Versions {
+            guest: object.metadata.resource_version,
+            host: written.metadata.resource_version,
+        };
+        self.written.set(key, versions);
         Ok(Next::Idle)
     }
 
@@ -194,10 +197,6 @@ impl Payloads {
         self.engine.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&host_key.name, &params).await)
             .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))
-    }
-
-    fn written(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (Option<String>, Option<String>)>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -246,14 +245,14 @@ impl Part for Payloads {
             .filter(|guest| self.is_of_this_kind(guest));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
-                self.written().remove(key);
+                self.written.forget(key);
                 if host.deletion_timestamp.is_none() {
                     self.delete_host(&host_key, &host).await?;
                 }
                 Ok(Next::Idle)
             }
             (None, ..) => {
-                self.written().remove(key);
+                self.written.forget(key);
                 Ok(Next::Idle)
             }
             (Some(_), Some(_), None) => Err(Failure::Refused(format!(

@@ -37,7 +37,7 @@ struct State {
 }
 
 /// Whether a look counts for the first full pass.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Counts {
     Yes,
     No,

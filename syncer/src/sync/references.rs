@@ -89,12 +89,7 @@ impl References {
         let mut changed = Vec::new();
         {
             let mut state = self.state();
-            let before = if references.is_empty() {
-                state.by_referrer.remove(referrer)
-            } else {
-                state.by_referrer.insert(referrer.clone(), references.clone())
-            };
-            let before = before.unwrap_or_default();
+            let before = state.by_referrer.remove(referrer).unwrap_or_default();
             for reference in references.difference(&before) {
                 let referrers = state.by_reference.entry(reference.clone()).or_default();
                 if referrers.is_empty() {
@@ -109,6 +104,9 @@ impl References {
                     state.by_reference.remove(reference);
                     changed.push(reference.clone());
                 }
+            }
+            if !references.is_empty() {
+                state.by_referrer.insert(referrer.clone(), references);
             }
         }
         for (payload, key) in changed {
