@@ -109,18 +109,25 @@ impl Payloads {
         let found = self.host.get(host).as_deref().and_then(marks::guest_of);
         match found {
             Some(guest) if self.is_of_this_kind(&guest) => guest.key,
-            _ if host.name == self.engine.tenant().host_name(&host.namespace, ROOT_CA) => {
-                Key::new(host.namespace.clone(), ROOT_CA)
+            _ => {
+                let root_ca = Key::new(host.namespace.clone(), ROOT_CA);
+                if self.host_key(&root_ca) == *host {
+                    root_ca
+                } else {
+                    host.clone()
+                }
             }
-            _ => host.clone(),
         }
     }
 
     fn host_key(&self, key: &Key) -> Key {
-        Key::new(
-            key.namespace.clone(),
-            self.engine.tenant().host_name(&key.namespace, &key.name),
-        )
+        match self.payload {
+            Payload::ConfigMap => Key::new(
+                key.namespace.clone(),
+                self.engine.tenant().host_name(&key.namespace, &key.name),
+            ),
+            Payload::Secret => key.clone(),
+        }
     }
 
     fn is_of_this_kind(&self, guest: &marks::Guest) -> bool {

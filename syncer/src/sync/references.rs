@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume};
 use kube::core::ApiResource;
 use serde_json::Value;
 
@@ -187,6 +187,9 @@ impl Found {
             {
                 self.add(Payload::Secret, name);
             }
+            for name in driver_secrets(volume) {
+                self.add(Payload::Secret, name);
+            }
             for source in volume
                 .projected
                 .iter()
@@ -242,6 +245,16 @@ impl Found {
             _ => {}
         }
     }
+}
+
+/// The Secrets that a volume's driver reads to mount it.
+fn driver_secrets(volume: &Volume) -> impl Iterator<Item = &String> {
+    let csi = (volume.csi.as_ref()).and_then(|source| source.node_publish_secret_ref.as_ref());
+    let flex = (volume.flex_volume.as_ref()).and_then(|source| source.secret_ref.as_ref());
+    let iscsi = (volume.iscsi.as_ref()).and_then(|source| source.secret_ref.as_ref());
+    let azure = volume.azure_file.as_ref().map(|source| &source.secret_name);
+    let named = [csi, flex, iscsi].into_iter().flatten();
+    named.map(|secret| &secret.name).chain(azure)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub(super) fn spec(host: &Pod, node: Option<String>) -> PodSpec {
     spec.overhead = None;
     spec.resource_claims = None;
     spec.scheduling_gates = None;
+    spec.scheduling_group = None;
     // They are added to running pods, and by another door.
     spec.ephemeral_containers = None;
     let inits = spec.init_containers.iter_mut().flatten();
