@@ -37,6 +37,9 @@ mod update;
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
 
+/// Conditions that only the guest knows.
+mod gates;
+
 /// The Secrets that hold the pods' tokens.
 pub(crate) mod tokens;
 
@@ -237,6 +240,10 @@ impl Pods {
         if !volumes::tokens(guest).is_empty() && self.secrets.host().get(&token_secret).is_none() {
             return Ok(Next::Waiting("its tokens to be on the host"));
         }
+        if (guest.spec.as_ref()).is_some_and(|spec| spec.scheduling_gates.iter().flatten().count() > 0) {
+            // Who takes them off changes the pod, which brings it back.
+            return Ok(Next::Idle);
+        }
         let dns = self.services.dns();
         if translate::needs_dns(guest) && dns.is_none() {
             return Ok(Next::Waiting("the Service kube-dns in kube-system"));
@@ -276,6 +283,7 @@ impl Pods {
             }
             (false, false) => self.update(key, guest, host).await?,
         }
+        self.pass_gates(key, guest, host).await?;
         if let Some(node) = host.spec.as_ref().and_then(|spec| spec.node_name.as_ref()) {
             self.bind(key, guest, host, node).await?;
         }
@@ -300,6 +308,23 @@ impl Pods {
                 .await,
         )
         .attempting(|| format!("change pod {key} on the host"))
+    }
+
+    /// Tells the host which of the guest's readiness gates are open: its kubelet says whether the pod is ready.
+    async fn pass_gates(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+        let conditions = gates::to_tell(guest, host);
+        if conditions.is_empty() {
+            return Ok(());
+        }
+        let body = json!({"metadata": {"uid": host.uid()}, "status": {"conditions": conditions}});
+        self.engine.metrics().write("host", "Pod", "status");
+        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
+        unless_gone(
+            hosts
+                .patch_status(&key.name, &PatchParams::default(), &Patch::Strategic(body))
+                .await,
+        )
+        .attempting(|| format!("tell the host which gates of pod {key} are open"))
     }
 
     /// Binds a guest pod to the node that its host pod is on, unless it is bound or going.
