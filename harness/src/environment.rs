@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::components::{self, Components};
 use crate::events::Events;
+use crate::images::Store;
 use crate::ledger::{self, Entry, Ledger};
 use crate::places::Places;
 use crate::plan::Plan;
@@ -119,6 +120,30 @@ impl Up {
     }
 }
 
+/// Has everything in the cache that an environment is made from, and makes none.
+pub async fn prepare(
+    options: &components::Options,
+    places: &Places,
+    events: &Events,
+) -> Result<Components, Error> {
+    Ok(provide(options, places, events).await?.0)
+}
+
+/// The two stages that fill the cache.
+async fn provide(
+    options: &components::Options,
+    places: &Places,
+    events: &Events,
+) -> Result<(Components, Store), Error> {
+    let components = events
+        .stage("components", stages::components(places, options, events))
+        .await?;
+    let images = events
+        .stage("images", stages::images(&components, places, events))
+        .await?;
+    Ok((components, images))
+}
+
 /// Brings the planned environment up. Run again after an interruption, it goes on where it stopped.
 ///
 /// When `cancel` fires, it stops where it is: what was made is in the ledger, for [`down`] or the next `up`.
@@ -155,12 +180,7 @@ async fn bring_up(
     ledger: &Ledger,
     events: &Events,
 ) -> Result<(Attached, Components), Error> {
-    let components = events
-        .stage("components", stages::components(places, options, events))
-        .await?;
-    let images = events
-        .stage("images", stages::images(&components, places, events))
-        .await?;
+    let (components, images) = provide(options, places, events).await?;
     let identity = Identity::of(folder, plan)?;
 
     let cluster = events

@@ -19,6 +19,9 @@ mod run;
 /// `doctor`, `plan` and `status`.
 mod show;
 
+/// `components`.
+mod components;
+
 /// `logs`.
 mod logs;
 
@@ -39,6 +42,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Doctor(wanted) => show::doctor(&context, &wanted).await,
         Command::Plan(wanted) => show::plan(&context, &wanted),
+        Command::Components(wanted) => components::prepare(&context, &wanted).await,
         Command::Status => show::status(&context),
         Command::Up(wanted) => run::up(&context, &wanted).await,
         Command::Test(test) if test.list => show::scenarios(&context, test.scenarios.filter.as_deref()),

@@ -45,10 +45,17 @@ impl<'a> Pace<'a> {
         }
     }
 
-    /// Says in words what the build is at, between its parts.
+    /// Says in words what the build is at before its parts are known, and counts that.
     pub(super) fn say(&mut self, what: &str) {
+        self.parts.insert(what.to_owned());
         if self.is_due() {
-            self.events.progress(&self.stage, what);
+            self.events.tell(Event::Progress {
+                stage: self.stage.clone(),
+                what: what.to_owned(),
+                done: Some(self.parts.len() as u64),
+                total: None,
+                seconds_left: None,
+            });
         }
     }
 

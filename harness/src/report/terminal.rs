@@ -76,7 +76,12 @@ impl Terminal {
     /// Shows one event.
     pub fn show(&mut self, stamped: &Stamped) {
         match &mut self.shown {
-            Shown::Bars { all, stages } => move_bars(all, stages, &stamped.event),
+            Shown::Bars { all, stages } => {
+                move_bars(all, stages, &stamped.event);
+                if matches!(stamped.event, Event::Progress { .. }) {
+                    return;
+                }
+            }
             Shown::Lines { last } => {
                 if !worth_a_line(&stamped.event, self.verbosity, last) {
                     return;
@@ -189,10 +194,18 @@ fn inside(tenant: Option<&str>) -> String {
 
 /// Whether a step is a new one, or the same and due again.
 fn worth_a_line(event: &Event, verbosity: Verbosity, last: &mut HashMap<String, Step>) -> bool {
-    let Event::Progress { stage, what, .. } = event else {
+    let Event::Progress {
+        stage,
+        what,
+        done,
+        total,
+        ..
+    } = event
+    else {
         return true;
     };
-    let due = |step: &Step| step.what != *what || step.at.elapsed() >= COUNTING;
+    let counts_on = done.is_some() && done != total;
+    let due = |step: &Step| step.at.elapsed() >= COUNTING || (!counts_on && step.what != *what);
     let worth = verbosity == Verbosity::Verbose || last.get(stage).is_none_or(due);
     if worth {
         last.insert(

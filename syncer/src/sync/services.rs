@@ -4,9 +4,8 @@
 //! and the guest's Service is made anew with the host's address; what it was is kept on the twin until it is there
 //! again, so that it outlives a syncer that stops in between.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Service, ServiceSpec, ServiceStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -24,6 +23,7 @@ use super::key::Key;
 use super::marks::{self, HostName};
 use super::part::{Next, Part};
 use super::queue::Queue;
+use super::written::{Versions, Written};
 
 /// Annotation on a twin: the guest's Service while it is being made anew.
 const MADE_ANEW: &str = "vcluster.loft.sh/made-anew";
@@ -35,7 +35,7 @@ pub(crate) struct Services {
     guest: Arc<Cache<Service>>,
     host: Arc<Cache<Service>>,
     queue: Arc<Queue>,
-    written: Mutex<HashMap<Key, (Option<String>, Option<String>)>>,
+    written: Written,
 }
 
 impl Services {
@@ -46,7 +46,7 @@ impl Services {
             guest: Arc::default(),
             host: Arc::default(),
             queue: Arc::default(),
-            written: Mutex::default(),
+            written: Written::default(),
         })
     }
 
@@ -101,14 +101,17 @@ impl Services {
     }
 
     async fn write(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Next, Failure> {
-        let now = host.map(|host| (guest.resource_version(), host.resource_version()));
-        if now.is_none() || now.as_ref() != self.written().get(key) {
-            let written = self.apply(key, guest, host).await?;
-            let versions = (guest.resource_version(), written.resource_version());
-            self.align(key, guest, &written).await?;
-            self.show_status(key, guest, &written).await?;
-            self.written().insert(key.clone(), versions);
+        let now = |host: &Service| Versions {
+            guest: guest.resource_version(),
+            host: host.resource_version(),
+        };
+        if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
+            return Ok(Next::Idle);
         }
+        let written = self.apply(key, guest, host).await?;
+        self.align(key, guest, &written).await?;
+        self.show_status(key, guest, &written).await?;
+        self.written.set(key, now(&written));
         Ok(Next::Idle)
     }
 
@@ -299,10 +302,6 @@ impl Services {
         )
         .attempting(|| format!("delete Service {key} on the host"))
     }
-
-    fn written(&self) -> MutexGuard<'_, HashMap<Key, (Option<String>, Option<String>)>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Part for Services {
@@ -328,14 +327,15 @@ impl Part for Services {
         let guest = self
             .guest
             .get(key)
-            .filter(|service| service.metadata.deletion_timestamp.is_none());
+            .filter(|service| service.metadata.deletion_timestamp.is_none())
+            .filter(|service| !marks::is_imported(&service.metadata));
         let host = self.host.get(key);
         let ours = host
             .as_deref()
             .and_then(|service| marks::guest_of(&service.metadata));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
-                self.written().remove(key);
+                self.written.forget(key);
                 let anew = host
                     .annotations()
                     .get(MADE_ANEW)
@@ -348,7 +348,7 @@ impl Part for Services {
                 Ok(Next::Idle)
             }
             (None, ..) => {
-                self.written().remove(key);
+                self.written.forget(key);
                 Ok(Next::Idle)
             }
             (Some(_), Some(_), None) => Err(Failure::Refused(format!(

@@ -1,0 +1,33 @@
+//! `components`: the long part of a first run, ahead of it.
+
+use super::Context;
+use crate::cli::arguments::Components;
+use crate::cli::{Exit, Failure, interrupt, output};
+use crate::environment;
+use crate::events::Events;
+use crate::report::show;
+use crate::report::terminal::Terminal;
+
+/// Has all components and images in the cache.
+pub(super) async fn prepare(context: &Context, wanted: &Components) -> Result<Exit, Failure> {
+    let cancel = interrupt::listen(context.name())?;
+    let (events, receiver) = Events::channel();
+    let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
+    let options = wanted.options();
+    let done = cancel
+        .run_until_cancelled(environment::prepare(&options, &context.places, &events))
+        .await;
+    drop(events);
+    // Showing fails only by a panic, which has been printed.
+    let _shown = shown.await;
+    done.ok_or(Failure::Interrupted)??;
+    if context.is_json() {
+        output::json(&serde_json::json!({ "cache": context.places.cache }))?;
+    } else {
+        output::text(&format!(
+            "All components and images are in {}.\n",
+            context.places.cache.display()
+        ))?;
+    }
+    Ok(Exit::Passed)
+}
