@@ -20,7 +20,7 @@ use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::kinds::{self, Status};
 use super::marks::{self, HostName};
-use super::object::{Body, Fields, Object};
+use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{References, Referrer};
@@ -158,7 +158,7 @@ impl Exporter {
         let params = if host.is_some() { params.force() } else { params };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let written = hosts
-            .patch_metadata(&key.name, &params, &Patch::Apply(&body))
+            .patch_metadata(&key.name, &params, &Patch::Apply(Applied(&body)))
             .await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()

@@ -16,7 +16,7 @@ use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
-use super::object::{Body, Object};
+use super::object::{Applied, Body, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{Payload, References};
@@ -177,7 +177,7 @@ impl Payloads {
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
         let written = hosts
-            .patch_metadata(&host_key.name, &params, &Patch::Apply(&body))
+            .patch_metadata(&host_key.name, &params, &Patch::Apply(Applied(&body)))
             .await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()

@@ -21,6 +21,7 @@ use super::export::replaced;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
+use super::object::Applied;
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::written::{Versions, Written};
@@ -123,7 +124,7 @@ impl Services {
             let body = self.twin(key, guest, Some(host), &spec_beside(guest, host));
             self.engine.metrics().write("host", "Service", "apply");
             return hosts
-                .patch(&key.name, &params, &Patch::Apply(body))
+                .patch(&key.name, &params, &Patch::Apply(Applied(body)))
                 .await
                 .attempting(attempted);
         }
@@ -134,7 +135,7 @@ impl Services {
             .patch(
                 &key.name,
                 &params,
-                &Patch::Apply(self.twin(key, guest, None, &spec)),
+                &Patch::Apply(Applied(self.twin(key, guest, None, &spec))),
             )
             .await;
         if !refusal(&asked).is_some_and(kube::core::Status::is_invalid) {
@@ -146,7 +147,7 @@ impl Services {
             .patch(
                 &key.name,
                 &params,
-                &Patch::Apply(self.twin(key, guest, None, &spec)),
+                &Patch::Apply(Applied(self.twin(key, guest, None, &spec))),
             )
             .await
             .attempting(attempted)

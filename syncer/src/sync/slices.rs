@@ -17,6 +17,7 @@ use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
+use super::object::Applied;
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::services::{Services, is_the_api};
@@ -160,7 +161,7 @@ impl Slices {
         self.engine.metrics().write("host", "EndpointSlice", "apply");
         let hosts: Api<EndpointSlice> = self.engine.host_api(&key.namespace);
         let written = hosts
-            .patch_metadata(&key.name, &params, &Patch::Apply(&twin))
+            .patch_metadata(&key.name, &params, &Patch::Apply(Applied(&twin)))
             .await;
         let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
         self.written.set(key, now(&written.metadata));
