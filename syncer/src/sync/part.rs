@@ -100,7 +100,7 @@ async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
             let tries = part.queue().failed(key);
             engine.metrics().failure(name, failure.reason());
             warn!(part = name, %key, tries, "{}", failure.words());
-            if failure.is_for_want_of_a_namespace() {
+            if failure.may_be_for_want_of_a_namespace() {
                 engine.recheck_namespace(&key.namespace);
             }
             if let Some(subject) = part.subject(key) {
