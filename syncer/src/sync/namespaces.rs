@@ -112,6 +112,7 @@ impl Namespaces {
             .and_then(|spec| spec.finalizers.as_ref())
             .is_none_or(Vec::is_empty);
         if !emptied {
+            self.let_go(&name).await?;
             return Ok(Next::Idle);
         }
         if self.remove_twin(&name).await? == Twins::Gone && guest.finalizers().iter().any(|f| f == FINALIZER)
@@ -120,6 +121,19 @@ impl Namespaces {
             return Ok(Next::Idle);
         }
         Ok(Next::After(GOING))
+    }
+
+    /// Has what is still in a namespace that is going away kept in step, so that it can go.
+    async fn let_go(&self, name: &str) -> Result<(), Failure> {
+        let twin = self.twin(name).await?.filter(|twin| {
+            twin.metadata.deletion_timestamp.is_none() && is_ours(self.engine.tenant(), name, twin)
+        });
+        self.engine.mirror().refuse(name, twin.is_none());
+        if let Some(twin) = twin {
+            self.furnish(name, &twin.uid().unwrap_or_default()).await?;
+            self.engine.mirror().begin(name);
+        }
+        Ok(())
     }
 
     async fn remove_twin(&self, name: &str) -> Result<Twins, Failure> {
