@@ -94,6 +94,12 @@ impl Process {
         self
     }
 
+    /// Keeps a variable from being inherited.
+    pub(crate) fn without_env(mut self, name: &OsStr) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     pub(crate) fn dir(mut self, folder: &Path) -> Self {
         self.folder = folder.display().to_string();
         self.command.current_dir(folder);

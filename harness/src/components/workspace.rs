@@ -44,7 +44,10 @@ async fn build(programs: &[String], events: &Events) -> Result<BTreeMap<String, 
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = BTreeMap::new();
     let mut pace = Pace::new(&format!("{STAGE}/{component}"), Words::Compiling, None, events);
-    let built = Process::new(cargo())
+    let cargo = described().iter().fold(Process::new(cargo()), |cargo, variable| {
+        cargo.without_env(variable)
+    });
+    let built = cargo
         .args(["build", "--release", "--message-format=json-render-diagnostics"])
         .args(programs.iter().flat_map(|program| ["-p", program]))
         .dir(&workspace)
@@ -83,6 +86,17 @@ async fn build(programs: &[String], events: &Events) -> Result<BTreeMap<String, 
 /// The cargo that runs this, where one does: it is the right one and may not be on the path.
 fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The variables in which the cargo that runs this describes our own package. Build scripts that watch those (ring's
+/// does) would run again, and all that depends on them, for each package that a build is asked for from.
+fn described() -> Vec<OsString> {
+    let all = std::env::vars_os().map(|(variable, _)| variable);
+    all.filter(|variable| {
+        let variable = variable.to_string_lossy();
+        variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
+    })
+    .collect()
 }
 
 /// What cargo says of a build, as far as it is of use here.
