@@ -192,11 +192,15 @@ impl Importer {
         let Some(copy) = self.apply(key, guest, host, &sight.fields).await? else {
             return Ok(Next::Idle);
         };
-        let marked = self.mark(key, host, life).await?;
-        let shown = self.show_status(key, &copy, sight.status).await?;
+        self.show_status(key, &copy, sight.status).await?;
+        if marks::shown_in(host) != Some(life) {
+            // What it changes comes back, and with it what else was changed meanwhile.
+            self.mark(key, host, life).await?;
+            return Ok(Next::Idle);
+        }
         let versions = Versions {
-            guest: shown.or(copy.metadata.resource_version),
-            host: marked,
+            guest: copy.metadata.resource_version,
+            host: host.resource_version.clone(),
         };
         self.written.set(key, versions);
         Ok(Next::Idle)
@@ -289,8 +293,7 @@ impl Importer {
             .attempting(|| format!("show {} {key} of the host in the guest", self.kind.kind))
     }
 
-    /// Shows the host's status; returns the version of the copy if that changed it.
-    async fn show_status(&self, key: &Key, copy: &Object, shown: Shown) -> Result<Option<String>, Failure> {
+    async fn show_status(&self, key: &Key, copy: &Object, shown: Shown) -> Result<(), Failure> {
         let unreadable = |source| Failure::Unreadable {
             what: format!("the status of {key}"),
             source,
@@ -309,16 +312,17 @@ impl Importer {
         };
         let ours = self.status_of(key, copy)?;
         if theirs == ours || theirs.is_none() {
-            return Ok(None);
+            return Ok(());
         }
         let body = json!({"metadata": {"uid": copy.metadata.uid}, "status": replaced(ours, theirs)});
         self.engine.metrics().write("guest", &self.kind.kind, "status");
         let guests = self.engine.guest_objects(&self.kind, &key.namespace);
-        let written = guests
-            .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
-            .await
-            .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))?;
-        Ok(written.metadata.resource_version)
+        unless_gone(
+            guests
+                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))
     }
 
     async fn bind(&self, key: &Key, copy: &Pod, host: &Pod) -> Result<(), Failure> {
@@ -336,11 +340,8 @@ impl Importer {
         })
     }
 
-    /// Notes on the host object that the guest has a copy of it; returns the version that it has then.
-    async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<Option<String>, Failure> {
-        if marks::shown_in(host) == Some(life) {
-            return Ok(host.resource_version.clone());
-        }
+    /// Notes on the host object that the guest has a copy of it.
+    async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), Failure> {
         let annotations = json!({
             naming::CONTROLLED_BY: marks::importer(&self.kind),
             marks::SHOWN_IN: life,
@@ -350,15 +351,10 @@ impl Importer {
 
     async fn unmark(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
         let annotations = json!({naming::CONTROLLED_BY: null, marks::SHOWN_IN: null});
-        self.annotate(key, host, annotations).await.map(drop)
+        self.annotate(key, host, annotations).await
     }
 
-    async fn annotate(
-        &self,
-        key: &Key,
-        host: &ObjectMeta,
-        annotations: Value,
-    ) -> Result<Option<String>, Failure> {
+    async fn annotate(&self, key: &Key, host: &ObjectMeta, annotations: Value) -> Result<(), Failure> {
         let body = json!({"metadata": {"uid": host.uid, "annotations": annotations}});
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
@@ -366,11 +362,12 @@ impl Importer {
         };
         self.engine.metrics().write("host", &self.kind.kind, "mark");
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        let marked = hosts
-            .patch_metadata(&key.name, &params, &Patch::Merge(body))
-            .await
-            .attempting(|| format!("mark {} {key} of the host as shown in the guest", self.kind.kind))?;
-        Ok(marked.metadata.resource_version)
+        unless_gone(
+            hosts
+                .patch_metadata(&key.name, &params, &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("mark {} {key} of the host as shown in the guest", self.kind.kind))
     }
 
     /// Deletes a copy at once: no kubelet would end it after its grace.
@@ -389,35 +386,38 @@ impl Importer {
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
     }
 
-    async fn delete_host(&self, key: &Key, host: &ObjectMeta, grace: Option<i64>) -> Result<(), Failure> {
-        self.engine.metrics().write("host", &self.kind.kind, "delete");
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        unless_gone(hosts.delete(&key.name, &exactly(host, grace)).await)
-            .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
-    }
-
-    /// Deletes what a deleted copy showed. Either side may have changed since it was seen, so both are asked.
-    async fn delete_forsaken(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), Failure> {
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
-        let copy = guests.get_metadata_opt(&key.name).await;
-        let copy = copy.attempting(|| format!("read {} {key} of the guest", self.kind.kind))?;
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        let shown = hosts.get_metadata_opt(&key.name).await;
-        let shown = shown.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
-        let still = shown
-            .filter(|shown| shown.metadata.uid == host.uid && marks::shown_in(&shown.metadata) == Some(life));
-        match (copy, still) {
-            (None, Some(still)) => {
-                let mut params = exactly(host, None);
-                if let Some(preconditions) = &mut params.preconditions {
-                    preconditions.resource_version = still.metadata.resource_version;
-                }
-                self.engine.metrics().write("host", &self.kind.kind, "delete");
-                unless_gone(hosts.delete(&key.name, &params).await)
-                    .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
+    /// Deletes what a copy showed that the tenant has deleted. Either side may have changed since it was seen, or be
+    /// making the copy anew, so both are asked.
+    async fn delete_host(
+        &self,
+        key: &Key,
+        guest: Option<&ObjectMeta>,
+        host: &ObjectMeta,
+        grace: Option<i64>,
+        life: &str,
+    ) -> Result<(), Failure> {
+        if guest.is_none() {
+            let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+            let copy = guests.get_metadata_opt(&key.name).await;
+            let copy = copy.attempting(|| format!("read {} {key} of the guest", self.kind.kind))?;
+            if copy.is_some() {
+                return Ok(());
             }
-            _ => Ok(()),
         }
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let now = hosts.get_metadata_opt(&key.name).await;
+        let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
+        let marked = now.filter(|now| marks::shown_in(&now.metadata) == Some(life));
+        let Some(now) = marked.filter(|now| now.metadata.uid == host.uid) else {
+            return Ok(());
+        };
+        let mut params = exactly(host, grace);
+        if let Some(preconditions) = &mut params.preconditions {
+            preconditions.resource_version = now.metadata.resource_version;
+        }
+        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        unless_gone(hosts.delete(&key.name, &params).await)
+            .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
     }
 }
 
@@ -474,12 +474,10 @@ impl Part for Importer {
             (Step::EndCopy(Some(grace)), Some(guest), _) => {
                 self.end_copy(key, &guest, Some(grace)).await.map(|()| Next::Idle)
             }
-            (Step::DeleteHost(grace), _, Some(host)) => {
-                self.delete_host(key, &host, grace).await.map(|()| Next::Idle)
-            }
-            (Step::DeleteForsaken, _, Some(host)) => {
-                self.delete_forsaken(key, &host, &life).await.map(|()| Next::Idle)
-            }
+            (Step::DeleteHost(grace), guest, Some(host)) => self
+                .delete_host(key, guest.as_ref(), &host, grace, &life)
+                .await
+                .map(|()| Next::Idle),
             _ => Ok(Next::Idle),
         }
     }

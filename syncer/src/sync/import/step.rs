@@ -17,10 +17,9 @@ pub(super) enum Step {
     DeleteCopy,
     /// What the copy shows is going: so is the copy, in this many seconds.
     EndCopy(Option<i64>),
-    /// The tenant is deleting the copy: what it shows goes, in this many seconds.
+    /// The tenant seems to have deleted the copy, which has to be looked into: what it showed goes, in this many
+    /// seconds.
     DeleteHost(Option<i64>),
-    /// The tenant seems to have deleted the copy, which has to be looked into: what it showed goes.
-    DeleteForsaken,
 }
 
 /// Says what is to be done about a guest and a host object of one name; of the host's, only those are passed that
@@ -28,12 +27,14 @@ pub(super) enum Step {
 ///
 /// `life` is the UID of the guest's namespace.
 pub(super) fn step(guest: Option<&ObjectMeta>, host: Option<&ObjectMeta>, life: &str) -> Step {
-    let forsaken = |host: &ObjectMeta| !is_going(host) && marks::shown_in(host) == Some(life);
+    // What is not marked has had no copy yet, or its copy is being made anew.
+    let marked = |host: &ObjectMeta| marks::shown_in(host) == Some(life);
+    let forsaken = |host: &ObjectMeta| !is_going(host) && marked(host);
     match (guest, host) {
         (None, None) => Step::Nothing,
         (Some(guest), None) if !marks::is_imported(guest) => Step::Nothing,
         (Some(_), None) => Step::DeleteCopy,
-        (None, Some(host)) if forsaken(host) => Step::DeleteForsaken,
+        (None, Some(host)) if forsaken(host) => Step::DeleteHost(None),
         (None, Some(host)) if is_going(host) => Step::Nothing,
         (None, Some(_)) => Step::Show,
         // A name is given to another only after the copy that had it is gone.
@@ -41,6 +42,7 @@ pub(super) fn step(guest: Option<&ObjectMeta>, host: Option<&ObjectMeta>, life: 
         (Some(guest), Some(_)) if !marks::is_imported(guest) => Step::Refuse,
         (Some(guest), Some(host)) if marks::shows(guest) != host.uid.as_deref() => Step::DeleteCopy,
         (Some(guest), Some(host)) => match (is_going(guest), is_going(host)) {
+            (true, false) if !marked(host) => Step::DeleteCopy,
             (true, going) => {
                 let (ours, theirs) = (
                     guest.deletion_grace_period_seconds,
@@ -128,12 +130,21 @@ mod tests {
 
     #[test]
     fn a_deleted_copy_takes_what_it_showed_with_it() {
-        assert_eq!(step(None, Some(&marked()), LIFE), Step::DeleteForsaken);
+        assert_eq!(step(None, Some(&marked()), LIFE), Step::DeleteHost(None));
         assert_eq!(step(Some(&own()), Some(&marked()), LIFE), Step::DeleteHost(None));
         assert_eq!(
             step(Some(&going(copy(), 5)), Some(&marked()), LIFE),
             Step::DeleteHost(Some(5))
         );
+    }
+
+    #[test]
+    fn a_copy_that_is_made_anew_takes_nothing_with_it() {
+        assert_eq!(
+            step(Some(&going(copy(), 0)), Some(&host()), LIFE),
+            Step::DeleteCopy
+        );
+        assert_eq!(step(None, Some(&host()), LIFE), Step::Show);
     }
 
     #[test]
