@@ -121,8 +121,8 @@ impl Error {
 #[must_use]
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Init(init) => block_on(init.common.log.clone(), async { initialize(init).await }),
-        Command::Run(command) => block_on(command.common.log.clone(), async { start(command).await }),
+        Command::Init(init) => block_on(init.common.log.clone(), initialize(init)),
+        Command::Run(command) => block_on(command.common.log.clone(), start(command)),
         Command::Values(OnValues::Check { file }) => read_values(&file).map(drop),
     };
     let Err(error) = outcome else {
@@ -190,7 +190,7 @@ async fn start(command: Run) -> Result<(), Error> {
         pod: pod_ip,
         resolv_conf,
     };
-    Ok(run::run(settings).await?)
+    Ok(Box::pin(run::run(settings)).await?)
 }
 
 fn read_values(path: &Path) -> Result<Values, Error> {

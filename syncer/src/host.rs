@@ -96,7 +96,7 @@ pub async fn api_service(host: &Client, tenant: &Tenant) -> Result<ApiService, E
     let spec = service.spec.unwrap_or_default();
     let texts = spec
         .cluster_ips
-        .or(spec.cluster_ip.map(|address| vec![address]))
+        .or_else(|| spec.cluster_ip.map(|address| vec![address]))
         .unwrap_or_default();
     let addresses: Vec<IpAddr> = texts.iter().filter_map(|text| text.parse().ok()).collect();
     if addresses.is_empty() {

@@ -3,6 +3,8 @@
 //! The rules are those of vcluster's multi-namespace mode (`pkg/util/translate/multi_namespace.go`, v0.14 to
 //! v0.25), so that whatever was written against its names goes on working.
 
+use std::fmt::Write;
+
 use sha2::{Digest, Sha256};
 
 /// Label on a host namespace: the name of the virtual cluster that it belongs to.
@@ -128,10 +130,12 @@ fn short_hash(text: &str) -> String {
 }
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut hex = String::new();
+    for byte in Sha256::digest(text) {
+        // Writing to a String can't fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 #[cfg(test)]

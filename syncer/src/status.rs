@@ -12,6 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 /// How far the syncer has got; copies tell the same.
 #[derive(Clone, Debug)]
@@ -57,13 +58,14 @@ impl Status {
     }
 }
 
-/// Answers at `address` until told to stop.
+/// Answers at `address` until told to stop; the log says at which port, should the address leave it open.
 pub async fn serve(
     status: Status,
     address: SocketAddr,
     shutdown: CancellationToken,
 ) -> Result<(), std::io::Error> {
     let listener = TcpListener::bind(address).await?;
+    info!(address = %listener.local_addr()?, "listening");
     axum::serve(listener, router(status))
         .with_graceful_shutdown(shutdown.cancelled_owned())
         .await

@@ -9,8 +9,11 @@ use std::sync::Arc;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
+use self::cache::Change;
 pub use self::config::{Config, Export, Import};
 use self::engine::Engine;
+use self::events::Events;
+use self::import::Importer;
 use self::key::Key;
 use self::kinds::Kinds;
 pub use self::metrics::Metrics;
@@ -53,6 +56,9 @@ mod watches;
 /// The host namespaces that are watched.
 mod mirror;
 
+/// What was last written.
+mod written;
+
 /// Whose a host object is.
 mod marks;
 
@@ -88,6 +94,9 @@ mod slices;
 
 /// Pods, their tokens and their nodes.
 mod pods;
+
+/// The host's events about pods.
+mod events;
 
 /// What goes wrong with one object.
 mod failure;
@@ -142,6 +151,11 @@ pub async fn run(
         services: services.clone(),
     };
     let pods = Pods::new(&engine, dependencies);
+    let events = Events::new(&engine, &pods);
+    let imports = engine.config().imports.iter();
+    let importer = (imports.filter(|import| import.is_of_pods()))
+        .map(|import| Importer::of_pods(&engine, import.clone(), &pods))
+        .next();
 
     start(&engine, &readiness, &namespaces, FEW);
     start(&engine, &readiness, &config_maps, MANY);
@@ -152,19 +166,29 @@ pub async fn run(
     start(&engine, &readiness, pods.nodes(), 1);
     start(&engine, &readiness, &pods, MANY);
     start(&engine, &readiness, &kinds, FEW);
+    if let Some(importer) = &importer {
+        start(&engine, &readiness, importer, FEW);
+    }
+    // What was said before can be told later: readiness does not wait for it.
+    events.start(FEW, &engine, engine.tasks(), engine.stop());
     readiness.started();
 
     let waiting = (pods.clone(), config_maps.clone());
-    config_maps.watch(move |host| {
+    config_maps.watch(move |_, change| {
         let (pods, config_maps) = &waiting;
-        pods.recheck_naming(Payload::ConfigMap, &config_maps.guest_key(host));
+        if let Change::Object(host) = change {
+            pods.recheck_naming(Payload::ConfigMap, &config_maps.guest_key(host));
+        }
     });
     let waiting = pods.clone();
-    secrets.watch(move |host| {
-        waiting.recheck_naming(Payload::Secret, host);
-        if let Some(pod) = waiting.tokens().seen(host) {
-            waiting.recheck(pod);
+    secrets.watch(move |namespace, change| match change {
+        Change::Object(host) => {
+            waiting.recheck_naming(Payload::Secret, host);
+            if let Some(pod) = waiting.tokens().seen(host) {
+                waiting.recheck(pod);
+            }
         }
+        Change::Complete => waiting.recheck_tokens(namespace),
     });
     let waiting = (pods.clone(), slices.clone());
     services.watch(move |key| {
@@ -176,7 +200,14 @@ pub async fn run(
     });
     slices.watch();
     pods.nodes().watch();
-    pods.watch(|_| {});
+    let telling = events.clone();
+    pods.watch(move |change| {
+        telling.seen(change);
+        if let Some(importer) = &importer {
+            importer.seen(change);
+        }
+    });
+    events.watch();
     kinds.watch();
     namespaces.watch();
 

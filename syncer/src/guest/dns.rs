@@ -219,7 +219,7 @@ pub async fn apply(guest: &Client, server: &Server) -> Result<(), Error> {
         };
         let (group, version) = text("/apiVersion")
             .split_once('/')
-            .unwrap_or(("", text("/apiVersion")));
+            .unwrap_or_else(|| ("", text("/apiVersion")));
         let (kind, name) = (text("/kind"), text("/metadata/name"));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         let api: Api<DynamicObject> = match text("/metadata/namespace") {

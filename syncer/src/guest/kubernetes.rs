@@ -55,7 +55,7 @@ pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
                 }
             }
             Some(Err(error)) => {
-                warn!(error = %chain(&error), "the watch of the guest's Service kubernetes failed")
+                warn!(error = %chain(&error), "the watch of the guest's Service kubernetes failed");
             }
             None => return,
         }

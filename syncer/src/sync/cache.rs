@@ -151,7 +151,8 @@ pub(crate) struct Feed<T> {
 impl<T: Send + Sync> Feed<T> {
     /// Keeps the cache up to date until it is stopped; a watch that breaks is taken up again.
     ///
-    /// `keep` says under which key an object is kept and what of it, or that it is of no interest.
+    /// `keep` says under which key an object is kept and what of it, or that it is of no interest. `changed` learns
+    /// of what a list holds when the list is at its end: before that, what is missing may be still to come.
     pub(crate) async fn run<K>(
         self,
         api: Api<K>,
@@ -175,8 +176,7 @@ impl<T: Send + Sync> Feed<T> {
                 Ok(watcher::Event::InitApply(object)) => {
                     if let Some((key, value)) = keep(object) {
                         listed.insert(key.clone());
-                        cache.change(|state| state.objects.insert(key.clone(), Arc::new(value)));
-                        changed(Change::Object(key));
+                        cache.change(|state| state.objects.insert(key, Arc::new(value)));
                     }
                 }
                 Ok(watcher::Event::InitDone) => {
@@ -191,9 +191,11 @@ impl<T: Send + Sync> Feed<T> {
                         }
                         gone
                     });
-                    listed = HashSet::new();
                     debug!(%what, "listed everything");
-                    gone.into_iter().map(Change::Object).for_each(&changed);
+                    let listed = std::mem::take(&mut listed);
+                    (listed.into_iter().chain(gone))
+                        .map(Change::Object)
+                        .for_each(&changed);
                     changed(Change::Complete);
                 }
                 Ok(watcher::Event::Apply(object)) => {

@@ -51,3 +51,10 @@ pub struct Import {
     /// Deletes and makes anew a guest copy that can't be changed into what the host has.
     pub replace_on_conflict: bool,
 }
+
+impl Import {
+    /// Whether the kind is that of pods, which are kept in step in any case.
+    pub(crate) fn is_of_pods(&self) -> bool {
+        self.api_version == "v1" && self.kind == "Pod"
+    }
+}

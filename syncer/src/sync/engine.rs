@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::core::ApiResource;
 use kube::{Api, Client, Resource};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::cache::{Cache, Scope};
 use super::config::Config;
 use super::key::Key;
 use super::metrics::Metrics;
@@ -32,6 +34,7 @@ struct Inner {
     reporter: Reporter,
     mirror: Mirror,
     namespaces: Arc<Queue>,
+    guest_namespaces: Arc<Cache<Namespace>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -60,6 +63,7 @@ impl Engine {
             reporter,
             mirror: Mirror::new(stop.clone()),
             namespaces: Arc::default(),
+            guest_namespaces: Arc::default(),
             tasks: TaskTracker::new(),
             stop,
         }))
@@ -129,6 +133,17 @@ impl Engine {
     /// The queue of guest namespaces.
     pub(crate) fn namespaces(&self) -> &Arc<Queue> {
         &self.0.namespaces
+    }
+
+    /// The guest's namespaces.
+    pub(crate) fn guest_namespaces(&self) -> &Arc<Cache<Namespace>> {
+        &self.0.guest_namespaces
+    }
+
+    /// Whether the guest is known to have no such namespace.
+    pub(crate) fn is_without(&self, namespace: &str) -> bool {
+        let known = self.guest_namespaces();
+        known.covers(&Scope::Everything) && known.get(&Key::new("", namespace)).is_none()
     }
 
     /// Has a guest namespace's twin looked at, because something found it missing.

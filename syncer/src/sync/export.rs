@@ -3,8 +3,7 @@
 //! The host object is written by server-side apply, so that fields which the guest drops vanish there, drift heals,
 //! and what others add in fields of their own stays.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -19,13 +18,14 @@ use super::config::Export;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
-use super::kinds::Status;
+use super::kinds::{self, Status};
 use super::marks::{self, HostName};
-use super::object::{Body, Fields, Object};
+use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{References, Referrer};
 use super::watches::metadata;
+use super::written::{Versions, Written};
 use crate::naming;
 
 /// Keeps one kind on the host.
@@ -39,15 +39,7 @@ pub(crate) struct Exporter {
     host: Arc<Cache<ObjectMeta>>,
     queue: Arc<Queue>,
     references: Arc<References>,
-    /// What was last written, as the resource versions of either side: while both are the same, all is as it was
-    /// left.
-    written: Mutex<HashMap<Key, Versions>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Versions {
-    guest: Option<String>,
-    host: Option<String>,
+    written: Written,
 }
 
 impl Exporter {
@@ -68,7 +60,7 @@ impl Exporter {
             host: Arc::default(),
             queue: Arc::default(),
             references,
-            written: Mutex::default(),
+            written: Written::default(),
         })
     }
 
@@ -87,7 +79,11 @@ impl Exporter {
                     part.refer(&key);
                     part.queue.add(key);
                 }
-                Change::Complete => part.queue.begin_first_pass(),
+                Change::Complete => {
+                    part.references
+                        .know(&kinds::name(&part.kind.api_version, &part.kind.kind));
+                    part.queue.begin_first_pass();
+                }
             },
         );
         let part = self.clone();
@@ -132,16 +128,14 @@ impl Exporter {
             guest: guest.metadata.resource_version.clone(),
             host,
         };
-        let seen = host.map(|host| now(host.resource_version.clone()));
-        if seen.is_some() && seen == self.written(key) {
+        if host.is_some_and(|host| self.written.is_at(key, &now(host.resource_version.clone()))) {
             return Ok(Next::Idle);
         }
         let written = self.apply(key, guest, host).await?;
         if self.status == Status::Subresource {
             self.show_status(key, guest).await?;
         }
-        let versions = now(written.resource_version);
-        self.remember(key, Some(versions));
+        self.written.set(key, now(written.resource_version));
         Ok(Next::Idle)
     }
 
@@ -164,7 +158,7 @@ impl Exporter {
         let params = if host.is_some() { params.force() } else { params };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let written = hosts
-            .patch_metadata(&key.name, &params, &Patch::Apply(&body))
+            .patch_metadata(&key.name, &params, &Patch::Apply(Applied(&body)))
             .await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
@@ -251,23 +245,8 @@ impl Exporter {
         let labels = guest.metadata.labels.as_ref();
         let selected = (self.export.selector.iter())
             .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value));
-        (selected && guest.metadata.deletion_timestamp.is_none()).then_some(guest)
-    }
-
-    fn written(&self, key: &Key) -> Option<Versions> {
-        self.written
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
-    }
-
-    fn remember(&self, key: &Key, versions: Option<Versions>) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        match versions {
-            Some(versions) => written.insert(key.clone(), versions),
-            None => written.remove(key),
-        };
+        let stays = guest.metadata.deletion_timestamp.is_none() && !marks::is_imported(&guest.metadata);
+        (selected && stays).then_some(guest)
     }
 }
 
@@ -292,14 +271,14 @@ impl Part for Exporter {
         let ours = host.as_deref().and_then(marks::guest_of);
         match (self.wanted(key), host, ours) {
             (None, Some(host), Some(_)) => {
-                self.remember(key, None);
+                self.written.forget(key);
                 if host.deletion_timestamp.is_none() {
                     self.delete_host(key, &host).await?;
                 }
                 Ok(Next::Idle)
             }
             (None, ..) => {
-                self.remember(key, None);
+                self.written.forget(key);
                 Ok(Next::Idle)
             }
             (Some(_), Some(_), None) => Err(Failure::Refused(format!(
@@ -324,7 +303,8 @@ impl Part for Exporter {
     }
 }
 
-fn without_status(fields: &Fields) -> Fields {
+/// All fields but the status.
+pub(crate) fn without_status(fields: &Fields) -> Fields {
     fields
         .iter()
         .filter(|(name, _)| *name != "status")

@@ -39,8 +39,9 @@ impl Failure {
         }
     }
 
-    /// Whether the host namespace is missing or going away.
-    pub(crate) fn is_for_want_of_a_namespace(&self) -> bool {
+    /// Whether the host namespace may be missing or going away. The syncer's role is bound in it and goes with it, so
+    /// that then nothing is found to be missing: it is forbidden to look.
+    pub(crate) fn may_be_for_want_of_a_namespace(&self) -> bool {
         let Self::Request {
             source: kube::Error::Api(status),
             ..
@@ -51,7 +52,8 @@ impl Failure {
         let Some(details) = &status.details else {
             return false;
         };
-        (status.is_not_found() && details.kind == "namespaces")
+        status.is_forbidden()
+            || (status.is_not_found() && details.kind == "namespaces")
             || details
                 .causes
                 .iter()

@@ -92,8 +92,11 @@ impl Kinds {
     /// Makes the part; nothing runs yet, but `readiness` waits for each kind from now on.
     pub(crate) fn new(engine: &Engine, readiness: &Readiness, references: &Arc<References>) -> Arc<Self> {
         let configured = configured(engine.config());
-        for kind in configured.values() {
+        for (key, kind) in &configured {
             readiness.expect(&part_name(kind));
+            if kind.export.is_some() {
+                references.expect(&key.name);
+            }
         }
         Arc::new(Self {
             engine: engine.clone(),
@@ -188,7 +191,7 @@ impl Kinds {
             exporter
         });
         let importer = configured.import.clone().map(|import| {
-            let importer = Importer::new(&self.engine, import, served.resource.clone(), served.status);
+            let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), served.status);
             importer.watch();
             Part::start(&importer, WORKERS, &self.engine, tasks, stop);
             importer
@@ -256,6 +259,7 @@ impl Part for Kinds {
         };
         let Some(host) = served(&self.engine.host(), configured).await? else {
             if configured.is_optional() {
+                self.references.know(&key.name);
                 self.readiness.passed(&part_name(configured));
                 return Ok(Next::After(RECHECK));
             }
@@ -324,10 +328,15 @@ async fn served(client: &kube::Client, configured: &Configured) -> Result<Option
     }))
 }
 
+/// What a kind is called among the configured.
+pub(crate) fn name(api_version: &str, kind: &str) -> String {
+    format!("{kind} of {api_version}")
+}
+
 fn configured(config: &Config) -> BTreeMap<Key, Configured> {
     let mut all: BTreeMap<Key, Configured> = BTreeMap::new();
     let mut entry = |api_version: &str, kind: &str, set: &dyn Fn(&mut Configured)| {
-        let key = Key::new("", format!("{kind} of {api_version}"));
+        let key = Key::new("", name(api_version, kind));
         let configured = all.entry(key).or_default();
         api_version.clone_into(&mut configured.api_version);
         kind.clone_into(&mut configured.kind);
@@ -335,12 +344,12 @@ fn configured(config: &Config) -> BTreeMap<Key, Configured> {
     };
     for export in &config.exports {
         entry(&export.api_version, &export.kind, &|configured| {
-            configured.export = Some(export.clone())
+            configured.export = Some(export.clone());
         });
     }
-    for import in &config.imports {
+    for import in config.imports.iter().filter(|import| !import.is_of_pods()) {
         entry(&import.api_version, &import.kind, &|configured| {
-            configured.import = Some(import.clone())
+            configured.import = Some(import.clone());
         });
     }
     all

@@ -1,4 +1,4 @@
-//! The annotations that say which guest object a host object belongs to.
+//! The annotations that say which guest object a host object belongs to, and which host object a copy shows.
 //!
 //! They are those of vcluster 0.25 in multi-namespace mode. What a guest object carries below `vcluster.loft.sh/`
 //! never reaches the host, so a tenant can't claim what is not its own.
@@ -64,6 +64,40 @@ pub(crate) fn is_own(name: &str) -> bool {
     name.starts_with(OWN)
 }
 
+/// Whether a guest object shows one that something on the host has made. To make it its own, a tenant would have to
+/// take off both marks.
+pub(crate) fn is_imported(guest: &ObjectMeta) -> bool {
+    let by = (guest.annotations.as_ref()).and_then(|annotations| annotations.get(naming::CONTROLLED_BY));
+    by.is_some_and(|by| by.ends_with("/GenericImport")) || shows(guest).is_some()
+}
+
+/// Annotation on a host object: the UID of the guest namespace that has had a copy of it. In a guest that lost its
+/// data the namespace has another, and a copy that is missing there was not deleted by the tenant.
+pub(crate) const SHOWN_IN: &str = "vcluster.loft.sh/shown-in";
+
+/// Annotation on a copy: the UID of the host object that it shows.
+const SHOWS: &str = "vcluster.loft.sh/shows";
+
+/// The annotations of a host object that its copy in the guest gets, and those that say whose copy it is.
+pub(crate) fn import_annotations(host: &ObjectMeta, kind: &ApiResource) -> BTreeMap<String, String> {
+    let mut all = copied(host.annotations.as_ref());
+    all.insert(naming::CONTROLLED_BY.to_owned(), importer(kind));
+    all.insert(SHOWS.to_owned(), host.uid.clone().unwrap_or_default());
+    all
+}
+
+/// The UID of the guest namespace that a host object has been shown in.
+pub(crate) fn shown_in(host: &ObjectMeta) -> Option<&str> {
+    let annotations = host.annotations.as_ref()?;
+    annotations.get(SHOWN_IN).map(String::as_str)
+}
+
+/// The UID of the host object that a guest object shows.
+pub(crate) fn shows(guest: &ObjectMeta) -> Option<&str> {
+    let annotations = guest.annotations.as_ref()?;
+    annotations.get(SHOWS).map(String::as_str)
+}
+
 /// The guest object that a host object belongs to, if it is the syncer's.
 ///
 /// A host controller that copies annotations to its children does not make them ours: the host names must fit.
@@ -75,7 +109,7 @@ pub(crate) fn guest_of(host: &ObjectMeta) -> Option<Guest> {
     let key = Key::new(value(naming::OBJECT_NAMESPACE)?, value(naming::OBJECT_NAME)?);
     let uid = value(naming::OBJECT_UID).unwrap_or_default();
     let kind = value(naming::OBJECT_KIND).unwrap_or_default();
-    fits.then(|| Guest { key, uid, kind })
+    fits.then_some(Guest { key, uid, kind })
 }
 
 /// A guest object, as a host object names it.
@@ -207,6 +241,25 @@ mod tests {
         let annotations = annotations(&guest(&forged), &component(), &HOST);
         assert_eq!(annotations[naming::OBJECT_NAME], "store");
         assert!(!annotations.contains_key(naming::CONTROLLED_BY));
+    }
+
+    #[test]
+    fn a_copy_names_what_it_shows() {
+        let host = guest(&[("team", "a"), (SHOWN_IN, "4-5-6")]);
+        let pod = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
+        let copy = ObjectMeta {
+            annotations: Some(import_annotations(&host, &pod)),
+            ..ObjectMeta::default()
+        };
+        insta::assert_json_snapshot!(copy.annotations, @r#"
+        {
+          "team": "a",
+          "vcluster.loft.sh/controlled-by": "pod/v1/GenericImport",
+          "vcluster.loft.sh/shows": "1-2-3"
+        }
+        "#);
+        assert!(is_imported(&copy));
+        assert_eq!(shows(&copy), Some("1-2-3"));
     }
 
     #[test]

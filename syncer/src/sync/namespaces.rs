@@ -15,7 +15,7 @@ use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use super::cache::{Cache, Change, Feed, Scope};
+use super::cache::{Change, Feed, Scope};
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
@@ -32,13 +32,12 @@ const GOING: Duration = Duration::from_millis(300);
 
 /// How often a twin is looked at, since namespaces can't be watched one by one; nothing is written if it is as it
 /// should be.
-const RECHECK: Duration = Duration::from_secs(60);
+const RECHECK: Duration = Duration::from_mins(1);
 
 /// Brings namespaces in step.
 #[derive(Debug)]
 pub(crate) struct Namespaces {
     engine: Engine,
-    guest: Arc<Cache<Namespace>>,
     /// The UIDs of the twins in which this process has made what a twin needs, by guest name.
     furnished: Mutex<BTreeMap<String, String>>,
 }
@@ -48,7 +47,6 @@ impl Namespaces {
     pub(crate) fn new(engine: &Engine) -> Arc<Self> {
         Arc::new(Self {
             engine: engine.clone(),
-            guest: Arc::default(),
             furnished: Mutex::default(),
         })
     }
@@ -56,7 +54,7 @@ impl Namespaces {
     /// Watches the guest's namespaces.
     pub(crate) fn watch(self: &Arc<Self>) {
         let feed = Feed {
-            cache: self.guest.clone(),
+            cache: self.engine.guest_namespaces().clone(),
             scope: Scope::Everything,
             what: "guest namespaces".to_owned(),
             stop: self.engine.stop().clone(),
@@ -95,11 +93,11 @@ impl Namespaces {
             .map_or(Ok(()), |twin| self.must_be_ours(&name, twin));
         self.engine.mirror().refuse(&name, refused.is_err());
         refused?;
-        if let Some(twin) = &twin {
-            if twin.metadata.deletion_timestamp.is_some() {
-                self.engine.mirror().end(&name).await;
-                return Ok(Next::After(GOING));
-            }
+        if let Some(twin) = &twin
+            && twin.metadata.deletion_timestamp.is_some()
+        {
+            self.engine.mirror().end(&name).await;
+            return Ok(Next::After(GOING));
         }
         let wanted = Twin::of(guest, &self.engine);
         let twin = match twin {
@@ -269,11 +267,12 @@ impl Part for Namespaces {
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
-        self.guest.get(key).map(|namespace| namespace.object_ref(&()))
+        let guest = self.engine.guest_namespaces().get(key)?;
+        Some(guest.object_ref(&()))
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        match self.guest.get(key) {
+        match self.engine.guest_namespaces().get(key) {
             Some(guest) if guest.metadata.deletion_timestamp.is_none() => self.keep(&guest).await,
             Some(guest) => self.remove(&guest).await,
             None => Ok(match self.remove_twin(&key.name).await? {

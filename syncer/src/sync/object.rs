@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -132,9 +132,46 @@ impl Serialize for Body<'_> {
     }
 }
 
+/// What is applied. The API reads that as YAML, which refuses some characters that JSON has as they are, and takes
+/// others for the end of a line: they are escaped.
+#[derive(Debug)]
+pub(crate) struct Applied<T>(pub(crate) T);
+
+impl<T: Serialize> Serialize for Applied<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = serde_json::to_string(&self.0).map_err(serde::ser::Error::custom)?;
+        let json = RawValue::from_string(escaped(json)).map_err(serde::ser::Error::custom)?;
+        json.serialize(serializer)
+    }
+}
+
+/// Escapes in JSON what YAML 1.1 does not have as it is (<https://yaml.org/spec/1.1/#id868524>, and line breaks).
+/// JSON has such characters in strings only.
+fn escaped(json: String) -> String {
+    let is_special = |character: char| {
+        matches!(
+            character,
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
+    };
+    if !json.contains(is_special) {
+        return json;
+    }
+    let mut all = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_special(character) {
+            let _infallible = write!(all, "\\u{:04x}", u32::from(character));
+        } else {
+            all.push(character);
+        }
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use kube::core::{ObjectList, WatchEvent};
+    use serde_json::json;
 
     use super::*;
 
@@ -166,6 +203,17 @@ mod tests {
             fields: &object.fields,
         };
         assert_eq!(serde_json::to_string(&body).unwrap(), component());
+    }
+
+    #[test]
+    fn what_yaml_does_not_take_is_escaped() {
+        let value = json!({"a": "Zürich \u{7f}\u{85}\u{2028}🦀"});
+        let applied = serde_json::to_string(&Applied(&value)).unwrap();
+        assert_eq!(applied, r#"{"a":"Zürich \u007f\u0085\u2028🦀"}"#);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&applied).unwrap(),
+            value
+        );
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub(crate) trait Part: Debug + Send + Sync + 'static {
     fn look(&self, key: &Key) -> impl Future<Output = Result<Next, Failure>> + Send;
 
     /// Starts this many workers; they end after `stop`, each with its look finished.
+    ///
+    /// They wait for the first full pass to begin, which is when the guest has listed all it has: before that, what
+    /// is still to be listed would be taken for deleted, and its twin with it.
     fn start(self: &Arc<Self>, workers: usize, engine: &Engine, tasks: &TaskTracker, stop: &CancellationToken)
     where
         Self: Sized,
@@ -53,6 +56,9 @@ pub(crate) trait Part: Debug + Send + Sync + 'static {
             let (part, engine, stop) = (self.clone(), engine.clone(), stop.clone());
             tasks.spawn(async move {
                 let name = part.name();
+                if stop.run_until_cancelled(part.queue().begun()).await.is_none() {
+                    return;
+                }
                 while let Some(key) = stop.run_until_cancelled(part.queue().next()).await {
                     let span = debug_span!("look", part = %name, %key);
                     work(&*part, &engine, &name, &key).instrument(span).await;
@@ -76,6 +82,8 @@ async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
             match next {
                 Next::Idle => {}
                 Next::After(pause) => part.queue().add_after(key.clone(), pause),
+                // Should the namespace come back, so will the keys of all that is in it.
+                Next::Uncovered if engine.is_without(&key.namespace) => {}
                 Next::Uncovered if !engine.mirror().is_refused(&key.namespace) => {
                     part.queue().postpone(key, WAITING);
                     return;
@@ -92,7 +100,7 @@ async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
             let tries = part.queue().failed(key);
             engine.metrics().failure(name, failure.reason());
             warn!(part = name, %key, tries, "{}", failure.words());
-            if failure.is_for_want_of_a_namespace() {
+            if failure.may_be_for_want_of_a_namespace() {
                 engine.recheck_namespace(&key.namespace);
             }
             if let Some(subject) = part.subject(key) {

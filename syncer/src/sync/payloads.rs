@@ -1,7 +1,6 @@
 //! Config maps and Secrets: kept on the host while something names them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -17,11 +16,12 @@ use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
-use super::object::{Body, Object};
+use super::object::{Applied, Body, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{Payload, References};
 use super::watches::metadata;
+use super::written::{Versions, Written};
 
 /// A Secret of this type would be filled by the host with a token for the host.
 const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
@@ -35,7 +35,7 @@ pub(crate) struct Payloads {
     references: Arc<References>,
     guest: Arc<Cache<ObjectMeta>>,
     host: Arc<Cache<ObjectMeta>>,
-    written: Mutex<HashMap<Key, (Option<String>, Option<String>)>>,
+    written: Written,
 }
 
 impl Payloads {
@@ -52,7 +52,7 @@ impl Payloads {
             references: references.clone(),
             guest: Arc::default(),
             host: Arc::default(),
-            written: Mutex::default(),
+            written: Written::default(),
         })
     }
 
@@ -66,8 +66,9 @@ impl Payloads {
         self.guest.get(key).is_some() && self.host.get(&self.host_key(key)).is_none()
     }
 
-    /// Watches the kind on both sides; `seen` learns of each that came, went or changed on the host, by host name.
-    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
+    /// Watches the kind on both sides; `seen` learns of each that came, went or changed on the host, by host name,
+    /// and when all of a namespace is known.
+    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&str, &Change) + Clone + Send + Sync + 'static) {
         let what = self.name();
         let part = self.clone();
         let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.engine.guest(), &self.kind);
@@ -82,16 +83,16 @@ impl Payloads {
             let namespace = engine.tenant().host_namespace(namespace);
             Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
         };
-        let changed = move |namespace: &str, change| match change {
-            Change::Object(host) => {
-                part.queue().add(part.guest_key(&host));
-                seen(&host);
-            }
-            Change::Complete => {
-                for key in part.guest.keys_in(namespace) {
-                    part.queue().add(key);
+        let changed = move |namespace: &str, change| {
+            match &change {
+                Change::Object(host) => part.queue().add(part.guest_key(host)),
+                Change::Complete => {
+                    for key in part.guest.keys_in(namespace) {
+                        part.queue().add(key);
+                    }
                 }
             }
+            seen(namespace, &change);
         };
         self.engine.watch_hosts(
             &what,
@@ -108,18 +109,25 @@ impl Payloads {
         let found = self.host.get(host).as_deref().and_then(marks::guest_of);
         match found {
             Some(guest) if self.is_of_this_kind(&guest) => guest.key,
-            _ if host.name == self.engine.tenant().host_name(&host.namespace, ROOT_CA) => {
-                Key::new(host.namespace.clone(), ROOT_CA)
+            _ => {
+                let root_ca = Key::new(host.namespace.clone(), ROOT_CA);
+                if self.host_key(&root_ca) == *host {
+                    root_ca
+                } else {
+                    host.clone()
+                }
             }
-            _ => host.clone(),
         }
     }
 
     fn host_key(&self, key: &Key) -> Key {
-        Key::new(
-            key.namespace.clone(),
-            self.engine.tenant().host_name(&key.namespace, &key.name),
-        )
+        match self.payload {
+            Payload::ConfigMap => Key::new(
+                key.namespace.clone(),
+                self.engine.tenant().host_name(&key.namespace, &key.name),
+            ),
+            Payload::Secret => key.clone(),
+        }
     }
 
     fn is_of_this_kind(&self, guest: &marks::Guest) -> bool {
@@ -127,8 +135,11 @@ impl Payloads {
     }
 
     async fn write(&self, key: &Key, guest: &ObjectMeta, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
-        let seen = host.map(|host| (guest.resource_version.clone(), host.resource_version.clone()));
-        if seen.is_some() && seen.as_ref() == self.written().get(key) {
+        let seen = host.map(|host| Versions {
+            guest: guest.resource_version.clone(),
+            host: host.resource_version.clone(),
+        });
+        if seen.is_some_and(|seen| self.written.is_at(key, &seen)) {
             return Ok(Next::Idle);
         }
         let guests = self.engine.guest_objects(&self.kind, &key.namespace);
@@ -166,7 +177,7 @@ impl Payloads {
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
         let written = hosts
-            .patch_metadata(&host_key.name, &params, &Patch::Apply(&body))
+            .patch_metadata(&host_key.name, &params, &Patch::Apply(Applied(&body)))
             .await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
@@ -175,11 +186,11 @@ impl Payloads {
             self.delete_host(&host_key, host).await?;
         }
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
-        let versions = (
-            object.metadata.resource_version,
-            written.metadata.resource_version,
-        );
-        self.written().insert(key.clone(), versions);
+        let versions = Versions {
+            guest: object.metadata.resource_version,
+            host: written.metadata.resource_version,
+        };
+        self.written.set(key, versions);
         Ok(Next::Idle)
     }
 
@@ -193,10 +204,6 @@ impl Payloads {
         self.engine.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&host_key.name, &params).await)
             .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))
-    }
-
-    fn written(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (Option<String>, Option<String>)>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -228,11 +235,15 @@ impl Part for Payloads {
         if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
+        // In this order: what nothing names once all is known, nothing names.
+        let known = self.references.are_known();
         let named = self.references.holds(&(self.payload, key.clone()));
-        let guest = self
-            .guest
-            .get(key)
-            .filter(|guest| named && guest.deletion_timestamp.is_none());
+        let guest = self.guest.get(key);
+        if guest.is_some() && !named && !known {
+            return Ok(Next::Waiting("what may name it to be known"));
+        }
+        let guest =
+            guest.filter(|guest| named && guest.deletion_timestamp.is_none() && !marks::is_imported(guest));
         let host_key = self.host_key(key);
         let host = self.host.get(&host_key);
         let ours = host
@@ -241,14 +252,14 @@ impl Part for Payloads {
             .filter(|guest| self.is_of_this_kind(guest));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
-                self.written().remove(key);
+                self.written.forget(key);
                 if host.deletion_timestamp.is_none() {
                     self.delete_host(&host_key, &host).await?;
                 }
                 Ok(Next::Idle)
             }
             (None, ..) => {
-                self.written().remove(key);
+                self.written.forget(key);
                 Ok(Next::Idle)
             }
             (Some(_), Some(_), None) => Err(Failure::Refused(format!(

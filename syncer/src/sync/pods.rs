@@ -37,11 +37,17 @@ mod update;
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
 
+/// Conditions that only the guest knows.
+mod gates;
+
 /// The Secrets that hold the pods' tokens.
 pub(crate) mod tokens;
 
 /// The guest's nodes.
 pub(crate) mod nodes;
+
+/// What pods are called among those that name config maps and Secrets.
+const REFERRERS: &str = "pods";
 
 /// Brings pods in step.
 #[derive(Debug)]
@@ -90,6 +96,7 @@ impl Pods {
             secrets,
             services,
         } = dependencies;
+        references.expect(REFERRERS);
         let (guest, host) = <(Arc<Cache<Pod>>, Arc<Cache<Pod>>)>::default();
         Arc::new(Self {
             tokens: Tokens::new(engine, &guest, &secrets),
@@ -126,8 +133,9 @@ impl Pods {
         &self.host
     }
 
-    /// Watches pods on both sides; `seen` learns of each that came, went or changed on either.
-    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
+    /// Watches pods on both sides; `seen` learns of each that came, went or changed on either, and when the guest
+    /// has listed all of its own.
+    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Change) + Clone + Send + Sync + 'static) {
         let (part, tell) = (self.clone(), seen.clone());
         let guests: Api<Pod> = Api::all(self.engine.guest());
         self.engine.watch_guest(
@@ -135,38 +143,28 @@ impl Pods {
             guests,
             &self.guest,
             |pod| pod,
-            move |change| match change {
-                Change::Object(key) => {
-                    let guest = part.guest.get(&key);
-                    let named = guest
-                        .as_deref()
-                        .filter(|pod| !is_imported(pod))
-                        .map(References::in_pod);
-                    part.references
-                        .set(&Referrer::Pod(key.clone()), named.unwrap_or_default());
-                    part.tokens.queue().add(key.clone());
-                    if guest.is_none() {
-                        part.nodes.recheck();
+            move |change| {
+                match &change {
+                    Change::Object(key) => part.guest_changed(key),
+                    Change::Complete => {
+                        part.references.know(REFERRERS);
+                        part.queue.begin_first_pass();
+                        part.tokens.queue().begin_first_pass();
                     }
-                    tell(&key);
-                    part.queue.add(key);
                 }
-                Change::Complete => {
-                    part.queue.begin_first_pass();
-                    part.tokens.queue().begin_first_pass();
-                }
+                tell(&change);
             },
         );
         let part = self.clone();
         let changed = move |namespace: &str, change| match change {
             Change::Object(key) => {
-                seen(&key);
-                part.queue.add(key);
+                part.queue.add(key.clone());
+                seen(&Change::Object(key));
             }
             Change::Complete => {
                 for key in part.guest.keys_in(namespace) {
-                    part.tokens.queue().add(key.clone());
-                    part.queue.add(key);
+                    part.queue.add(key.clone());
+                    seen(&Change::Object(key));
                 }
             }
         };
@@ -179,6 +177,28 @@ impl Pods {
             |pod| pod,
             changed,
         );
+    }
+
+    fn guest_changed(&self, key: &Key) {
+        let guest = self.guest.get(key);
+        let named = guest
+            .as_deref()
+            .filter(|pod| !marks::is_imported(&pod.metadata))
+            .map(References::in_pod);
+        self.references
+            .set(&Referrer::Pod(key.clone()), named.unwrap_or_default());
+        self.tokens.queue().add(key.clone());
+        if guest.is_none() {
+            self.nodes.recheck();
+        }
+        self.queue.add(key.clone());
+    }
+
+    /// Has the tokens looked at of all pods in a namespace, whose Secrets are known now.
+    pub(crate) fn recheck_tokens(&self, namespace: &str) {
+        for key in self.guest.keys_in(namespace) {
+            self.tokens.queue().add(key);
+        }
     }
 
     /// Has those looked at that wait for a config map, a Secret or their tokens.
@@ -220,6 +240,10 @@ impl Pods {
         if !volumes::tokens(guest).is_empty() && self.secrets.host().get(&token_secret).is_none() {
             return Ok(Next::Waiting("its tokens to be on the host"));
         }
+        if (guest.spec.as_ref()).is_some_and(|spec| spec.scheduling_gates.iter().flatten().count() > 0) {
+            // Who takes them off changes the pod, which brings it back.
+            return Ok(Next::Idle);
+        }
         let dns = self.services.dns();
         if translate::needs_dns(guest) && dns.is_none() {
             return Ok(Next::Waiting("the Service kube-dns in kube-system"));
@@ -259,6 +283,7 @@ impl Pods {
             }
             (false, false) => self.update(key, guest, host).await?,
         }
+        self.pass_gates(key, guest, host).await?;
         if let Some(node) = host.spec.as_ref().and_then(|spec| spec.node_name.as_ref()) {
             self.bind(key, guest, host, node).await?;
         }
@@ -285,7 +310,25 @@ impl Pods {
         .attempting(|| format!("change pod {key} on the host"))
     }
 
-    async fn bind(&self, key: &Key, guest: &Pod, host: &Pod, node: &str) -> Result<(), Failure> {
+    /// Tells the host which of the guest's readiness gates are open: its kubelet says whether the pod is ready.
+    async fn pass_gates(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+        let conditions = gates::to_tell(guest, host);
+        if conditions.is_empty() {
+            return Ok(());
+        }
+        let body = json!({"metadata": {"uid": host.uid()}, "status": {"conditions": conditions}});
+        self.engine.metrics().write("host", "Pod", "status");
+        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
+        unless_gone(
+            hosts
+                .patch_status(&key.name, &PatchParams::default(), &Patch::Strategic(body))
+                .await,
+        )
+        .attempting(|| format!("tell the host which gates of pod {key} are open"))
+    }
+
+    /// Binds a guest pod to the node that its host pod is on, unless it is bound or going.
+    pub(crate) async fn bind(&self, key: &Key, guest: &Pod, host: &Pod, node: &str) -> Result<(), Failure> {
         if guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) || is_going(guest) {
             return Ok(());
         }
@@ -409,7 +452,7 @@ impl Part for Pods {
             return Ok(Next::Uncovered);
         }
         let guest = self.guest.get(key);
-        if guest.as_deref().is_some_and(is_imported) {
+        if (guest.as_deref()).is_some_and(|pod| marks::is_imported(&pod.metadata)) {
             return Ok(Next::Idle);
         }
         let host = self.host.get(key);
@@ -440,14 +483,6 @@ impl Part for Pods {
             (Some(guest), Some(host), Some(_)) => self.keep(key, &guest, &host).await,
         }
     }
-}
-
-/// Whether a guest pod shows one that something on the host has made.
-pub(crate) fn is_imported(guest: &Pod) -> bool {
-    guest
-        .annotations()
-        .get(crate::naming::CONTROLLED_BY)
-        .is_some_and(|by| by.ends_with("/GenericImport"))
 }
 
 pub(crate) fn is_going(pod: &Pod) -> bool {

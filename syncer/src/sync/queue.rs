@@ -37,7 +37,7 @@ struct State {
 }
 
 /// Whether a look counts for the first full pass.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Counts {
     Yes,
     No,
@@ -109,6 +109,17 @@ impl Queue {
         state.first = Some(keys);
         drop(state);
         self.first_pass.notify_waiters();
+    }
+
+    /// Waits for the beginning of the first full pass.
+    pub(crate) async fn begun(&self) {
+        loop {
+            let begun = self.first_pass.notified();
+            if self.state().first.is_some() {
+                return;
+            }
+            begun.await;
+        }
     }
 
     /// Waits for the end of the first full pass.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume};
 use kube::core::ApiResource;
 use serde_json::Value;
 
@@ -51,6 +51,8 @@ pub(crate) struct References {
 struct State {
     by_referrer: HashMap<Referrer, BTreeSet<Reference>>,
     by_reference: HashMap<Reference, HashSet<Referrer>>,
+    /// Kinds of which it is not known yet what all their objects name.
+    unknown: HashSet<String>,
 }
 
 impl References {
@@ -67,17 +69,27 @@ impl References {
         self.state().by_reference.contains_key(reference)
     }
 
+    /// Says that objects of a kind may name something, all of which is to be told by [`References::set`].
+    pub(crate) fn expect(&self, kind: &str) {
+        self.state().unknown.insert(kind.to_owned());
+    }
+
+    /// Says that what all objects of a kind name has been told.
+    pub(crate) fn know(&self, kind: &str) {
+        self.state().unknown.remove(kind);
+    }
+
+    /// Whether everything that is named is known: until then, what nothing seems to name may yet be.
+    pub(crate) fn are_known(&self) -> bool {
+        self.state().unknown.is_empty()
+    }
+
     /// Says what an object names now; nothing once it is gone.
     pub(crate) fn set(&self, referrer: &Referrer, references: BTreeSet<Reference>) {
         let mut changed = Vec::new();
         {
             let mut state = self.state();
-            let before = if references.is_empty() {
-                state.by_referrer.remove(referrer)
-            } else {
-                state.by_referrer.insert(referrer.clone(), references.clone())
-            };
-            let before = before.unwrap_or_default();
+            let before = state.by_referrer.remove(referrer).unwrap_or_default();
             for reference in references.difference(&before) {
                 let referrers = state.by_reference.entry(reference.clone()).or_default();
                 if referrers.is_empty() {
@@ -92,6 +104,9 @@ impl References {
                     state.by_reference.remove(reference);
                     changed.push(reference.clone());
                 }
+            }
+            if !references.is_empty() {
+                state.by_referrer.insert(referrer.clone(), references);
             }
         }
         for (payload, key) in changed {
@@ -172,6 +187,9 @@ impl Found {
             {
                 self.add(Payload::Secret, name);
             }
+            for name in driver_secrets(volume) {
+                self.add(Payload::Secret, name);
+            }
             for source in volume
                 .projected
                 .iter()
@@ -229,6 +247,16 @@ impl Found {
     }
 }
 
+/// The Secrets that a volume's driver reads to mount it.
+fn driver_secrets(volume: &Volume) -> impl Iterator<Item = &String> {
+    let csi = (volume.csi.as_ref()).and_then(|source| source.node_publish_secret_ref.as_ref());
+    let flex = (volume.flex_volume.as_ref()).and_then(|source| source.secret_ref.as_ref());
+    let iscsi = (volume.iscsi.as_ref()).and_then(|source| source.secret_ref.as_ref());
+    let azure = volume.azure_file.as_ref().map(|source| &source.secret_name);
+    let named = [csi, flex, iscsi].into_iter().flatten();
+    named.map(|secret| &secret.name).chain(azure)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -251,6 +279,17 @@ mod tests {
         let fields: Fields = BTreeMap::from([("spec".to_owned(), to_raw_value(&spec).unwrap())]);
         let found = References::in_fields(&Key::new("default", "store"), &fields);
         assert_eq!(found, BTreeSet::from([secret("redis")]));
+    }
+
+    #[test]
+    fn what_nothing_names_is_certain_once_all_kinds_are_known() {
+        let references = References::default();
+        references.expect("pods");
+        references.expect("components");
+        references.know("pods");
+        assert!(!references.are_known());
+        references.know("components");
+        assert!(references.are_known());
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use super::failure::Failure;
 const TRIES_IN_SILENCE: u32 = 4;
 
 /// The same words about the same object are said at most this often.
-const AGAIN_AFTER: Duration = Duration::from_secs(60);
+const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// The API takes no longer note.
 const LONGEST_NOTE: usize = 1024;

@@ -4,9 +4,8 @@
 //! and the guest's Service is made anew with the host's address; what it was is kept on the twin until it is there
 //! again, so that it outlives a syncer that stops in between.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Service, ServiceSpec, ServiceStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -22,8 +21,10 @@ use super::export::replaced;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
+use super::object::Applied;
 use super::part::{Next, Part};
 use super::queue::Queue;
+use super::written::{Versions, Written};
 
 /// Annotation on a twin: the guest's Service while it is being made anew.
 const MADE_ANEW: &str = "vcluster.loft.sh/made-anew";
@@ -35,7 +36,7 @@ pub(crate) struct Services {
     guest: Arc<Cache<Service>>,
     host: Arc<Cache<Service>>,
     queue: Arc<Queue>,
-    written: Mutex<HashMap<Key, (Option<String>, Option<String>)>>,
+    written: Written,
 }
 
 impl Services {
@@ -46,7 +47,7 @@ impl Services {
             guest: Arc::default(),
             host: Arc::default(),
             queue: Arc::default(),
-            written: Mutex::default(),
+            written: Written::default(),
         })
     }
 
@@ -101,14 +102,17 @@ impl Services {
     }
 
     async fn write(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Next, Failure> {
-        let now = host.map(|host| (guest.resource_version(), host.resource_version()));
-        if now.is_none() || now.as_ref() != self.written().get(key) {
-            let written = self.apply(key, guest, host).await?;
-            let versions = (guest.resource_version(), written.resource_version());
-            self.align(key, guest, &written).await?;
-            self.show_status(key, guest, &written).await?;
-            self.written().insert(key.clone(), versions);
+        let now = |host: &Service| Versions {
+            guest: guest.resource_version(),
+            host: host.resource_version(),
+        };
+        if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
+            return Ok(Next::Idle);
         }
+        let written = self.apply(key, guest, host).await?;
+        self.align(key, guest, &written).await?;
+        self.show_status(key, guest, &written).await?;
+        self.written.set(key, now(&written));
         Ok(Next::Idle)
     }
 
@@ -120,7 +124,7 @@ impl Services {
             let body = self.twin(key, guest, Some(host), &spec_beside(guest, host));
             self.engine.metrics().write("host", "Service", "apply");
             return hosts
-                .patch(&key.name, &params, &Patch::Apply(body))
+                .patch(&key.name, &params, &Patch::Apply(Applied(body)))
                 .await
                 .attempting(attempted);
         }
@@ -131,7 +135,7 @@ impl Services {
             .patch(
                 &key.name,
                 &params,
-                &Patch::Apply(self.twin(key, guest, None, &spec)),
+                &Patch::Apply(Applied(self.twin(key, guest, None, &spec))),
             )
             .await;
         if !refusal(&asked).is_some_and(kube::core::Status::is_invalid) {
@@ -143,7 +147,7 @@ impl Services {
             .patch(
                 &key.name,
                 &params,
-                &Patch::Apply(self.twin(key, guest, None, &spec)),
+                &Patch::Apply(Applied(self.twin(key, guest, None, &spec))),
             )
             .await
             .attempting(attempted)
@@ -299,10 +303,6 @@ impl Services {
         )
         .attempting(|| format!("delete Service {key} on the host"))
     }
-
-    fn written(&self) -> MutexGuard<'_, HashMap<Key, (Option<String>, Option<String>)>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Part for Services {
@@ -328,14 +328,15 @@ impl Part for Services {
         let guest = self
             .guest
             .get(key)
-            .filter(|service| service.metadata.deletion_timestamp.is_none());
+            .filter(|service| service.metadata.deletion_timestamp.is_none())
+            .filter(|service| !marks::is_imported(&service.metadata));
         let host = self.host.get(key);
         let ours = host
             .as_deref()
             .and_then(|service| marks::guest_of(&service.metadata));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
-                self.written().remove(key);
+                self.written.forget(key);
                 let anew = host
                     .annotations()
                     .get(MADE_ANEW)
@@ -348,7 +349,7 @@ impl Part for Services {
                 Ok(Next::Idle)
             }
             (None, ..) => {
-                self.written().remove(key);
+                self.written.forget(key);
                 Ok(Next::Idle)
             }
             (Some(_), Some(_), None) => Err(Failure::Refused(format!(

@@ -2,8 +2,7 @@
 //!
 //! Those of Services with one the host makes itself, from the pods there.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -13,15 +12,17 @@ use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 
-use super::cache::{Cache, Change};
+use super::cache::{Cache, Change, Scope};
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
+use super::object::Applied;
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::services::{Services, is_the_api};
 use super::watches::metadata;
+use super::written::{Versions, Written};
 
 /// Label: the Service that a slice is of.
 const SERVICE: &str = "kubernetes.io/service-name";
@@ -37,7 +38,7 @@ pub(crate) struct Slices {
     guest: Arc<Cache<EndpointSlice>>,
     host: Arc<Cache<ObjectMeta>>,
     queue: Queue,
-    written: Mutex<HashMap<Key, (Option<String>, Option<String>)>>,
+    written: Written,
 }
 
 impl Slices {
@@ -49,7 +50,7 @@ impl Slices {
             guest: Arc::default(),
             host: Arc::default(),
             queue: Queue::default(),
-            written: Mutex::default(),
+            written: Written::default(),
         })
     }
 
@@ -112,6 +113,7 @@ impl Slices {
         };
         is_by_hand(slice)
             && slice.metadata.deletion_timestamp.is_none()
+            && !marks::is_imported(&slice.metadata)
             && service
                 .is_some_and(|service| service.spec.as_ref().is_some_and(|spec| !selects(&spec.selector)))
     }
@@ -122,8 +124,11 @@ impl Slices {
         guest: &EndpointSlice,
         host: Option<&ObjectMeta>,
     ) -> Result<Next, Failure> {
-        let now = host.map(|host| (guest.resource_version(), host.resource_version.clone()));
-        if now.is_some() && now.as_ref() == self.written().get(key) {
+        let now = |host: &ObjectMeta| Versions {
+            guest: guest.resource_version(),
+            host: host.resource_version.clone(),
+        };
+        if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
             return Ok(Next::Idle);
         }
         let namespace = self.engine.tenant().host_namespace(&key.namespace);
@@ -156,13 +161,10 @@ impl Slices {
         self.engine.metrics().write("host", "EndpointSlice", "apply");
         let hosts: Api<EndpointSlice> = self.engine.host_api(&key.namespace);
         let written = hosts
-            .patch_metadata(&key.name, &params, &Patch::Apply(&twin))
+            .patch_metadata(&key.name, &params, &Patch::Apply(Applied(&twin)))
             .await;
         let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
-        self.written().insert(
-            key.clone(),
-            (guest.resource_version(), written.metadata.resource_version),
-        );
+        self.written.set(key, now(&written.metadata));
         Ok(Next::Idle)
     }
 
@@ -182,10 +184,6 @@ impl Slices {
         .attempting(|| format!("delete endpoint slice {key} on the host"))?;
         Ok(Next::Idle)
     }
-
-    fn written(&self) -> MutexGuard<'_, HashMap<Key, (Option<String>, Option<String>)>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Part for Slices {
@@ -202,7 +200,8 @@ impl Part for Slices {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers_namespace(&key.namespace) {
+        let services_known = self.services.guest().covers(&Scope::Everything);
+        if !self.host.covers_namespace(&key.namespace) || !services_known {
             return Ok(Next::Uncovered);
         }
         let guest = self.guest.get(key).filter(|slice| self.is_wanted(slice));
@@ -214,7 +213,7 @@ impl Part for Slices {
             }
             (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
             (None, Some(host), Some(_)) if host.deletion_timestamp.is_none() => {
-                self.written().remove(key);
+                self.written.forget(key);
                 self.delete_host(key, &host).await
             }
             _ => Ok(Next::Idle),

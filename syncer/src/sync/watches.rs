@@ -47,7 +47,7 @@ impl Engine {
     pub(crate) fn watch_hosts<K, T>(
         &self,
         what: &str,
-        api: impl Fn(&Engine, &str) -> Api<K> + Send + Sync + 'static,
+        api: impl Fn(&Self, &str) -> Api<K> + Send + Sync + 'static,
         config: &watcher::Config,
         cache: &Arc<Cache<T>>,
         keep: impl Fn(K) -> T + Clone + Send + Sync + 'static,

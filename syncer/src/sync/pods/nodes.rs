@@ -77,7 +77,7 @@ impl Nodes {
     }
 
     /// Makes a node, unless it is there.
-    pub(super) async fn ensure(&self, name: &str, address: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn ensure(&self, name: &str, address: Option<&str>) -> Result<(), Failure> {
         if self.guest.get(&Key::new("", name)).is_some() {
             return Ok(());
         }

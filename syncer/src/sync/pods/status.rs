@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodCondition, PodStatus};
 
+use super::gates;
+
 /// The status to show.
 pub(crate) fn shown(guest: &Pod, host: &Pod) -> PodStatus {
     let theirs = host.status.clone().unwrap_or_default();
@@ -23,7 +25,7 @@ pub(crate) fn shown(guest: &Pod, host: &Pod) -> PodStatus {
         .map(|container| container.name.clone())
         .collect();
     PodStatus {
-        conditions: conditions(guest, &ours, theirs.conditions),
+        conditions: conditions(guest, theirs.conditions),
         container_statuses: known(theirs.container_statuses, &names(&spec.containers)),
         init_container_statuses: known(
             theirs.init_container_statuses,
@@ -44,22 +46,15 @@ pub(crate) fn shown(guest: &Pod, host: &Pod) -> PodStatus {
     }
 }
 
-/// The host's conditions, as of the guest's generation, and those that only the guest has.
-fn conditions(guest: &Pod, ours: &PodStatus, theirs: Option<Vec<PodCondition>>) -> Option<Vec<PodCondition>> {
+/// The host's conditions, as of the guest's generation, and the guest's own of its gates, of which the host is told.
+fn conditions(guest: &Pod, theirs: Option<Vec<PodCondition>>) -> Option<Vec<PodCondition>> {
+    let gates = gates::of(guest);
     let mut all = theirs.unwrap_or_default();
+    all.retain(|condition| !gates.contains(condition.type_.as_str()));
     for condition in &mut all {
         condition.observed_generation = condition.observed_generation.and(guest.metadata.generation);
     }
-    let gates: BTreeSet<&str> = (guest.spec.iter())
-        .flat_map(|spec| spec.readiness_gates.iter().flatten())
-        .map(|gate| gate.condition_type.as_str())
-        .collect();
-    for condition in ours.conditions.iter().flatten() {
-        let only_here = all.iter().all(|other| other.type_ != condition.type_);
-        if only_here && gates.contains(condition.type_.as_str()) {
-            all.push(condition.clone());
-        }
-    }
+    all.extend(gates::conditions(guest).cloned());
     (!all.is_empty()).then_some(all)
 }
 
@@ -71,3 +66,6 @@ fn known(statuses: Option<Vec<ContainerStatus>>, names: &BTreeSet<String>) -> Op
         .collect();
     (!known.is_empty()).then_some(known)
 }
+
+#[cfg(test)]
+mod tests;

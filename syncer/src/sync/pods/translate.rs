@@ -39,6 +39,14 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) dns: Option<&'a str>,
 }
 
+impl Surroundings<'_> {
+    /// Replaces a config map's name in the guest by the one it has on the host.
+    fn rename_config_map(&self, guest: &Pod, name: &mut String) {
+        let namespace = guest.metadata.namespace.as_deref().unwrap_or_default();
+        *name = self.tenant.host_name(namespace, name);
+    }
+}
+
 /// Translates a guest pod into the pod to create on the host.
 pub(crate) fn host_pod(guest: &Pod, surroundings: &Surroundings<'_>) -> Pod {
     let namespace = guest.metadata.namespace.clone().unwrap_or_default();
@@ -74,6 +82,9 @@ pub(crate) fn needs_dns(guest: &Pod) -> bool {
 }
 
 pub(crate) use metadata::{MANAGED_LABELS, OBJECT_GENERATION};
+
+#[cfg(test)]
+mod tests;
 
 /// All containers that a pod is created with.
 fn containers(spec: &mut PodSpec) -> impl Iterator<Item = &mut Container> {

@@ -1,17 +1,15 @@
 //! What the containers find in their environment.
 
+use std::net::SocketAddr;
+
 use k8s_openapi::api::core::v1::{EnvVar, Pod, PodSpec};
 
 use super::{Surroundings, containers};
 
-/// Points every container at the guest's API, and replaces references to what differs on the host by the guest's
-/// values.
+/// Points every container at the guest's API, replaces references to what differs on the host by the guest's values,
+/// and names config maps as the host does.
 pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surroundings<'_>) {
-    let api_server = [
-        ("KUBERNETES_SERVICE_HOST", surroundings.api_server.to_string()),
-        ("KUBERNETES_SERVICE_PORT", "443".to_owned()),
-        ("KUBERNETES_SERVICE_PORT_HTTPS", "443".to_owned()),
-    ];
+    let api_server = api_server(surroundings);
     for container in containers(spec) {
         let theirs = container.env.take().unwrap_or_default();
         let mut all: Vec<EnvVar> = api_server
@@ -20,8 +18,34 @@ pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surround
             .map(|(name, value)| literal(name, value.clone()))
             .collect();
         all.extend(theirs.into_iter().map(|variable| shown(variable, guest)));
+        for source in all.iter_mut().filter_map(|variable| variable.value_from.as_mut()) {
+            if let Some(source) = &mut source.config_map_key_ref {
+                surroundings.rename_config_map(guest, &mut source.name);
+            }
+        }
         container.env = Some(all);
+        for source in container.env_from.iter_mut().flatten() {
+            if let Some(source) = &mut source.config_map_ref {
+                surroundings.rename_config_map(guest, &mut source.name);
+            }
+        }
     }
+}
+
+/// All that a kubelet says about the API in any container, which would be the host's.
+fn api_server(surroundings: &Surroundings<'_>) -> [(&'static str, String); 7] {
+    let address = surroundings.api_server;
+    let port = || "443".to_owned();
+    let url = format!("tcp://{}", SocketAddr::new(address, 443));
+    [
+        ("KUBERNETES_SERVICE_HOST", address.to_string()),
+        ("KUBERNETES_SERVICE_PORT", port()),
+        ("KUBERNETES_SERVICE_PORT_HTTPS", port()),
+        ("KUBERNETES_PORT", url.clone()),
+        ("KUBERNETES_PORT_443_TCP", url),
+        ("KUBERNETES_PORT_443_TCP_ADDR", address.to_string()),
+        ("KUBERNETES_PORT_443_TCP_PORT", port()),
+    ]
 }
 
 fn shown(variable: EnvVar, guest: &Pod) -> EnvVar {

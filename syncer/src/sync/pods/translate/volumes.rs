@@ -27,13 +27,12 @@ pub(crate) fn tokens(guest: &Pod) -> Vec<(String, ServiceAccountTokenProjection)
 
 /// Replaces tokens by keys of the pod's Secret, and names what the host calls otherwise by its name there.
 pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surroundings<'_>) {
-    let namespace = guest.metadata.namespace.as_deref().unwrap_or_default();
     let secret = token_secret(guest.metadata.uid.as_deref().unwrap_or_default());
-    let host_name = |name: &mut String| *name = surroundings.tenant.host_name(namespace, name);
+    let rename = |name: &mut String| surroundings.rename_config_map(guest, name);
     let mut index = 0;
     for volume in spec.volumes.iter_mut().flatten() {
         if let Some(source) = &mut volume.config_map {
-            host_name(&mut source.name);
+            rename(&mut source.name);
         }
         for file in volume
             .downward_api
@@ -51,14 +50,14 @@ pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surround
                 source.secret = Some(from_secret(&secret, token_key(index), token.path));
                 index += 1;
             }
-            translate_source(source, &host_name);
+            translate_source(source, &rename);
         }
     }
 }
 
-fn translate_source(source: &mut VolumeProjection, host_name: &impl Fn(&mut String)) {
+fn translate_source(source: &mut VolumeProjection, rename: &impl Fn(&mut String)) {
     if let Some(source) = &mut source.config_map {
-        host_name(&mut source.name);
+        rename(&mut source.name);
     }
     for file in source
         .downward_api

@@ -1,0 +1,137 @@
+//! An event about a host pod as one about the guest's, as a pure function of the three.
+
+use k8s_openapi::api::core::v1::{Event, ObjectReference, Pod, PodSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, ResourceExt};
+
+/// Tells an event in the guest's words; nothing if it is about a container that the guest's pod does not have.
+pub(super) fn told(event: Event, guest: &Pod, host: &Pod) -> Option<Event> {
+    let field_path = event.involved_object.field_path.clone();
+    if let Some(container) = field_path.as_deref().and_then(container)
+        && !has(guest.spec.as_ref()?, container)
+    {
+        return None;
+    }
+    let words = [
+        (host.metadata.namespace.clone(), guest.metadata.namespace.clone()),
+        (host.metadata.uid.clone(), guest.metadata.uid.clone()),
+    ];
+    let in_its_words = |message: String| {
+        words.iter().fold(message, |message, words| match words {
+            (Some(theirs), Some(ours)) => message.replace(theirs, ours),
+            _ => message,
+        })
+    };
+    let node = host.spec.as_ref().and_then(|spec| spec.node_name.clone());
+    let instance = event.reporting_instance.filter(|name| {
+        // That of the host's scheduler is called after its machine.
+        name.is_empty() || Some(name) == node.as_ref()
+    });
+    Some(Event {
+        metadata: ObjectMeta {
+            name: event.metadata.name,
+            namespace: guest.metadata.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        involved_object: ObjectReference {
+            resource_version: guest.resource_version(),
+            field_path,
+            ..guest.object_ref(&())
+        },
+        message: event.message.map(in_its_words),
+        related: None,
+        reporting_instance: instance.or_else(|| event.reporting_component.clone()),
+        ..event
+    })
+}
+
+/// The container in `spec.containers{app}`.
+fn container(field_path: &str) -> Option<&str> {
+    let (_, name) = field_path.strip_suffix('}')?.split_once('{')?;
+    Some(name)
+}
+
+fn has(spec: &PodSpec, container: &str) -> bool {
+    let inits = spec.init_containers.iter().flatten();
+    let ephemeral = spec.ephemeral_containers.iter().flatten();
+    inits
+        .chain(&spec.containers)
+        .map(|container| &container.name)
+        .chain(ephemeral.map(|container| &container.name))
+        .any(|name| name == container)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(namespace: &str, uid: &str, containers: &[&str]) -> Pod {
+        let containers: Vec<_> = containers.iter().map(|name| json!({"name": name})).collect();
+        serde_json::from_value(json!({
+            "metadata": {"name": "write-app", "namespace": namespace, "uid": uid, "resourceVersion": "7"},
+            "spec": {"nodeName": "worker-1", "containers": containers},
+        }))
+        .unwrap()
+    }
+
+    fn told_of(event: serde_json::Value) -> Option<Event> {
+        let guest = pod("default", "guest-uid", &["app"]);
+        let host = pod("vcluster-37a8eec1-ccd63636", "host-uid", &["app", "daprd"]);
+        told(serde_json::from_value(event).unwrap(), &guest, &host)
+    }
+
+    fn about(container: &str) -> serde_json::Value {
+        json!({
+            "metadata": {
+                "name": "write-app.17f3a", "namespace": "vcluster-37a8eec1-ccd63636",
+                "uid": "event-uid", "resourceVersion": "9",
+            },
+            "involvedObject": {
+                "apiVersion": "v1", "kind": "Pod", "name": "write-app", "uid": "host-uid",
+                "namespace": "vcluster-37a8eec1-ccd63636", "resourceVersion": "8",
+                "fieldPath": format!("spec.containers{{{container}}}"),
+            },
+            "reason": "BackOff",
+            "message": format!(
+                "Back-off restarting failed container {container} in pod \
+                 write-app_vcluster-37a8eec1-ccd63636(host-uid)"
+            ),
+            "type": "Warning",
+            "count": 3,
+            "firstTimestamp": "2026-01-01T00:00:00Z",
+            "lastTimestamp": "2026-01-01T00:01:00Z",
+            "source": {"component": "kubelet", "host": "worker-1"},
+            "reportingComponent": "kubelet",
+            "reportingInstance": "worker-1",
+        })
+    }
+
+    #[test]
+    fn an_event_of_the_kubelet_is_told_about_the_guests_pod() {
+        insta::assert_yaml_snapshot!(told_of(about("app")));
+    }
+
+    #[test]
+    fn an_event_about_a_container_that_the_host_added_is_not_told() {
+        assert_eq!(told_of(about("daprd")), None);
+    }
+
+    #[test]
+    fn an_event_of_the_scheduler_does_not_name_its_machine() {
+        let event = json!({
+            "metadata": {"name": "write-app.17f3b"},
+            "involvedObject": {"kind": "Pod", "name": "write-app", "uid": "host-uid"},
+            "eventTime": "2026-01-01T00:00:00.123456Z",
+            "series": {"count": 2, "lastObservedTime": "2026-01-01T00:00:05.000001Z"},
+            "action": "Scheduling",
+            "reason": "FailedScheduling",
+            "message": "0/1 nodes are available: 1 Insufficient cpu.",
+            "type": "Warning",
+            "reportingComponent": "default-scheduler",
+            "reportingInstance": "default-scheduler-control-plane-1",
+        });
+        insta::assert_yaml_snapshot!(told_of(event));
+    }
+}
