@@ -245,7 +245,8 @@ impl Exporter {
         let labels = guest.metadata.labels.as_ref();
         let selected = (self.export.selector.iter())
             .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value));
-        let stays = guest.metadata.deletion_timestamp.is_none() && !marks::is_imported(&guest.metadata);
+        let stays =
+            guest.metadata.deletion_timestamp.is_none() && !self.engine.is_copy(&self.kind, &guest.metadata);
         (selected && stays).then_some(guest)
     }
 }

@@ -242,8 +242,9 @@ impl Part for Payloads {
         if guest.is_some() && !named && !known {
             return Ok(Next::Waiting("what may name it to be known"));
         }
-        let guest =
-            guest.filter(|guest| named && guest.deletion_timestamp.is_none() && !marks::is_imported(guest));
+        let guest = guest.filter(|guest| {
+            named && guest.deletion_timestamp.is_none() && !self.engine.is_copy(&self.kind, guest)
+        });
         let host_key = self.host_key(key);
         let host = self.host.get(&host_key);
         let ours = host

@@ -329,7 +329,11 @@ impl Part for Services {
             .guest
             .get(key)
             .filter(|service| service.metadata.deletion_timestamp.is_none())
-            .filter(|service| !marks::is_imported(&service.metadata));
+            .filter(|service| {
+                !self
+                    .engine
+                    .is_copy(&ApiResource::erase::<Service>(&()), &service.metadata)
+            });
         let host = self.host.get(key);
         let ours = host
             .as_deref()
