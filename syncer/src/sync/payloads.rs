@@ -184,6 +184,7 @@ impl Payloads {
         {
             // The type of a Secret, and all of what is immutable, can't be changed: it is made anew.
             self.delete_host(&host_key, host).await?;
+            return Ok(Next::Idle);
         }
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
         let versions = Versions {
