@@ -245,8 +245,16 @@ impl Exporter {
         let labels = guest.metadata.labels.as_ref();
         let selected = (self.export.selector.iter())
             .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value));
-        let stays = guest.metadata.deletion_timestamp.is_none() && !marks::is_imported(&guest.metadata);
-        (selected && stays).then_some(guest)
+        let shown = self.is_imported_too() && marks::is_imported(&guest.metadata);
+        (selected && !shown && guest.metadata.deletion_timestamp.is_none()).then_some(guest)
+    }
+
+    /// Whether there are copies of host objects among the guest's; where there are none, their mark says nothing.
+    fn is_imported_too(&self) -> bool {
+        let imports = &self.engine.config().imports;
+        imports
+            .iter()
+            .any(|import| import.api_version == self.export.api_version && import.kind == self.export.kind)
     }
 }
 
