@@ -1,0 +1,38 @@
+//! What is not the syncer's is left alone.
+
+use crate::rig::{Space, VALUE, component};
+
+#[tokio::test]
+async fn a_foreign_component_of_the_same_name_is_left_alone_and_the_tenant_told() {
+    let space = Space::shared().await;
+    let foreign = space.host.create(component("store", "theirs")).await;
+    space.guest.create(component("store", "ours")).await;
+    space
+        .guest
+        .is_told(
+            "Component",
+            "store",
+            "the host has a Component store that is not this virtual cluster's",
+        )
+        .await;
+    let kept = space.host.get("Component", "store").await;
+    assert_eq!(kept, Some(foreign.clone()));
+
+    space.guest.delete("Component", "store").await;
+    space.guest.create(component("last", "1")).await;
+    space.host.shows("Component", "last", VALUE, "1").await;
+    assert_eq!(space.host.get("Component", "store").await, Some(foreign));
+}
+
+#[tokio::test]
+async fn once_a_foreign_component_is_gone_its_name_is_the_tenants() {
+    let space = Space::shared().await;
+    space.host.create(component("store", "theirs")).await;
+    space.guest.create(component("store", "ours")).await;
+    space
+        .guest
+        .is_told("Component", "store", "not this virtual cluster's")
+        .await;
+    space.host.delete("Component", "store").await;
+    space.host.shows("Component", "store", VALUE, "ours").await;
+}

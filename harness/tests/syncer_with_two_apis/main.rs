@@ -1,0 +1,40 @@
+//! The syncer between two real API servers with etcd, without a kubelet: what it promises of objects.
+//!
+//! `SYNCER=/path/to/syncer cargo test -p harness --test syncer_with_two_apis` tests another syncer than this
+//! workspace's.
+
+/// Starting the programs, and asking them.
+mod rig;
+
+/// A Component in the guest is on the host, and stays like it.
+mod export;
+
+/// Values reach the host as they were written.
+mod values;
+
+/// What somebody else does to the host's copy is undone.
+mod drift;
+
+/// What is not the syncer's is left alone.
+mod foreign;
+
+/// Namespaces, and what is made in them before the host knows them.
+mod namespaces;
+
+/// What the host refuses is told, and made up for.
+mod refusal;
+
+/// What happens while the syncer is down is made up for.
+mod restart;
+
+/// Pods, and what they name.
+mod pods;
+
+/// Tenants do not touch each other.
+mod tenants;
+
+/// What the syncer's account may not do on the host.
+mod privilege;
+
+/// Nothing is written where nothing changes.
+mod rest;

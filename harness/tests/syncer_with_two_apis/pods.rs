@@ -1,0 +1,420 @@
+//! Pods, and what they name.
+
+use harness::wait::{self, Seen};
+use k8s_openapi::ByteString;
+use serde_json::{Value, json};
+
+use crate::rig::{Refusal, SOON, Side, Space, Tenant, unique};
+
+#[tokio::test]
+async fn a_pod_is_on_the_host_with_all_that_it_names() {
+    let space = Space::shared().await;
+    let tenant = Tenant::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let values = guest.create(values("values")).await;
+    let password = guest.create(password("password")).await;
+    guest.create(self::values("unnamed")).await;
+    guest.create(self::password("unnamed")).await;
+    let ours = made(guest, pod("app")).await;
+    let theirs = host.sees("Pod", "app", "there", there).await;
+
+    let found = host
+        .get("ConfigMap", "values")
+        .await
+        .expect("it is there before the pod");
+    assert_eq!(
+        [&found["data"], &found["binaryData"]],
+        [&values["data"], &values["binaryData"]]
+    );
+    let found = host
+        .get("Secret", "password")
+        .await
+        .expect("it is there before the pod");
+    assert_eq!(
+        [&found["data"], &found["type"]],
+        [&password["data"], &password["type"]]
+    );
+    assert_eq!(host.get("ConfigMap", "unnamed").await, None);
+    assert_eq!(host.get("Secret", "unnamed").await, None);
+
+    assert_eq!(theirs["metadata"]["labels"], json!({"app": "app"}));
+    let uid = &ours["metadata"]["uid"];
+    assert_eq!(
+        theirs["metadata"]["annotations"]["vcluster.loft.sh/object-uid"],
+        *uid
+    );
+    let (ours, theirs) = (&ours["spec"], &theirs["spec"]);
+    let account = format!("vc-workload-{}", tenant.name());
+    assert_eq!(theirs["serviceAccountName"], account);
+    assert_eq!(theirs["automountServiceAccountToken"], false);
+    let kube_system = tenant.guest().await.within("kube-system");
+    let dns = kube_system.get("Service", "kube-dns").await.expect("it has one");
+    assert_eq!(theirs["dnsPolicy"], "None");
+    assert_eq!(
+        theirs["dnsConfig"]["nameservers"],
+        json!([dns["spec"]["clusterIP"]])
+    );
+    let search = format!("{}.svc.cluster.local", guest.namespace());
+    assert_eq!(theirs["dnsConfig"]["searches"][0], search);
+    let container = |spec: &Value| spec["containers"][0].clone();
+    assert_eq!(container(theirs)["image"], container(ours)["image"]);
+    assert_eq!(container(theirs)["envFrom"], container(ours)["envFrom"]);
+    let api = tenant.host().await.within(tenant.namespace());
+    let api = api
+        .get("Service", tenant.name())
+        .await
+        .expect("the chart makes it");
+    let variable = json!({"name": "KUBERNETES_SERVICE_HOST", "value": api["spec"]["clusterIP"]});
+    assert_eq!(container(theirs)["env"][0], variable);
+}
+
+#[tokio::test]
+async fn a_pod_has_a_token_for_its_own_api_and_none_for_the_hosts() {
+    let space = Space::shared().await;
+    let ours = made(&space.guest, pod("app")).await;
+    let theirs = space.host.sees("Pod", "app", "there", there).await;
+    let text = theirs.to_string();
+    assert!(!text.contains("serviceAccountToken\""), "{text}");
+    let name = format!(
+        "vc-token-{}",
+        ours["metadata"]["uid"].as_str().expect("it has one")
+    );
+    assert!(text.contains(&name), "{text}");
+    let secret = space
+        .host
+        .get("Secret", &name)
+        .await
+        .expect("it is there before the pod");
+    let (_, token) = secret["data"]
+        .as_object()
+        .expect("it has data")
+        .iter()
+        .next()
+        .expect("a token");
+    let claims = claims(token);
+    let subject = format!("system:serviceaccount:{}:default", space.guest.namespace());
+    assert_eq!(claims["sub"], subject);
+    assert_eq!(claims["kubernetes.io"]["pod"]["uid"], ours["metadata"]["uid"]);
+
+    space.guest.delete("Pod", "app").await;
+    space.host.loses("Secret", &name).await;
+}
+
+#[tokio::test]
+async fn what_a_pod_names_follows_its_changes_and_goes_with_it() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    guest.create(values("values")).await;
+    guest.create(password("password")).await;
+    made(guest, pod("app")).await;
+    host.sees("Pod", "app", "there", there).await;
+    guest
+        .merge("ConfigMap", "values", &json!({"data": {"a": null, "c": "2"}}))
+        .await;
+    host.shows("ConfigMap", "values", "/data", json!({"c": "2"}))
+        .await;
+    guest
+        .merge("Secret", "password", &json!({"stringData": {"password": "new"}}))
+        .await;
+    host.shows("Secret", "password", "/data/password", "bmV3").await;
+    guest.delete("Pod", "app").await;
+    host.loses("ConfigMap", "values").await;
+    host.loses("Secret", "password").await;
+    assert!(guest.get("ConfigMap", "values").await.is_some());
+}
+
+#[tokio::test]
+async fn a_pods_status_comes_back_without_what_the_host_has_added() {
+    let space = Space::shared().await;
+    inject_sidecars(&space.host).await;
+    made(&space.guest, pod("app")).await;
+    let theirs = space.host.sees("Pod", "app", "there", there).await;
+    assert_eq!(names(&theirs["spec"]["containers"]), ["app", "daprd"]);
+
+    let node = unique("node");
+    run_on(&space.host, "app", &node).await;
+    let guest = space.guest.shows("Pod", "app", "/status/phase", "Running").await;
+    assert_eq!(guest["spec"]["nodeName"], node);
+    assert_eq!(names(&guest["spec"]["containers"]), ["app"]);
+    assert_eq!(names(&guest["status"]["containerStatuses"]), ["app"]);
+    assert_eq!(guest["status"]["podIP"], "10.0.0.7");
+    assert_eq!(guest["status"]["containerStatuses"][0]["ready"], true);
+    // The sidecar is not ready, and so the pod is not.
+    let ready = guest["status"]["conditions"]
+        .as_array()
+        .expect("it has some")
+        .iter();
+    let ready: Vec<_> = ready.filter(|condition| condition["type"] == "Ready").collect();
+    assert_eq!(ready[0]["status"], "False");
+    assert!(space.guest.everywhere().get("Node", &node).await.is_some());
+}
+
+#[tokio::test]
+async fn a_new_image_reaches_a_running_pod_that_has_a_sidecar() {
+    let space = Space::shared().await;
+    inject_sidecars(&space.host).await;
+    let ours = made(&space.guest, pod("app")).await;
+    let before = space.host.sees("Pod", "app", "there", there).await;
+    run_on(&space.host, "app", &unique("node")).await;
+    space.guest.shows("Pod", "app", "/status/phase", "Running").await;
+    let mut containers = ours["spec"]["containers"].clone();
+    containers[0]["image"] = json!("example.com/app:2");
+    let change = json!({"spec": {"containers": containers}});
+    space.guest.merge("Pod", "app", &change).await;
+    let image = "/spec/containers/0/image";
+    let after = space.host.shows("Pod", "app", image, "example.com/app:2").await;
+    assert_eq!(names(&after["spec"]["containers"]), ["app", "daprd"]);
+    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
+}
+
+#[tokio::test]
+async fn a_pod_deleted_in_the_guest_stays_until_the_host_has_stopped_it() {
+    let space = Space::shared().await;
+    made(&space.guest, pod("app")).await;
+    space.host.sees("Pod", "app", "there", there).await;
+    run_on(&space.host, "app", &unique("node")).await;
+    space.guest.shows("Pod", "app", "/status/phase", "Running").await;
+    space.guest.delete("Pod", "app").await;
+    let going = space.host.sees("Pod", "app", "going", going).await;
+    assert_eq!(going["metadata"]["deletionGracePeriodSeconds"], 7);
+    assert!(space.guest.get("Pod", "app").await.is_some());
+    stopped(&space.host, "app").await;
+    space.guest.loses("Pod", "app").await;
+    space.host.loses("Pod", "app").await;
+}
+
+#[tokio::test]
+async fn a_pod_that_the_host_evicts_is_gone_in_the_guest() {
+    let space = Space::shared().await;
+    made(&space.guest, pod("app")).await;
+    space.host.sees("Pod", "app", "there", there).await;
+    run_on(&space.host, "app", &unique("node")).await;
+    space.guest.shows("Pod", "app", "/status/phase", "Running").await;
+    space.host.delete("Pod", "app").await;
+    space.guest.sees("Pod", "app", "going", going).await;
+    stopped(&space.host, "app").await;
+    space.guest.loses("Pod", "app").await;
+    space.host.loses("Pod", "app").await;
+}
+
+#[tokio::test]
+async fn a_service_has_one_address_on_both_sides() {
+    let space = Space::shared().await;
+    let guest = space.guest.create(service("app")).await;
+    let address = guest["spec"]["clusterIP"].clone();
+    let host = space.host.sees("Service", "app", "there", there).await;
+    assert_eq!(host["spec"]["ports"][0]["port"], 80);
+    let guest = space.guest.get("Service", "app").await.expect("it is there");
+    if host["spec"]["clusterIP"] == address {
+        assert_eq!(guest["spec"]["clusterIP"], address);
+    } else {
+        space
+            .guest
+            .shows(
+                "Service",
+                "app",
+                "/spec/clusterIP",
+                host["spec"]["clusterIP"].clone(),
+            )
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_service_whose_address_is_taken_on_the_host_gets_another_on_both_sides() {
+    let space = Space::shared().await;
+    let foreign = space
+        .host
+        .everywhere()
+        .within("default")
+        .create(service(&unique("foreign")))
+        .await;
+    let taken = foreign["spec"]["clusterIP"].clone();
+    let mut wanted = service("app");
+    wanted["spec"]["clusterIP"] = taken.clone();
+    wanted["metadata"]["labels"] = json!({"team": "a"});
+    let before = space.guest.create(wanted).await;
+    assert_eq!(before["spec"]["clusterIP"], taken);
+    let host = space.host.sees("Service", "app", "there", there).await;
+    assert_ne!(host["spec"]["clusterIP"], taken);
+    let guest = space
+        .guest
+        .shows(
+            "Service",
+            "app",
+            "/spec/clusterIP",
+            host["spec"]["clusterIP"].clone(),
+        )
+        .await;
+    assert_eq!(guest["metadata"]["labels"], json!({"team": "a"}));
+    assert_eq!(guest["spec"]["ports"], host["spec"]["ports"]);
+    space.guest.delete("Service", "app").await;
+    space.host.loses("Service", "app").await;
+}
+
+/// A pod of one container that names a config map and a Secret, each of which may be missing.
+pub(crate) fn pod(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {
+            "terminationGracePeriodSeconds": 7,
+            "containers": [{
+                "name": "app",
+                "image": "example.com/app:1",
+                "envFrom": [
+                    {"configMapRef": {"name": "values", "optional": true}},
+                    {"secretRef": {"name": "password", "optional": true}},
+                ],
+            }],
+        },
+    })
+}
+
+/// Makes a pod, once its namespace takes pods.
+async fn made(guest: &Side, pod: Value) -> Value {
+    guest.sees("ServiceAccount", "default", "there", there).await;
+    guest.create(pod).await
+}
+
+fn values(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name},
+        "data": {"a": "00123"},
+        "binaryData": {"b": "AAH/"},
+    })
+}
+
+fn password(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "type": "Opaque",
+        "stringData": {"password": "secret"},
+    })
+}
+
+fn service(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": "app"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    })
+}
+
+/// Has the host put a container into each pod of the namespace, as Dapr's injector does.
+async fn inject_sidecars(host: &Side) {
+    let name = unique("injector");
+    let admission = |kind: &str, spec: Value| json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let add = r#"[JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{name: "daprd", image: "example.com/daprd:1"}}]"#;
+    let policy = json!({
+        "matchConstraints": {"resourceRules": [
+            {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]},
+        ]},
+        "reinvocationPolicy": "Never",
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": add}}],
+    });
+    let here = json!({"matchLabels": {"kubernetes.io/metadata.name": host.namespace()}});
+    let binding = json!({"policyName": name, "matchResources": {"namespaceSelector": here}});
+    let everywhere = host.everywhere();
+    everywhere
+        .create(admission("MutatingAdmissionPolicy", policy))
+        .await;
+    everywhere
+        .create(admission("MutatingAdmissionPolicyBinding", binding))
+        .await;
+
+    let path = format!("{}?dryRun=All", host.path("Pod", ""));
+    let probe = pod("probe");
+    wait::until("the host to add a sidecar", SOON, || async {
+        let added = host.post(&path, &probe).await;
+        let count = added
+            .as_ref()
+            .ok()
+            .and_then(|pod| pod["spec"]["containers"].as_array())
+            .map(Vec::len);
+        Ok::<_, Refusal>(if count == Some(2) {
+            Seen::Ready(())
+        } else {
+            Seen::NotYet(format!("{added:?}"))
+        })
+    })
+    .await
+    .expect("it does");
+}
+
+/// Does what a scheduler and a kubelet do with a pod whose sidecar is not ready yet.
+async fn run_on(host: &Side, name: &str, node: &str) {
+    let binding = json!({
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": name},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+    });
+    let path = format!("{}/binding", host.path("Pod", name));
+    host.post(&path, &binding).await.expect("it can be bound");
+    let container = |name: &str, ready: bool| {
+        json!({
+            "name": name, "image": "a", "imageID": "a", "restartCount": 0, "ready": ready, "started": true,
+            "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+        })
+    };
+    let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "lastTransitionTime": "2026-01-01T00:00:00Z"});
+    let status = json!({
+        "phase": "Running",
+        "hostIP": "10.0.0.1",
+        "hostIPs": [{"ip": "10.0.0.1"}],
+        "podIP": "10.0.0.7",
+        "podIPs": [{"ip": "10.0.0.7"}],
+        "startTime": "2026-01-01T00:00:00Z",
+        "containerStatuses": [container("app", true), container("daprd", false)],
+        "conditions": [
+            condition("PodScheduled", "True"),
+            condition("Initialized", "True"),
+            condition("ContainersReady", "False"),
+            condition("Ready", "False"),
+        ],
+    });
+    host.merge_status("Pod", name, &status).await;
+}
+
+/// Does what a kubelet does when a pod's containers have stopped.
+async fn stopped(host: &Side, name: &str) {
+    let path = format!("{}?gracePeriodSeconds=0", host.path("Pod", name));
+    let removed = host
+        .ask(http::Method::DELETE, &path, "application/json", None)
+        .await;
+    removed.expect("it is there");
+}
+
+fn there(found: &Value) -> Option<Value> {
+    Some(found.clone())
+}
+
+fn going(found: &Value) -> Option<Value> {
+    found["metadata"].get("deletionTimestamp").map(|_| found.clone())
+}
+
+fn names(containers: &Value) -> Vec<&str> {
+    let all = containers.as_array().into_iter().flatten();
+    all.filter_map(|container| container["name"].as_str()).collect()
+}
+
+/// What a token in a Secret says.
+fn claims(encoded: &Value) -> Value {
+    let token: ByteString = serde_json::from_value(encoded.clone()).expect("it is encoded");
+    let token = String::from_utf8(token.0).expect("it is text");
+    let claims = token.split('.').nth(1).expect("it has three parts");
+    // Like a Secret's data, but for two letters and the padding.
+    let mut claims = claims.replace('-', "+").replace('_', "/");
+    while claims.len() % 4 != 0 {
+        claims.push('=');
+    }
+    let claims: ByteString = serde_json::from_value(json!(claims)).expect("it is encoded");
+    serde_json::from_slice(&claims.0).expect("it is JSON")
+}

@@ -1,0 +1,129 @@
+//! What the host refuses is told, and made up for.
+
+use harness::wait::{self, Seen};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::rig::{Refusal, SOON, Side, Space, VALUE, component, unique};
+
+/// What keeps Components out of a host namespace.
+#[derive(Clone, Copy, Debug)]
+enum Obstacle {
+    Policy,
+    Quota,
+}
+
+#[rstest]
+#[case::by_a_policy(Obstacle::Policy, "no Components here")]
+#[case::by_a_quota(Obstacle::Quota, "exceeded quota")]
+#[tokio::test]
+async fn a_component_refused_by_the_host_is_told_and_made_up_for(
+    #[case] obstacle: Obstacle,
+    #[case] words: &str,
+) {
+    let space = Space::shared().await;
+    let placed = obstacle.place(&space.host).await;
+    space.guest.create(component("store", "1")).await;
+    space.guest.is_told("Component", "store", words).await;
+    assert_eq!(space.host.get("Component", "store").await, None);
+    placed.remove().await;
+    space.host.shows("Component", "store", VALUE, "1").await;
+}
+
+#[tokio::test]
+async fn a_change_refused_by_the_host_is_told_and_made_up_for() {
+    let space = Space::shared().await;
+    space.guest.create(component("store", "1")).await;
+    space.host.shows("Component", "store", VALUE, "1").await;
+    let placed = Obstacle::Policy.place(&space.host).await;
+    let change = json!({"spec": {"version": "v2"}});
+    space.guest.merge("Component", "store", &change).await;
+    space
+        .guest
+        .is_told("Component", "store", "no Components here")
+        .await;
+    placed.remove().await;
+    space
+        .host
+        .shows("Component", "store", "/spec/version", "v2")
+        .await;
+}
+
+/// An obstacle that is there: objects of these kinds and names.
+struct Placed {
+    side: Side,
+    objects: Vec<(&'static str, String)>,
+}
+
+impl Obstacle {
+    /// Places it; the host does refuse then.
+    async fn place(self, host: &Side) -> Placed {
+        let name = unique("obstacle");
+        let placed = match self {
+            Self::Policy => place_policy(host, &name).await,
+            Self::Quota => place_quota(host, &name).await,
+        };
+        let path = format!("{}?dryRun=All", host.path("Component", ""));
+        wait::until("the host to refuse Components", SOON, || async {
+            let probe = host.post(&path, &component("probe", "1")).await;
+            Ok::<_, Refusal>(match probe {
+                Err(refusal) if refusal.code == 403 => Seen::Ready(()),
+                other => Seen::NotYet(format!("{other:?}")),
+            })
+        })
+        .await
+        .expect("it does");
+        placed
+    }
+}
+
+impl Placed {
+    async fn remove(self) {
+        for (kind, name) in self.objects {
+            self.side.delete(kind, &name).await;
+        }
+    }
+}
+
+async fn place_policy(host: &Side, name: &str) -> Placed {
+    let admission = |kind: &str, spec: Value| json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let policy = json!({
+        "matchConstraints": {"resourceRules": [{
+            "apiGroups": ["dapr.io"], "apiVersions": ["*"], "resources": ["components"], "operations": ["CREATE", "UPDATE"],
+        }]},
+        "validations": [{"expression": "false", "message": "no Components here", "reason": "Forbidden"}],
+    });
+    let here = json!({"matchLabels": {"kubernetes.io/metadata.name": host.namespace()}});
+    let binding = json!({
+        "policyName": name,
+        "validationActions": ["Deny"],
+        "matchResources": {"namespaceSelector": here},
+    });
+    let side = host.everywhere();
+    side.create(admission("ValidatingAdmissionPolicy", policy)).await;
+    side.create(admission("ValidatingAdmissionPolicyBinding", binding))
+        .await;
+    let kinds = ["ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"];
+    Placed {
+        side,
+        objects: kinds.map(|kind| (kind, name.to_owned())).into(),
+    }
+}
+
+async fn place_quota(host: &Side, name: &str) -> Placed {
+    let none = json!({"count/components.dapr.io": "0"});
+    let quota = json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": name},
+        "spec": {"hard": none},
+    });
+    host.create(quota).await;
+    // As its controller does, which does not run here.
+    host.merge_status("ResourceQuota", name, &json!({"hard": none, "used": none}))
+        .await;
+    Placed {
+        side: host.clone(),
+        objects: vec![("ResourceQuota", name.to_owned())],
+    }
+}

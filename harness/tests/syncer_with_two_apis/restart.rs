@@ -1,0 +1,188 @@
+//! What happens while the syncer is down is made up for.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, stream};
+use harness::wait::{self, Seen};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::rig::{Refusal, SOON, Side, Tenant, VALUE, component, namespace};
+
+/// How a syncer ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Stopped,
+    Killed,
+}
+
+#[rstest]
+#[case::stopped(End::Stopped)]
+#[case::killed(End::Killed)]
+#[tokio::test]
+async fn what_happened_while_the_syncer_was_down_is_made_up_for(#[case] end: End) {
+    let mut tenant = Tenant::new("restarted").await;
+    let space = tenant.space("default").await;
+    let (guest, host) = (&space.guest, &space.host);
+    let mut before = Vec::new();
+    for name in [
+        "same",
+        "changed",
+        "deleted",
+        "made-again",
+        "edited-on-host",
+        "deleted-on-host",
+    ] {
+        guest.create(component(name, "1")).await;
+        before.push(host.shows("Component", name, VALUE, "1").await);
+    }
+    match end {
+        End::Stopped => tenant.stop().await,
+        End::Killed => tenant.kill().await,
+    }
+
+    guest.create(component("created", "2")).await;
+    let two = json!({"spec": component("changed", "2")["spec"]});
+    guest.merge("Component", "changed", &two).await;
+    guest.delete("Component", "deleted").await;
+    guest.delete("Component", "made-again").await;
+    guest.create(component("made-again", "2")).await;
+    let edit = json!({"spec": component("edited-on-host", "theirs")["spec"]});
+    host.merge("Component", "edited-on-host", &edit).await;
+    host.delete("Component", "deleted-on-host").await;
+    tenant.start().await;
+
+    for (name, value) in [
+        ("created", "2"),
+        ("changed", "2"),
+        ("made-again", "2"),
+        ("edited-on-host", "1"),
+        ("deleted-on-host", "1"),
+        ("same", "1"),
+    ] {
+        host.shows("Component", name, VALUE, value).await;
+    }
+    host.loses("Component", "deleted").await;
+    let again = guest.get("Component", "made-again").await.expect("it is there");
+    let uid = "/metadata/annotations/vcluster.loft.sh~1object-uid";
+    host.shows("Component", "made-again", uid, again["metadata"]["uid"].clone())
+        .await;
+    let same = host.get("Component", "same").await.expect("it is there");
+    assert_eq!(same["metadata"]["uid"], before[0]["metadata"]["uid"]);
+}
+
+#[tokio::test]
+async fn a_namespace_that_went_while_the_syncer_was_down_takes_its_twin_with_it() {
+    let mut tenant = Tenant::new("restarted").await;
+    let guest = tenant.guest().await;
+    guest.create(namespace("going")).await;
+    let space = tenant.space("going").await;
+    space.guest.create(component("store", "1")).await;
+    space.host.shows("Component", "store", VALUE, "1").await;
+    tenant.kill().await;
+    guest.delete("Namespace", "going").await;
+    tenant.start().await;
+    space
+        .host
+        .everywhere()
+        .loses("Namespace", space.host.namespace())
+        .await;
+    guest.loses("Namespace", "going").await;
+
+    guest.create(namespace("going")).await;
+    let space = tenant.space("going").await;
+    let mut held = component("store", "2");
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    space.guest.create(held).await;
+    space.host.shows("Component", "store", VALUE, "2").await;
+    tenant.stop().await;
+    guest.delete("Namespace", "going").await;
+    space
+        .guest
+        .sees("Component", "store", "going", |found| {
+            found["metadata"].get("deletionTimestamp").cloned()
+        })
+        .await;
+    tenant.start().await;
+    space.host.loses("Component", "store").await;
+    let release = json!({"metadata": {"finalizers": null}});
+    space.guest.merge("Component", "store", &release).await;
+    space
+        .host
+        .everywhere()
+        .loses("Namespace", space.host.namespace())
+        .await;
+    guest.loses("Namespace", "going").await;
+}
+
+#[tokio::test]
+async fn a_syncer_killed_amid_a_hundred_creations_and_deletions_loses_none() {
+    let mut tenant = Tenant::new("killed").await;
+    let space = tenant.space("default").await;
+    let (guest, host) = (&space.guest, &space.host);
+    let wanted: BTreeSet<String> = (0..100).map(|number| format!("store-{number}")).collect();
+
+    let making = async {
+        let each = stream::iter(&wanted).map(|name| guest.create(component(name, name.as_str())));
+        each.buffer_unordered(4).collect::<Vec<_>>().await
+    };
+    let killing = async {
+        until_between(host, 20, 80).await;
+        tenant.kill().await;
+    };
+    futures::join!(making, killing);
+    assert_ne!(on_host(host).await, wanted);
+    tenant.start().await;
+    until_exactly(host, &wanted).await;
+    for found in host.list("Component").await {
+        assert_eq!(found.pointer(VALUE), Some(&found["metadata"]["name"]));
+    }
+
+    let deleting = async {
+        let each = stream::iter(&wanted).map(|name| guest.delete("Component", name));
+        each.buffer_unordered(4).collect::<Vec<_>>().await
+    };
+    let killing = async {
+        until_between(host, 20, 80).await;
+        tenant.kill().await;
+    };
+    futures::join!(deleting, killing);
+    assert_ne!(on_host(host).await, BTreeSet::new());
+    tenant.start().await;
+    until_exactly(host, &BTreeSet::new()).await;
+}
+
+async fn on_host(host: &Side) -> BTreeSet<String> {
+    let name = |found: Value| found["metadata"]["name"].as_str().map(ToOwned::to_owned);
+    host.list("Component")
+        .await
+        .into_iter()
+        .filter_map(name)
+        .collect()
+}
+
+async fn until_between(host: &Side, least: usize, most: usize) {
+    wait::until("some of the Components on the host", SOON, || async {
+        let there = on_host(host).await.len();
+        Ok::<_, Refusal>(if (least..=most).contains(&there) {
+            Seen::Ready(())
+        } else {
+            Seen::NotYet(format!("{there}"))
+        })
+    })
+    .await
+    .expect("they come one after another");
+}
+
+async fn until_exactly(host: &Side, wanted: &BTreeSet<String>) {
+    wait::until("exactly the Components that are wanted", SOON, || async {
+        let there = on_host(host).await;
+        Ok::<_, Refusal>(if there == *wanted {
+            Seen::Ready(())
+        } else {
+            Seen::NotYet(format!("{there:?}"))
+        })
+    })
+    .await
+    .expect("they come and go");
+}

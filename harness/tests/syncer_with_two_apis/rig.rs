@@ -1,0 +1,53 @@
+//! Starting the programs, and asking them.
+//!
+//! A test process has one host: etcd, an API server and a controller manager, with Dapr's definitions. Each tenant
+//! has a guest of its own on it: an API server and a controller manager, and the syncer, which acts on the host with
+//! nothing but what the chart gives to its account. Tests that disturb no one share a tenant, each in a namespace of
+//! its own.
+
+pub(crate) use background::unique;
+pub(crate) use host::Host;
+pub(crate) use objects::{VALUE, component, namespace};
+pub(crate) use side::{Refusal, Side};
+pub(crate) use space::Space;
+pub(crate) use tenant::Tenant;
+
+/// What lives as long as the test process, and what ends with it.
+mod background;
+
+/// Processes that end with whoever started them.
+mod process;
+
+/// An API server and its controller manager.
+mod control_plane;
+
+/// The host.
+mod host;
+
+/// A tenant: its guest and its syncer.
+mod tenant;
+
+/// A guest namespace and its twin.
+mod space;
+
+/// Asking an API.
+mod side;
+
+/// Objects as tests make them.
+mod objects;
+
+use std::time::Duration;
+
+use harness::wait::Budget;
+
+/// Until an object is as it has to be. It takes milliseconds; a machine that is busy elsewhere gets its time.
+pub(crate) const SOON: Budget = Budget {
+    at_most: Duration::from_secs(30),
+    every: Duration::from_millis(20),
+};
+
+/// Until a program that was started can be used.
+const STARTED: Budget = Budget {
+    at_most: Duration::from_secs(90),
+    every: Duration::from_millis(20),
+};

@@ -1,0 +1,115 @@
+//! An API server and its controller manager.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use harness::components::Components;
+use harness::wait::{self, Seen};
+use tokio::net::TcpSocket;
+
+use super::process::Process;
+use super::{STARTED, Side};
+
+/// Addresses of Services; a guest shows those of its host.
+const SERVICES: &str = "10.96.0.0/16";
+
+/// The controllers that somebody here waits for: namespaces go, accounts and the authority's certificate come.
+const CONTROLLERS: &str =
+    "namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller";
+
+/// An API server and its controller manager.
+pub(super) struct ControlPlane {
+    folder: PathBuf,
+    _api: Process,
+    _controllers: Process,
+    _port: TcpSocket,
+}
+
+impl ControlPlane {
+    /// Starts both from the certificates in `folder`; what they keep is below `prefix` in etcd.
+    pub(super) async fn start(programs: &Components, etcd: &str, prefix: &str, folder: &Path) -> Self {
+        // Bound and never listened at, it keeps the port for the API server.
+        let reserved = TcpSocket::new_v4().expect("sockets can be made");
+        reserved.set_reuseport(true).expect("ports can be shared");
+        reserved
+            .bind(([127, 0, 0, 1], 0).into())
+            .expect("a loopback port is free");
+        let port = reserved.local_addr().expect("it is bound").port();
+        point_kubeconfigs(folder, port);
+
+        let program = |name| programs.program(name).expect("it was asked for");
+        let arguments = [
+            format!("--etcd-servers={etcd}"),
+            format!("--etcd-prefix={prefix}"),
+            format!("--secure-port={port}"),
+            format!("--service-cluster-ip-range={SERVICES}"),
+            "--bind-address=127.0.0.1".into(),
+            "--permit-port-sharing".into(),
+            // It has to be told one that is no loopback address; nobody asks there.
+            "--advertise-address=192.0.2.1".into(),
+            "--endpoint-reconciler-type=none".into(),
+            "--tls-cert-file=apiserver.crt".into(),
+            "--tls-private-key-file=apiserver.key".into(),
+            "--client-ca-file=ca.crt".into(),
+            "--service-account-key-file=sa.pub".into(),
+            "--service-account-signing-key-file=sa.key".into(),
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local".into(),
+            "--authorization-mode=RBAC".into(),
+            "--enable-priority-and-fairness=false".into(),
+            "--profiling=false".into(),
+        ];
+        let mut api = Process::start(program("kube-apiserver"), &arguments, folder, "kube-apiserver");
+        let admin = Side::connect(&folder.join("admin.kubeconfig")).await;
+        wait::until("an API server", STARTED, || {
+            let ended = api.ended();
+            let admin = &admin;
+            async move {
+                match (ended, admin.is_ready().await) {
+                    (Some(ended), _) => Err(ended),
+                    (None, Ok(())) => Ok(Seen::Ready(())),
+                    (None, Err(said)) => Ok(Seen::NotYet(said)),
+                }
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("it starts: {error:#?}"));
+
+        // Before the API server is ready, it would be refused and end.
+        let arguments = [
+            format!("--controllers={CONTROLLERS}"),
+            "--kubeconfig=controller-manager.kubeconfig".into(),
+            "--use-service-account-credentials".into(),
+            "--service-account-private-key-file=sa.key".into(),
+            "--root-ca-file=ca.crt".into(),
+            "--leader-elect=false".into(),
+            "--secure-port=0".into(),
+            "--kube-api-qps=200".into(),
+            "--kube-api-burst=400".into(),
+        ];
+        let name = "kube-controller-manager";
+        Self {
+            _controllers: Process::start(program(name), &arguments, folder, name),
+            folder: folder.to_owned(),
+            _api: api,
+            _port: reserved,
+        }
+    }
+
+    /// Its administrator's kubeconfig.
+    pub(super) fn admin(&self) -> PathBuf {
+        self.folder.join("admin.kubeconfig")
+    }
+}
+
+/// Has the kubeconfigs that `syncer init` writes for a pod point to this machine.
+fn point_kubeconfigs(folder: &Path, port: u16) {
+    let here = format!("https://127.0.0.1:{port}");
+    for name in ["admin", "controller-manager", "syncer"] {
+        let path = folder.join(format!("{name}.kubeconfig"));
+        let text = fs::read_to_string(&path).expect("it was written");
+        let text = text
+            .replace("https://127.0.0.1:6443", &here)
+            .replace("https://localhost:8443", &here);
+        fs::write(&path, text).expect("the folder is ours");
+    }
+}

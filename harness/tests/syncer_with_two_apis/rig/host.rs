@@ -1,0 +1,158 @@
+//! The host.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{env, fs};
+
+use harness::components::{self, Components};
+use harness::helm::Helm;
+use serde_json::{Value, json};
+use syncer::naming;
+use syncer::pki::{self, Authority, Names};
+use tokio::sync::OnceCell;
+
+use super::control_plane::ControlPlane;
+use super::process::Process;
+use super::{Side, background};
+
+/// A cluster with Dapr's definitions, for tenants to share.
+pub(crate) struct Host {
+    programs: Components,
+    syncer: PathBuf,
+    cluster: ControlPlane,
+    _etcd: Process,
+}
+
+/// What etcd listens at, seen from where it runs and all that use it.
+const SOCKET: &str = "etcd.sock";
+
+impl Host {
+    /// The one of this test process.
+    pub(super) async fn shared() -> Arc<Self> {
+        static HOST: OnceCell<Arc<Host>> = OnceCell::const_new();
+        background::shared(&HOST, || async { Arc::new(Self::start().await) }).await
+    }
+
+    async fn start() -> Self {
+        let mut names = vec![
+            "etcd",
+            "kube-apiserver",
+            "kube-controller-manager",
+            "helm",
+            "dapr",
+        ];
+        let given = env::var_os("SYNCER").map(PathBuf::from);
+        if given.is_none() {
+            names.push("syncer");
+        }
+        let programs = components::for_tests(&names)
+            .await
+            .expect("the programs can be had");
+        let syncer =
+            given.unwrap_or_else(|| programs.program("syncer").expect("it was asked for").to_owned());
+
+        let folder = background::folder().join("host");
+        fs::create_dir(&folder).expect("the folder is ours");
+        write_certificates(&folder).await;
+        let etcd = [
+            "--unsafe-no-fsync".to_owned(),
+            format!("--data-dir={}", folder.join("etcd").display()),
+            format!("--listen-client-urls=unix://{}", folder.join(SOCKET).display()),
+            // It has to be told one; nobody asks there.
+            "--advertise-client-urls=http://127.0.0.1:2379".to_owned(),
+            "--listen-peer-urls=http://127.0.0.1:0".to_owned(),
+        ];
+        let program = programs.program("etcd").expect("it was asked for");
+        let etcd = Process::start(program, &etcd, &folder, "etcd");
+        let cluster = ControlPlane::start(&programs, &etcd_at(&folder), "/host", &folder).await;
+        let host = Self {
+            programs,
+            syncer,
+            cluster,
+            _etcd: etcd,
+        };
+        host.define_dapr().await;
+        host
+    }
+
+    /// Makes Dapr's definitions known, from its own chart.
+    async fn define_dapr(&self) {
+        let admin = self.admin().await;
+        let folder = self.programs.dapr_chart().expect("it was asked for").join("crds");
+        let files = fs::read_dir(&folder).expect("the chart has definitions");
+        for file in files {
+            let text = fs::read_to_string(file.expect("it can be listed").path()).expect("it can be read");
+            let definition: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+            admin.create(definition).await;
+        }
+        admin
+            .sees(
+                "CustomResourceDefinition",
+                "components.dapr.io",
+                "established",
+                |found| {
+                    let conditions = found["status"]["conditions"].as_array()?;
+                    let established = json!(["Established", "True"]);
+                    (conditions.iter())
+                        .any(|condition| json!([condition["type"], condition["status"]]) == established)
+                        .then_some(())
+                },
+            )
+            .await;
+    }
+
+    /// Its administrator, asking for what is in no namespace.
+    pub(crate) async fn admin(&self) -> Side {
+        Side::connect(&self.cluster.admin()).await
+    }
+
+    /// Its administrator's kubeconfig.
+    pub(super) fn admin_kubeconfig(&self) -> PathBuf {
+        self.cluster.admin()
+    }
+
+    /// Where a control plane keeps its objects.
+    pub(super) fn etcd(&self) -> String {
+        etcd_at(&background::folder().join("host"))
+    }
+
+    /// The programs.
+    pub(super) fn programs(&self) -> &Components {
+        &self.programs
+    }
+
+    /// The syncer that is tested.
+    pub(super) fn syncer(&self) -> &Path {
+        &self.syncer
+    }
+
+    /// Helm, for this cluster.
+    pub(super) fn helm(&self) -> Helm {
+        Helm {
+            program: self
+                .programs
+                .program("helm")
+                .expect("it was asked for")
+                .to_owned(),
+            kubeconfig: self.cluster.admin(),
+            home: background::folder().join("helm"),
+        }
+    }
+}
+
+fn etcd_at(folder: &Path) -> String {
+    format!("unix://{}", folder.join(SOCKET).display())
+}
+
+/// A control plane starts from the same files, whether it is a host's or a guest's.
+async fn write_certificates(folder: &Path) {
+    let names = Names {
+        tenant: naming::Tenant::new("host", "host"),
+        service: Vec::new(),
+        pod: None,
+    };
+    let authority = Authority::generate("host").expect("certificates can be made");
+    pki::write(&authority, &names, folder)
+        .await
+        .expect("the folder is ours");
+}

@@ -1,0 +1,28 @@
+//! Objects as tests make them.
+
+use serde_json::{Value, json};
+
+/// A Component like the blog's, with one more value.
+pub(crate) fn component(name: &str, value: impl Into<Value>) -> Value {
+    json!({
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "Component",
+        "metadata": {"name": name},
+        "spec": {
+            "type": "state.redis",
+            "version": "v1",
+            "metadata": [
+                {"name": "redisHost", "value": "redis-master.default.svc.cluster.local:6379"},
+                {"name": "keyPrefix", "value": value.into()},
+            ],
+        },
+    })
+}
+
+/// Where a Component of [`component`] has its value.
+pub(crate) const VALUE: &str = "/spec/metadata/1/value";
+
+/// A namespace.
+pub(crate) fn namespace(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+}

@@ -1,0 +1,79 @@
+//! Processes that end with whoever started them.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use harness::wait;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use super::SOON;
+
+/// How much of a log a failure shows.
+const TAIL: usize = 40;
+
+/// A process and its log, which is shown if the test fails.
+pub(super) struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a program in `folder`, where its log becomes `name.log`.
+    pub(super) fn start(program: &Path, arguments: &[String], folder: &Path, name: &str) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::create(&log).expect("the folder is ours");
+        // The kernel ends it when the thread that started it ends, also where nothing is dropped.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(program)
+            .args(arguments)
+            .current_dir(folder)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stderr(file.try_clone().expect("files may be shared"))
+            .stdout(file)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("setpriv is there");
+        Self { child, log }
+    }
+
+    /// What it has said so far.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended(&mut self) -> Option<String> {
+        let ended = self.child.try_wait().expect("it is ours")?;
+        Some(format!(
+            "{} ended: {ended}\n{}",
+            self.log.display(),
+            tail(&self.log(), "")
+        ))
+    }
+
+    /// Sends a signal, waits for the end and gives the exit code.
+    pub(super) async fn end(mut self, signal: Signal) -> Option<i32> {
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        kill_process(pid.expect("it runs"), signal).expect("it is ours");
+        let ended = wait::at_most(SOON.at_most, self.child.wait()).await;
+        ended.expect("it ends").expect("it is ours").code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}:\n{}", self.log.display(), tail(&self.log(), ""));
+        }
+    }
+}
+
+/// The last lines that hold `word`.
+pub(super) fn tail(log: &str, word: &str) -> String {
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(word)).collect();
+    lines[lines.len().saturating_sub(TAIL)..].join("\n")
+}

@@ -1,0 +1,283 @@
+//! Asking an API.
+
+use std::fmt;
+use std::path::Path;
+
+use harness::wait::{self, Seen};
+use http::{Method, Request, header};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+
+use super::SOON;
+
+/// How much of an object a failure shows.
+const LONGEST: usize = 4000;
+
+/// One side, as somebody: what is in one of its namespaces or, if that is empty, in none.
+#[derive(Clone)]
+pub(crate) struct Side {
+    client: Client,
+    namespace: String,
+}
+
+/// What an API said when it did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: u16,
+    pub(crate) message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({})", self.message, self.code)
+    }
+}
+
+impl Side {
+    /// The API, as whom a kubeconfig says.
+    pub(super) async fn connect(kubeconfig: &Path) -> Self {
+        let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("it was written");
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+        Self {
+            client: Client::try_from(config.expect("it is complete")).expect("it is usable"),
+            namespace: String::new(),
+        }
+    }
+
+    /// The same, for one namespace.
+    pub(crate) fn within(&self, namespace: &str) -> Self {
+        Self {
+            client: self.client.clone(),
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// The same, for what is in no namespace.
+    pub(crate) fn everywhere(&self) -> Self {
+        self.within("")
+    }
+
+    /// The namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Whether the API says that it is ready, or what it says else.
+    pub(super) async fn is_ready(&self) -> Result<(), String> {
+        let request = Request::get("/readyz").body(Vec::new()).expect("a request");
+        match self.client.request_text(request).await {
+            Ok(said) if said == "ok" => Ok(()),
+            Ok(said) => Err(said),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Makes an object.
+    pub(crate) async fn create(&self, object: Value) -> Value {
+        let made = self.try_create(&object).await;
+        made.unwrap_or_else(|refusal| panic!("it is made: {refusal}"))
+    }
+
+    /// Makes an object, or tells why not.
+    pub(crate) async fn try_create(&self, object: &Value) -> Result<Value, Refusal> {
+        let kind = object["kind"].as_str().expect("it has a kind");
+        self.post(&self.path(kind, ""), object).await
+    }
+
+    /// An object, if it is there.
+    pub(crate) async fn get(&self, kind: &str, name: &str) -> Option<Value> {
+        match self.ask(Method::GET, &self.path(kind, name), "", None).await {
+            Ok(object) => Some(object),
+            Err(refusal) if refusal.code == 404 => None,
+            Err(refusal) => panic!("{kind} {name} can be read: {refusal}"),
+        }
+    }
+
+    /// All objects of a kind.
+    pub(crate) async fn list(&self, kind: &str) -> Vec<Value> {
+        let list = self.ask(Method::GET, &self.path(kind, ""), "", None).await;
+        let mut list = list.unwrap_or_else(|refusal| panic!("{kind} can be listed: {refusal}"));
+        serde_json::from_value(list["items"].take()).expect("it is a list")
+    }
+
+    /// Changes fields of an object; null removes one.
+    pub(crate) async fn merge(&self, kind: &str, name: &str, changes: &Value) -> Value {
+        self.merge_at(&self.path(kind, name), changes).await
+    }
+
+    /// The same with its status.
+    pub(crate) async fn merge_status(&self, kind: &str, name: &str, status: &Value) -> Value {
+        let path = format!("{}/status", self.path(kind, name));
+        self.merge_at(&path, &json!({"status": status})).await
+    }
+
+    async fn merge_at(&self, path: &str, changes: &Value) -> Value {
+        let changed = self.patch(path, changes).await;
+        changed.unwrap_or_else(|refusal| panic!("{path} can be changed: {refusal}"))
+    }
+
+    /// Deletes an object that is there.
+    pub(crate) async fn delete(&self, kind: &str, name: &str) {
+        let deleted = self.ask(Method::DELETE, &self.path(kind, name), "", None).await;
+        deleted.unwrap_or_else(|refusal| panic!("{kind} {name} can be deleted: {refusal}"));
+    }
+
+    /// Posts to a path.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
+        self.ask(Method::POST, path, "application/json", Some(body)).await
+    }
+
+    /// Merges changes into what is at a path.
+    pub(crate) async fn patch(&self, path: &str, changes: &Value) -> Result<Value, Refusal> {
+        let content = "application/merge-patch+json";
+        self.ask(Method::PATCH, path, content, Some(changes)).await
+    }
+
+    /// Asks anything.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        content: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Refusal> {
+        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, content)
+            .body(body)
+            .expect("a request");
+        match self.client.request(request).await {
+            Ok(answer) => Ok(answer),
+            Err(kube::Error::Api(status)) => Err(Refusal {
+                code: status.code,
+                message: status.message.clone(),
+            }),
+            Err(error) => panic!("{path} is answered: {error:?}"),
+        }
+    }
+
+    /// Where an object is, or all of its kind if the name is empty.
+    pub(crate) fn path(&self, kind: &str, name: &str) -> String {
+        let (api, plural) = resource(kind);
+        let within = match self.namespace.as_str() {
+            "" => String::new(),
+            namespace => format!("/namespaces/{namespace}"),
+        };
+        let name = if name.is_empty() {
+            String::new()
+        } else {
+            format!("/{name}")
+        };
+        format!("{api}{within}/{plural}{name}")
+    }
+
+    /// Waits until an object is as `look` wants it, and gives what that found.
+    pub(crate) async fn sees<T>(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        look: impl Fn(&Value) -> Option<T>,
+    ) -> T {
+        let look = &look;
+        wait::until(format!("{kind} {name} to be {what}"), SOON, || async move {
+            let found = self.get(kind, name).await;
+            Ok::<_, Refusal>(match found.as_ref().and_then(look) {
+                Some(seen) => Seen::Ready(seen),
+                None => {
+                    Seen::NotYet(found.map_or_else(|| "it is not there".to_owned(), |found| shown(&found)))
+                }
+            })
+        })
+        .await
+        .unwrap_or_else(|error| panic!("in {:?}: {error}", self.namespace))
+    }
+
+    /// Waits until an object has a value at a place.
+    pub(crate) async fn shows(&self, kind: &str, name: &str, place: &str, value: impl Into<Value>) -> Value {
+        let value = value.into();
+        let what = format!("{} at {place}", shown(&value));
+        self.sees(kind, name, &what, |found| {
+            (found.pointer(place) == Some(&value)).then(|| found.clone())
+        })
+        .await
+    }
+
+    /// Waits until an object is gone.
+    pub(crate) async fn loses(&self, kind: &str, name: &str) {
+        wait::until(format!("{kind} {name} to be gone"), SOON, || async move {
+            Ok::<_, Refusal>(match self.get(kind, name).await {
+                None => Seen::Ready(()),
+                Some(found) => Seen::NotYet(shown(&found)),
+            })
+        })
+        .await
+        .unwrap_or_else(|error| panic!("in {:?}: {error}", self.namespace));
+    }
+
+    /// Waits until an Event about an object, of the syncer's, says such words.
+    pub(crate) async fn is_told(&self, kind: &str, name: &str, words: &str) {
+        wait::until(
+            format!("an Event on {kind} {name}: {words}"),
+            SOON,
+            || async move {
+                let events = self.list("Event").await;
+                let about =
+                    |event: &&Value| event["regarding"]["kind"] == kind && event["regarding"]["name"] == name;
+                let notes: Vec<&Value> = events.iter().filter(about).map(|event| &event["note"]).collect();
+                let says = |note: &&Value| note.as_str().is_some_and(|note| note.contains(words));
+                Ok::<_, Refusal>(if notes.iter().any(says) {
+                    Seen::Ready(())
+                } else {
+                    Seen::NotYet(format!("{notes:?}"))
+                })
+            },
+        )
+        .await
+        .unwrap_or_else(|error| panic!("in {:?}: {error}", self.namespace));
+    }
+}
+
+/// The API and the plural of a kind.
+fn resource(kind: &str) -> (&'static str, &'static str) {
+    const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
+    const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+    match kind {
+        "ClusterRole" => (RBAC, "clusterroles"),
+        "ClusterRoleBinding" => (RBAC, "clusterrolebindings"),
+        "Component" => ("/apis/dapr.io/v1alpha1", "components"),
+        "ConfigMap" => ("/api/v1", "configmaps"),
+        "CustomResourceDefinition" => ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
+        "EndpointSlice" => ("/apis/discovery.k8s.io/v1", "endpointslices"),
+        "Event" => ("/apis/events.k8s.io/v1", "events"),
+        "MutatingAdmissionPolicy" => (ADMISSION, "mutatingadmissionpolicies"),
+        "MutatingAdmissionPolicyBinding" => (ADMISSION, "mutatingadmissionpolicybindings"),
+        "Namespace" => ("/api/v1", "namespaces"),
+        "Node" => ("/api/v1", "nodes"),
+        "Pod" => ("/api/v1", "pods"),
+        "ResourceQuota" => ("/api/v1", "resourcequotas"),
+        "RoleBinding" => (RBAC, "rolebindings"),
+        "Secret" => ("/api/v1", "secrets"),
+        "Service" => ("/api/v1", "services"),
+        "ServiceAccount" => ("/api/v1", "serviceaccounts"),
+        "ValidatingAdmissionPolicy" => (ADMISSION, "validatingadmissionpolicies"),
+        "ValidatingAdmissionPolicyBinding" => (ADMISSION, "validatingadmissionpolicybindings"),
+        other => panic!("{other} is not written down here"),
+    }
+}
+
+/// An object without its managed fields, as text of bearable length.
+fn shown(object: &Value) -> String {
+    let mut object = object.clone();
+    if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+        metadata.remove("managedFields");
+    }
+    let text = object.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

@@ -1,0 +1,50 @@
+//! A guest namespace and its twin.
+
+use std::sync::Arc;
+
+use super::{Side, Tenant, namespace, unique};
+
+/// A guest namespace and its twin on the host.
+pub(crate) struct Space {
+    /// The namespace.
+    pub(crate) guest: Side,
+    /// Its twin.
+    pub(crate) host: Side,
+    /// The tenant that others use, too: only what its syncer said of this namespace is shown if the test fails.
+    shared: Option<Arc<Tenant>>,
+}
+
+impl Space {
+    /// A new namespace of the tenant that tests share.
+    pub(crate) async fn shared() -> Self {
+        let tenant = Tenant::shared().await;
+        let name = unique("space");
+        tenant.guest().await.create(namespace(&name)).await;
+        let mut space = Self::of(&tenant, &name).await;
+        space.shared = Some(tenant);
+        space
+    }
+
+    /// A namespace that the guest has, once its twin is there.
+    pub(crate) async fn of(tenant: &Tenant, namespace: &str) -> Self {
+        let twin = tenant.host_namespace(namespace);
+        let host = tenant.host().await;
+        host.sees("Namespace", &twin, "there", |_| Some(())).await;
+        Self {
+            guest: tenant.guest().await.within(namespace),
+            host: host.within(&twin),
+            shared: None,
+        }
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        let Some(tenant) = &self.shared else { return };
+        if std::thread::panicking() {
+            for namespace in [self.guest.namespace(), self.host.namespace()] {
+                println!("the syncer on {namespace}:\n{}", tenant.said_of(namespace));
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Tenants do not touch each other.
+
+use serde_json::json;
+
+use crate::rig::{Tenant, VALUE, component};
+
+#[tokio::test]
+async fn components_of_the_same_name_are_each_tenants_own() {
+    let (ours, theirs) = tokio::join!(Tenant::new("ours"), Tenant::new("theirs"));
+    let (ours, theirs) = (ours.space("default").await, theirs.space("default").await);
+    ours.guest.create(component("store", "ours")).await;
+    theirs.guest.create(component("store", "theirs")).await;
+    ours.host.shows("Component", "store", VALUE, "ours").await;
+    let before = theirs.host.shows("Component", "store", VALUE, "theirs").await;
+
+    let change = json!({"spec": {"version": "v2"}});
+    ours.guest.merge("Component", "store", &change).await;
+    ours.host.shows("Component", "store", "/spec/version", "v2").await;
+    ours.guest.create(component("only-ours", "1")).await;
+    ours.host.shows("Component", "only-ours", VALUE, "1").await;
+    ours.guest.delete("Component", "store").await;
+    ours.host.loses("Component", "store").await;
+
+    assert_eq!(theirs.host.list("Component").await, [before]);
+    let seen = theirs.guest.list("Component").await;
+    let names: Vec<_> = seen.iter().map(|found| &found["metadata"]["name"]).collect();
+    assert_eq!(names, ["store"]);
+    let of_theirs = theirs.guest.everywhere().list("Namespace").await;
+    let names: Vec<_> = of_theirs.iter().map(|found| &found["metadata"]["name"]).collect();
+    assert_eq!(
+        names,
+        ["default", "kube-node-lease", "kube-public", "kube-system"]
+    );
+}
+
+/// vcluster's rule gives both the same host namespaces: it hashes namespace, `x` and name joined.
+#[tokio::test]
+async fn tenants_whose_names_mean_the_same_namespace_do_not_share_it() {
+    let first = Tenant::named("bxc", "a").await;
+    let space = first.space("default").await;
+    space.guest.create(component("store", "first")).await;
+    let before = space.host.shows("Component", "store", VALUE, "first").await;
+    let twin = first.host_namespace("default");
+    let mine = first.host().await.get("Namespace", &twin).await;
+
+    let second = Tenant::named("c", "axb").await;
+    assert_eq!(second.host_namespace("default"), twin);
+    let guest = second.guest().await;
+    guest.within("default").create(component("store", "second")).await;
+    guest
+        .within("default")
+        .create(component("only-seconds", "second"))
+        .await;
+    guest
+        .within("default")
+        .is_told(
+            "Namespace",
+            "default",
+            &format!("host namespace {twin} belongs to a-x-bxc"),
+        )
+        .await;
+
+    assert_eq!(space.host.list("Component").await, [before]);
+    assert_eq!(first.host().await.get("Namespace", &twin).await, mine);
+    space.guest.delete("Component", "store").await;
+    space.host.loses("Component", "store").await;
+}
