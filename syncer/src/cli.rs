@@ -120,6 +120,7 @@ impl Error {
 /// Does what the command line says. 0 is a clean end, 2 a values file that cannot be used, 1 anything else.
 #[must_use]
 pub fn main() -> ExitCode {
+    end_with_a_panic();
     let outcome = match Cli::parse().command {
         Command::Init(init) => block_on(init.common.log.clone(), initialize(init)),
         Command::Run(command) => block_on(command.common.log.clone(), start(command)),
@@ -131,6 +132,15 @@ pub fn main() -> ExitCode {
     // Whoever does not read it has the exit code.
     let _ = writeln!(io::stderr(), "failed to {}", chain(&error));
     error.code()
+}
+
+/// Has a panic end the process, to be started again: a worker that is gone would leave its part out of step for good.
+fn end_with_a_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::abort();
+    }));
 }
 
 fn block_on(log: EnvFilter, command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
