@@ -80,10 +80,11 @@ fn refuse(error: &clap::Error) -> ExitCode {
 
 /// Sends what the stages log to standard error; `RUST_LOG` overrules how much of it.
 fn log(verbosity: Verbosity) {
+    // The client logs as an error each request that a wait for something to come up makes too early.
     let default = match verbosity {
-        Verbosity::Quiet => "error",
-        Verbosity::Normal => "warn",
-        Verbosity::Verbose => "info,harness=debug",
+        Verbosity::Quiet => "error,kube_client=off",
+        Verbosity::Normal => "warn,kube_client=off",
+        Verbosity::Verbose => "info,harness=debug,kube_client=off",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()

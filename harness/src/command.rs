@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -125,9 +126,22 @@ impl Command {
         Ok(String::from_utf8_lossy(&self.run().await?).trim().to_owned())
     }
 
-    /// Runs it to its end like [`Command::run`], showing each line of standard error as it comes, for progress.
-    pub async fn run_telling(&self, mut line: impl FnMut(&str) + Send) -> Result<Vec<u8>, Error> {
+    /// Runs it to its end like [`Command::run`], telling each line that it writes as it comes, for progress.
+    pub async fn run_telling(&self, mut line: impl FnMut(Line<'_>) + Send) -> Result<Vec<u8>, Error> {
         self.succeed(&mut line).await
+    }
+
+    /// Starts it and leaves it running until the group is dropped; what it writes goes to `log`.
+    pub(crate) fn start(&self, log: &File) -> Result<Group, Error> {
+        let start = || {
+            let mut command = self.prepare();
+            command.stdout(log.try_clone()?).stderr(log.try_clone()?);
+            Group::spawn(&mut command)
+        };
+        start().map_err(|source| Error::Run {
+            command: self.to_string(),
+            source,
+        })
     }
 
     /// Runs it to its end and returns what it said, whether it succeeded or not.
@@ -135,7 +149,7 @@ impl Command {
         self.run_bounded(&mut |_| {}).await
     }
 
-    async fn succeed(&self, line: &mut (dyn FnMut(&str) + Send)) -> Result<Vec<u8>, Error> {
+    async fn succeed(&self, line: &mut (dyn FnMut(Line<'_>) + Send)) -> Result<Vec<u8>, Error> {
         let finished = self.run_bounded(line).await?;
         if finished.status.success() {
             return Ok(finished.stdout);
@@ -152,7 +166,7 @@ impl Command {
         })
     }
 
-    async fn run_bounded(&self, line: &mut (dyn FnMut(&str) + Send)) -> Result<Finished, Error> {
+    async fn run_bounded(&self, line: &mut (dyn FnMut(Line<'_>) + Send)) -> Result<Finished, Error> {
         let mut stderr = Vec::new();
         let work = self.run_to_end(line, &mut stderr);
         let finished = match self.at_most {
@@ -182,10 +196,12 @@ impl Command {
 
     async fn run_to_end(
         &self,
-        line: &mut (dyn FnMut(&str) + Send),
+        line: &mut (dyn FnMut(Line<'_>) + Send),
         stderr: &mut Vec<u8>,
     ) -> io::Result<(ExitStatus, Vec<u8>)> {
-        let mut group = self.spawn()?;
+        let mut command = self.prepare();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut group = Group::spawn(&mut command)?;
         let (input, output, errors) = (
             group.child.stdin.take(),
             group.child.stdout.take(),
@@ -199,26 +215,23 @@ impl Command {
             Ok(())
         };
         let mut stdout = Vec::new();
-        let mut silently = |_: &str| {};
+        let line = Mutex::new(line);
+        let tell = |said: Line<'_>| line.lock().unwrap_or_else(PoisonError::into_inner)(said);
         let ((), (), ()) = tokio::try_join!(
             feed,
-            collect(output, &mut stdout, &mut silently),
-            collect(errors, stderr, line)
+            collect(output, &mut stdout, |said| tell(Line::Out(said))),
+            collect(errors, stderr, |said| tell(Line::Err(said)))
         )?;
         Ok((group.wait().await?, stdout))
     }
 
-    fn spawn(&self) -> io::Result<Group> {
+    fn prepare(&self) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(&self.program);
-        command
-            .args(&self.arguments)
-            .stdin(if self.input.is_empty() {
-                Stdio::null()
-            } else {
-                Stdio::piped()
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(&self.arguments).stdin(if self.input.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        });
         for variable in &self.without {
             command.env_remove(variable);
         }
@@ -226,8 +239,17 @@ impl Command {
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
-        Group::spawn(&mut command)
+        command
     }
+}
+
+/// A line that a command wrote, and where to.
+#[derive(Clone, Copy, Debug)]
+pub enum Line<'a> {
+    /// To standard output.
+    Out(&'a str),
+    /// To standard error.
+    Err(&'a str),
 }
 
 /// Prints as a line for a POSIX shell.
@@ -304,6 +326,21 @@ impl Error {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Run { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// The end of what it wrote to standard error; nothing if it did not run.
+    #[must_use]
+    pub fn said(&self) -> String {
+        match self {
+            Self::Run { .. } => String::new(),
+            Self::Failed { said, .. } | Self::TooSlow { said, .. } => said.0.join("\n"),
+        }
+    }
+
+    /// Whether it failed for want of room on a disk.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.said().contains("o space left on device")
     }
 }
 
@@ -407,7 +444,7 @@ fn end(leader: i32) {
 async fn collect(
     from: Option<impl AsyncRead + Unpin>,
     into: &mut Vec<u8>,
-    line: &mut (dyn FnMut(&str) + Send),
+    mut line: impl FnMut(&str),
 ) -> io::Result<()> {
     let Some(from) = from else { return Ok(()) };
     let mut from = BufReader::new(from);
@@ -490,10 +527,17 @@ mod tests {
     #[tokio::test]
     async fn lines_are_told_as_they_come() {
         let mut lines = Vec::new();
-        shell("echo one >&2; echo two >&2")
-            .run_telling(|line| lines.push(line.to_owned()))
+        let out = shell("echo one >&2; echo out; echo two >&2")
+            .run_telling(|line| {
+                if let Line::Err(text) = line {
+                    lines.push(text.to_owned());
+                }
+            })
             .await
             .unwrap();
-        assert_eq!(lines, ["one", "two"]);
+        assert_eq!(
+            (lines, out),
+            (vec!["one".to_owned(), "two".to_owned()], b"out\n".to_vec())
+        );
     }
 }

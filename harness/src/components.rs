@@ -15,7 +15,6 @@ use crate::pins::pins;
 
 pub use debian::{Debian, Iptables};
 pub use error::Error;
-pub use process::Failed;
 pub use request::{Options, Verify, Wanted};
 
 /// What is asked for, resolved to components.
@@ -32,9 +31,6 @@ mod debian;
 
 /// Built from this workspace.
 mod workspace;
-
-/// External commands whose output shows how far they are.
-pub(crate) mod process;
 
 /// How far a build is and how long it will take.
 mod pace;

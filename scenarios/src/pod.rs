@@ -53,6 +53,14 @@ impl From<&v1::Pod> for Pod {
         let spec = pod.spec.as_ref();
         let status = pod.status.clone().unwrap_or_default();
         let statuses = status.container_statuses.unwrap_or_default();
+        // Sidecars of Kubernetes' own kind are init containers that go on running.
+        let all: Vec<_> = status
+            .init_container_statuses
+            .iter()
+            .flatten()
+            .filter(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()))
+            .chain(&statuses)
+            .collect();
         let conditions = status.conditions.unwrap_or_default();
         Self {
             namespace: pod.namespace().unwrap_or_default(),
@@ -62,16 +70,16 @@ impl From<&v1::Pod> for Pod {
                 .iter()
                 .flat_map(|spec| spec.containers.iter().map(|container| container.name.clone()))
                 .collect(),
-            restarts: statuses
+            restarts: all
                 .iter()
                 .map(|status| (status.name.clone(), status.restart_count))
                 .collect(),
-            ready_containers: statuses
+            ready_containers: all
                 .iter()
                 .filter(|status| status.ready)
                 .map(|status| status.name.clone())
                 .collect(),
-            ids: statuses
+            ids: all
                 .iter()
                 .filter_map(|status| Some((status.name.clone(), runtime_id(status.container_id.as_deref()?))))
                 .collect(),

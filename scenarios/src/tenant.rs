@@ -154,7 +154,7 @@ impl Tenant {
         })
     }
 
-    /// Its DNS.
+    /// Its DNS, once that answers: the node may learn a moment later than its pod is ready where to lead to it.
     pub async fn dns(&self) -> anyhow::Result<Dns> {
         let services: Api<Service> = Api::namespaced(self.guest.clone(), "kube-system");
         let service = services.get("kube-dns").await?;
@@ -162,7 +162,14 @@ impl Tenant {
             .spec
             .and_then(|spec| spec.cluster_ip)
             .context("kube-dns has no address")?;
-        Dns::at(&self.environment.host().reach, address.parse()?).await
+        let dns = Dns::at(&self.environment.host().reach, address.parse()?).await?;
+        eventually(format!("the DNS of {} to answer", self.name), SOON, || async {
+            dns.ask("kubernetes.default.svc.cluster.local")
+                .await
+                .map(|_| Ok(()))
+        })
+        .await?;
+        Ok(dns)
     }
 
     /// The names of all namespaces that the tenant sees.

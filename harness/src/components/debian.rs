@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::cache::{Claim, Entry, Inputs, Room};
-use super::process::Process;
 use super::{Error, Program, STAGE};
+use crate::command::Command;
 use crate::events::Events;
 use crate::pins::DebianPin;
 
@@ -105,11 +105,11 @@ impl Debian {
     pub async fn iptables(&self) -> Iptables {
         for iptables in [Iptables::Nft, Iptables::Legacy] {
             let environment = self.environment_with(iptables);
-            let list = Process::new("unshare").args(["--net", "iptables", "--table", "nat", "--list-rules"]);
+            let list = Command::new("unshare").args(["--net", "iptables", "--table", "nat", "--list-rules"]);
             let list = environment
                 .iter()
                 .fold(list, |list, (name, value)| list.env(name, value));
-            if list.output().await.is_ok() {
+            if list.run().await.is_ok() {
                 return iptables;
             }
         }

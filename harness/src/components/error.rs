@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Failed, names};
-use crate::wait;
+use super::names;
+use crate::{command, wait};
 
 /// Why a component could not be had; each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub enum Error {
         /// The programs that could be given instead.
         programs: String,
         /// How the command that fetches ended.
-        source: Failed,
+        source: command::Error,
     },
     /// A build failed.
     #[error("build {component}")]
@@ -69,7 +69,7 @@ pub enum Error {
         /// The component.
         component: String,
         /// How the command ended.
-        source: Failed,
+        source: command::Error,
     },
     /// The disk is full.
     #[error("write to {}: no space is left there", folder.display())]
@@ -147,11 +147,11 @@ impl Error {
     }
 
     /// For `map_err`: a command that builds failed.
-    pub(super) fn build(component: &str, folder: &Path) -> impl FnOnce(Failed) -> Self {
+    pub(super) fn build(component: &str, folder: &Path) -> impl FnOnce(command::Error) -> Self {
         let component = component.to_owned();
         let folder = folder.to_owned();
         move |source| {
-            if source.tail.contains("o space left on device") {
+            if source.is_disk_full() {
                 Self::DiskFull { folder }
             } else {
                 Self::Build { component, source }

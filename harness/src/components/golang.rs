@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 
 use super::cache::{Claim, Entry, Inputs, Room, Vacancy};
 use super::pace::{Pace, Words};
-use super::process::{Line, Process};
-use super::{Error, Failed, Program, STAGE};
+use super::{Error, Program, STAGE};
+use crate::command::{self, Command, Line};
 use crate::events::Events;
 use crate::pins::GoPin;
 
@@ -75,7 +75,7 @@ impl Module<'_> {
             let path = self.folder.join(name);
             fs::read_to_string(&path).map_err(Error::file("read", &path))
         };
-        let environment = self.go(&["env"]).args(ENVIRONMENT).output().await;
+        let environment = self.go(&["env"]).args(ENVIRONMENT).text().await;
         let environment = environment.map_err(|failed| self.explain(failed))?;
         Ok(Inputs::default()
             .with("recipe", RECIPE)
@@ -107,11 +107,11 @@ impl Module<'_> {
         flags
     }
 
-    fn go(&self, words: &[&str]) -> Process {
+    fn go(&self, words: &[&str]) -> Command {
         // A user's GOFLAGS and workspaces are for the user's own modules.
-        Process::new("go")
+        Command::new("go")
             .args(words)
-            .dir(&self.folder)
+            .directory(&self.folder)
             .env("CGO_ENABLED", "0")
             .env("GOFLAGS", "")
             .env("GOWORK", "off")
@@ -131,7 +131,7 @@ impl Module<'_> {
             .arg("-o")
             .arg(&output)
             .args(&self.pin.programs)
-            .lines(|line| {
+            .run_telling(|line| {
                 if let Line::Err(text) = line {
                     pace.done(text);
                 }
@@ -149,7 +149,7 @@ impl Module<'_> {
         self.go(&["list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"])
             .args(self.flags())
             .args(&self.pin.programs)
-            .lines(|line| match line {
+            .run_telling(|line| match line {
                 Line::Out(text) => packages += u64::from(!text.is_empty()),
                 Line::Err(text) => {
                     if let Some(module) = text.strip_prefix("go: downloading ") {
@@ -174,11 +174,11 @@ impl Module<'_> {
         }
         let module = self
             .go(&["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", &self.pin.module])
-            .output()
+            .text()
             .await;
         let module = module.map_err(Error::build(&self.pin.name, vacancy.folder()))?;
         for folder in &self.pin.folders {
-            let from = Path::new(module.trim()).join(folder);
+            let from = Path::new(&module).join(folder);
             copy(&from, &vacancy.folder().join(folder))?;
         }
         Ok(())
@@ -204,12 +204,10 @@ impl Module<'_> {
         self.pin.programs.iter().map(|package| self.pin.program(package))
     }
 
-    fn explain(&self, failed: Failed) -> Error {
+    fn explain(&self, failed: command::Error) -> Error {
         let component = self.pin.name.clone();
         match failed {
-            Failed {
-                start: Some(source), ..
-            } => Error::NoTool {
+            command::Error::Run { source, .. } => Error::NoTool {
                 tool: "go",
                 component,
                 remedy: "Go 1.26 or newer (https://go.dev/dl)",

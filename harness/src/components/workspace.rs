@@ -3,15 +3,14 @@
 //! Cargo is the cache here: a build of what is built already takes a moment and changes nothing.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::pace::{Pace, Words};
-use super::process::{Line, Process};
-use super::{Error, Failed, Program, STAGE, cache};
+use super::{Error, Program, STAGE, cache};
+use crate::command::{self, Command, Line};
 use crate::events::Events;
 use crate::pins::pins;
 
@@ -44,35 +43,32 @@ async fn build(programs: &[String], events: &Events) -> Result<BTreeMap<String, 
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = BTreeMap::new();
     let mut pace = Pace::new(&format!("{STAGE}/{component}"), Words::Compiling, None, events);
-    let cargo = described().iter().fold(Process::new(cargo()), |cargo, variable| {
-        cargo.without_env(variable)
-    });
-    let built = cargo
+    let build = Command::cargo()
         .args(["build", "--release", "--message-format=json-render-diagnostics"])
+        // Together with the harness, which is built already, they have the same features of the same crates.
+        .args(["-p", "harness"])
         .args(programs.iter().flat_map(|program| ["-p", program]))
-        .dir(&workspace)
-        .lines(|line| match line {
-            Line::Err(_) => {}
-            Line::Out(text) => match serde_json::from_str(text) {
-                Ok(Message::CompilerArtifact {
-                    executable,
-                    target,
-                    fresh,
-                }) => {
-                    if !fresh {
-                        pace.done(&target.name);
-                    }
-                    if let Some(file) = executable {
-                        files.insert(target.name, file);
-                    }
+        .directory(&workspace);
+    let built = build.run_telling(|line| match line {
+        Line::Err(_) => {}
+        Line::Out(text) => match serde_json::from_str(text) {
+            Ok(Message::CompilerArtifact {
+                executable,
+                target,
+                fresh,
+            }) => {
+                if !fresh {
+                    pace.done(&target.name);
                 }
-                Ok(Message::Other) | Err(_) => {}
-            },
-        });
+                if let Some(file) = executable {
+                    files.insert(target.name, file);
+                }
+            }
+            Ok(Message::Other) | Err(_) => {}
+        },
+    });
     built.await.map_err(|failed| match failed {
-        Failed {
-            start: Some(source), ..
-        } => Error::NoTool {
+        command::Error::Run { source, .. } => Error::NoTool {
             tool: "cargo",
             component: component.clone(),
             remedy: "Rust (https://rustup.rs)",
@@ -81,22 +77,6 @@ async fn build(programs: &[String], events: &Events) -> Result<BTreeMap<String, 
         failed => Error::build(component, &workspace)(failed),
     })?;
     Ok(files)
-}
-
-/// The cargo that runs this, where one does: it is the right one and may not be on the path.
-fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-/// The variables in which the cargo that runs this describes our own package. Build scripts that watch those (ring's
-/// does) would run again, and all that depends on them, for each package that a build is asked for from.
-fn described() -> Vec<OsString> {
-    let all = std::env::vars_os().map(|(variable, _)| variable);
-    all.filter(|variable| {
-        let variable = variable.to_string_lossy();
-        variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
-    })
-    .collect()
 }
 
 /// What cargo says of a build, as far as it is of use here.

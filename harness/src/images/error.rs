@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::components;
+use crate::{command, components};
 
 /// Why images could not be had; each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum Error {
         /// What it was asked for.
         what: String,
         /// How the command ended.
-        source: components::Failed,
+        source: command::Error,
     },
     /// A containerd of ours did not come up or go down.
     #[error("{what}; its log ends with\n{log}")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::Error;
-use crate::command::Command;
+use crate::command::{Command, Line};
 use crate::events::{Event, Events};
 use crate::plan;
 
@@ -33,8 +33,9 @@ impl Binary {
             .directory(WORKSPACE)
             .at_most(plan::BUILD_SCENARIOS);
         let mut crates = 0;
-        let tell = |line: &str| {
-            let Some(what) = line.trim().strip_prefix("Compiling ") else {
+        let tell = |line: Line<'_>| {
+            let Line::Err(text) = line else { return };
+            let Some(what) = text.trim().strip_prefix("Compiling ") else {
                 return;
             };
             crates += 1;

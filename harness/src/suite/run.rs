@@ -171,6 +171,8 @@ impl Run<'_> {
             .env("HARNESS_ENVIRONMENT", self.setting.environment)
             .env("HARNESS_SEED", self.setting.seed.to_string())
             .env("HARNESS_EVIDENCE", folder)
+            // Errors would carry a backtrace of a program without symbols.
+            .env("RUST_LIB_BACKTRACE", "0")
             .env_remove("HARNESS_TENANT")
             .env_remove("HARNESS_OTHER_TENANT")
             .stdin(Stdio::null())

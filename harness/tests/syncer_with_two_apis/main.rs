@@ -30,6 +30,12 @@ mod restart;
 /// Pods, and what they name.
 mod pods;
 
+/// What something on the host made in a tenant's namespaces is shown.
+mod import;
+
+/// What the host says of a tenant's pods is told.
+mod events;
+
 /// Tenants do not touch each other.
 mod tenants;
 

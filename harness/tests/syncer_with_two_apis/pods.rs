@@ -273,7 +273,7 @@ pub(crate) fn pod(name: &str) -> Value {
 }
 
 /// Makes a pod, once its namespace takes pods.
-async fn made(guest: &Side, pod: Value) -> Value {
+pub(crate) async fn made(guest: &Side, pod: Value) -> Value {
     guest.appears("ServiceAccount", "default").await;
     guest.create(pod).await
 }
@@ -349,7 +349,7 @@ async fn inject_sidecars(host: &Side) {
 }
 
 /// Does what a scheduler and a kubelet do with a pod whose sidecar is not ready yet.
-async fn run_on(host: &Side, name: &str, node: &str) {
+pub(crate) async fn run_on(host: &Side, name: &str, node: &str) {
     let binding = json!({
         "apiVersion": "v1",
         "kind": "Binding",
@@ -384,7 +384,7 @@ async fn run_on(host: &Side, name: &str, node: &str) {
 }
 
 /// Does what a kubelet does when a pod's containers have stopped.
-async fn stopped(host: &Side, name: &str) {
+pub(crate) async fn stopped(host: &Side, name: &str) {
     let path = format!("{}?gracePeriodSeconds=0", host.path("Pod", name));
     let removed = host
         .ask(http::Method::DELETE, &path, "application/json", None)
@@ -392,11 +392,11 @@ async fn stopped(host: &Side, name: &str) {
     removed.expect("it is there");
 }
 
-fn going(found: &Value) -> Option<Value> {
+pub(crate) fn going(found: &Value) -> Option<Value> {
     found["metadata"].get("deletionTimestamp").map(|_| found.clone())
 }
 
-fn names(containers: &Value) -> Vec<&str> {
+pub(crate) fn names(containers: &Value) -> Vec<&str> {
     let all = containers.as_array().into_iter().flatten();
     all.filter_map(|container| container["name"].as_str()).collect()
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 use kube::{Api, Client, Resource};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::cache::{Cache, Scope};
-use super::config::Config;
+use super::config::{Config, Import};
 use super::key::Key;
+use super::marks;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
 use super::object::Object;
@@ -113,6 +115,13 @@ impl Engine {
     /// One kind, known at run time, in a guest namespace.
     pub(crate) fn guest_objects(&self, kind: &ApiResource, namespace: &str) -> Api<Object> {
         Api::namespaced_with(self.guest(), namespace, kind)
+    }
+
+    /// Whether a guest object is a copy of what something on the host has made. On kinds that are not imported, its
+    /// marks are the tenant's own idea and mean nothing.
+    pub(crate) fn is_copy(&self, kind: &ApiResource, guest: &ObjectMeta) -> bool {
+        let is_of = |import: &Import| import.api_version == kind.api_version && import.kind == kind.kind;
+        marks::is_imported(guest) && self.config().imports.iter().any(is_of)
     }
 
     /// What is counted.

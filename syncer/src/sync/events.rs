@@ -18,6 +18,7 @@ use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure};
 use super::key::Key;
 use super::marks;
+use super::object::Applied;
 use super::part::{Next, Part};
 use super::pods::Pods;
 use super::queue::Queue;
@@ -160,7 +161,7 @@ impl Part for Events {
                 .patch_metadata(
                     &key.name,
                     &PatchParams::apply(MANAGER).force(),
-                    &Patch::Apply(&told),
+                    &Patch::Apply(Applied(&told)),
                 )
                 .await
                 .attempting(|| format!("tell event {key} in the guest"))?;

@@ -131,7 +131,9 @@ impl Exporter {
         if host.is_some_and(|host| self.written.is_at(key, &now(host.resource_version.clone()))) {
             return Ok(Next::Idle);
         }
-        let written = self.apply(key, guest, host).await?;
+        let Some(written) = self.apply(key, guest, host).await? else {
+            return Ok(Next::Idle);
+        };
         if self.status == Status::Subresource {
             self.show_status(key, guest).await?;
         }
@@ -139,12 +141,13 @@ impl Exporter {
         Ok(Next::Idle)
     }
 
+    /// Writes the host object; nothing if it has to go first.
     async fn apply(
         &self,
         key: &Key,
         guest: &Object,
         host: Option<&ObjectMeta>,
-    ) -> Result<ObjectMeta, Failure> {
+    ) -> Result<Option<ObjectMeta>, Failure> {
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
         let metadata = self.host_metadata(key, guest, host);
         let fields = without_status(&guest.fields);
@@ -164,10 +167,25 @@ impl Exporter {
             && status.is_invalid()
             && self.export.replace_on_conflict
         {
-            self.delete_host(key, host).await?;
+            self.disown(key, host).await?;
+            return Ok(None);
         }
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
-        Ok(written.metadata)
+        Ok(Some(written.metadata))
+    }
+
+    /// Makes a host object one whose guest object is gone. So it is deleted, and somebody who holds it there does not
+    /// take the guest's with it.
+    async fn disown(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let body = json!({"metadata": {"uid": host.uid, "annotations": {naming::OBJECT_UID: ""}}});
+        self.engine.metrics().write("host", &self.kind.kind, "disown");
+        unless_gone(
+            hosts
+                .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("give up {} {key} on the host to make it anew", self.kind.kind))
     }
 
     fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> ObjectMeta {
@@ -245,16 +263,9 @@ impl Exporter {
         let labels = guest.metadata.labels.as_ref();
         let selected = (self.export.selector.iter())
             .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value));
-        let shown = self.is_imported_too() && marks::is_imported(&guest.metadata);
-        (selected && !shown && guest.metadata.deletion_timestamp.is_none()).then_some(guest)
-    }
-
-    /// Whether there are copies of host objects among the guest's; where there are none, their mark says nothing.
-    fn is_imported_too(&self) -> bool {
-        let imports = &self.engine.config().imports;
-        imports
-            .iter()
-            .any(|import| import.api_version == self.export.api_version && import.kind == self.export.kind)
+        let stays =
+            guest.metadata.deletion_timestamp.is_none() && !self.engine.is_copy(&self.kind, &guest.metadata);
+        (selected && stays).then_some(guest)
     }
 }
 

@@ -24,7 +24,7 @@ use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::kinds::Status;
 use super::marks;
-use super::object::{Body, Fields, Object};
+use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
 use super::pods::{Pods, status};
 use super::queue::Queue;
@@ -278,7 +278,9 @@ impl Importer {
         let params = if guest.is_some() { params.force() } else { params };
         self.engine.metrics().write("guest", &self.kind.kind, "apply");
         let guests = self.engine.guest_objects(&self.kind, &key.namespace);
-        let written = guests.patch(&key.name, &params, &Patch::Apply(&body)).await;
+        let written = guests
+            .patch(&key.name, &params, &Patch::Apply(Applied(&body)))
+            .await;
         if let (Some(status), Some(guest)) = (refusal(&written), guest)
             && status.is_invalid()
             && self.import.replace_on_conflict

@@ -64,8 +64,8 @@ pub(crate) fn is_own(name: &str) -> bool {
     name.starts_with(OWN)
 }
 
-/// Whether a guest object shows one that something on the host has made. To make it its own, a tenant would have to
-/// take off both marks.
+/// Whether a guest object is marked as a copy of what something on the host has made. To make it its own, a tenant
+/// would have to take off both marks.
 pub(crate) fn is_imported(guest: &ObjectMeta) -> bool {
     let by = (guest.annotations.as_ref()).and_then(|annotations| annotations.get(naming::CONTROLLED_BY));
     by.is_some_and(|by| by.ends_with("/GenericImport")) || shows(guest).is_some()

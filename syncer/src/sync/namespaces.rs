@@ -81,6 +81,12 @@ impl Namespaces {
         if !guest.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
             self.write_finalizers(&name, &[FINALIZER]).await?;
         }
+        self.hold(guest).await
+    }
+
+    /// Has the twin there and watched.
+    async fn hold(&self, guest: &Namespace) -> Result<Next, Failure> {
+        let name = guest.name_any();
         let twin = self.twin(&name).await?;
         let refused = twin
             .as_ref()
@@ -112,8 +118,8 @@ impl Namespaces {
             .and_then(|spec| spec.finalizers.as_ref())
             .is_none_or(Vec::is_empty);
         if !emptied {
-            self.let_go(&name).await?;
-            return Ok(Next::Idle);
+            // What is in it goes only if both sides of it are seen, also by a syncer that has just started.
+            return self.hold(guest).await;
         }
         if self.remove_twin(&name).await? == Twins::Gone && guest.finalizers().iter().any(|f| f == FINALIZER)
         {
@@ -121,19 +127,6 @@ impl Namespaces {
             return Ok(Next::Idle);
         }
         Ok(Next::After(GOING))
-    }
-
-    /// Has what is still in a namespace that is going away kept in step, so that it can go.
-    async fn let_go(&self, name: &str) -> Result<(), Failure> {
-        let twin = self.twin(name).await?.filter(|twin| {
-            twin.metadata.deletion_timestamp.is_none() && is_ours(self.engine.tenant(), name, twin)
-        });
-        self.engine.mirror().refuse(name, twin.is_none());
-        if let Some(twin) = twin {
-            self.furnish(name, &twin.uid().unwrap_or_default()).await?;
-            self.engine.mirror().begin(name);
-        }
-        Ok(())
     }
 
     async fn remove_twin(&self, name: &str) -> Result<Twins, Failure> {

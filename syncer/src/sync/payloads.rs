@@ -184,6 +184,7 @@ impl Payloads {
         {
             // The type of a Secret, and all of what is immutable, can't be changed: it is made anew.
             self.delete_host(&host_key, host).await?;
+            return Ok(Next::Idle);
         }
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
         let versions = Versions {
@@ -242,8 +243,9 @@ impl Part for Payloads {
         if guest.is_some() && !named && !known {
             return Ok(Next::Waiting("what may name it to be known"));
         }
-        let guest =
-            guest.filter(|guest| named && guest.deletion_timestamp.is_none() && !marks::is_imported(guest));
+        let guest = guest.filter(|guest| {
+            named && guest.deletion_timestamp.is_none() && !self.engine.is_copy(&self.kind, guest)
+        });
         let host_key = self.host_key(key);
         let host = self.host.get(&host_key);
         let ours = host

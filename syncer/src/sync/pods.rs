@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use k8s_openapi::api::core::v1::{Binding, ObjectReference, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
@@ -183,7 +184,7 @@ impl Pods {
         let guest = self.guest.get(key);
         let named = guest
             .as_deref()
-            .filter(|pod| !marks::is_imported(&pod.metadata))
+            .filter(|pod| !is_copy(&self.engine, pod))
             .map(References::in_pod);
         self.references
             .set(&Referrer::Pod(key.clone()), named.unwrap_or_default());
@@ -452,7 +453,7 @@ impl Part for Pods {
             return Ok(Next::Uncovered);
         }
         let guest = self.guest.get(key);
-        if (guest.as_deref()).is_some_and(|pod| marks::is_imported(&pod.metadata)) {
+        if (guest.as_deref()).is_some_and(|pod| is_copy(&self.engine, pod)) {
             return Ok(Next::Idle);
         }
         let host = self.host.get(key);
@@ -483,6 +484,11 @@ impl Part for Pods {
             (Some(guest), Some(host), Some(_)) => self.keep(key, &guest, &host).await,
         }
     }
+}
+
+/// Whether a guest pod shows one that something on the host has made.
+fn is_copy(engine: &Engine, guest: &Pod) -> bool {
+    engine.is_copy(&ApiResource::erase::<Pod>(&()), &guest.metadata)
 }
 
 pub(crate) fn is_going(pod: &Pod) -> bool {

@@ -242,22 +242,36 @@ impl Services {
         self.create_guest(key, anew).await
     }
 
+    /// Makes the guest's Service, and takes the note off at once: from then on, that it is missing means that the
+    /// tenant has deleted it.
     async fn create_guest(&self, key: &Key, anew: &Service) -> Result<(), Failure> {
         let guests: Api<Service> = self.engine.guest_api(&key.namespace);
         self.engine.metrics().write("guest", "Service", "create");
         let created = guests.create(&PostParams::default(), anew).await;
-        if refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
-            return Ok(());
+        if !refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
+            created.attempting(|| format!("make Service {key} anew with the host's address"))?;
         }
-        created
-            .map(drop)
-            .attempting(|| format!("make Service {key} anew with the host's address"))
+        self.forget_anew(key).await
     }
 
-    async fn forget_anew(&self, key: &Key, host: &Service) -> Result<(), Failure> {
-        if !host.annotations().contains_key(MADE_ANEW) {
-            return Ok(());
+    /// Makes a guest's Service that is missing because it was being made anew.
+    async fn go_on(&self, key: &Key, host: &Service) -> Result<(), Failure> {
+        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+        let now = hosts.get_metadata_opt(&key.name).await;
+        let now = now.attempting(|| format!("read Service {key} of the host"))?;
+        // If the note was taken off, the change is on its way, and what is missing then was deleted.
+        let noted = now.filter(|now| now.metadata.uid == host.metadata.uid);
+        let anew = noted
+            .as_ref()
+            .and_then(|now| now.annotations().get(MADE_ANEW))
+            .and_then(|kept| serde_json::from_str(kept).ok());
+        match anew {
+            Some(anew) => self.create_guest(key, &anew).await,
+            None => Ok(()),
         }
+    }
+
+    async fn forget_anew(&self, key: &Key) -> Result<(), Failure> {
         let hosts: Api<Service> = self.engine.host_api(&key.namespace);
         let note = json!({"metadata": {"annotations": {MADE_ANEW: null}}});
         unless_gone(
@@ -329,7 +343,11 @@ impl Part for Services {
             .guest
             .get(key)
             .filter(|service| service.metadata.deletion_timestamp.is_none())
-            .filter(|service| !marks::is_imported(&service.metadata));
+            .filter(|service| {
+                !self
+                    .engine
+                    .is_copy(&ApiResource::erase::<Service>(&()), &service.metadata)
+            });
         let host = self.host.get(key);
         let ours = host
             .as_deref()
@@ -337,12 +355,8 @@ impl Part for Services {
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
                 self.written.forget(key);
-                let anew = host
-                    .annotations()
-                    .get(MADE_ANEW)
-                    .and_then(|kept| serde_json::from_str(kept).ok());
-                if let Some(anew) = anew {
-                    self.create_guest(key, &anew).await?;
+                if host.annotations().contains_key(MADE_ANEW) {
+                    self.go_on(key, &host).await?;
                 } else if host.metadata.deletion_timestamp.is_none() {
                     self.delete_host(key, &host).await?;
                 }
@@ -367,8 +381,9 @@ impl Part for Services {
             (Some(guest), host, _) => {
                 if let Some(host) = &host
                     && cluster_ip(&guest) == cluster_ip(host)
+                    && host.annotations().contains_key(MADE_ANEW)
                 {
-                    self.forget_anew(key, host).await?;
+                    self.forget_anew(key).await?;
                 }
                 self.write(key, &guest, host.as_deref()).await
             }

@@ -113,7 +113,9 @@ impl Slices {
         };
         is_by_hand(slice)
             && slice.metadata.deletion_timestamp.is_none()
-            && !marks::is_imported(&slice.metadata)
+            && !self
+                .engine
+                .is_copy(&ApiResource::erase::<EndpointSlice>(&()), &slice.metadata)
             && service
                 .is_some_and(|service| service.spec.as_ref().is_some_and(|spec| !selects(&spec.selector)))
     }

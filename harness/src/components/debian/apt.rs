@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::command::{self, Command, Line};
+use crate::components::Error;
 use crate::components::pace::{Pace, Words};
-use crate::components::process::{Line, Process};
-use crate::components::{Error, Failed};
 use crate::events::Events;
 use crate::pins::DebianPin;
 
@@ -67,7 +67,7 @@ impl<'a> Apt<'a> {
     }
 
     /// An apt that believes that nothing is installed and keeps what it writes in the folder.
-    fn apt(&self, words: &[&str]) -> Process {
+    fn apt(&self, words: &[&str]) -> Command {
         let place = |name: &str, path: &Path| format!("{name}={}", path.display());
         let options = [
             place("Dir::State::status", &self.folder.join("status")),
@@ -85,7 +85,7 @@ impl<'a> Apt<'a> {
             "APT::Install-Recommends=false".into(),
             "Acquire::Retries=2".into(),
         ];
-        Process::new("apt-get")
+        Command::new("apt-get")
             .arg("--config-file")
             .arg(self.folder.join("no-hooks"))
             .args(options.iter().flat_map(|option| ["-o", option]))
@@ -97,7 +97,7 @@ impl<'a> Apt<'a> {
     async fn update(&mut self, stage: &str, events: &Events) -> Result<(), Error> {
         self.lists = self.folder.join("lists");
         events.progress(stage, "fetching the distribution's package lists");
-        let updated = self.apt(&["update"]).output().await;
+        let updated = self.apt(&["update"]).run().await;
         updated
             .map(drop)
             .map_err(|failed| self.explain("the distribution's package lists".into(), failed))
@@ -109,12 +109,13 @@ impl<'a> Apt<'a> {
             .chain(self.pin.packages.iter().map(String::as_str))
             .collect();
         let mut what = format!("the packages {}", self.pin.packages.join(", "));
-        let planned = self.apt(&["--print-uris"]).args(&install).output().await;
+        let planned = self.apt(&["--print-uris"]).args(&install).text().await;
         let planned = planned.map_err(|failed| self.explain(what.clone(), failed))?;
         let total = planned.lines().filter(|line| line.starts_with('\'')).count();
 
         let mut pace = Pace::new(stage, Words::Fetching, Some(total as u64), events);
-        let downloading = self.apt(&["--download-only"]).args(&install).lines(|line| {
+        let downloading = self.apt(&["--download-only"]).args(&install);
+        let downloading = downloading.run_telling(|line| {
             // Such as: Get:3 http://… bookworm/main amd64 runc amd64 1.1.5+ds1-1+deb12u1 [2710 kB]
             if let Line::Out(text) = line
                 && text.starts_with("Get:")
@@ -124,7 +125,10 @@ impl<'a> Apt<'a> {
                 pace.done(package);
             }
         });
-        downloading.await.map_err(|failed| self.explain(what, failed))
+        downloading
+            .await
+            .map(drop)
+            .map_err(|failed| self.explain(what, failed))
     }
 
     fn packages(&self) -> Result<Vec<PathBuf>, Error> {
@@ -138,18 +142,16 @@ impl<'a> Apt<'a> {
         Ok(packages)
     }
 
-    fn explain(&self, what: String, failed: Failed) -> Error {
+    fn explain(&self, what: String, failed: command::Error) -> Error {
         let component = self.pin.name.clone();
         match failed {
-            Failed {
-                start: Some(source), ..
-            } => Error::NoTool {
+            command::Error::Run { source, .. } => Error::NoTool {
                 tool: "apt-get",
                 component,
                 remedy: "a distribution that has it, such as Debian",
                 source,
             },
-            failed if failed.tail.contains("o space left on device") => Error::DiskFull {
+            failed if failed.is_disk_full() => Error::DiskFull {
                 folder: self.folder.to_owned(),
             },
             source => Error::Fetch {

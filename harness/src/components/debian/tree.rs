@@ -7,8 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::{FOLDERS, Iptables, libraries};
+use crate::command::Command;
 use crate::components::Error;
-use crate::components::process::Process;
 use crate::events::Events;
 use crate::pins::DebianPin;
 
@@ -48,22 +48,14 @@ pub(super) async fn unpack(
     let mut of_libc = BTreeSet::new();
     for package in packages {
         let build = || Error::build(&pin.name, entry);
-        let unpacking = Process::new("dpkg-deb")
-            .arg("--extract")
-            .arg(package)
-            .arg(&from)
-            .output();
-        unpacking.await.map_err(build())?;
+        let unpacking = Command::new("dpkg-deb").arg("--extract").arg(package).arg(&from);
+        unpacking.run().await.map_err(build())?;
         if package
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with("libc6_"))
         {
-            let listing = Process::new("dpkg-deb")
-                .arg("--contents")
-                .arg(package)
-                .output()
-                .await;
-            of_libc = names(&listing.map_err(build())?);
+            let listing = Command::new("dpkg-deb").arg("--contents").arg(package);
+            of_libc = names(&listing.text().await.map_err(build())?);
         }
     }
     keep(pin, &from, entry, &of_libc)

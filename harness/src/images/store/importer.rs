@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use tokio::process::Child;
 
+use crate::command::{Command, Group};
 use crate::components::Components;
-use crate::components::process::Process;
 use crate::images::{Archive, Error};
 use crate::wait::{self, Budget, Seen};
 
@@ -36,7 +35,7 @@ const IN_ITS_OWN_RUN: &str = r#"mount -t tmpfs tmpfs /run && exec "$0" "$@""#;
 #[derive(Debug)]
 #[must_use = "stop it, or its databases are cut off"]
 pub(super) struct Importer {
-    containerd: Child,
+    containerd: Group,
     ctr: PathBuf,
     /// Its settings, state, socket and log. The path is short, as that of a socket has to be.
     place: TempDir,
@@ -51,12 +50,12 @@ impl Importer {
         let log = place.path().join("log");
         let log = File::create(&log).map_err(Error::file("create", &log))?;
         // What it mounts while it unpacks is seen by nobody else, and goes when it goes.
-        let containerd = Process::new("unshare")
+        let containerd = Command::new("unshare")
             .args(["--mount", "--propagation", "private", "sh", "-c", IN_ITS_OWN_RUN])
             .arg(components.program("containerd")?)
             .arg("--config")
             .arg(&settings)
-            .start(log)
+            .start(&log)
             .map_err(|source| Error::Containerd {
                 what: "start containerd".into(),
                 source,
@@ -75,15 +74,15 @@ impl Importer {
     async fn wait(&mut self) -> Result<(), Error> {
         let (ctr, place) = (&self.ctr, self.place.path());
         let answered = wait::until("containerd to answer", UP, || {
-            let ended = self.containerd.try_wait().ok().flatten();
+            let ended = self.containerd.child.try_wait().ok().flatten();
             async move {
                 if let Some(status) = ended {
                     let what = format!("start containerd, which ended with {status}");
                     return Ok::<_, Infallible>(Seen::Ready(Err(what)));
                 }
-                Ok(match client(ctr, place).arg("version").output().await {
+                Ok(match client(ctr, place).arg("version").run().await {
                     Ok(_) => Seen::Ready(Ok(())),
-                    Err(failed) => Seen::NotYet(failed.tail),
+                    Err(failed) => Seen::NotYet(failed.said()),
                 })
             }
         });
@@ -118,6 +117,7 @@ impl Importer {
     pub(super) async fn stop(mut self) -> Result<(), Error> {
         let pid = self
             .containerd
+            .child
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()));
         // A pid is gone only if it ended by itself, which the wait then sees.
@@ -138,15 +138,15 @@ impl Importer {
         }
     }
 
-    async fn told(&self, what: String, command: Process) -> Result<(), Error> {
+    async fn told(&self, what: String, command: Command) -> Result<(), Error> {
         command
-            .output()
+            .run()
             .await
             .map(drop)
             .map_err(|source| Error::Containerd { what, source })
     }
 
-    fn ctr(&self) -> Process {
+    fn ctr(&self) -> Command {
         client(&self.ctr, self.place.path())
     }
 
@@ -157,8 +157,8 @@ impl Importer {
     }
 }
 
-fn client(ctr: &Path, place: &Path) -> Process {
-    Process::new(ctr)
+fn client(ctr: &Path, place: &Path) -> Command {
+    Command::new(ctr)
         .arg("--address")
         .arg(place.join(SOCKET))
         .args(["--namespace", NAMESPACE])

@@ -17,8 +17,8 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ApiResource;
 use kube::{Api, Resource, ResourceExt};
 
-use super::is_going;
 use super::translate::volumes;
+use super::{is_copy, is_going};
 use crate::sync::cache::Cache;
 use crate::sync::engine::{Engine, MANAGER};
 use crate::sync::failure::{Attempt, Failure, unless_gone};
@@ -221,10 +221,7 @@ impl Part for Tokens {
         if !self.secrets.host().covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
-        let pod = self
-            .pods
-            .get(key)
-            .filter(|pod| !marks::is_imported(&pod.metadata));
+        let pod = self.pods.get(key).filter(|pod| !is_copy(&self.engine, pod));
         let name = pod
             .as_ref()
             .map(|pod| volumes::token_secret(&pod.uid().unwrap_or_default()));
