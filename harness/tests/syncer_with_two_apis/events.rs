@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::pods::{made, pod, there};
+use crate::pods::{made, pod};
 use crate::rig::{Side, Space};
 
 #[tokio::test]
 async fn an_event_about_a_pod_is_told_in_the_guest_and_kept_up_to_date() {
     let space = Space::shared().await;
     let ours = made(&space.guest, pod("app")).await;
-    let theirs = space.host.sees("Pod", "app", "there", there).await;
+    let theirs = space.host.appears("Pod", "app").await;
     let namespace = space.host.namespace();
     let event = said(
         &space.host,
@@ -22,7 +22,7 @@ async fn an_event_about_a_pod_is_told_in_the_guest_and_kept_up_to_date() {
         .post(&events_of(&space.host), &event)
         .await
         .expect("it is made");
-    let told = space.guest.sees("Event", "app.1", "there", there).await;
+    let told = space.guest.appears("Event", "app.1").await;
     assert_eq!(told["regarding"]["uid"], ours["metadata"]["uid"]);
     assert_eq!(told["regarding"]["namespace"], space.guest.namespace());
     let note = format!("Back-off in pod app_{}", space.guest.namespace());
@@ -42,7 +42,7 @@ async fn an_event_about_a_pod_is_told_in_the_guest_and_kept_up_to_date() {
 async fn an_event_that_comes_before_its_pod_waits_for_it_and_others_are_not_told() {
     let space = Space::shared().await;
     made(&space.guest, pod("app")).await;
-    let theirs = space.host.sees("Pod", "app", "there", there).await;
+    let theirs = space.host.appears("Pod", "app").await;
     let mut foreign = said(&space.host, &theirs, "app", "of another");
     foreign["metadata"]["name"] = json!("app.2");
     foreign["involvedObject"]["uid"] = json!("another");
@@ -55,7 +55,7 @@ async fn an_event_that_comes_before_its_pod_waits_for_it_and_others_are_not_told
             .await
             .expect("it is made");
     }
-    space.guest.sees("Event", "app.1", "there", there).await;
+    space.guest.appears("Event", "app.1").await;
     assert_eq!(space.guest.get("Event", "app.2").await, None);
     assert_eq!(space.guest.get("Event", "app.3").await, None);
 }

@@ -11,10 +11,7 @@ async fn a_component_is_on_the_host_under_its_own_name() {
     wanted["metadata"]["labels"] = json!({"team": "a"});
     wanted["metadata"]["annotations"] = json!({"example.com/zone": "b", "example.com/owner": "c"});
     let guest = space.guest.create(wanted).await;
-    let host = space
-        .host
-        .sees("Component", "my-statestore", "there", there)
-        .await;
+    let host = space.host.appears("Component", "my-statestore").await;
     assert_eq!(host["spec"], guest["spec"]);
     assert_eq!(host["metadata"]["labels"], json!({"team": "a"}));
     assert_eq!(
@@ -47,7 +44,7 @@ async fn what_a_component_claims_to_be_does_not_pass() {
     });
     forged["metadata"]["labels"] = json!({"vcluster.loft.sh/managed-by": "theirs"});
     space.guest.create(forged).await;
-    let host = space.host.sees("Component", "store", "there", there).await;
+    let host = space.host.appears("Component", "store").await;
     let annotations = &host["metadata"]["annotations"];
     assert_eq!(annotations["vcluster.loft.sh/object-name"], "store");
     assert_eq!(
@@ -171,7 +168,7 @@ async fn a_component_that_the_host_holds_back_goes_when_it_lets_go() {
 async fn a_host_namespace_is_named_and_labelled_by_vclusters_rule() {
     let tenant = Tenant::shared().await;
     let twin = tenant.host_namespace("default");
-    let host = tenant.host().await.sees("Namespace", &twin, "there", there).await;
+    let host = tenant.host().await.appears("Namespace", &twin).await;
     assert_eq!(
         host["metadata"]["labels"],
         json!({
@@ -181,11 +178,6 @@ async fn a_host_namespace_is_named_and_labelled_by_vclusters_rule() {
             "vcluster.loft.sh/vcluster-namespace": tenant.namespace(),
         })
     );
-}
-
-/// Takes an object as it is.
-fn there(found: &Value) -> Option<Value> {
-    Some(found.clone())
 }
 
 /// The annotations that are not the syncer's.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use harness::wait;
 use serde_json::{Value, json};
 
-use crate::pods::{going, names, pod, run_on, stopped, there};
+use crate::pods::{going, names, pod, run_on, stopped};
 use crate::rig::{Side, Space, Tenant, unique};
 
 /// Longer than it takes to show something, shorter than what the syncer does by itself from time to time.
@@ -15,7 +15,7 @@ const A_WHILE: Duration = Duration::from_secs(3);
 async fn a_pod_that_the_host_made_is_shown_with_its_status() {
     let space = space().await;
     let theirs = space.host.create(foreign("job")).await;
-    let copy = space.guest.sees("Pod", "job", "there", there).await;
+    let copy = space.guest.appears("Pod", "job").await;
     let annotations = &copy["metadata"]["annotations"];
     assert_eq!(
         annotations["vcluster.loft.sh/controlled-by"],
@@ -68,7 +68,7 @@ async fn a_pod_that_runs_already_is_shown_on_its_node() {
 async fn a_copy_follows_labels_and_a_changed_copy_is_mended() {
     let space = space().await;
     space.host.create(foreign("job")).await;
-    space.guest.sees("Pod", "job", "there", there).await;
+    space.guest.appears("Pod", "job").await;
     let labels = json!({"metadata": {"labels": {"app": null, "tier": "back"}}});
     space.host.merge("Pod", "job", &labels).await;
     space
@@ -95,7 +95,7 @@ async fn a_copy_follows_labels_and_a_changed_copy_is_mended() {
 async fn a_copy_goes_with_what_it_shows() {
     let space = space().await;
     space.host.create(foreign("job")).await;
-    space.guest.sees("Pod", "job", "there", there).await;
+    space.guest.appears("Pod", "job").await;
     run_on(&space.host, "job", &unique("node")).await;
     space.guest.shows("Pod", "job", "/status/phase", "Running").await;
     space.host.delete("Pod", "job").await;
@@ -108,7 +108,7 @@ async fn a_copy_goes_with_what_it_shows() {
 async fn what_a_deleted_copy_showed_goes_and_the_copy_after_it() {
     let space = space().await;
     space.host.create(foreign("job")).await;
-    space.guest.sees("Pod", "job", "there", there).await;
+    space.guest.appears("Pod", "job").await;
     run_on(&space.host, "job", &unique("node")).await;
     space.guest.shows("Pod", "job", "/status/phase", "Running").await;
     space.guest.delete("Pod", "job").await;
@@ -133,7 +133,7 @@ async fn a_copy_forced_away_takes_what_it_showed_with_it() {
 async fn another_pod_of_the_same_name_gets_a_copy_of_its_own() {
     let space = space().await;
     space.host.create(foreign("job")).await;
-    let first = space.guest.sees("Pod", "job", "there", there).await;
+    let first = space.guest.appears("Pod", "job").await;
     stopped(&space.host, "job").await;
     let mut second = foreign("job");
     second["spec"]["containers"][0]["image"] = json!("example.com/app:2");
@@ -147,7 +147,7 @@ async fn another_pod_of_the_same_name_gets_a_copy_of_its_own() {
 async fn a_copy_that_cannot_be_changed_is_made_anew() {
     let space = space().await;
     let theirs = space.host.create(foreign("job")).await;
-    let first = space.guest.sees("Pod", "job", "there", there).await;
+    let first = space.guest.appears("Pod", "job").await;
     marked(&space.host, "job").await;
     let resize = format!("{}/resize", space.host.path("Pod", "job"));
     let mut containers = theirs["spec"]["containers"].clone();
@@ -184,8 +184,8 @@ async fn neither_copies_nor_twins_go_round_in_circles() {
     let space = space().await;
     let own = space.guest.create(pod("own")).await;
     space.host.create(foreign("job")).await;
-    let twin = space.host.sees("Pod", "own", "there", there).await;
-    space.guest.sees("Pod", "job", "there", there).await;
+    let twin = space.host.appears("Pod", "own").await;
+    space.guest.appears("Pod", "job").await;
     let theirs = marked(&space.host, "job").await;
     run_on(&space.host, "own", &unique("node")).await;
     space.guest.shows("Pod", "own", "/status/phase", "Running").await;
@@ -207,10 +207,7 @@ async fn neither_copies_nor_twins_go_round_in_circles() {
 async fn copies_follow_what_happened_while_the_syncer_was_down() {
     let mut tenant = Tenant::new("importing").await;
     let space = tenant.space("default").await;
-    space
-        .guest
-        .sees("ServiceAccount", "default", "there", there)
-        .await;
+    space.guest.appears("ServiceAccount", "default").await;
     for name in ["same", "gone", "forsaken"] {
         space.host.create(foreign(name)).await;
         marked(&space.host, name).await;
@@ -221,7 +218,7 @@ async fn copies_follow_what_happened_while_the_syncer_was_down() {
     stopped(&space.guest, "forsaken").await;
     space.host.create(foreign("created")).await;
     tenant.start().await;
-    space.guest.sees("Pod", "created", "there", there).await;
+    space.guest.appears("Pod", "created").await;
     space.guest.loses("Pod", "gone").await;
     space.host.loses("Pod", "forsaken").await;
     let now = space.guest.get("Pod", "same").await.expect("it is there");
@@ -254,11 +251,8 @@ fn foreign(name: &str) -> Value {
 /// A namespace that takes pods on both sides.
 async fn space() -> Space {
     let space = Space::shared().await;
-    space
-        .guest
-        .sees("ServiceAccount", "default", "there", there)
-        .await;
-    space.host.sees("ServiceAccount", "default", "there", there).await;
+    space.guest.appears("ServiceAccount", "default").await;
+    space.host.appears("ServiceAccount", "default").await;
     space
 }
 

@@ -16,7 +16,7 @@ async fn a_pod_is_on_the_host_with_all_that_it_names() {
     guest.create(self::values("unnamed")).await;
     guest.create(self::password("unnamed")).await;
     let ours = made(guest, pod("app")).await;
-    let theirs = host.sees("Pod", "app", "there", there).await;
+    let theirs = host.appears("Pod", "app").await;
 
     let found = host
         .get("ConfigMap", "values")
@@ -72,7 +72,7 @@ async fn a_pod_is_on_the_host_with_all_that_it_names() {
 async fn a_pod_has_a_token_for_its_own_api_and_none_for_the_hosts() {
     let space = Space::shared().await;
     let ours = made(&space.guest, pod("app")).await;
-    let theirs = space.host.sees("Pod", "app", "there", there).await;
+    let theirs = space.host.appears("Pod", "app").await;
     let text = theirs.to_string();
     assert!(!text.contains("serviceAccountToken\""), "{text}");
     let name = format!(
@@ -107,7 +107,7 @@ async fn what_a_pod_names_follows_its_changes_and_goes_with_it() {
     guest.create(values("values")).await;
     guest.create(password("password")).await;
     made(guest, pod("app")).await;
-    host.sees("Pod", "app", "there", there).await;
+    host.appears("Pod", "app").await;
     guest
         .merge("ConfigMap", "values", &json!({"data": {"a": null, "c": "2"}}))
         .await;
@@ -128,7 +128,7 @@ async fn a_pods_status_comes_back_without_what_the_host_has_added() {
     let space = Space::shared().await;
     inject_sidecars(&space.host).await;
     made(&space.guest, pod("app")).await;
-    let theirs = space.host.sees("Pod", "app", "there", there).await;
+    let theirs = space.host.appears("Pod", "app").await;
     assert_eq!(names(&theirs["spec"]["containers"]), ["app", "daprd"]);
 
     let node = unique("node");
@@ -154,7 +154,7 @@ async fn a_new_image_reaches_a_running_pod_that_has_a_sidecar() {
     let space = Space::shared().await;
     inject_sidecars(&space.host).await;
     let ours = made(&space.guest, pod("app")).await;
-    let before = space.host.sees("Pod", "app", "there", there).await;
+    let before = space.host.appears("Pod", "app").await;
     run_on(&space.host, "app", &unique("node")).await;
     space.guest.shows("Pod", "app", "/status/phase", "Running").await;
     let mut containers = ours["spec"]["containers"].clone();
@@ -171,7 +171,7 @@ async fn a_new_image_reaches_a_running_pod_that_has_a_sidecar() {
 async fn a_pod_deleted_in_the_guest_stays_until_the_host_has_stopped_it() {
     let space = Space::shared().await;
     made(&space.guest, pod("app")).await;
-    space.host.sees("Pod", "app", "there", there).await;
+    space.host.appears("Pod", "app").await;
     run_on(&space.host, "app", &unique("node")).await;
     space.guest.shows("Pod", "app", "/status/phase", "Running").await;
     space.guest.delete("Pod", "app").await;
@@ -187,7 +187,7 @@ async fn a_pod_deleted_in_the_guest_stays_until_the_host_has_stopped_it() {
 async fn a_pod_that_the_host_evicts_is_gone_in_the_guest() {
     let space = Space::shared().await;
     made(&space.guest, pod("app")).await;
-    space.host.sees("Pod", "app", "there", there).await;
+    space.host.appears("Pod", "app").await;
     run_on(&space.host, "app", &unique("node")).await;
     space.guest.shows("Pod", "app", "/status/phase", "Running").await;
     space.host.delete("Pod", "app").await;
@@ -202,7 +202,7 @@ async fn a_service_has_one_address_on_both_sides() {
     let space = Space::shared().await;
     let guest = space.guest.create(service("app")).await;
     let address = guest["spec"]["clusterIP"].clone();
-    let host = space.host.sees("Service", "app", "there", there).await;
+    let host = space.host.appears("Service", "app").await;
     assert_eq!(host["spec"]["ports"][0]["port"], 80);
     let guest = space.guest.get("Service", "app").await.expect("it is there");
     if host["spec"]["clusterIP"] == address {
@@ -235,7 +235,7 @@ async fn a_service_whose_address_is_taken_on_the_host_gets_another_on_both_sides
     wanted["metadata"]["labels"] = json!({"team": "a"});
     let before = space.guest.create(wanted).await;
     assert_eq!(before["spec"]["clusterIP"], taken);
-    let host = space.host.sees("Service", "app", "there", there).await;
+    let host = space.host.appears("Service", "app").await;
     assert_ne!(host["spec"]["clusterIP"], taken);
     let guest = space
         .guest
@@ -274,7 +274,7 @@ pub(crate) fn pod(name: &str) -> Value {
 
 /// Makes a pod, once its namespace takes pods.
 pub(crate) async fn made(guest: &Side, pod: Value) -> Value {
-    guest.sees("ServiceAccount", "default", "there", there).await;
+    guest.appears("ServiceAccount", "default").await;
     guest.create(pod).await
 }
 
@@ -392,10 +392,6 @@ pub(crate) async fn stopped(host: &Side, name: &str) {
     removed.expect("it is there");
 }
 
-pub(crate) fn there(found: &Value) -> Option<Value> {
-    Some(found.clone())
-}
-
 pub(crate) fn going(found: &Value) -> Option<Value> {
     found["metadata"].get("deletionTimestamp").map(|_| found.clone())
 }
@@ -412,7 +408,7 @@ fn claims(encoded: &Value) -> Value {
     let claims = token.split('.').nth(1).expect("it has three parts");
     // Like a Secret's data, but for two letters and the padding.
     let mut claims = claims.replace('-', "+").replace('_', "/");
-    while claims.len() % 4 != 0 {
+    while !claims.len().is_multiple_of(4) {
         claims.push('=');
     }
     let claims: ByteString = serde_json::from_value(json!(claims)).expect("it is encoded");

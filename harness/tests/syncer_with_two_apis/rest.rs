@@ -41,7 +41,7 @@ async fn a_tenant_at_rest_is_written_to_by_no_one() {
     space.guest.create(values).await;
     space.guest.create(password).await;
     space.guest.create(pod("app")).await;
-    space.host.sees("Pod", "app", "there", |_| Some(())).await;
+    space.host.appears("Pod", "app").await;
     let before = tenant.writes().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;

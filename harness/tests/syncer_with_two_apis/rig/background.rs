@@ -22,8 +22,8 @@ where
     T: Clone + Send + Sync,
     Making: Future<Output = T> + Send,
 {
-    let made = background().spawn(async move { cell.get_or_init(make).await.clone() });
-    match made.await {
+    let having = background().spawn(async move { cell.get_or_init(make).await.clone() });
+    match having.await {
         Ok(shared) => shared,
         Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }

@@ -20,11 +20,9 @@ pub(crate) struct Host {
     programs: Components,
     syncer: PathBuf,
     cluster: ControlPlane,
+    etcd: String,
     _etcd: Process,
 }
-
-/// What etcd listens at, seen from where it runs and all that use it.
-const SOCKET: &str = "etcd.sock";
 
 impl Host {
     /// The one of this test process.
@@ -54,21 +52,23 @@ impl Host {
         let folder = background::folder().join("host");
         fs::create_dir(&folder).expect("the folder is ours");
         write_certificates(&folder).await;
-        let etcd = [
+        let socket = format!("unix://{}", folder.join("etcd.sock").display());
+        let arguments = [
             "--unsafe-no-fsync".to_owned(),
             format!("--data-dir={}", folder.join("etcd").display()),
-            format!("--listen-client-urls=unix://{}", folder.join(SOCKET).display()),
+            format!("--listen-client-urls={socket}"),
             // It has to be told one; nobody asks there.
             "--advertise-client-urls=http://127.0.0.1:2379".to_owned(),
             "--listen-peer-urls=http://127.0.0.1:0".to_owned(),
         ];
         let program = programs.program("etcd").expect("it was asked for");
-        let etcd = Process::start(program, &etcd, &folder, "etcd");
-        let cluster = ControlPlane::start(&programs, &etcd_at(&folder), "/host", &folder).await;
+        let etcd = Process::start(program, &arguments, &folder, "etcd");
+        let cluster = ControlPlane::start(&programs, &socket, "/host", &folder).await;
         let host = Self {
             programs,
             syncer,
             cluster,
+            etcd: socket,
             _etcd: etcd,
         };
         host.define_dapr().await;
@@ -112,8 +112,8 @@ impl Host {
     }
 
     /// Where a control plane keeps its objects.
-    pub(super) fn etcd(&self) -> String {
-        etcd_at(&background::folder().join("host"))
+    pub(super) fn etcd(&self) -> &str {
+        &self.etcd
     }
 
     /// The programs.
@@ -138,10 +138,6 @@ impl Host {
             home: background::folder().join("helm"),
         }
     }
-}
-
-fn etcd_at(folder: &Path) -> String {
-    format!("unix://{}", folder.join(SOCKET).display())
 }
 
 /// A control plane starts from the same files, whether it is a host's or a guest's.

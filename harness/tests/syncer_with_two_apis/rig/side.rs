@@ -113,8 +113,8 @@ impl Side {
     }
 
     async fn merge_at(&self, path: &str, changes: &Value) -> Value {
-        let changed = self.patch(path, changes).await;
-        changed.unwrap_or_else(|refusal| panic!("{path} can be changed: {refusal}"))
+        let object = self.patch(path, changes).await;
+        object.unwrap_or_else(|refusal| panic!("{path} can be changed: {refusal}"))
     }
 
     /// Deletes an object that is there.
@@ -194,6 +194,11 @@ impl Side {
         })
         .await
         .unwrap_or_else(|error| panic!("in {:?}: {error}", self.namespace))
+    }
+
+    /// Waits until an object is there.
+    pub(crate) async fn appears(&self, kind: &str, name: &str) -> Value {
+        self.sees(kind, name, "there", |found| Some(found.clone())).await
     }
 
     /// Waits until an object has a value at a place.

@@ -29,7 +29,7 @@ impl Space {
     pub(crate) async fn of(tenant: &Tenant, namespace: &str) -> Self {
         let twin = tenant.host_namespace(namespace);
         let host = tenant.host().await;
-        host.sees("Namespace", &twin, "there", |_| Some(())).await;
+        host.appears("Namespace", &twin).await;
         Self {
             guest: tenant.guest().await.within(namespace),
             host: host.within(&twin),
@@ -38,6 +38,10 @@ impl Space {
     }
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "libtest captures it, and shows it where the test fails"
+)]
 impl Drop for Space {
     fn drop(&mut self) {
         let Some(tenant) = &self.shared else { return };

@@ -71,7 +71,7 @@ impl Tenant {
         run(host.syncer(), &arguments, &folder).await;
         let guest = ControlPlane::start(
             host.programs(),
-            &host.etcd(),
+            host.etcd(),
             &format!("/{namespace}/{name}"),
             &folder,
         )
