@@ -171,9 +171,10 @@ impl Command {
         let work = self.run_to_end(line, &mut stderr);
         let finished = match self.at_most {
             None => work.await,
-            Some(limit) => match wait::at_most(limit, work).await {
-                Some(finished) => finished,
-                None => {
+            Some(limit) => {
+                if let Some(finished) = wait::at_most(limit, work).await {
+                    finished
+                } else {
                     let said = tail(&stderr);
                     return Err(Error::TooSlow {
                         command: self.to_string(),
@@ -181,7 +182,7 @@ impl Command {
                         said,
                     });
                 }
-            },
+            }
         };
         let (status, stdout) = finished.map_err(|source| Error::Run {
             command: self.to_string(),

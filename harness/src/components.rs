@@ -119,9 +119,10 @@ pub async fn ensure(
                 .map(|pin| golang::ensure(pin, &room, &turns, events))
         ),
         async {
-            match request.debian {
-                true => debian::ensure(&pins().debian, &room, events).await.map(Some),
-                false => Ok(None),
+            if request.debian {
+                debian::ensure(&pins().debian, &room, events).await.map(Some)
+            } else {
+                Ok(None)
             }
         },
         workspace::ensure(&request.ours, &turns, events),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::{self, Command};
 
 /// How long one run of Helm may take. It takes about a second; the API server of a busy machine may make it wait.
-const AT_MOST: Duration = Duration::from_secs(120);
+const AT_MOST: Duration = Duration::from_mins(2);
 
 /// The Helm program, for one cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

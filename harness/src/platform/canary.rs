@@ -29,7 +29,7 @@ const PUBLIC_PORT: u16 = 3501;
 
 /// Dapr's control plane takes 5 s on an idle machine; cold caches and two busy cores make that a minute.
 const CONTROL_PLANE: Budget = Budget {
-    at_most: Duration::from_secs(180),
+    at_most: Duration::from_mins(3),
     every: Duration::from_millis(150),
 };
 

@@ -12,10 +12,10 @@ use crate::wait::{self, Budget, Seen};
 const MANIFEST: &str = include_str!("../../manifests/substrate/coredns.yaml");
 const NAMESPACE: &str = "kube-system";
 
-/// CoreDNS is ready a second after its pod runs, and the pod runs within seconds of the node.
+/// `CoreDNS` is ready a second after its pod runs, and the pod runs within seconds of the node.
 const READY: Budget = Budget::seconds(60);
 
-/// Installs CoreDNS from `image` and returns when it answers.
+/// Installs `CoreDNS` from `image` and returns when it answers.
 pub(crate) async fn install(cluster: &Cluster, image: &str) -> Result<(), Error> {
     let values = context! { image, domain => address::DOMAIN, address => address::DNS };
     manifests::apply(&cluster.client, NAMESPACE, "coredns", MANIFEST, values).await?;

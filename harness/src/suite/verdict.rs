@@ -161,7 +161,7 @@ test sync::sy_01_create ... FAILED";
         Some("its process was ended by signal 9\nlooking")
     )]
     #[case::slow(
-        Ended::TooSlow(Duration::from_secs(240)),
+        Ended::TooSlow(Duration::from_mins(4)),
         "",
         None,
         Verdict::Failed,

@@ -24,7 +24,7 @@ const PORT: u16 = 443;
 
 /// Alone, a control plane writes its kubeconfig after 5 s; several at once on two busy cores need a minute.
 const KUBECONFIG: Budget = Budget {
-    at_most: Duration::from_secs(180),
+    at_most: Duration::from_mins(3),
     every: Duration::from_millis(100),
 };
 

@@ -19,7 +19,7 @@ const COMPONENTS: &str = "components.dapr.io";
 
 /// A tenant is usable 5 s after its API server answers; several at once on two busy cores need a minute.
 const USABLE: Budget = Budget {
-    at_most: Duration::from_secs(180),
+    at_most: Duration::from_mins(3),
     every: Duration::from_millis(150),
 };
 

@@ -23,7 +23,7 @@ pub const READ_IMAGE: &str = concat!("docker.io/shared-dapr/read-app:", env!("CA
 /// An app and its sidecar take 8 s; six pods at once on two busy cores, one of them refused and started again after a
 /// pause, need two minutes.
 const AVAILABLE: Budget = Budget {
-    at_most: Duration::from_secs(180),
+    at_most: Duration::from_mins(3),
     every: Duration::from_millis(200),
 };
 

@@ -20,7 +20,7 @@ pub const SECRET: &str = "redis";
 
 /// A syncer takes milliseconds; one that was just started first lists everything.
 const SYNCED: Budget = Budget {
-    at_most: Duration::from_secs(60),
+    at_most: Duration::from_mins(1),
     every: Duration::from_millis(50),
 };
 

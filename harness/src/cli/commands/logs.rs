@@ -182,7 +182,7 @@ fn asked(what: &str) -> impl FnOnce(kube::Error) -> Failure {
     }
 }
 
-/// What a pod is of: its name without what its ReplicaSet, Deployment or StatefulSet added to it.
+/// What a pod is of: its name without what its `ReplicaSet`, Deployment or `StatefulSet` added to it.
 fn app(pod: &Pod) -> String {
     let name = pod.name_any();
     let hash = pod.labels().get("pod-template-hash");

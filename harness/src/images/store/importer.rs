@@ -21,7 +21,7 @@ const SOCKET: &str = "socket";
 
 /// An idle machine takes a tenth of a second; one that builds on all cores, several.
 const UP: Budget = Budget {
-    at_most: Duration::from_secs(60),
+    at_most: Duration::from_mins(1),
     every: Duration::from_millis(50),
 };
 

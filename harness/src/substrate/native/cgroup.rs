@@ -37,7 +37,7 @@ fn directories_below(root: &Path, name: &str) -> io::Result<Vec<PathBuf>> {
 /// Makes the run's subtree with a place for the cluster's own processes.
 pub(super) fn create(name: &str) -> io::Result<()> {
     for directory in directories(name)? {
-        let hierarchy = directory.parent().unwrap_or(Path::new(ROOT));
+        let hierarchy = directory.parent().unwrap_or_else(|| Path::new(ROOT));
         create_with_parents_settings(hierarchy, &directory)?;
         create_with_parents_settings(&directory, &directory.join(SYSTEM))?;
     }

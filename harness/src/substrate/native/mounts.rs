@@ -36,7 +36,7 @@ pub(super) fn make_private(spec: &Spec) -> io::Result<()> {
     }
     for (place, path) in kept.iter().enumerate() {
         fs::create_dir_all(path)?;
-        rustix::mount::mount_bind_recursive(&Path::new(HELD).join(place.to_string()), *path)?;
+        rustix::mount::mount_bind_recursive(Path::new(HELD).join(place.to_string()), *path)?;
     }
     sys()?;
     for (from, to) in [

@@ -1,6 +1,6 @@
 //! The host cluster's processes and their flags.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::spec::{Spec, address};
 
@@ -59,7 +59,7 @@ fn etcd() -> Process {
 fn containerd(spec: &Spec) -> Process {
     Process {
         name: "containerd",
-        arguments: vec![flag("--config", spec.path("containerd.toml"))],
+        arguments: vec![flag("--config", &spec.path("containerd.toml"))],
         after: After::Start,
     }
 }
@@ -73,16 +73,16 @@ fn kube_apiserver(spec: &Spec) -> Process {
             format!("--advertise-address={}", address::NODE),
             format!("--secure-port={}", address::API_PORT),
             format!("--service-cluster-ip-range={}", address::SERVICES),
-            flag("--tls-cert-file", pki("apiserver.crt")),
-            flag("--tls-private-key-file", pki("apiserver.key")),
-            flag("--client-ca-file", pki("ca.crt")),
-            flag("--kubelet-client-certificate", pki("kubelet-client.crt")),
-            flag("--kubelet-client-key", pki("kubelet-client.key")),
-            flag("--kubelet-certificate-authority", pki("ca.crt")),
+            flag("--tls-cert-file", &pki("apiserver.crt")),
+            flag("--tls-private-key-file", &pki("apiserver.key")),
+            flag("--client-ca-file", &pki("ca.crt")),
+            flag("--kubelet-client-certificate", &pki("kubelet-client.crt")),
+            flag("--kubelet-client-key", &pki("kubelet-client.key")),
+            flag("--kubelet-certificate-authority", &pki("ca.crt")),
             // The node's name resolves nowhere: without this, logs and exec fail.
             "--kubelet-preferred-address-types=InternalIP".into(),
-            flag("--service-account-key-file", pki("service-account.pub")),
-            flag("--service-account-signing-key-file", pki("service-account.key")),
+            flag("--service-account-key-file", &pki("service-account.pub")),
+            flag("--service-account-signing-key-file", &pki("service-account.key")),
             format!(
                 "--service-account-issuer=https://kubernetes.default.svc.{}",
                 address::DOMAIN
@@ -104,17 +104,17 @@ fn kube_controller_manager(spec: &Spec) -> Process {
     Process {
         name: "kube-controller-manager",
         arguments: vec![
-            flag("--kubeconfig", kubeconfig.clone()),
-            flag("--authentication-kubeconfig", kubeconfig.clone()),
-            flag("--authorization-kubeconfig", kubeconfig),
+            flag("--kubeconfig", &kubeconfig),
+            flag("--authentication-kubeconfig", &kubeconfig),
+            flag("--authorization-kubeconfig", &kubeconfig),
             format!("--cluster-cidr={}", address::PODS),
             flag(
                 "--service-account-private-key-file",
-                spec.path("pki/service-account.key"),
+                &spec.path("pki/service-account.key"),
             ),
-            flag("--root-ca-file", spec.path("pki/ca.crt")),
-            flag("--cluster-signing-cert-file", spec.path("pki/ca.crt")),
-            flag("--cluster-signing-key-file", spec.path("pki/ca.key")),
+            flag("--root-ca-file", &spec.path("pki/ca.crt")),
+            flag("--cluster-signing-cert-file", &spec.path("pki/ca.crt")),
+            flag("--cluster-signing-key-file", &spec.path("pki/ca.key")),
             // Dapr's injector ignores pods whose creator is not a controller's own service account.
             "--use-service-account-credentials=true".into(),
             "--leader-elect=false".into(),
@@ -129,9 +129,9 @@ fn kube_scheduler(spec: &Spec) -> Process {
     Process {
         name: "kube-scheduler",
         arguments: vec![
-            flag("--kubeconfig", kubeconfig.clone()),
-            flag("--authentication-kubeconfig", kubeconfig.clone()),
-            flag("--authorization-kubeconfig", kubeconfig),
+            flag("--kubeconfig", &kubeconfig),
+            flag("--authentication-kubeconfig", &kubeconfig),
+            flag("--authorization-kubeconfig", &kubeconfig),
             "--leader-elect=false".into(),
             "--bind-address=127.0.0.1".into(),
         ],
@@ -143,9 +143,9 @@ fn kubelet(spec: &Spec) -> Process {
     Process {
         name: "kubelet",
         arguments: vec![
-            flag("--kubeconfig", spec.path("kubeconfig/kubelet")),
-            flag("--config", spec.path("kubelet.yaml")),
-            flag("--root-dir", "/var/lib/kubelet".into()),
+            flag("--kubeconfig", &spec.path("kubeconfig/kubelet")),
+            flag("--config", &spec.path("kubelet.yaml")),
+            flag("--root-dir", Path::new("/var/lib/kubelet")),
             format!("--node-ip={}", address::NODE),
             format!("--hostname-override={}", address::NODE_NAME),
         ],
@@ -157,7 +157,7 @@ fn kube_proxy(spec: &Spec) -> Process {
     Process {
         name: "kube-proxy",
         arguments: vec![
-            flag("--kubeconfig", spec.path("kubeconfig/kube-proxy")),
+            flag("--kubeconfig", &spec.path("kubeconfig/kube-proxy")),
             format!("--hostname-override={}", address::NODE_NAME),
             "--proxy-mode=iptables".into(),
             // The default waits a second between two changes; a canary waits with it.
@@ -171,6 +171,6 @@ fn kube_proxy(spec: &Spec) -> Process {
     }
 }
 
-fn flag(name: &str, path: PathBuf) -> String {
+fn flag(name: &str, path: &Path) -> String {
     format!("{name}={}", path.display())
 }

@@ -13,7 +13,7 @@ use crate::wait::{self, Budget, Seen};
 
 /// A killed process is gone as soon as the kernel has taken down its memory; hundreds of them take a while.
 const GONE: Budget = Budget {
-    at_most: Duration::from_secs(60),
+    at_most: Duration::from_mins(1),
     every: Duration::from_millis(20),
 };
 
