@@ -9,6 +9,10 @@
 //! shim that containerd keeps beside it. The apps that run in it, with their sidecars, are summed up apart: they would
 //! take the same without a virtual cluster. Not in it is what a tenant adds to processes that all share, such as the
 //! host's API server. A megabyte has 1024 kB of the kernel's.
+//!
+//! **What it depends on.** Pages of a program are shared by all that run it from the same file: by the tenants, so what
+//! one more of them costs is seen with two or more; and by other environments, whose images are the same files, so that
+//! with another one up a tenant seems to take less. [`Figures::beside`] names those.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,7 +27,7 @@ use serde::Serialize;
 
 use super::subject::{self, Source};
 use super::{Error, Measured, Setting};
-use crate::environment::Attached;
+use crate::environment::{self, Attached};
 use crate::substrate::native;
 use crate::tenants::{OF_NAMESPACE, OF_TENANT, naming};
 use crate::wait;
@@ -49,6 +53,8 @@ pub struct Figures {
     pub host: Vec<Process>,
     /// Each tenant's.
     pub tenants: Vec<Tenant>,
+    /// Other environments that were there: what they share with this one makes its PSS less than it is alone.
+    pub beside: Vec<String>,
 }
 
 /// Memory of one tenant.
@@ -94,7 +100,7 @@ pub async fn measure(source: &Source, setting: &Setting<'_>) -> Result<Measured<
                 setting.events.progress("memory", "waiting for it to settle");
                 wait::rest(SETTLED).await;
             }
-            figures(attached).await
+            figures(attached, setting).await
         };
         let work = setting.events.stage("memory", work);
         let figures = setting.cancel.run_until_cancelled(work).await;
@@ -106,12 +112,18 @@ pub async fn measure(source: &Source, setting: &Setting<'_>) -> Result<Measured<
     .await
 }
 
-async fn figures(attached: &Attached) -> Result<Figures, Error> {
+async fn figures(attached: &Attached, setting: &Setting<'_>) -> Result<Figures, Error> {
     let client = super::client(&attached.kubeconfig).await?;
     // Pods first: one that comes in between is taken for the host's, but no process for a pod's that has gone.
     let pods = pods(attached, &client).await?;
     let found = processes(&attached.name)?;
-    Ok(sum_up(attached, &pods, &found))
+    let mut figures = sum_up(attached, &pods, &found);
+    figures.beside = environment::status(setting.places)?
+        .into_iter()
+        .map(|other| other.name)
+        .filter(|name| *name != attached.name)
+        .collect();
+    Ok(figures)
 }
 
 /// All pods of the host, and whose they are.
@@ -230,6 +242,7 @@ fn sum_up(attached: &Attached, pods: &Pods, found: &[Found]) -> Figures {
         host_pss_mb: total(&host),
         host,
         tenants,
+        beside: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ pub fn of_sync(figures: &sync::Figures, tenant: &str) -> String {
         create_ms,
         accept_ms,
         floor_ms,
+        late_ms,
         burst,
     } = figures;
     let mut text = format!(
@@ -28,6 +29,7 @@ pub fn of_sync(figures: &sync::Figures, tenant: &str) -> String {
     for (until, latency) in [
         ("the guest's API has answered", accept_ms),
         ("the host's watch has told of it", create_ms),
+        ("(it was sent, from when it was due)", late_ms),
     ] {
         let Latency { p50, p90, p99, max } = *latency;
         let mut row = vec![Cell::new(until)];
@@ -61,6 +63,7 @@ pub fn of_memory(figures: &memory::Figures) -> String {
         host_pss_mb,
         host,
         tenants,
+        beside,
     } = figures;
     let mut rows = table(&["whose", "program", "processes", "RSS MB", "PSS MB"]);
     let mut sums = table(&["whose", "PSS MB"]);
@@ -87,6 +90,13 @@ pub fn of_memory(figures: &memory::Figures) -> String {
     push(&mut text, &sums);
     text.truncate(text.trim_end().len());
     text.push('\n');
+    if !beside.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nPSS is less than it is alone: other environments share pages with this one ({}).",
+            beside.join(", ")
+        );
+    }
     text
 }
 

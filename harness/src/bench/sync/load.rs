@@ -17,19 +17,30 @@ use crate::wait;
 pub(super) struct Made {
     /// Its name.
     pub(super) name: String,
+    /// When its request was to be sent.
+    pub(super) due: Instant,
     /// Right before its request was sent.
     pub(super) sent: Instant,
     /// When that was answered.
     pub(super) accepted: Instant,
 }
 
-/// Makes one Component.
+/// Makes one Component, which is due now.
 pub(super) async fn create(components: &Api<DynamicObject>, name: String) -> Result<Made, kube::Error> {
+    create_due(components, name, Instant::now()).await
+}
+
+async fn create_due(
+    components: &Api<DynamicObject>,
+    name: String,
+    due: Instant,
+) -> Result<Made, kube::Error> {
     let component = component(&name)?;
     let sent = Instant::now();
     components.create(&PostParams::default(), &component).await?;
     Ok(Made {
         name,
+        due,
         sent,
         accepted: Instant::now(),
     })
@@ -62,9 +73,9 @@ pub(super) async fn paced(ground: &Ground, count: usize, every: Duration) -> Res
     let mut due = Instant::now();
     for number in 0..count {
         wait::rest(due.saturating_duration_since(Instant::now())).await;
+        let (components, this) = (components.clone(), due);
+        making.spawn(async move { vec![create_due(&components, format!("paced-{number:04}"), this).await] });
         due += every;
-        let components = components.clone();
-        making.spawn(async move { vec![create(&components, format!("paced-{number:04}")).await] });
     }
     collect(ground, making).await
 }

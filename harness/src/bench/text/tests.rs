@@ -23,6 +23,12 @@ fn sync_figures() -> sync::Figures {
             guest: 0.52,
             host: 0.48,
         },
+        late_ms: Latency {
+            p50: 0.9,
+            p90: 1.1,
+            p99: 1.3,
+            max: 1.35,
+        },
         burst: Burst {
             objects: 1000,
             guest_seconds: 4.812,
@@ -61,6 +67,7 @@ fn memory_figures() -> memory::Figures {
                 processes: vec![process("daprd", Some("write-app-1"), 88.0, 40.0)],
             },
         }],
+        beside: vec!["default".to_owned()],
     }
 }
 
