@@ -43,6 +43,9 @@ pub mod events;
 /// Events rendered for people and for programs.
 pub mod report;
 
+/// Measuring an environment.
+pub mod bench;
+
 /// What a failed scenario leaves for whoever looks into it.
 pub mod evidence;
 

@@ -91,6 +91,9 @@ fn part(name: &str, bytes: &[u8]) -> String {
 #[case::logs("help-logs", &["logs", "-h"])]
 #[case::kubeconfig("help-kubeconfig", &["kubeconfig", "-h"])]
 #[case::bench("help-bench", &["bench", "-h"])]
+#[case::bench_sync("help-bench-sync", &["bench", "sync", "--help"])]
+#[case::bench_memory("help-bench-memory", &["bench", "memory", "-h"])]
+#[case::bench_up("help-bench-up", &["bench", "up", "-h"])]
 fn help(#[case] name: &str, #[case] arguments: &[&str]) {
     insta::assert_snapshot!(name, Harness::new().says(arguments));
 }
@@ -112,6 +115,9 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::component("wrong-component", &["up", "--component", "etcd"])]
 #[case::filter("wrong-filter", &["test", "--list", "SH-99"])]
 #[case::report("wrong-report", &["report", "nowhere"])]
+#[case::benchmark("wrong-benchmark", &["bench", "everything"])]
+#[case::no_runs("wrong-no-runs", &["bench", "up", "--runs", "0"])]
+#[case::bench_tenant("wrong-bench-tenant", &["bench", "sync", "--tenant", "green", "--overcommit"])]
 fn wrong_usage_changes_nothing(#[case] name: &str, #[case] arguments: &[&str]) {
     let harness = Harness::new().file("mine.yaml", "multiNamespaceMode:\n  enabled: true\nsinc: {}\n");
     let said = harness.says(arguments);

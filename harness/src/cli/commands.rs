@@ -64,7 +64,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 /// What every command works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Context {
     places: Places,
     common: Common,
@@ -90,15 +90,22 @@ impl Context {
             .tenants
             .iter()
             .find(|tenant| tenant.name == name)
-            .ok_or_else(|| Failure::NoTenant {
-                name: self.common.name.clone(),
-                tenant: name.to_owned(),
-                has: attached
+            .ok_or_else(|| {
+                let has = attached
                     .tenants
                     .iter()
                     .map(|tenant| tenant.name.clone())
-                    .collect(),
+                    .collect();
+                self.no_tenant(name, has)
             })
+    }
+
+    fn no_tenant(&self, name: &str, has: Vec<String>) -> Failure {
+        Failure::NoTenant {
+            name: self.common.name.clone(),
+            tenant: name.to_owned(),
+            has,
+        }
     }
 
     /// The plan for what is wanted.

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Exit;
-use crate::{environment, ledger, plan, preflight, report, substrate, suite};
+use crate::{bench, environment, ledger, plan, preflight, report, substrate, suite};
 
 /// Why a command did not do what it was asked for. Texts follow "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,8 @@ pub(super) enum Failure {
     },
     #[error(transparent)]
     Suite(#[from] suite::Error),
+    #[error(transparent)]
+    Bench(#[from] bench::Error),
     #[error(transparent)]
     Report(#[from] report::Error),
     #[error("find the tenant `{tenant}` in environment {name}: there are {}", has.join(", "))]
@@ -88,6 +90,7 @@ impl Failure {
         match self {
             Self::Plan(error) => error.remedy(),
             Self::Environment(error) => error.remedy(),
+            Self::Bench(error) => error.remedy(),
             Self::Ledger(ledger::Error::Held { .. }) => {
                 Some("wait until it is done, or give another --name".to_owned())
             }

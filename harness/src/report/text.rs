@@ -121,7 +121,8 @@ fn header(text: &mut String, summary: &Summary) {
     );
 }
 
-fn push(text: &mut String, table: &Table) {
+/// Adds a table and an empty line, without the space around the table's lines.
+pub(crate) fn push(text: &mut String, table: &Table) {
     for line in table.lines() {
         text.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
         text.push('\n');
@@ -129,7 +130,8 @@ fn push(text: &mut String, table: &Table) {
     text.push('\n');
 }
 
-fn table(columns: &[&str]) -> Table {
+/// A table without lines, of a report's width.
+pub(crate) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)

@@ -123,6 +123,13 @@ pub fn cgroup_name(environment: &str) -> String {
     format!("shared-dapr-{environment}")
 }
 
+/// Every process of an environment, and its cgroup as a path below the environment's own: `system` for the host
+/// cluster's processes, `kubepods/…/pod<UID>/<container>` for those of pods.
+pub fn members(environment: &str) -> Result<BTreeMap<i32, PathBuf>, Error> {
+    let name = cgroup_name(environment);
+    cgroup::members(&name).map_err(Error::io(format!("list the processes of the cgroup {name}")))
+}
+
 /// Brings the host cluster up and waits until its node is ready.
 ///
 /// Returns at once what is up already: asked again after an interruption, it goes on where it stopped.

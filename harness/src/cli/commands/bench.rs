@@ -1,10 +1,112 @@
 //! `bench`.
 
+use serde::Serialize;
+
 use super::Context;
-use crate::cli::arguments::Bench;
-use crate::cli::{Exit, Failure};
+use crate::bench::subject::Source;
+use crate::bench::{self, Measured, Setting, memory, sync, text, up};
+use crate::cli::arguments::{Bench, BenchMemory, BenchSync, BenchUp, Benchmark, Own};
+use crate::cli::{Exit, Failure, interrupt, output};
+use crate::environment::{self, Attached};
+use crate::events::Events;
+use crate::plan::DEFAULT_ENVIRONMENT;
+use crate::report::show;
+use crate::report::terminal::Terminal;
+
+/// The name of the environment that is brought up to see how long it takes, so that it is not the one in use.
+const NAME: &str = "bench";
 
 /// Measures.
-pub(super) async fn run(_context: &Context, _wanted: &Bench) -> Result<Exit, Failure> {
-    Err(Failure::Interrupted)
+pub(super) async fn run(context: &Context, wanted: &Bench) -> Result<Exit, Failure> {
+    match &wanted.benchmark {
+        Benchmark::Sync(wanted) => of_sync(context, wanted).await,
+        Benchmark::Memory(wanted) => of_memory(context, wanted).await,
+        Benchmark::Up(wanted) => of_up(context, wanted).await,
+    }
+}
+
+async fn of_sync(context: &Context, wanted: &BenchSync) -> Result<Exit, Failure> {
+    let source = source(context, &wanted.own)?;
+    let has = source.tenants();
+    let tenant = match &wanted.tenant {
+        None => has.first().cloned().unwrap_or_default(),
+        Some(tenant) if has.contains(tenant) => tenant.clone(),
+        Some(tenant) => return Err(context.no_tenant(tenant, has)),
+    };
+    let measured = showing(context, async |setting| {
+        sync::measure(&source, &tenant, &setting).await
+    })
+    .await?;
+    print(context, &measured, |figures| text::of_sync(figures, &tenant))
+}
+
+async fn of_memory(context: &Context, wanted: &BenchMemory) -> Result<Exit, Failure> {
+    let source = source(context, &wanted.own)?;
+    let measured = showing(context, async |setting| memory::measure(&source, &setting).await).await?;
+    print(context, &measured, text::of_memory)
+}
+
+async fn of_up(context: &Context, wanted: &BenchUp) -> Result<Exit, Failure> {
+    let mut context = context.clone();
+    if context.name() == DEFAULT_ENVIRONMENT {
+        NAME.clone_into(&mut context.common.name);
+    }
+    let wanted_own = wanted.own.wanted();
+    let plan = context.plan(&wanted_own, None)?;
+    let options = wanted_own.components.options();
+    let measured = showing(&context, async |setting| {
+        up::measure(&plan, &options, wanted.runs.into(), &setting).await
+    })
+    .await?;
+    print(&context, &measured, text::of_up)
+}
+
+/// The environment if it is up, else one like that which is to be brought up.
+fn source(context: &Context, own: &Own) -> Result<Source, Failure> {
+    match Attached::open(&context.places, context.name()) {
+        Ok(attached) => Ok(Source::Found(Box::new(attached))),
+        Err(environment::Error::NotUp { .. }) => {
+            let wanted = own.wanted();
+            let plan = context.plan(&wanted, None)?;
+            Ok(Source::Own(Box::new(plan), wanted.components.options()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Has `work` done while its progress is shown and signals are listened to.
+async fn showing<T>(
+    context: &Context,
+    work: impl AsyncFnOnce(Setting<'_>) -> Result<T, bench::Error>,
+) -> Result<T, Failure> {
+    let cancel = interrupt::listen(context.name())?;
+    let (events, receiver) = Events::channel();
+    let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
+    let done = work(Setting {
+        places: &context.places,
+        events: &events,
+        cancel: &cancel,
+    })
+    .await;
+    drop(events);
+    // Showing fails only by a panic, which has been printed.
+    let _shown = shown.await;
+    Ok(done?)
+}
+
+fn print<T: Serialize>(
+    context: &Context,
+    measured: &Measured<T>,
+    table: impl FnOnce(&T) -> String,
+) -> Result<Exit, Failure> {
+    if context.is_json() {
+        output::json(&measured.figures)?;
+    } else {
+        output::text(&table(&measured.figures))?;
+    }
+    Ok(if measured.left_behind.is_empty() {
+        Exit::Passed
+    } else {
+        Exit::LeftBehind
+    })
 }

@@ -1,5 +1,6 @@
 //! The run's subtree in the machine's cgroup hierarchies: v1, v2, or both.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,18 +73,33 @@ pub(super) fn enter(name: &str) -> io::Result<()> {
 
 /// Every process in the subtree, as the caller's pid namespace numbers them.
 pub(super) fn processes(name: &str) -> io::Result<Vec<i32>> {
-    let mut found = Vec::new();
-    for directory in directories(name)? {
-        for below in subtree(&directory)? {
-            match fs::read_to_string(below.join("cgroup.procs")) {
-                Ok(pids) => found.extend(pids.lines().filter_map(|pid| pid.parse::<i32>().ok())),
-                Err(error) if is_gone(&error) => {}
+    Ok(members(name)?.into_keys().collect())
+}
+
+/// Every process in the subtree and its cgroup there, as a path below the subtree's own.
+pub(super) fn members(name: &str) -> io::Result<BTreeMap<i32, PathBuf>> {
+    members_of(&directories(name)?)
+}
+
+/// Of the hierarchies of v1, each with a place for every process, the one that has the deepest says most.
+fn members_of(directories: &[PathBuf]) -> io::Result<BTreeMap<i32, PathBuf>> {
+    let mut found: BTreeMap<i32, PathBuf> = BTreeMap::new();
+    for directory in directories {
+        for below in subtree(directory)? {
+            let pids = match fs::read_to_string(below.join("cgroup.procs")) {
+                Ok(pids) => pids,
+                Err(error) if is_gone(&error) => continue,
                 Err(error) => return Err(error),
+            };
+            let place = below.strip_prefix(directory).unwrap_or(&below);
+            for pid in pids.lines().filter_map(|pid| pid.parse().ok()) {
+                let known = found.entry(pid).or_default();
+                if place.components().count() > known.components().count() {
+                    place.clone_into(known);
+                }
             }
         }
     }
-    found.sort_unstable();
-    found.dedup();
     Ok(found)
 }
 
@@ -150,5 +166,18 @@ mod tests {
             directories_below(root.path(), "x").unwrap(),
             [root.path().join("cpu,cpuacct/x"), root.path().join("memory/x")]
         );
+    }
+    #[test]
+    fn a_process_is_where_the_deepest_hierarchy_has_it() {
+        let root = tempfile::tempdir().unwrap();
+        let (cpu, systemd) = (root.path().join("cpu/x"), root.path().join("systemd/x"));
+        let pod = cpu.join("kubepods/pod-1/container");
+        fs::create_dir_all(&pod).unwrap();
+        fs::create_dir_all(systemd.join(SYSTEM)).unwrap();
+        fs::write(pod.join("cgroup.procs"), "12\n").unwrap();
+        fs::write(systemd.join("cgroup.procs"), "12\n").unwrap();
+        fs::write(systemd.join(SYSTEM).join("cgroup.procs"), "7\n").unwrap();
+        let expected = [(7, SYSTEM.into()), (12, "kubepods/pod-1/container".into())];
+        assert_eq!(members_of(&[cpu, systemd]).unwrap(), BTreeMap::from(expected));
     }
 }

@@ -1,0 +1,251 @@
+//! What memory the host cluster and every tenant take.
+//!
+//! Takes the kernel's account of every process in the environment's cgroups, and gives it to whom the process is there
+//! for: to a tenant, where it belongs to a pod of that tenant's, and else to the host cluster.
+//!
+//! **What is counted.** RSS counts a page that several processes share for each of them; PSS divides it among them, so
+//! only sums of PSS mean something. A tenant's `pss_mb` is all that its virtual cluster adds to the host: the pods of
+//! its control plane with the syncer, its DNS, and for each pod the process that holds the pod's namespaces and the
+//! shim that containerd keeps beside it. The apps that run in it, with their sidecars, are summed up apart: they would
+//! take the same without a virtual cluster. Not in it is what a tenant adds to processes that all share, such as the
+//! host's API server. A megabyte has 1024 kB of the kernel's.
+//!
+//! **What it depends on.** Pages of a program are shared by all that run it from the same file: by the tenants, so what
+//! one more of them costs is seen with two or more; and by other environments, whose images are the same files, so that
+//! with another one up a tenant seems to take less. [`Figures::beside`] names those.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::Client;
+use kube::api::{Api, ListParams};
+use serde::Serialize;
+
+use super::subject::{self, Source};
+use super::{Error, Measured, Setting};
+use crate::environment::{self, Attached};
+use crate::substrate::native;
+use crate::tenants::{OF_NAMESPACE, OF_TENANT, naming};
+use crate::wait;
+
+mod footprint;
+mod owners;
+
+use footprint::Footprint;
+use owners::{Found, Owner, Part, Pods};
+
+/// The guest namespace of a virtual cluster's own pods.
+const SYSTEM: &str = "kube-system";
+
+/// An environment that has just come up holds what its start took until its processes' collectors have run.
+const SETTLED: Duration = Duration::from_secs(20);
+
+/// Memory, of all processes of an environment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// The sum of the host cluster's processes.
+    pub host_pss_mb: f64,
+    /// The host cluster's processes and those of what the tenants share: Dapr's control plane, Redis.
+    pub host: Vec<Process>,
+    /// Each tenant's.
+    pub tenants: Vec<Tenant>,
+    /// Other environments that were there: what they share with this one makes its PSS less than it is alone.
+    pub beside: Vec<String>,
+}
+
+/// Memory of one tenant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// The sum of its virtual cluster's processes.
+    pub pss_mb: f64,
+    /// Its virtual cluster's processes.
+    pub processes: Vec<Process>,
+    /// The apps that run in it.
+    pub apps: Apps,
+}
+
+/// Memory of a tenant's apps and their sidecars.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Apps {
+    /// The sum of their processes.
+    pub pss_mb: f64,
+    /// Their processes.
+    pub processes: Vec<Process>,
+}
+
+/// Memory of one process.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Process {
+    /// Its program.
+    pub name: String,
+    /// Its pod on the host, if it is in one or there for one.
+    pub pod: Option<String>,
+    /// Pages that it has in memory, shared or not.
+    pub rss_mb: f64,
+    /// The same, each page divided by how many share it.
+    pub pss_mb: f64,
+}
+
+/// Measures the environment as it is at the moment; one of the benchmark's own, once it has settled.
+pub async fn measure(source: &Source, setting: &Setting<'_>) -> Result<Measured<Figures>, Error> {
+    subject::with(source, setting, async |attached| {
+        let work = async {
+            if matches!(source, Source::Own(..)) {
+                setting.events.progress("memory", "waiting for it to settle");
+                wait::rest(SETTLED).await;
+            }
+            figures(attached, setting).await
+        };
+        let work = setting.events.stage("memory", work);
+        let figures = setting.cancel.run_until_cancelled(work).await;
+        Ok(Measured {
+            figures: figures.unwrap_or(Err(Error::Interrupted))?,
+            left_behind: Vec::new(),
+        })
+    })
+    .await
+}
+
+async fn figures(attached: &Attached, setting: &Setting<'_>) -> Result<Figures, Error> {
+    let client = super::client(&attached.kubeconfig).await?;
+    // Pods first: one that comes in between is taken for the host's, but no process for a pod's that has gone.
+    let pods = pods(attached, &client).await?;
+    let found = processes(&attached.name)?;
+    let mut figures = sum_up(attached, &pods, &found);
+    figures.beside = environment::status(setting.places)?
+        .into_iter()
+        .map(|other| other.name)
+        .filter(|name| *name != attached.name)
+        .collect();
+    Ok(figures)
+}
+
+/// All pods of the host, and whose they are.
+async fn pods(attached: &Attached, client: &Client) -> Result<Pods, Error> {
+    let refused = |what: &str| Error::refused(format!("list the {what}"), "the host cluster");
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let mirrors = namespaces
+        .list_metadata(&ListParams::default().labels(OF_TENANT))
+        .await
+        .map_err(refused("namespaces"))?;
+    let mut owners: HashMap<String, Owner> = HashMap::new();
+    for tenant in &attached.tenants {
+        let owner = |part| Owner::Tenant(tenant.name.clone(), part);
+        owners.insert(tenant.namespace.clone(), owner(Part::VirtualCluster));
+        let system = naming::host_namespace(&tenant.name, &tenant.namespace, SYSTEM);
+        for mirror in &mirrors {
+            let (Some(name), Some(labels)) = (&mirror.metadata.name, &mirror.metadata.labels) else {
+                continue;
+            };
+            if labels.get(OF_TENANT) == Some(&tenant.name)
+                && labels.get(OF_NAMESPACE) == Some(&tenant.namespace)
+            {
+                let part = if *name == system {
+                    Part::VirtualCluster
+                } else {
+                    Part::Apps
+                };
+                owners.insert(name.clone(), owner(part));
+            }
+        }
+    }
+    let pods = Api::<Pod>::all(client.clone())
+        .list_metadata(&ListParams::default())
+        .await
+        .map_err(refused("pods"))?;
+    Ok(pods
+        .into_iter()
+        .filter_map(|pod| {
+            let namespace = pod.metadata.namespace?;
+            let owner = owners.get(&namespace).cloned().unwrap_or(Owner::Host);
+            Some((pod.metadata.uid?, (pod.metadata.name?, owner)))
+        })
+        .collect())
+}
+
+/// All processes of the environment; one that ends meanwhile takes no memory.
+fn processes(environment: &str) -> Result<Vec<Found>, Error> {
+    let members = native::members(environment).map_err(Error::Processes)?;
+    let mut found = Vec::new();
+    for (pid, cgroup) in members {
+        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let rollup = folder.join("smaps_rollup");
+        let text = match fs::read_to_string(&rollup) {
+            Ok(text) => text,
+            Err(error) if has_ended(&error) => continue,
+            Err(source) => return Err(Error::Process { path: rollup, source }),
+        };
+        // One without memory of its own is a thread of the kernel's, or about to be reaped.
+        let Some(footprint) = Footprint::parse(&text) else {
+            continue;
+        };
+        let arguments = fs::read(folder.join("cmdline")).unwrap_or_default();
+        found.push(Found {
+            program: program(&folder),
+            arguments: String::from_utf8_lossy(&arguments)
+                .split('\0')
+                .map(ToOwned::to_owned)
+                .collect(),
+            cgroup,
+            footprint,
+        });
+    }
+    Ok(found)
+}
+
+/// A process that ends between two looks has no file any more, or one that cannot be read.
+fn has_ended(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
+/// The file name of its program, or what the kernel calls it.
+fn program(folder: &Path) -> String {
+    let file = fs::read_link(folder.join("exe")).ok();
+    let name = file.as_ref().and_then(|file| file.file_name()).map_or_else(
+        || fs::read_to_string(folder.join("comm")).unwrap_or_default(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    // What the kernel adds when the file has been removed or replaced.
+    name.trim_end_matches(" (deleted)").trim().to_owned()
+}
+
+fn sum_up(attached: &Attached, pods: &Pods, found: &[Found]) -> Figures {
+    let mut owned = owners::group(pods, found);
+    let mut take = |owner: &Owner| {
+        let mut processes = owned.remove(owner).unwrap_or_default();
+        processes.sort_by(|a, b| b.pss_mb.total_cmp(&a.pss_mb).then_with(|| a.name.cmp(&b.name)));
+        processes
+    };
+    let host = take(&Owner::Host);
+    let tenants = attached.tenants.iter().map(|tenant| {
+        let processes = take(&Owner::Tenant(tenant.name.clone(), Part::VirtualCluster));
+        let apps = take(&Owner::Tenant(tenant.name.clone(), Part::Apps));
+        Tenant {
+            name: tenant.name.clone(),
+            pss_mb: total(&processes),
+            processes,
+            apps: Apps {
+                pss_mb: total(&apps),
+                processes: apps,
+            },
+        }
+    });
+    let tenants = tenants.collect();
+    Figures {
+        host_pss_mb: total(&host),
+        host,
+        tenants,
+        beside: Vec::new(),
+    }
+}
+
+fn total(processes: &[Process]) -> f64 {
+    footprint::rounded(processes.iter().map(|process| process.pss_mb).sum())
+}

@@ -1,0 +1,189 @@
+//! How long a Component that is made in a tenant takes to be on the host.
+//!
+//! In a guest namespace of the benchmark's own: first [`PACED`] Components at an even pace, as people and controllers
+//! make them, then a burst of [`BURST`] by [`CLIENTS`] clients. A watch on the host's mirror of the namespace tells
+//! when each is there.
+//!
+//! **What is counted.** A Component's time begins right before its request is sent to the guest's API and ends when
+//! the host's watch has told of it here. So it has in it what a user waits for and the syncer does not decide: the
+//! guest's API and its etcd, the host's API and its etcd, and the way here of both, which leads through the
+//! substrate's forwarder. [`Figures::floor_ms`] says what a request costs that does nothing at all, on either side, and
+//! [`Figures::accept_ms`] what the guest's API took; the rest is the syncer's and the host's.
+//!
+//! **On a busy machine** this process reads an answer late, sometimes together with the host's watch: that lengthens
+//! the tail of [`Figures::accept_ms`] and [`Burst::guest_seconds`], and brings them close to what the host took. On two
+//! cores with compilers on both, 3 to 50 of 100 answers were read within 0.2 ms of the watch's event, as many with the
+//! substrate's forwarder as without it, and none of 300 when this process had real-time priority. The median of
+//! [`Figures::create_ms`] was about the same. So compare tails only of an idle machine.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::latency::Latency;
+use super::subject::{self, Source};
+use super::{Error, Measured, Setting};
+use crate::events::Events;
+
+mod arrivals;
+mod floor;
+mod ground;
+mod load;
+
+use arrivals::Arrivals;
+pub use floor::Floor;
+use ground::Ground;
+use load::Made;
+
+/// How many Components are made at an even pace.
+pub const PACED: usize = 100;
+
+/// How many of these a second.
+pub const PER_SECOND: u32 = 20;
+
+/// How many Components are made in the burst.
+pub const BURST: usize = 1000;
+
+/// How many clients make them, each with a connection of its own and its next request as soon as the last is answered.
+pub const CLIENTS: usize = 8;
+
+/// What it takes from a tenant to the host.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// From sending the request that makes a Component in the guest until the host's watch has told of it.
+    pub create_ms: Latency,
+    /// From sending that request until the guest's API has answered it.
+    pub accept_ms: Latency,
+    /// What a request takes that does nothing.
+    pub floor_ms: Floor,
+    /// How much later than they were due the requests were sent: what this process waited for a processor, at one of its
+    /// turns. A timer alone is a millisecond or two late. More says that the machine is too busy for the other figures;
+    /// no more does not say that it is not, as this process competes most when an answer comes, not when it sends.
+    pub late_ms: Latency,
+    /// Many at once.
+    pub burst: Burst,
+}
+
+/// What a burst takes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Burst {
+    /// How many Components.
+    pub objects: usize,
+    /// From its beginning until the guest's API has accepted all of them.
+    pub guest_seconds: f64,
+    /// From its beginning until the host has all of them.
+    pub host_seconds: f64,
+}
+
+/// Measures in the tenant called `tenant`, and removes what it made.
+pub async fn measure(
+    source: &Source,
+    tenant: &str,
+    setting: &Setting<'_>,
+) -> Result<Measured<Figures>, Error> {
+    subject::with(source, setting, async |attached| {
+        let ground = Ground::choose(attached, tenant).await?;
+        let figures = setting
+            .cancel
+            .run_until_cancelled(Box::pin(figures(&ground, setting.events)))
+            .await;
+        let removed = setting.events.stage("sync/clean-up", ground.remove()).await;
+        let left_behind = match removed {
+            Ok(()) => Vec::new(),
+            Err(error) => setting.tell_left(vec![format!(
+                "namespace {} of {tenant}: {error}",
+                ground.guest_namespace
+            )]),
+        };
+        Ok(Measured {
+            figures: figures.unwrap_or(Err(Error::Interrupted))?,
+            left_behind,
+        })
+    })
+    .await
+}
+
+async fn figures(ground: &Ground, events: &Events) -> Result<Figures, Error> {
+    let mut arrivals = events.stage("sync/namespace", ground.prepare()).await?;
+    let floor_ms = events.stage("sync/floor", floor::measure(ground)).await?;
+    let paced = events.stage("sync/paced", paced(ground, &mut arrivals)).await?;
+    let burst = events.stage("sync/burst", burst(ground, &mut arrivals)).await?;
+    Ok(Figures {
+        create_ms: paced.create,
+        accept_ms: paced.accept,
+        floor_ms,
+        late_ms: paced.late,
+        burst,
+    })
+}
+
+struct Paced {
+    create: Latency,
+    accept: Latency,
+    late: Latency,
+}
+
+async fn paced(ground: &Ground, arrivals: &mut Arrivals) -> Result<Paced, Error> {
+    let made = load::paced(ground, PACED, Duration::from_secs(1) / PER_SECOND).await?;
+    let took = arrivals.of(&made).await?;
+    tell(&made, &took);
+    let create = made
+        .iter()
+        .zip(&took)
+        .map(|(made, arrived)| arrived.saturating_duration_since(made.sent));
+    let accept = made
+        .iter()
+        .map(|made| made.accepted.saturating_duration_since(made.sent));
+    let late = made
+        .iter()
+        .map(|made| made.sent.saturating_duration_since(made.due));
+    Ok(Paced {
+        create: Latency::of(create),
+        accept: Latency::of(accept),
+        late: Latency::of(late),
+    })
+}
+
+async fn burst(ground: &Ground, arrivals: &mut Arrivals) -> Result<Burst, Error> {
+    let clients = ground.clients(CLIENTS).await?;
+    let began = Instant::now();
+    let made = load::burst(ground, clients, BURST).await?;
+    let arrived = arrivals.of(&made).await?;
+    tell(&made, &arrived);
+    Ok(Burst {
+        objects: made.len(),
+        guest_seconds: last(began, made.iter().map(|made| made.accepted)),
+        host_seconds: last(began, arrived),
+    })
+}
+
+/// Logs the times of each Component, for whoever doubts the sums; only after all of them, so that it costs none of them
+/// anything.
+fn tell(made: &[Made], arrived: &[Instant]) {
+    let Some(first) = made.iter().map(|made| made.sent).min() else {
+        return;
+    };
+    let since = |instant: Instant| instant.saturating_duration_since(first).as_micros();
+    for (made, arrived) in made.iter().zip(arrived) {
+        tracing::trace!(
+            component = made.name,
+            sent_us = since(made.sent),
+            accepted_us = since(made.accepted),
+            arrived_us = since(*arrived),
+            late_us = made.sent.saturating_duration_since(made.due).as_micros(),
+            "timed"
+        );
+    }
+}
+
+/// Seconds from `began` to the last of `instants`.
+fn last(began: Instant, instants: impl IntoIterator<Item = Instant>) -> f64 {
+    let last = instants.into_iter().max().unwrap_or(began);
+    crate::events::seconds(last.saturating_duration_since(began))
+}
+
+/// The names of what was made, each once.
+fn names(made: &[Made]) -> BTreeSet<&str> {
+    made.iter().map(|made| made.name.as_str()).collect()
+}

@@ -1,0 +1,131 @@
+//! Making Components in the guest, at a pace or as fast as it goes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use kube::Client;
+use kube::api::{Api, DynamicObject, PostParams};
+use tokio::task::JoinSet;
+
+use super::Error;
+use super::ground::Ground;
+use crate::wait;
+
+/// A Component that the guest's API has accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Made {
+    /// Its name.
+    pub(super) name: String,
+    /// When its request was to be sent.
+    pub(super) due: Instant,
+    /// Right before its request was sent.
+    pub(super) sent: Instant,
+    /// When that was answered.
+    pub(super) accepted: Instant,
+}
+
+/// Makes one Component, which is due now.
+pub(super) async fn create(components: &Api<DynamicObject>, name: String) -> Result<Made, kube::Error> {
+    create_due(components, name, Instant::now()).await
+}
+
+async fn create_due(
+    components: &Api<DynamicObject>,
+    name: String,
+    due: Instant,
+) -> Result<Made, kube::Error> {
+    let component = component(&name)?;
+    let sent = Instant::now();
+    components.create(&PostParams::default(), &component).await?;
+    Ok(Made {
+        name,
+        due,
+        sent,
+        accepted: Instant::now(),
+    })
+}
+
+/// The size of the tutorial's, and of a type that Dapr loads nowhere: no app is in its scope.
+fn component(name: &str) -> Result<DynamicObject, kube::Error> {
+    serde_json::from_value(serde_json::json!({
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "Component",
+        "metadata": {"name": name},
+        "spec": {
+            "type": "state.redis",
+            "version": "v1",
+            "metadata": [
+                {"name": "keyPrefix", "value": "name"},
+                {"name": "redisHost", "value": "redis-master.default.svc.cluster.local:6379"},
+                {"name": "redisPassword", "value": "none"},
+            ],
+        },
+        "scopes": ["nobody"],
+    }))
+    .map_err(kube::Error::SerdeError)
+}
+
+/// Makes `count` Components, one each time `every` has passed, whether or not those before it have been answered.
+pub(super) async fn paced(ground: &Ground, count: usize, every: Duration) -> Result<Vec<Made>, Error> {
+    let components = ground.components(ground.guest.clone());
+    let mut making = JoinSet::new();
+    let mut due = Instant::now();
+    for number in 0..count {
+        wait::rest(due.saturating_duration_since(Instant::now())).await;
+        let (components, this) = (components.clone(), due);
+        making.spawn(async move { vec![create_due(&components, format!("paced-{number:04}"), this).await] });
+        due += every;
+    }
+    collect(ground, making).await
+}
+
+/// Makes `count` Components as fast as `clients` get answers.
+pub(super) async fn burst(ground: &Ground, clients: Vec<Client>, count: usize) -> Result<Vec<Made>, Error> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut making = JoinSet::new();
+    for client in clients {
+        let (components, next) = (ground.components(client), Arc::clone(&next));
+        making.spawn(async move {
+            let mut made = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return made;
+                }
+                made.push(create(&components, format!("burst-{number:04}")).await);
+            }
+        });
+    }
+    collect(ground, making).await
+}
+
+async fn collect(
+    ground: &Ground,
+    mut making: JoinSet<Vec<Result<Made, kube::Error>>>,
+) -> Result<Vec<Made>, Error> {
+    let mut all = Vec::new();
+    while let Some(ended) = making.join_next().await {
+        for made in ended.map_err(Error::Ended)? {
+            all.push(made.map_err(Error::refused("make a Component", &ground.tenant))?);
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_has_the_shape_that_dapr_defines() {
+        let component = component("paced-0001").unwrap();
+        assert_eq!(component.metadata.name.as_deref(), Some("paced-0001"));
+        let types = component.types.unwrap();
+        assert_eq!(
+            (types.api_version.as_str(), types.kind.as_str()),
+            ("dapr.io/v1alpha1", "Component")
+        );
+        assert_eq!(component.data["spec"]["type"], "state.redis");
+    }
+}
