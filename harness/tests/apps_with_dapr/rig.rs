@@ -387,6 +387,10 @@ impl Process {
     }
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "libtest captures it, and shows it where the test fails"
+)]
 impl Drop for Process {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -56,9 +56,9 @@ pub(super) fn strip(root: &Path) -> io::Result<()> {
         let entry = entry?;
         if !PARTS.contains(&&*entry.file_name().to_string_lossy()) {
             if entry.file_type()?.is_dir() {
-                fs::remove_dir_all(entry.path())?
+                fs::remove_dir_all(entry.path())?;
             } else {
-                fs::remove_file(entry.path())?
+                fs::remove_file(entry.path())?;
             }
         }
     }
