@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use harness::components::{self, Components};
@@ -30,10 +32,21 @@ async fn programs() -> &'static Components {
     PROGRAMS.get_or_init(|| programs).await
 }
 
-/// A port of the loopback address that was free a moment ago.
+/// The ports that are handed out: below those that Linux gives to whoever asks for any (32768 and up, unless told
+/// otherwise), so that no connection of anybody takes one between here and its use.
+const PORTS: Range<u16> = 20_000..32_000;
+
+/// A port of the loopback address that is free, and that no other test is given.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
-    listener.local_addr().expect("it is bound").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes begin at places of their own, for those who run each test in one.
+    let first = u16::try_from(std::process::id() % 12 * 1_000).unwrap_or_default();
+    let count = PORTS.end - PORTS.start;
+    let port = || PORTS.start + (first + NEXT.fetch_add(1, Ordering::Relaxed) % count) % count;
+    std::iter::repeat_with(port)
+        .take(count.into())
+        .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+        .expect("a loopback port is free")
 }
 
 /// A folder for one test, and the programs to run in it.
@@ -105,6 +118,9 @@ impl Rig {
                 "--dapr-http-port",
                 &port.to_string(),
                 "--dapr-grpc-port",
+                &free_port().to_string(),
+                // Left to itself, it takes one that was free a moment ago.
+                "--dapr-internal-grpc-port",
                 &free_port().to_string(),
             ])
             .envs(environment.iter().copied());
