@@ -12,7 +12,12 @@ pub const MANAGER: &str = "shared-dapr";
 pub const RUN: &str = "shared-dapr/run";
 
 /// Kinds that are in no namespace, of those that our templates use.
-const CLUSTER_SCOPED: [&str; 3] = ["Namespace", "ClusterRole", "ClusterRoleBinding"];
+const CLUSTER_SCOPED: [&str; 4] = [
+    "Namespace",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+];
 
 /// Why a manifest was not applied.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the cluster does not know the kind of an object, or not yet.
+    #[must_use]
+    pub fn is_unknown_kind(&self) -> bool {
+        matches!(self, Self::Apply { source: kube::Error::Api(status), .. } if status.code == 404)
+    }
+}
+
 /// Fills in a template and returns its text.
 pub fn fill(name: &str, template: &str, values: minijinja::Value) -> Result<String, Error> {
     let mut environment = minijinja::Environment::new();
@@ -66,8 +79,12 @@ pub fn fill(name: &str, template: &str, values: minijinja::Value) -> Result<Stri
 
 /// Fills in a template and returns the objects in it.
 pub fn objects(name: &str, template: &str, values: minijinja::Value) -> Result<Vec<DynamicObject>, Error> {
-    let text = fill(name, template, values)?;
-    serde_saphyr::from_multiple(&text).map_err(|source| Error::Yaml {
+    read(name, &fill(name, template, values)?)
+}
+
+/// The objects in a manifest that is no template.
+fn read(name: &str, text: &str) -> Result<Vec<DynamicObject>, Error> {
+    serde_saphyr::from_multiple(text).map_err(|source| Error::Yaml {
         name: name.to_owned(),
         source: Box::new(source),
     })
@@ -83,8 +100,27 @@ pub async fn apply(
     template: &str,
     values: minijinja::Value,
 ) -> Result<Vec<DynamicObject>, Error> {
+    apply_all(client, namespace, name, objects(name, template, values)?).await
+}
+
+/// Applies the objects in a manifest that is no template, such as one of somebody else's, as [`apply`] does.
+pub async fn apply_as_is(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    text: &str,
+) -> Result<Vec<DynamicObject>, Error> {
+    apply_all(client, namespace, name, read(name, text)?).await
+}
+
+async fn apply_all(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    objects: Vec<DynamicObject>,
+) -> Result<Vec<DynamicObject>, Error> {
     let mut applied = Vec::new();
-    for object in objects(name, template, values)? {
+    for object in objects {
         applied.push(apply_object(client, namespace, name, &object).await?);
     }
     Ok(applied)

@@ -74,6 +74,14 @@ pub enum Error {
     /// A manifest was not applied.
     #[error("make a part of the platform")]
     Manifest(#[from] manifests::Error),
+    /// Dapr's chart could not be read.
+    #[error("read Dapr's chart in {}", path.display())]
+    Chart {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// Helm did not install Dapr.
     #[error("install Dapr")]
     Helm(#[source] command::Error),

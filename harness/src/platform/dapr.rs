@@ -1,5 +1,10 @@
 //! The one Dapr control plane, by its own chart.
 
+use std::convert::Infallible;
+use std::fs;
+use std::time::Duration;
+
+use kube::Client;
 use minijinja::context;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -10,12 +15,19 @@ use crate::events::Events;
 use crate::helm::Release;
 use crate::manifests;
 use crate::substrate::Cluster;
+use crate::wait::{self, Budget, Seen};
 
 /// The Helm release.
 pub const RELEASE: &str = "dapr";
 
 /// The namespace of the control plane.
 pub const NAMESPACE: &str = "dapr-system";
+
+/// A kind is served within a second of its definition.
+const KNOWN: Budget = Budget {
+    at_most: Duration::from_mins(1),
+    every: Duration::from_millis(50),
+};
 
 /// Installs the control plane and returns when a canary got a working sidecar.
 pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Events) -> Result<(), Error> {
@@ -28,17 +40,40 @@ pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Eve
         set: &[],
     };
     events.progress("platform", "installing Dapr's chart");
+    prepare(settings, &cluster.client).await?;
     settings.helm.install(release).await.map_err(Error::Helm)?;
-    manifests::apply(
-        &cluster.client,
-        NAMESPACE,
-        "platform/scheduler.yaml",
-        include_str!("../../manifests/platform/scheduler.yaml"),
-        context! { run => settings.run.as_str(), image => settings.pause_image.as_str() },
-    )
-    .await?;
     events.progress("platform", "waiting for a canary's sidecar to answer");
     canary::fly(settings, cluster).await
+}
+
+/// Makes what the control plane looks for when it starts: its kinds, as in the chart, and a few objects.
+async fn prepare(settings: &Settings, client: &Client) -> Result<(), Error> {
+    let folder = settings.dapr_chart.join("crds");
+    let unread = |source| Error::Chart {
+        path: folder.clone(),
+        source,
+    };
+    for file in fs::read_dir(&folder).map_err(unread)? {
+        let path = file.map_err(unread)?.path();
+        let text = fs::read_to_string(&path).map_err(unread)?;
+        manifests::apply_as_is(client, NAMESPACE, &path.display().to_string(), &text).await?;
+    }
+    wait::until("Dapr's kinds to be known", KNOWN, || async {
+        let made = manifests::apply(
+            client,
+            NAMESPACE,
+            "platform/dapr-before.yaml",
+            include_str!("../../manifests/platform/dapr-before.yaml"),
+            context! { run => settings.run.as_str(), image => settings.pause_image.as_str() },
+        )
+        .await;
+        Ok::<_, Infallible>(match made {
+            Err(error) if error.is_unknown_kind() => Seen::not_yet(error.to_string()),
+            other => Seen::Ready(other),
+        })
+    })
+    .await??;
+    Ok(())
 }
 
 /// The chart's values, with a certificate authority made for this installation alone.

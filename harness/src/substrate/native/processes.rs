@@ -117,6 +117,9 @@ fn kube_controller_manager(spec: &Spec) -> Process {
             flag("--cluster-signing-key-file", &spec.path("pki/ca.key")),
             // Dapr's injector ignores pods whose creator is not a controller's own service account.
             "--use-service-account-credentials=true".into(),
+            // It makes an account and a token for each controller before the last one starts: 5 s at the default rate.
+            "--kube-api-qps=200".into(),
+            "--kube-api-burst=400".into(),
             "--leader-elect=false".into(),
             "--bind-address=127.0.0.1".into(),
         ],
