@@ -190,6 +190,25 @@ fn a_runs_events_render_again(#[case] name: &str, #[case] arguments: &[&str]) {
     }
 }
 
+#[test]
+fn a_registry_that_is_not_reached_is_told_with_what_was_fetched_and_what_can_be_given_instead() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let output = Command::new(env!("CARGO_BIN_EXE_harness"))
+        .arg("components")
+        .env("XDG_STATE_HOME", folder.path().join("state"))
+        .env("XDG_CACHE_HOME", folder.path().join("cache"))
+        .env("GOMODCACHE", folder.path().join("modules"))
+        // Nobody listens at the discard port.
+        .env("GOPROXY", "http://127.0.0.1:9")
+        .output()
+        .expect("the program can be run");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("caused by: fetch the Go module "), "{said}");
+    assert!(said.contains("is the registry reachable?"), "{said}");
+    assert!(said.contains("--component NAME=FILE ("), "{said}");
+}
+
 #[rstest]
 #[case::bash("bash")]
 #[case::zsh("zsh")]
