@@ -98,6 +98,9 @@ mod pods;
 /// The host's events about pods.
 mod events;
 
+/// Deleting just what was seen.
+mod removal;
+
 /// What goes wrong with one object.
 mod failure;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
@@ -24,6 +24,7 @@ use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{References, Referrer};
+use super::removal;
 use super::watches::metadata;
 use super::written::{Versions, Written};
 use crate::naming;
@@ -236,11 +237,7 @@ impl Exporter {
 
     async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        let preconditions = Preconditions {
-            uid: host.uid.clone(),
-            ..Preconditions::default()
-        };
-        let params = DeleteParams::background().preconditions(preconditions);
+        let params = removal::of(host);
         self.engine.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
@@ -248,11 +245,7 @@ impl Exporter {
 
     async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<(), Failure> {
         let guests = self.engine.guest_objects(&self.kind, &key.namespace);
-        let preconditions = Preconditions {
-            uid: guest.metadata.uid.clone(),
-            ..Preconditions::default()
-        };
-        let params = DeleteParams::background().preconditions(preconditions);
+        let params = removal::of(&guest.metadata);
         self.engine.metrics().write("guest", &self.kind.kind, "delete");
         unless_gone(guests.delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))

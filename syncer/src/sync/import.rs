@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
@@ -28,6 +28,7 @@ use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
 use super::pods::{Pods, status};
 use super::queue::Queue;
+use super::removal;
 use super::watches::metadata;
 use super::written::{Versions, Written};
 use crate::naming;
@@ -384,7 +385,7 @@ impl Importer {
     async fn end_copy(&self, key: &Key, guest: &ObjectMeta, grace: Option<i64>) -> Result<(), Failure> {
         self.engine.metrics().write("guest", &self.kind.kind, "delete");
         let guests = self.engine.guest_objects(&self.kind, &key.namespace);
-        unless_gone(guests.delete(&key.name, &exactly(guest, grace)).await)
+        unless_gone(guests.delete(&key.name, &removal::within(guest, grace)).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
     }
 
@@ -413,7 +414,7 @@ impl Importer {
         let Some(now) = marked.filter(|now| now.metadata.uid == host.uid) else {
             return Ok(());
         };
-        let mut params = exactly(host, grace);
+        let mut params = removal::within(host, grace);
         if let Some(preconditions) = &mut params.preconditions {
             preconditions.resource_version = now.metadata.resource_version;
         }
@@ -482,18 +483,6 @@ impl Part for Importer {
                 .map(|()| Next::Idle),
             _ => Ok(Next::Idle),
         }
-    }
-}
-
-/// Deletes exactly this object, not one that has taken its name.
-fn exactly(object: &ObjectMeta, grace: Option<i64>) -> DeleteParams {
-    DeleteParams {
-        grace_period_seconds: grace.and_then(|seconds| u32::try_from(seconds).ok()),
-        preconditions: Some(Preconditions {
-            uid: object.uid.clone(),
-            ..Preconditions::default()
-        }),
-        ..DeleteParams::background()
     }
 }
 

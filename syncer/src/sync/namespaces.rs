@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ use super::key::Key;
 use super::marks;
 use super::part::{Next, Part};
 use super::queue::Queue;
+use super::removal;
 use crate::naming::{self, Tenant};
 
 /// Keeps a guest namespace until its twin is gone.
@@ -138,11 +139,7 @@ impl Namespaces {
             return Ok(Twins::Gone);
         }
         if twin.metadata.deletion_timestamp.is_none() {
-            let preconditions = Preconditions {
-                uid: twin.uid(),
-                ..Preconditions::default()
-            };
-            let params = DeleteParams::background().preconditions(preconditions);
+            let params = removal::of(&twin.metadata);
             let host_name = twin.name_any();
             unless_gone(self.host().delete(&host_name, &params).await)
                 .attempting(|| format!("delete host namespace {host_name}"))?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
@@ -20,6 +20,7 @@ use super::object::{Applied, Body, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{Payload, References};
+use super::removal;
 use super::watches::metadata;
 use super::written::{Versions, Written};
 
@@ -197,11 +198,7 @@ impl Payloads {
 
     async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
         let hosts = self.engine.host_objects(&self.kind, &host_key.namespace);
-        let preconditions = Preconditions {
-            uid: host.uid.clone(),
-            ..Preconditions::default()
-        };
-        let params = DeleteParams::background().preconditions(preconditions);
+        let params = removal::of(host);
         self.engine.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&host_key.name, &params).await)
             .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))

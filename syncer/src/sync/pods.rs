@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::{Binding, ObjectReference, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
@@ -27,6 +27,7 @@ use super::part::{Next, Part};
 use super::payloads::Payloads;
 use super::queue::Queue;
 use super::references::{Payload, References, Referrer};
+use super::removal;
 use super::services::Services;
 
 /// The host's form of a guest pod.
@@ -507,13 +508,6 @@ fn was_bound(guest: &Pod) -> bool {
 
 /// Deletes exactly this pod, not one that has taken its name.
 pub(crate) async fn delete(pods: &Api<Pod>, pod: &Pod, grace: Option<i64>) -> Result<(), kube::Error> {
-    let params = DeleteParams {
-        grace_period_seconds: grace.and_then(|seconds| u32::try_from(seconds).ok()),
-        preconditions: Some(Preconditions {
-            uid: pod.uid(),
-            ..Preconditions::default()
-        }),
-        ..DeleteParams::default()
-    };
+    let params = removal::within(&pod.metadata, grace);
     unless_gone(pods.delete(&pod.name_any(), &params).await)
 }

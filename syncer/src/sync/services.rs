@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Service, ServiceSpec, ServiceStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
@@ -24,6 +24,7 @@ use super::marks::{self, HostName};
 use super::object::Applied;
 use super::part::{Next, Part};
 use super::queue::Queue;
+use super::removal;
 use super::written::{Versions, Written};
 
 /// Annotation on a twin: the guest's Service while it is being made anew.
@@ -231,11 +232,7 @@ impl Services {
             .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
             .await
             .attempting(|| format!("note on the host that Service {key} is made anew"))?;
-        let preconditions = Preconditions {
-            uid: guest.uid(),
-            ..Preconditions::default()
-        };
-        let params = DeleteParams::background().preconditions(preconditions);
+        let params = removal::of(&guest.metadata);
         self.engine.metrics().write("guest", "Service", "delete");
         unless_gone(guests.delete(&key.name, &params).await)
             .attempting(|| format!("delete Service {key} to make it anew with the host's address"))?;
@@ -303,11 +300,7 @@ impl Services {
     }
 
     async fn delete_host(&self, key: &Key, host: &Service) -> Result<(), Failure> {
-        let preconditions = Preconditions {
-            uid: host.uid(),
-            ..Preconditions::default()
-        };
-        let params = DeleteParams::background().preconditions(preconditions);
+        let params = removal::of(&host.metadata);
         self.engine.metrics().write("host", "Service", "delete");
         unless_gone(
             self.engine

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
@@ -20,6 +20,7 @@ use super::marks::{self, HostName};
 use super::object::Applied;
 use super::part::{Next, Part};
 use super::queue::Queue;
+use super::removal;
 use super::services::{Services, is_the_api};
 use super::watches::metadata;
 use super::written::{Versions, Written};
@@ -171,11 +172,7 @@ impl Slices {
     }
 
     async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<Next, Failure> {
-        let preconditions = Preconditions {
-            uid: host.uid.clone(),
-            ..Preconditions::default()
-        };
-        let params = DeleteParams::background().preconditions(preconditions);
+        let params = removal::of(host);
         self.engine.metrics().write("host", "EndpointSlice", "delete");
         unless_gone(
             self.engine

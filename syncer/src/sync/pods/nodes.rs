@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Resource};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use crate::sync::failure::{Attempt, Failure, unless_gone};
 use crate::sync::key::Key;
 use crate::sync::part::{Next, Part};
 use crate::sync::queue::Queue;
+use crate::sync::removal;
 use crate::sync::watches::metadata;
 
 /// Label on nodes that stand for one of the host's.
@@ -148,11 +149,7 @@ impl Part for Nodes {
         if !left.is_zero() {
             return Ok(Next::After(left));
         }
-        let preconditions = Preconditions {
-            uid: meta.uid.clone(),
-            ..Preconditions::default()
-        };
-        let params = DeleteParams::background().preconditions(preconditions);
+        let params = removal::of(&meta);
         self.engine.metrics().write("guest", "Node", "delete");
         unless_gone(
             Api::<Node>::all(self.engine.guest())

@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{
     ObjectReference, Pod, Secret, ServiceAccount, ServiceAccountTokenProjection,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Api, Resource, ResourceExt};
 
@@ -27,6 +27,7 @@ use crate::sync::marks::{self, HostName};
 use crate::sync::part::{Next, Part};
 use crate::sync::payloads::Payloads;
 use crate::sync::queue::Queue;
+use crate::sync::removal;
 
 /// Annotation: when the tokens in a Secret are to be renewed.
 const RENEW_AT: &str = "vcluster.loft.sh/renew-at";
@@ -185,11 +186,7 @@ impl Tokens {
             let Some(meta) = host.get(&secret) else { continue };
             let stale = pod_of(&meta).as_ref() == Some(key) && current != Some(secret.name.as_str());
             if stale && meta.deletion_timestamp.is_none() {
-                let preconditions = Preconditions {
-                    uid: meta.uid.clone(),
-                    ..Preconditions::default()
-                };
-                let params = DeleteParams::background().preconditions(preconditions);
+                let params = removal::of(&meta);
                 self.engine.metrics().write("host", "Secret", "delete");
                 unless_gone(
                     self.engine
