@@ -1,6 +1,7 @@
 //! Who gets a sidecar.
 
 use harness::platform::canary;
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1;
 use k8s_openapi::api::rbac::v1 as rbac;
 use kube::Client;
@@ -8,6 +9,7 @@ use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::json;
 
 use crate::environment::Environment;
+use crate::eventually::{SOON, becomes};
 use crate::tenant::Tenant;
 
 /// A service account of the host, by its namespace and name.
@@ -31,6 +33,19 @@ impl Account {
 
     fn user(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.namespace, self.name)
+    }
+
+    /// The API server learns of a role binding a moment after it is made.
+    async fn may_make_pods(&self, client: &Client) -> anyhow::Result<bool> {
+        let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
+        let question = json!({"spec": {
+            "user": self.user(),
+            "resourceAttributes": {"namespace": self.namespace, "resource": "pods", "verb": "create"},
+        }});
+        let answer = reviews
+            .create(&PostParams::default(), &serde_json::from_value(question)?)
+            .await?;
+        Ok(answer.status.is_some_and(|status| status.allowed))
     }
 }
 
@@ -62,6 +77,13 @@ pub async fn stranger(environment: &Environment, namespace: &str) -> anyhow::Res
         "subjects": [{"kind": "ServiceAccount", "name": account.name, "namespace": namespace}],
     });
     bindings.create(&as_is, &serde_json::from_value(binding)?).await?;
+    becomes(
+        format!("{} to be allowed to make pods", account.user()),
+        SOON,
+        true,
+        || account.may_make_pods(client),
+    )
+    .await?;
     Ok(account)
 }
 
