@@ -90,12 +90,6 @@ impl Command {
         self
     }
 
-    /// Keeps a variable from being inherited.
-    pub fn without_env(mut self, variable: impl AsRef<OsStr>) -> Self {
-        self.without.push(variable.as_ref().to_owned());
-        self
-    }
-
     /// Runs in `directory` instead of the current one.
     pub fn directory(mut self, directory: impl AsRef<Path>) -> Self {
         self.directory = Some(directory.as_ref().to_owned());
