@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::events::Events;
 use crate::pins::pins;
+use crate::plan::Kubernetes;
 
 pub use debian::{Debian, Iptables};
 pub use error::Error;
@@ -61,12 +62,19 @@ pub struct Program {
 /// Programs that are there and can be run.
 #[derive(Clone, Debug, Default)]
 pub struct Components {
+    kubernetes: Kubernetes,
     programs: BTreeMap<String, Program>,
     chart: Option<PathBuf>,
     debian: Option<Debian>,
 }
 
 impl Components {
+    /// Which Kubernetes they are of.
+    #[must_use]
+    pub fn kubernetes(&self) -> Kubernetes {
+        self.kubernetes
+    }
+
     /// Where a program is, such as `kube-apiserver`.
     pub fn program(&self, name: &str) -> Result<&Path, Error> {
         self.found(name).map(|program| program.path.as_path())
@@ -129,6 +137,7 @@ pub async fn ensure(
     )?;
 
     let mut components = Components {
+        kubernetes: options.kubernetes,
         debian,
         ..Components::default()
     };
@@ -147,9 +156,9 @@ pub async fn ensure(
 /// The names of all programs that can be asked for or replaced by a file.
 #[must_use]
 pub fn names() -> BTreeSet<String> {
+    // Every Kubernetes has the same programs.
     let go = pins()
-        .go
-        .iter()
+        .go(Kubernetes::default())
         .flat_map(|pin| pin.programs.iter().map(|package| pin.program(package).to_owned()));
     go.chain(pins().debian.programs.iter().cloned())
         .chain(pins().cargo.programs.iter().cloned())

@@ -4,10 +4,8 @@
 //! before it is made; [`down`] needs nothing else to remove it.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::components::{self, Components};
 use crate::events::Events;
@@ -19,9 +17,11 @@ use crate::substrate::native;
 use crate::{images, platform, substrate, tenants, workloads};
 
 mod attached;
+mod identity;
 mod stages;
 
 pub use attached::{Attached, AttachedTenant};
+use identity::Identity;
 
 /// Why an environment could not be brought up, found or removed.
 #[derive(Debug, thiserror::Error)]
@@ -209,6 +209,7 @@ async fn bring_up(
         seed: plan.seed,
         started: identity.started,
         substrate: plan.substrate.to_string(),
+        kubernetes: plan.kubernetes,
         virtual_cluster: plan.virtual_cluster.to_string(),
         kubeconfig: cluster.kubeconfig,
         reach: cluster.reach,
@@ -225,45 +226,6 @@ async fn bring_up(
     };
     attached.write(folder)?;
     Ok((attached, components))
-}
-
-/// What stays the same when an interrupted `up` is taken up again.
-struct Identity {
-    run: String,
-    started: jiff::Timestamp,
-}
-
-impl Identity {
-    /// Reads the identity of an environment that is up, or makes one. An environment that is up with other tenants
-    /// than asked for is an error: nothing of it is changed.
-    fn of(folder: &Path, plan: &Plan) -> Result<Self, Error> {
-        match Attached::read(&Attached::file(folder)) {
-            Ok(found) => {
-                let has: Vec<&str> = found.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-                let wanted: Vec<&str> = plan.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-                if has != wanted {
-                    let (has, wanted) = (has.join(", "), wanted.join(", "));
-                    return Err(Error::Different {
-                        name: plan.name.clone(),
-                        has,
-                        wanted,
-                    });
-                }
-                Ok(Self {
-                    run: found.run,
-                    started: found.started,
-                })
-            }
-            Err(_) => Ok(Self {
-                run: Uuid::now_v7().to_string(),
-                started: now(),
-            }),
-        }
-    }
-}
-
-fn now() -> jiff::Timestamp {
-    jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default()
 }
 
 /// Removes everything that the environment's ledger owns, and says what is left all the same, one thing a line.

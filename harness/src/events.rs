@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::plan::Kubernetes;
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -21,6 +23,8 @@ pub enum Event {
         environment: String,
         /// Who provides the host cluster.
         substrate: String,
+        /// Which Kubernetes.
+        kubernetes: Kubernetes,
         /// What kind of virtual cluster.
         virtual_cluster: String,
         /// The tenants' names.

@@ -37,8 +37,8 @@ pub const STAGE: &str = "images";
 /// An archive's name in its cache entry.
 const FILE: &str = "image.tar";
 
-/// How many archives of an image are kept: the one in use and the one that was in use before.
-const KEPT: usize = 2;
+/// How many archives of an image are kept: the one in use and the one that was in use before, of each Kubernetes.
+const KEPT: usize = 4;
 
 /// How many archives are written side by side: writing is hashing, one each for two cores.
 const SIDE_BY_SIDE: usize = 2;
@@ -88,7 +88,7 @@ pub async fn build(components: &Components, cache: &Path, events: &Events) -> Re
     };
     let turns = Semaphore::new(SIDE_BY_SIDE);
     let archives = pins().images.iter().map(async |(short, pin)| {
-        let name = pins().full_name(pin);
+        let name = pins().full_name(pin, components.kubernetes());
         let plan = contents::Plan::of(pin, components)?;
         let inputs = plan.inputs(&name);
         let entry = match room.claim(short, &inputs, STAGE, events).await? {

@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::plan::Kubernetes;
+
 static PINS: LazyLock<Pins> = LazyLock::new(|| {
     toml::from_str(include_str!("../pins.toml")).expect("pins.toml is part of the program and tested")
 });
@@ -21,8 +23,8 @@ pub fn pins() -> &'static Pins {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pins {
-    /// Programs built from Go modules, the longest build first.
-    pub go: Vec<GoPin>,
+    /// Programs built from Go modules, the longest build first; [`Pins::go`] gives those of an environment.
+    go: Vec<GoPin>,
     /// Programs of the distribution.
     pub debian: DebianPin,
     /// Our own programs.
@@ -35,8 +37,12 @@ pub struct Pins {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GoPin {
-    /// The component's name, and that of its folder in `components/`.
+    /// The component's name.
     pub name: String,
+    /// The folder in `components/` with its go.mod, where that is not its name.
+    folder: Option<String>,
+    /// The Kubernetes that it is, or belongs to; any, if there is none.
+    kubernetes: Option<Kubernetes>,
     /// The module's version, without the `v`.
     pub version: String,
     /// The module's path.
@@ -57,6 +63,12 @@ pub struct GoPin {
 }
 
 impl GoPin {
+    /// The name of its folder in `components/`: one of its own for each version that can be chosen.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        self.folder.as_deref().unwrap_or(&self.name)
+    }
+
     /// The program that a package becomes, as `go build` names it or as `rename` says.
     #[must_use]
     pub fn program<'a>(&'a self, package: &'a str) -> &'a str {
@@ -117,37 +129,44 @@ pub struct ImagePin {
 }
 
 impl Pins {
-    /// The version of a component; `None` for one that is not pinned.
+    /// The programs built from Go modules of an environment with this Kubernetes, the longest build first.
+    pub fn go(&self, kubernetes: Kubernetes) -> impl Iterator<Item = &GoPin> {
+        self.go
+            .iter()
+            .filter(move |pin| pin.kubernetes.is_none_or(|its| its == kubernetes))
+    }
+
+    /// The version of a component where Kubernetes is this; `None` for one that is not pinned.
     #[must_use]
-    pub fn version(&self, component: &str) -> Option<&str> {
+    pub fn version(&self, component: &str, kubernetes: Kubernetes) -> Option<&str> {
         if component == self.cargo.name {
             return Some(&self.cargo.version);
         }
-        self.go
-            .iter()
+        self.go(kubernetes)
             .find(|pin| pin.name == component)
             .map(|pin| pin.version.as_str())
     }
 
-    /// The full name of the image with this short name, such as `registry.k8s.io/pause:3.10.1` for `pause`.
+    /// The full name of the image with this short name, such as `registry.k8s.io/pause:3.10.1` for `pause`, where
+    /// Kubernetes is this.
     ///
     /// # Panics
     /// If there is no such image: short names are written in the program, not given by a user.
     #[must_use]
-    pub fn image(&self, short: &str) -> String {
+    pub fn image(&self, short: &str, kubernetes: Kubernetes) -> String {
         let Some(image) = self.images.get(short) else {
             panic!("no image {short} in pins.toml")
         };
-        self.full_name(image)
+        self.full_name(image, kubernetes)
     }
 
-    /// The full name of an image.
+    /// The full name of an image where Kubernetes is this.
     #[must_use]
-    pub fn full_name(&self, image: &ImagePin) -> String {
+    pub fn full_name(&self, image: &ImagePin, kubernetes: Kubernetes) -> String {
         let version = image
             .version_of
             .as_deref()
-            .and_then(|component| self.version(component));
+            .and_then(|component| self.version(component, kubernetes));
         image.name.replace("{version}", version.unwrap_or_default())
     }
 }
@@ -156,6 +175,8 @@ impl Pins {
 mod tests {
     use std::path::Path;
 
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -163,7 +184,7 @@ mod tests {
         for pin in &pins().go {
             let file = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("components")
-                .join(&pin.name)
+                .join(pin.folder())
                 .join("go.mod");
             let text = std::fs::read_to_string(file).expect("each component has a go.mod");
             let line = format!("{} v{}", pin.module, pin.version);
@@ -180,7 +201,12 @@ mod tests {
 
     #[test]
     fn images_have_their_upstream_names() {
-        let names: Vec<String> = pins().images.keys().map(|short| pins().image(short)).collect();
+        let kubernetes = Kubernetes::V1_36;
+        let names: Vec<String> = pins()
+            .images
+            .keys()
+            .map(|short| pins().image(short, kubernetes))
+            .collect();
         insta::assert_snapshot!(names.join("\n"), @"
         registry.k8s.io/coredns/coredns:v1.11.3
         ghcr.io/dapr/daprd:1.16.0
@@ -196,6 +222,25 @@ mod tests {
         docker.io/shared-dapr/syncer:0.1.0
         docker.io/shared-dapr/write-app:0.1.0
         ");
+    }
+
+    #[rstest]
+    #[case(Kubernetes::V1_36, "kubernetes", "registry.k8s.io/kube-apiserver:v1.36.3")]
+    #[case(
+        Kubernetes::V1_33,
+        "kubernetes-1.33",
+        "registry.k8s.io/kube-apiserver:v1.33.13"
+    )]
+    fn one_kubernetes_is_chosen(#[case] kubernetes: Kubernetes, #[case] folder: &str, #[case] image: &str) {
+        let folders: Vec<&str> = pins().go(kubernetes).map(GoPin::folder).collect();
+        assert_eq!(folders, [folder, "dapr", "containerd", "coredns", "helm", "etcd"]);
+        assert_eq!(pins().image("kube-apiserver", kubernetes), image);
+        let minor = format!("{kubernetes}.");
+        assert!(
+            pins()
+                .version("kubernetes", kubernetes)
+                .is_some_and(|version| version.starts_with(&minor))
+        );
     }
 
     #[test]

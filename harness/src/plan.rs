@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// Names that Kubernetes and Helm take.
 pub mod names;
 
+mod kubernetes;
+
+pub use kubernetes::Kubernetes;
 use names::Name;
 
 /// The environment that is meant where none is named.
@@ -50,6 +53,8 @@ pub struct Settings {
     pub name: String,
     /// Who is to provide the host cluster.
     pub substrate: SubstrateChoice,
+    /// Which Kubernetes.
+    pub kubernetes: Kubernetes,
     /// What makes the virtual clusters.
     pub virtual_cluster: VirtualCluster,
     /// Where images come from.
@@ -88,6 +93,8 @@ pub struct Plan {
     pub name: String,
     /// Who provides the host cluster.
     pub substrate: Substrate,
+    /// Which Kubernetes, on the host and in the virtual clusters.
+    pub kubernetes: Kubernetes,
     /// What makes the virtual clusters.
     pub virtual_cluster: VirtualCluster,
     /// Where images come from.
@@ -238,7 +245,7 @@ macro_rules! printed_as_given {
         }
     )*};
 }
-printed_as_given!(SubstrateChoice, VirtualCluster, Images, Keep);
+printed_as_given!(SubstrateChoice, Kubernetes, VirtualCluster, Images, Keep);
 
 /// Prints as the command line takes it.
 impl std::fmt::Display for Substrate {
@@ -323,6 +330,7 @@ impl Plan {
         let Settings {
             name,
             substrate,
+            kubernetes,
             virtual_cluster,
             images,
             tenants,
@@ -357,6 +365,7 @@ impl Plan {
         Ok(Self {
             name: name.to_string(),
             substrate: provider(substrate)?,
+            kubernetes,
             virtual_cluster,
             images,
             tenants,

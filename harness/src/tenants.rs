@@ -48,8 +48,8 @@ pub struct Settings {
     pub helm: Helm,
     /// The folder of the chart of one virtual cluster.
     pub chart: PathBuf,
-    /// The host cluster's range of Service addresses, which virtual clusters show as theirs.
-    pub service_cidr: String,
+    /// What the environment decides of the chart, as `key=value`.
+    pub set: Vec<String>,
     /// Where the kubeconfigs are written to, as `NAME.kubeconfig`.
     pub kubeconfigs: PathBuf,
 }
@@ -137,13 +137,12 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
     let name = &wanted.name;
     let namespace = namespace_of(name);
     own_namespace(&platform.cluster.client, &namespace, &settings.run).await?;
-    let service_cidr = format!("serviceCIDR={}", settings.service_cidr);
     let release = Release {
         name,
         namespace: &namespace,
         chart: &settings.chart,
         values: &wanted.values,
-        set: &[service_cidr],
+        set: &settings.set,
     };
     settings
         .helm

@@ -172,7 +172,7 @@ fn a_plan_as_json_has_everything_in_it() {
     insta::assert_json_snapshot!(plan, { ".jobs" => "[JOBS]", ".values.text" => "[VALUES]" });
 }
 
-const EVENTS: &str = r#"{"at":"2026-01-02T03:04:05Z","event":"run_started","run":"0198f0d2","environment":"default","substrate":"native","virtual_cluster":"embedded","tenants":["tenant-1"],"seed":7}
+const EVENTS: &str = r#"{"at":"2026-01-02T03:04:05Z","event":"run_started","run":"0198f0d2","environment":"default","substrate":"native","kubernetes":"1.36","virtual_cluster":"embedded","tenants":["tenant-1"],"seed":7}
 {"at":"2026-01-02T03:04:05Z","event":"stage_started","stage":"scenarios"}
 {"at":"2026-01-02T03:04:09Z","event":"scenario_finished","id":"SY-01","name":"sync::sy_01_create","promise":"It is there.","status":"failed","seconds":3.5,"tenant":"tenant-1","evidence":"evidence/sync","reason":"it is not there"}
 {"at":"2026-01-02T03:04:09Z","event":"stage_finished","stage":"scenarios","seconds":4.0,"status":"ok"}

@@ -124,6 +124,7 @@ fn started(plan: &Plan) -> Event {
         run: uuid::Uuid::now_v7().to_string(),
         environment: plan.name.clone(),
         substrate: plan.substrate.to_string(),
+        kubernetes: plan.kubernetes,
         virtual_cluster: plan.virtual_cluster.to_string(),
         tenants: plan.tenants.iter().map(|tenant| tenant.name.clone()).collect(),
         seed: plan.seed,

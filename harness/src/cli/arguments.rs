@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use crate::components::{Options, Verify};
-use crate::plan::{Images, Keep, SubstrateChoice, TenantChoice, VirtualCluster};
+use crate::plan::{Images, Keep, Kubernetes, SubstrateChoice, TenantChoice, VirtualCluster};
 use crate::report::terminal::Verbosity;
 
 /// Brings up many tenants that share one Dapr, checks them end to end, and removes them again
@@ -158,6 +158,9 @@ pub(super) struct Wanted {
 /// How components are had.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Components {
+    /// Which Kubernetes, on the host and in the virtual clusters
+    #[arg(long, value_enum, default_value_t = Kubernetes::default(), value_name = "VERSION")]
+    pub(super) kubernetes: Kubernetes,
     /// A program that is there already, to be used in place of one that would be built; may be repeated
     #[arg(long, value_name = "NAME=FILE", value_parser = Options::parse_override)]
     component: Vec<(String, PathBuf)>,
@@ -175,6 +178,7 @@ impl Components {
             } else {
                 Verify::Cheaply
             },
+            kubernetes: self.kubernetes,
         }
     }
 }

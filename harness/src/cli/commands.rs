@@ -119,12 +119,13 @@ impl Context {
             keep,
             seed,
             overcommit,
+            components,
             report,
-            ..
         } = wanted;
         let settings = Settings {
             name: self.common.name.clone(),
             substrate: *substrate,
+            kubernetes: components.kubernetes,
             virtual_cluster: *virtual_cluster,
             images: *images,
             tenants: tenants.clone(),

@@ -45,11 +45,11 @@ pub(super) async fn ensure(
 ) -> Result<Built, Error> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("components")
-        .join(&pin.name);
+        .join(pin.folder());
     let module = Module { pin, folder };
-    let stage = format!("{STAGE}/{}", pin.name);
+    let stage = format!("{STAGE}/{}", pin.folder());
     let inputs = module.inputs().await?;
-    let entry = match room.claim(&pin.name, &inputs, &stage, events).await? {
+    let entry = match room.claim(pin.folder(), &inputs, &stage, events).await? {
         Claim::Filled(entry) => entry,
         Claim::Vacant(vacancy) => {
             // A closed semaphore would be the only failure, and nothing closes it.

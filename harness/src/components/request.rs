@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use super::{Error, Program, cache, names};
 use crate::pins::{GoPin, pins};
+use crate::plan::Kubernetes;
 
 /// Which programs are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// All of them.
+    /// All of them that belong to the chosen Kubernetes.
     Everything,
     /// These, by their own names or that of their component (`dapr`).
     These(BTreeSet<String>),
@@ -29,6 +30,8 @@ pub struct Options {
     pub overrides: BTreeMap<String, PathBuf>,
     /// How closely the cache is looked at.
     pub verify: Verify,
+    /// Which Kubernetes; the programs of the others are not wanted.
+    pub kubernetes: Kubernetes,
 }
 
 impl Options {
@@ -84,8 +87,7 @@ impl Request {
             .collect::<Result<BTreeMap<_, _>, Error>>()?;
 
         let components: BTreeSet<&str> = pins()
-            .go
-            .iter()
+            .go(options.kubernetes)
             .map(|pin| pin.name.as_str())
             .chain([pins().debian.name.as_str(), pins().cargo.name.as_str()])
             .collect();
@@ -105,8 +107,7 @@ impl Request {
             (is_named(component) || is_named(program)) && !overrides.contains_key(program)
         };
         let go = pins()
-            .go
-            .iter()
+            .go(options.kubernetes)
             .filter(|pin| {
                 // No file can be given for a folder of a module.
                 let has_more = is_named(&pin.name) && !pin.folders.is_empty();
@@ -150,6 +151,22 @@ mod tests {
         assert_eq!(names, ["kubernetes", "etcd"]);
         assert!(!request.debian);
         assert!(request.ours.is_empty());
+    }
+
+    #[test]
+    fn only_the_chosen_kubernetes_is_built() {
+        let options = Options {
+            kubernetes: Kubernetes::V1_33,
+            ..Options::default()
+        };
+        let request = Request::resolve(&Wanted::Everything, &options).unwrap();
+        let versions: Vec<&str> = request
+            .go
+            .iter()
+            .filter(|pin| pin.name == "kubernetes")
+            .map(|pin| pin.version.as_str())
+            .collect();
+        assert_eq!(versions, ["1.33.13"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::places::Places;
+use crate::plan::Kubernetes;
 use crate::substrate::Reach;
 use crate::tenants;
 
@@ -28,6 +29,8 @@ pub struct Attached {
     pub started: jiff::Timestamp,
     /// Who provides the host cluster.
     pub substrate: String,
+    /// Which Kubernetes.
+    pub kubernetes: Kubernetes,
     /// What kind of virtual cluster.
     pub virtual_cluster: String,
     /// The host cluster's kubeconfig.

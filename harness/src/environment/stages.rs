@@ -12,7 +12,7 @@ use crate::images::{self, Store};
 use crate::ledger::{Entry, Ledger};
 use crate::pins::pins;
 use crate::places::Places;
-use crate::plan::Plan;
+use crate::plan::{Kubernetes, Plan};
 use crate::platform::{self, Platform};
 use crate::substrate::native::spec::{self, address};
 use crate::substrate::{self, Cluster, native};
@@ -71,12 +71,12 @@ pub(super) async fn substrate(
             .collect(),
         programs,
         cni_plugins: debian.cni_plugins(),
-        pause_image: pins().image("pause"),
+        pause_image: pins().image("pause", plan.kubernetes),
     };
     let cluster = native::up(request, events)
         .await
         .map_err(substrate::Error::from)?;
-    substrate::dns::install(&cluster, &pins().image("coredns")).await?;
+    substrate::dns::install(&cluster, &pins().image("coredns", plan.kubernetes)).await?;
     Ok(cluster)
 }
 
@@ -113,9 +113,19 @@ pub(super) fn settings(
             home: folder.join("helm"),
         },
         chart: PathBuf::from(CHART),
-        service_cidr: address::SERVICES.to_owned(),
+        set: chart_settings(components.kubernetes()),
         kubeconfigs: folder.join("tenants"),
     })
+}
+
+/// What the host cluster decides of every virtual cluster: that both have the same Kubernetes and Service addresses.
+fn chart_settings(kubernetes: Kubernetes) -> Vec<String> {
+    let image = |short| pins().image(short, kubernetes);
+    vec![
+        format!("serviceCIDR={}", address::SERVICES),
+        format!("api.image={}", image("kube-apiserver")),
+        format!("controller.image={}", image("kube-controller-manager")),
+    ]
 }
 
 pub(super) async fn platform(
@@ -124,13 +134,14 @@ pub(super) async fn platform(
     components: &Components,
     events: &Events,
 ) -> Result<Platform, Error> {
+    let kubernetes = components.kubernetes();
     let settings = platform::Settings {
         run: settings.run.clone(),
         helm: settings.helm.clone(),
         dapr_chart: components.dapr_chart()?.to_owned(),
-        dapr_version: pins().version("dapr").unwrap_or_default().to_owned(),
-        redis_image: pins().image("redis"),
-        pause_image: pins().image("pause"),
+        dapr_version: pins().version("dapr", kubernetes).unwrap_or_default().to_owned(),
+        redis_image: pins().image("redis", kubernetes),
+        pause_image: pins().image("pause", kubernetes),
     };
     Ok(platform::install(&settings, cluster, events).await?)
 }

@@ -13,6 +13,7 @@ fn settings() -> Settings {
     Settings {
         name: "default".to_owned(),
         substrate: SubstrateChoice::Auto,
+        kubernetes: Kubernetes::default(),
         virtual_cluster: VirtualCluster::Embedded,
         images: Images::Auto,
         tenants: TenantChoice::Count(2),

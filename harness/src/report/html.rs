@@ -46,6 +46,7 @@ fn values(summary: &Summary) -> Value {
         started => format!("{:.0}", summary.started),
         seed => summary.seed.to_string(),
         substrate => &summary.substrate,
+        kubernetes => summary.kubernetes.to_string(),
         virtual_cluster => &summary.virtual_cluster,
         tenants => &summary.tenants,
         verdict => text::verdict(summary),

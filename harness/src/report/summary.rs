@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::events::{Event, ScenarioResult, Stamped, Status, Verdict, seconds};
+use crate::plan::Kubernetes;
 
 /// A run, summed up. Serialized, it is `report.json`; what is skipped there is in the events.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,6 +19,8 @@ pub struct Summary {
     pub seconds: f64,
     /// Who provided the host cluster.
     pub substrate: String,
+    /// Which Kubernetes.
+    pub kubernetes: Kubernetes,
     /// What kind of virtual cluster.
     pub virtual_cluster: String,
     /// The tenants' names.
@@ -116,6 +119,7 @@ impl Summary {
             run,
             environment,
             substrate,
+            kubernetes,
             virtual_cluster,
             tenants,
             seed,
@@ -128,6 +132,7 @@ impl Summary {
             started,
             seconds: 0.0,
             substrate: substrate.clone(),
+            kubernetes: *kubernetes,
             virtual_cluster: virtual_cluster.clone(),
             tenants: tenants.clone(),
             stages: Vec::new(),

@@ -2,6 +2,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::events::{ScenarioResult, Status, Verdict};
+use crate::plan::Kubernetes;
 
 fn at(seconds: f64, event: Event) -> Stamped {
     let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
@@ -53,6 +54,7 @@ fn run() -> Vec<Stamped> {
             run: "0198f0d2-0000-7000-8000-000000000001".to_owned(),
             environment: "default".to_owned(),
             substrate: "native".to_owned(),
+            kubernetes: Kubernetes::V1_36,
             virtual_cluster: "embedded".to_owned(),
             tenants: vec!["tenant-1".to_owned(), "tenant-2".to_owned()],
             seed: 42,

@@ -101,6 +101,7 @@ fn header(text: &mut String, summary: &Summary) {
         started,
         environment,
         substrate,
+        kubernetes,
         virtual_cluster,
         tenants,
         seed,
@@ -112,7 +113,7 @@ fn header(text: &mut String, summary: &Summary) {
     );
     let _ = writeln!(
         text,
-        "{substrate} host cluster, {} in {virtual_cluster} virtual clusters: {}\n",
+        "{substrate} host cluster of Kubernetes {kubernetes}, {} in {virtual_cluster} virtual clusters: {}\n",
         match tenants.len() {
             1 => "1 tenant".to_owned(),
             count => format!("{count} tenants"),

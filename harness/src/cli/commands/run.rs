@@ -376,6 +376,7 @@ impl Run {
                 run: uuid::Uuid::now_v7().to_string(),
                 environment: plan.name.clone(),
                 substrate: plan.substrate.to_string(),
+                kubernetes: plan.kubernetes,
                 virtual_cluster: plan.virtual_cluster.to_string(),
                 tenants: plan.tenants.iter().map(|tenant| tenant.name.clone()).collect(),
                 seed: plan.seed,
@@ -391,6 +392,7 @@ impl Run {
                 run: uuid::Uuid::now_v7().to_string(),
                 environment: attached.name.clone(),
                 substrate: attached.substrate.clone(),
+                kubernetes: attached.kubernetes,
                 virtual_cluster: attached.virtual_cluster.clone(),
                 tenants: attached
                     .tenants

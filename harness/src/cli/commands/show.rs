@@ -5,6 +5,7 @@ use comfy_table::{Table, presets};
 use super::Context;
 use crate::cli::arguments::Wanted;
 use crate::cli::{Exit, Failure, output};
+use crate::pins::pins;
 use crate::plan::Plan;
 use crate::suite::Catalogue;
 use crate::{environment, preflight};
@@ -50,6 +51,7 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
     let Plan {
         name,
         substrate,
+        kubernetes,
         virtual_cluster,
         images,
         tenants,
@@ -63,10 +65,14 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
     let mut text = format!(
         "Environment {name}
   host cluster      {substrate}
+  Kubernetes        {}
   platform          one Dapr and one Redis, for all tenants
   virtual clusters  {virtual_cluster}, values: {}
   images            {images}
 ",
+        pins()
+            .version("kubernetes", *kubernetes)
+            .map_or_else(|| kubernetes.to_string(), str::to_owned),
         values.origin
     );
     for tenant in tenants {

@@ -1,0 +1,156 @@
+//! Whether an environment is the one that was asked for.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use super::{Attached, Error};
+use crate::plan::Plan;
+
+/// What stays the same when `up` is run again.
+pub(super) struct Identity {
+    pub(super) run: String,
+    pub(super) started: jiff::Timestamp,
+}
+
+impl Identity {
+    /// Reads the identity of an environment that is up, or makes one. An environment that is up with other tenants,
+    /// another Kubernetes or other virtual clusters than asked for is an error: nothing of it is changed.
+    pub(super) fn of(folder: &Path, plan: &Plan) -> Result<Self, Error> {
+        match Attached::read(&Attached::file(folder)) {
+            Ok(found) => {
+                if let Some((has, wanted)) = different(&found, plan) {
+                    return Err(Error::Different {
+                        name: plan.name.clone(),
+                        has,
+                        wanted,
+                    });
+                }
+                Ok(Self {
+                    run: found.run,
+                    started: found.started,
+                })
+            }
+            Err(_) => Ok(Self {
+                run: Uuid::now_v7().to_string(),
+                started: now(),
+            }),
+        }
+    }
+}
+
+/// What an environment that is up has and what is planned, where that is not the same.
+fn different(found: &Attached, plan: &Plan) -> Option<(String, String)> {
+    let tenants: Vec<&str> = found.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+    let wanted: Vec<&str> = plan.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+    let (tenants, wanted) = (tenants.join(", "), wanted.join(", "));
+    let virtual_clusters = |kind: &str| format!("{kind} virtual clusters");
+    [
+        (tenants, wanted),
+        (
+            format!("Kubernetes {}", found.kubernetes),
+            format!("Kubernetes {}", plan.kubernetes),
+        ),
+        (
+            virtual_clusters(&found.virtual_cluster),
+            virtual_clusters(&plan.virtual_cluster.to_string()),
+        ),
+    ]
+    .into_iter()
+    .find(|(has, wanted)| has != wanted)
+}
+
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::helm::Helm;
+    use crate::plan::{
+        Images, Keep, Kubernetes, Machine, Settings, SubstrateChoice, TenantChoice, Values, VirtualCluster,
+    };
+    use crate::substrate::Reach;
+    use crate::tenants;
+
+    fn planned(kubernetes: Kubernetes, tenants: usize) -> Plan {
+        let settings = Settings {
+            name: "default".to_owned(),
+            substrate: SubstrateChoice::Native,
+            kubernetes,
+            virtual_cluster: VirtualCluster::Embedded,
+            images: Images::Build,
+            tenants: TenantChoice::Count(tenants),
+            values: Values {
+                origin: "built in".to_owned(),
+                text: tenants::BLOG_VALUES.to_owned(),
+            },
+            keep: Keep::Never,
+            report_dir: "/reports".into(),
+            jobs: None,
+            seed: 7,
+            filter: None,
+            overcommit: true,
+        };
+        let machine = Machine {
+            cores: 2,
+            free_megabytes: 8000,
+        };
+        Plan::new(settings, machine).expect("it can be planned")
+    }
+
+    fn up(plan: &Plan) -> Attached {
+        Attached {
+            name: plan.name.clone(),
+            run: "0198f0d2".to_owned(),
+            seed: plan.seed,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            substrate: plan.substrate.to_string(),
+            kubernetes: plan.kubernetes,
+            virtual_cluster: plan.virtual_cluster.to_string(),
+            kubeconfig: "/host".into(),
+            reach: Reach::Sandbox {
+                control: "/control".into(),
+            },
+            tenants: plan
+                .tenants
+                .iter()
+                .map(|tenant| super::super::AttachedTenant {
+                    name: tenant.name.clone(),
+                    namespace: tenant.namespace.clone(),
+                    kubeconfig: "/tenant".into(),
+                })
+                .collect(),
+            tenant_settings: tenants::Settings {
+                run: "0198f0d2".to_owned(),
+                helm: Helm {
+                    program: "/helm".into(),
+                    kubeconfig: "/host".into(),
+                    home: "/home".into(),
+                },
+                chart: "/chart".into(),
+                set: Vec::new(),
+                kubeconfigs: "/tenants".into(),
+            },
+            report_dir: plan.report_dir.clone(),
+        }
+    }
+
+    #[rstest]
+    #[case::the_same(planned(Kubernetes::V1_36, 2), None)]
+    #[case::tenants(planned(Kubernetes::V1_36, 1), Some(("tenant-1, tenant-2", "tenant-1")))]
+    #[case::kubernetes(planned(Kubernetes::V1_33, 2), Some(("Kubernetes 1.36", "Kubernetes 1.33")))]
+    fn what_is_up_is_compared_with_what_is_asked_for(
+        #[case] plan: Plan,
+        #[case] expected: Option<(&str, &str)>,
+    ) {
+        let found = up(&planned(Kubernetes::V1_36, 2));
+        let said = different(&found, &plan);
+        let said = said.as_ref().map(|(has, wanted)| (has.as_str(), wanted.as_str()));
+        assert_eq!(said, expected);
+    }
+}

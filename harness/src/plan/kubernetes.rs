@@ -1,0 +1,17 @@
+//! The versions of Kubernetes that an environment can have.
+
+use serde::{Deserialize, Serialize};
+
+/// A minor version of Kubernetes: that of the host cluster and of all virtual clusters. `pins.toml` has the rest of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum Kubernetes {
+    /// The newest
+    #[default]
+    #[serde(rename = "1.36")]
+    #[value(name = "1.36")]
+    V1_36,
+    /// The newest that vcluster 0.25 runs on
+    #[serde(rename = "1.33")]
+    #[value(name = "1.33")]
+    V1_33,
+}
