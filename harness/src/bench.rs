@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::{Event, Events};
 use crate::places::Places;
+use crate::sandbox;
 use crate::substrate::native;
 use crate::{environment, ledger, preflight, wait};
 
@@ -117,7 +118,7 @@ pub enum Error {
     Waiting(#[from] wait::Error<kube::Error>),
     /// The environment's processes could not be listed.
     #[error(transparent)]
-    Processes(native::Error),
+    Processes(sandbox::Error),
     /// A process could not be looked at.
     #[error("read {}", path.display())]
     Process {

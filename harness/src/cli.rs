@@ -31,7 +31,7 @@ pub use exit::Exit;
 use failure::Failure;
 
 use crate::report::terminal::Verbosity;
-use crate::substrate::native::supervisor;
+use crate::sandbox::supervisor;
 
 /// Runs the program that the process' arguments ask for, and returns its exit code.
 #[must_use]
@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
     log(arguments.common.verbosity());
     let done = match &arguments.command {
         // Process 1 of the sandbox: before anything else has started a thread.
-        Command::NativeInit { folder } => supervisor::init(folder)
+        Command::SandboxInit { folder } => supervisor::init(folder)
             .map(|never| match never {})
             .map_err(Failure::Sandbox),
         _ => run(arguments),

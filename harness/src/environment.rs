@@ -15,8 +15,7 @@ use crate::images::Store;
 use crate::ledger::{self, Entry, Ledger};
 use crate::places::Places;
 use crate::plan::Plan;
-use crate::substrate::native;
-use crate::{images, platform, substrate, tenants, workloads};
+use crate::{images, platform, sandbox, substrate, tenants, workloads};
 
 mod attached;
 mod stages;
@@ -39,6 +38,9 @@ pub enum Error {
     /// There is no host cluster.
     #[error("bring up the host cluster")]
     Substrate(#[from] substrate::Error),
+    /// What runs in it could not be ended.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
     /// Dapr or Redis is not there.
     #[error("install Dapr and Redis")]
     Platform(#[from] platform::Error),
@@ -280,14 +282,12 @@ async fn remove(ledger: Ledger, folder: &Path, name: &str) -> Result<Vec<String>
     for entry in ledger.entries()?.iter().rev() {
         match entry {
             Entry::Sandbox { environment, folder } => {
-                native::teardown::end(environment, folder)
-                    .await
-                    .map_err(substrate::Error::from)?;
+                sandbox::teardown::end(environment, folder).await?;
             }
         }
     }
     ledger.close()?;
-    native::teardown::left_behind(name, folder).map_err(|source| Error::File {
+    sandbox::teardown::left_behind(name, folder).map_err(|source| Error::File {
         what: "look for what is left of",
         path: folder.to_owned(),
         source,

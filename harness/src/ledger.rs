@@ -21,7 +21,7 @@ const HOLDER: &str = "holder.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "made", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Entry {
-    /// A native sandbox: its processes, its cgroups and its run folder.
+    /// A sandbox: its processes, its cgroups and its run folder.
     Sandbox {
         /// The environment's name, from which the cgroup's is derived.
         environment: String,

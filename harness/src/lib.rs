@@ -19,6 +19,9 @@ pub mod components;
 /// Container images, assembled from components and from our own programs.
 pub mod images;
 
+/// Processes in namespaces of their own.
+pub mod sandbox;
+
 /// Who provides the host cluster.
 pub mod substrate;
 

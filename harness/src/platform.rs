@@ -9,7 +9,8 @@ use crate::command;
 use crate::events::Events;
 use crate::helm::Helm;
 use crate::manifests;
-use crate::substrate::{Cluster, native};
+use crate::sandbox;
+use crate::substrate::Cluster;
 use crate::wait;
 
 /// The one Redis, with a user for each tenant.
@@ -115,7 +116,7 @@ pub enum Error {
         /// What.
         what: String,
         /// Why not.
-        source: native::Error,
+        source: sandbox::Error,
     },
     /// Redis refused.
     #[error("{action} in Redis")]

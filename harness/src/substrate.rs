@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox;
+
 /// A kubeconfig of one cluster and one user.
 pub mod kubeconfig;
 
@@ -64,9 +66,9 @@ impl Reach {
     /// Opens a loopback address that leads to `host:port` (an IP address of a Service or pod) in the cluster.
     ///
     /// Asked again for the same target, it gives the same address; it lasts as long as the cluster.
-    pub async fn open(&self, target: SocketAddr) -> Result<SocketAddr, native::Error> {
+    pub async fn open(&self, target: SocketAddr) -> Result<SocketAddr, sandbox::Error> {
         match self {
-            Self::Sandbox { control } => native::forward::open(control, target).await,
+            Self::Sandbox { control } => sandbox::forward::open(control, target).await,
         }
     }
 }

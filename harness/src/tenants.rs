@@ -15,7 +15,8 @@ use crate::events::Events;
 use crate::helm::{Helm, Release};
 use crate::manifests;
 use crate::platform::{self, Login, Platform};
-use crate::substrate::{Cluster, native};
+use crate::sandbox;
+use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
 
 /// A kubeconfig that works from outside of the host cluster.
@@ -304,7 +305,7 @@ pub enum Error {
         /// Whose.
         tenant: String,
         /// Why not.
-        source: native::Error,
+        source: sandbox::Error,
     },
     /// The kubeconfig that the virtual cluster gave is none.
     #[error("read the kubeconfig of {tenant}: {why}")]

@@ -8,6 +8,7 @@ use super::exit;
 use crate::components::{Options, Verify};
 use crate::plan::{Images, Keep, SubstrateChoice, TenantChoice, VirtualCluster};
 use crate::report::terminal::Verbosity;
+use crate::sandbox::supervisor;
 
 /// Brings up many tenants that share one Dapr, checks them end to end, and removes them again
 ///
@@ -108,15 +109,15 @@ pub(super) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Is the half of a native host cluster that stays outside of its namespaces
-    #[command(name = crate::substrate::native::supervisor::COMMAND, hide = true)]
-    NativeSupervisor {
+    /// Is the half of a sandbox that stays outside of its namespaces
+    #[command(name = supervisor::COMMAND, hide = true)]
+    SandboxSupervisor {
         /// The run's folder
         folder: PathBuf,
     },
-    /// Is process 1 of a native host cluster
-    #[command(name = crate::substrate::native::supervisor::INIT_COMMAND, hide = true)]
-    NativeInit {
+    /// Is process 1 of a sandbox
+    #[command(name = supervisor::INIT_COMMAND, hide = true)]
+    SandboxInit {
         /// The run's folder
         folder: PathBuf,
     },

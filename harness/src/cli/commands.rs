@@ -54,12 +54,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Bench(wanted) => bench::run(&context, &wanted).await,
         Command::Report { folder } => render(&context, &folder),
         Command::Completions { shell } => completions(shell),
-        Command::NativeSupervisor { folder } => {
-            let supervised = crate::substrate::native::supervisor::supervise(&folder).await;
+        Command::SandboxSupervisor { folder } => {
+            let supervised = crate::sandbox::supervisor::supervise(&folder).await;
             supervised.map(|()| Exit::Passed).map_err(Failure::Sandbox)
         }
         // The one that has to run before there are threads.
-        Command::NativeInit { .. } => Ok(Exit::Passed),
+        Command::SandboxInit { .. } => Ok(Exit::Passed),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::pins::pins;
 use crate::places::Places;
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
-use crate::substrate::native::spec::{self, address};
+use crate::substrate::native::address;
 use crate::substrate::{self, Cluster, native};
 use crate::tenants::{self, Tenant};
 
@@ -55,9 +55,8 @@ pub(super) async fn substrate(
     })?;
     fill(store, &run).await?;
     let debian = components.debian()?;
-    let programs = spec::PROGRAMS
+    let programs = native::PROGRAMS
         .into_iter()
-        .chain(["ip"])
         .map(|name| Ok((name.to_owned(), components.program(name)?.to_owned())))
         .collect::<Result<BTreeMap<String, PathBuf>, components::Error>>()?;
     let request = native::Request {

@@ -93,10 +93,10 @@ fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
             continue;
         };
         let mut arguments = line.split(|&byte| byte == 0).skip(1);
-        let half = arguments
+        let is_part = arguments
             .next()
-            .is_some_and(|name| name == COMMAND.as_bytes() || name == INIT_COMMAND.as_bytes());
-        if half && arguments.next() == Some(folder.as_os_str().as_encoded_bytes()) {
+            .is_some_and(|name| [COMMAND, INIT_COMMAND].map(str::as_bytes).contains(&name));
+        if is_part && arguments.next() == Some(folder.as_os_str().as_encoded_bytes()) {
             found.push(pid);
         }
     }
