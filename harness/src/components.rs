@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::events::Events;
 use crate::pins::pins;
 
-pub use debian::{Debian, Iptables};
+pub use debian::{DEBIAN, DOCKER, Debian, Iptables};
 pub use error::Error;
 pub use request::{Options, Verify, Wanted};
 
@@ -63,7 +63,7 @@ pub struct Program {
 pub struct Components {
     programs: BTreeMap<String, Program>,
     chart: Option<PathBuf>,
-    debian: Option<Debian>,
+    debian: BTreeMap<String, Debian>,
 }
 
 impl Components {
@@ -86,10 +86,10 @@ impl Components {
         })
     }
 
-    /// The distribution's programs, with the environment that they run in.
-    pub fn debian(&self) -> Result<&Debian, Error> {
-        self.debian.as_ref().ok_or_else(|| Error::NotWanted {
-            name: pins().debian.name.clone(),
+    /// The distribution's packages of this name in `pins.toml`, with the environment that their programs run in.
+    pub fn debian(&self, name: &str) -> Result<&Debian, Error> {
+        self.debian.get(name).ok_or_else(|| Error::NotWanted {
+            name: name.to_owned(),
         })
     }
 }
@@ -118,25 +118,22 @@ pub async fn ensure(
                 .iter()
                 .map(|pin| golang::ensure(pin, &room, &turns, events))
         ),
-        async {
-            if request.debian {
-                debian::ensure(&pins().debian, &room, events).await.map(Some)
-            } else {
-                Ok(None)
-            }
-        },
+        try_join_all(request.debian.iter().map(async |pin| {
+            let unpacked = debian::ensure(pin, &room, events).await?;
+            Ok((pin.name.clone(), unpacked))
+        })),
         workspace::ensure(&request.ours, &turns, events),
     )?;
 
     let mut components = Components {
-        debian,
+        debian: debian.into_iter().collect(),
         ..Components::default()
     };
     for module in built {
         components.programs.extend(module.programs);
         components.chart = module.chart.or(components.chart);
     }
-    if let Some(debian) = &components.debian {
+    for debian in components.debian.values() {
         components.programs.extend(debian.programs());
     }
     components.programs.extend(ours);
@@ -151,7 +148,8 @@ pub fn names() -> BTreeSet<String> {
         .go
         .iter()
         .flat_map(|pin| pin.programs.iter().map(|package| pin.program(package).to_owned()));
-    go.chain(pins().debian.programs.iter().cloned())
+    let debian = pins().debian.iter().flat_map(|pin| pin.programs.iter().cloned());
+    go.chain(debian)
         .chain(pins().cargo.programs.iter().cloned())
         .collect()
 }

@@ -278,7 +278,8 @@ pub async fn down(name: &str, places: &Places, events: &Events) -> Result<Vec<St
     events.stage("down", remove(ledger, &folder, name)).await
 }
 
-async fn remove(ledger: Ledger, folder: &Path, name: &str) -> Result<Vec<String>, Error> {
+/// The same for an environment that this process holds.
+pub(crate) async fn remove(ledger: Ledger, folder: &Path, name: &str) -> Result<Vec<String>, Error> {
     for entry in ledger.entries()?.iter().rev() {
         match entry {
             Entry::Sandbox { environment, folder } => {

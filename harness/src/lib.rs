@@ -22,6 +22,9 @@ pub mod images;
 /// Processes in namespaces of their own.
 pub mod sandbox;
 
+/// A private Docker daemon.
+pub mod docker;
+
 /// Who provides the host cluster.
 pub mod substrate;
 

@@ -24,7 +24,7 @@ pub struct Pins {
     /// Programs built from Go modules, the longest build first.
     pub go: Vec<GoPin>,
     /// Programs of the distribution.
-    pub debian: DebianPin,
+    pub debian: Vec<DebianPin>,
     /// Our own programs.
     pub cargo: CargoPin,
     /// Container images, by a short name.
@@ -85,6 +85,9 @@ pub struct DebianPin {
     pub packages: Vec<String>,
     /// The programs in them that are asked for by name.
     pub programs: Vec<String>,
+    /// Programs that those look for on their `PATH`. Others may have the same names.
+    #[serde(default)]
+    pub helpers: Vec<String>,
 }
 
 /// Programs of this workspace.
@@ -127,6 +130,14 @@ impl Pins {
             .iter()
             .find(|pin| pin.name == component)
             .map(|pin| pin.version.as_str())
+    }
+
+    /// The packages that bring this program, if any do.
+    #[must_use]
+    pub fn packages_of(&self, program: &str) -> Option<&DebianPin> {
+        self.debian
+            .iter()
+            .find(|pin| pin.programs.iter().any(|name| name == program))
     }
 
     /// The full name of the image with this short name, such as `registry.k8s.io/pause:3.10.1` for `pause`.

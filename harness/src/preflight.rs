@@ -70,11 +70,16 @@ pub async fn inspect(plan: &Plan, places: &Places) -> Vec<Check> {
 
 /// Fails if something that `plan` needs is not there.
 pub async fn require(plan: &Plan, places: &Places) -> Result<(), Error> {
-    let lacking: Vec<Check> = inspect(plan, places)
-        .await
-        .into_iter()
-        .filter(|check| !check.met)
-        .collect();
+    all_met(inspect(plan, places).await)
+}
+
+/// Fails if something that a Docker daemon needs is not there.
+pub async fn require_for_docker() -> Result<(), Error> {
+    all_met(kernel::inspect().await)
+}
+
+fn all_met(checks: Vec<Check>) -> Result<(), Error> {
+    let lacking: Vec<Check> = checks.into_iter().filter(|check| !check.met).collect();
     if lacking.is_empty() {
         Ok(())
     } else {

@@ -15,6 +15,9 @@ use tokio::net::UnixStream;
 
 use crate::wait::{self, Budget, Seen};
 
+/// Commands of the machine in a sandbox's network.
+pub mod enter;
+
 /// Loopback addresses that lead into the sandbox.
 pub mod forward;
 

@@ -1,14 +1,16 @@
 //! What can be asked for.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use crate::components::{Options, Verify};
+use crate::docker::runtime;
 use crate::plan::{Images, Keep, SubstrateChoice, TenantChoice, VirtualCluster};
 use crate::report::terminal::Verbosity;
-use crate::sandbox::supervisor;
+use crate::sandbox::{enter, supervisor};
 
 /// Brings up many tenants that share one Dapr, checks them end to end, and removes them again
 ///
@@ -97,6 +99,13 @@ pub(super) enum Command {
     Kubeconfig(Kubeconfig),
     /// Remove an environment, also what a crash left of it
     Down,
+    /// Run a command with a Docker daemon of its own, which ends with it
+    ///
+    /// For machines where the user is root and there is no Docker. The command has `DOCKER_HOST`, a `docker` on its PATH,
+    /// and the daemon's network: ports that containers publish are on its 127.0.0.1, and other machines are out of its
+    /// reach. Images and containers are gone afterwards, as is what the command left running. The exit code is the
+    /// command's. The daemon is called `docker` unless --name says otherwise.
+    Docker(Docker),
     /// Measure
     Bench(Bench),
     /// Render the reports again from a run's events
@@ -114,6 +123,18 @@ pub(super) enum Command {
     SandboxSupervisor {
         /// The run's folder
         folder: PathBuf,
+    },
+    /// Is a command in a sandbox's network
+    #[command(name = enter::COMMAND, hide = true)]
+    SandboxEnter(Enter),
+    /// Is the runtime of a Docker daemon that may not do everything
+    #[command(name = runtime::COMMAND, hide = true)]
+    DockerRuntime {
+        /// The runtime that may
+        runc: PathBuf,
+        /// Its arguments
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
     },
     /// Is process 1 of a sandbox
     #[command(name = supervisor::INIT_COMMAND, hide = true)]
@@ -215,6 +236,22 @@ pub(super) struct E2e {
     pub(super) scenarios: Scenarios,
     #[command(flatten)]
     pub(super) wanted: Wanted,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Docker {
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Enter {
+    /// The run's folder
+    pub(super) folder: PathBuf,
+    /// The command and its arguments
+    #[arg(last = true, required = true)]
+    pub(super) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,9 @@ mod logs;
 /// `bench`.
 mod bench;
 
+/// `docker`.
+mod docker;
+
 /// `kubeconfig`.
 mod kubeconfig;
 
@@ -51,6 +54,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Down => run::down(&context).await,
         Command::Logs(wanted) => logs::print(&context, &wanted).await,
         Command::Kubeconfig(wanted) => kubeconfig::print(&context, &wanted),
+        Command::Docker(wanted) => docker::run(&context, &wanted).await,
         Command::Bench(wanted) => bench::run(&context, &wanted).await,
         Command::Report { folder } => render(&context, &folder),
         Command::Completions { shell } => completions(shell),
@@ -58,8 +62,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             let supervised = crate::sandbox::supervisor::supervise(&folder).await;
             supervised.map(|()| Exit::Passed).map_err(Failure::Sandbox)
         }
-        // The one that has to run before there are threads.
-        Command::SandboxInit { .. } => Ok(Exit::Passed),
+        // Those that have to run before there are threads.
+        Command::SandboxInit { .. } | Command::SandboxEnter(_) | Command::DockerRuntime { .. } => {
+            Ok(Exit::Passed)
+        }
     }
 }
 

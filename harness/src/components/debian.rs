@@ -29,6 +29,12 @@ const RECIPE: &str = "2";
 /// Which distribution this is; decides what packages of the same names are.
 const RELEASE: &str = "/etc/os-release";
 
+/// The packages of a host cluster and of images, by their name in `pins.toml`.
+pub const DEBIAN: &str = "debian";
+
+/// The packages of a Docker daemon, by their name in `pins.toml`.
+pub const DOCKER: &str = "docker";
+
 /// Where a distribution has its programs.
 const FOLDERS: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
 
@@ -60,6 +66,12 @@ impl Debian {
     #[must_use]
     pub fn cni_plugins(&self) -> PathBuf {
         self.root().join("usr/lib/cni")
+    }
+
+    /// Where one of the packages' programs is, whether it can be asked for by name or is a helper.
+    #[must_use]
+    pub fn path(&self, program: &str) -> PathBuf {
+        self.folder.join(tree::PROGRAMS).join(program)
     }
 
     /// The packages and their versions, as `NAME_VERSION_ARCHITECTURE.deb`.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{Error, Program, cache, names};
-use crate::pins::{GoPin, pins};
+use crate::pins::{DebianPin, GoPin, pins};
 
 /// Which programs are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub enum Verify {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) go: Vec<&'static GoPin>,
-    pub(super) debian: bool,
+    pub(super) debian: Vec<&'static DebianPin>,
     pub(super) ours: Vec<String>,
     pub(super) overrides: BTreeMap<String, Program>,
 }
@@ -87,7 +87,8 @@ impl Request {
             .go
             .iter()
             .map(|pin| pin.name.as_str())
-            .chain([pins().debian.name.as_str(), pins().cargo.name.as_str()])
+            .chain(pins().debian.iter().map(|pin| pin.name.as_str()))
+            .chain([pins().cargo.name.as_str()])
             .collect();
         if let Wanted::These(wanted) = wanted
             && let Some(name) = wanted
@@ -117,11 +118,11 @@ impl Request {
                         .any(|package| is_wanted(&pin.name, pin.program(package)))
             })
             .collect();
-        let packages = &pins().debian;
-        let debian = packages
-            .programs
+        let debian = pins()
+            .debian
             .iter()
-            .any(|program| is_wanted(&packages.name, program));
+            .filter(|pin| pin.programs.iter().any(|program| is_wanted(&pin.name, program)))
+            .collect();
         let own = &pins().cargo;
         let ours = own
             .programs
@@ -148,8 +149,16 @@ mod tests {
             Request::resolve(&Wanted::these(["kube-apiserver", "etcd"]), &Options::default()).unwrap();
         let names: Vec<&str> = request.go.iter().map(|pin| pin.name.as_str()).collect();
         assert_eq!(names, ["kubernetes", "etcd"]);
-        assert!(!request.debian);
+        assert!(request.debian.is_empty());
         assert!(request.ours.is_empty());
+    }
+
+    #[test]
+    fn a_program_of_the_distribution_brings_the_packages_that_have_it() {
+        let request = Request::resolve(&Wanted::these(["docker"]), &Options::default()).unwrap();
+        let names: Vec<&str> = request.debian.iter().map(|pin| pin.name.as_str()).collect();
+        assert_eq!(names, ["docker"]);
+        assert!(request.go.is_empty());
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(super) async fn substrate(
         folder: run.clone(),
     })?;
     fill(store, &run).await?;
-    let debian = components.debian()?;
+    let debian = components.debian(components::DEBIAN)?;
     let programs = native::PROGRAMS
         .into_iter()
         .map(|name| Ok((name.to_owned(), components.program(name)?.to_owned())))

@@ -55,19 +55,22 @@ impl Plan {
             ),
         ]);
         let mut digests = Vec::new();
-        let mut linked = Vec::new();
+        let mut linked: BTreeMap<&String, Vec<PathBuf>> = BTreeMap::new();
         for (name, target) in &pin.files {
             let program = components.found(name)?;
-            if pins().debian.programs.contains(name) {
-                linked.push(program.path.clone());
+            if let Some(packages) = pins().packages_of(name) {
+                linked
+                    .entry(&packages.name)
+                    .or_default()
+                    .push(program.path.clone());
             }
             digests.push(format!("{target} {}", program.sha256));
             items.insert(inside(target), Item::Program(program.path.clone()));
         }
-        if !linked.is_empty() {
-            let packages = components.debian()?;
+        for (packages, programs) in linked {
+            let packages = components.debian(packages)?;
             digests.extend(packages.packages().iter().cloned());
-            for (target, library) in packages.needed(&linked)? {
+            for (target, library) in packages.needed(&programs)? {
                 items.insert(inside(&target), Item::Program(library));
             }
         }

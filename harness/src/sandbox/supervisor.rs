@@ -30,6 +30,17 @@ pub(crate) fn control(folder: &Path) -> PathBuf {
     folder.join("control.sock")
 }
 
+/// Where the supervisor writes which process has the sandbox's namespaces.
+fn process(folder: &Path) -> PathBuf {
+    folder.join("sandbox.pid")
+}
+
+/// The network namespace of the sandbox whose run folder is `folder`, and which is up.
+pub(super) fn network(folder: &Path) -> io::Result<File> {
+    let pid = std::fs::read_to_string(process(folder))?;
+    File::open(namespace(pid.trim()))
+}
+
 fn namespace(pid: impl std::fmt::Display) -> String {
     format!("/proc/{pid}/ns/net")
 }
@@ -80,6 +91,7 @@ pub async fn supervise(folder: &Path) -> io::Result<()> {
         .id()
         .ok_or_else(|| io::Error::other("the sandbox ended at once"))?;
     let network = own_network(pid).await?;
+    std::fs::write(process(folder), pid.to_string())?;
     let control = UnixListener::bind(control(folder))?;
     tokio::spawn(Forwarder::start(network)?.serve(control));
     let status = sandbox.wait().await?;

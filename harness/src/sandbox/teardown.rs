@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 
 use super::supervisor::{COMMAND, INIT_COMMAND};
-use super::{Error, cgroup, cgroup_name};
+use super::{Error, cgroup, cgroup_name, enter};
 use crate::wait::{self, Budget, Seen};
 
 /// A killed process is gone as soon as the kernel has taken down its memory; hundreds of them take a while.
@@ -78,7 +78,7 @@ pub fn left_behind(environment: &str, folder: &Path) -> io::Result<Vec<String>> 
     Ok(found)
 }
 
-/// Those in the cgroup, and a supervisor or init that has not entered it yet.
+/// Those in the cgroup, and a supervisor, init or command that has not entered it yet.
 fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
     let mut found = cgroup::processes(cgroup)?;
     for entry in fs::read_dir("/proc")? {
@@ -93,9 +93,11 @@ fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
             continue;
         };
         let mut arguments = line.split(|&byte| byte == 0).skip(1);
-        let is_part = arguments
-            .next()
-            .is_some_and(|name| [COMMAND, INIT_COMMAND].map(str::as_bytes).contains(&name));
+        let is_part = arguments.next().is_some_and(|name| {
+            [COMMAND, INIT_COMMAND, enter::COMMAND]
+                .map(str::as_bytes)
+                .contains(&name)
+        });
         if is_part && arguments.next() == Some(folder.as_os_str().as_encoded_bytes()) {
             found.push(pid);
         }

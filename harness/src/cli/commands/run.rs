@@ -119,7 +119,7 @@ async fn remove(context: &Context, events: &Events) {
     }
 }
 
-fn tell_left(events: &Events, left: Vec<String>) {
+pub(super) fn tell_left(events: &Events, left: Vec<String>) {
     for what in left {
         events.tell(Event::LeftBehind { what });
     }
