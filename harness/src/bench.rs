@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::{Event, Events};
 use crate::places::Places;
-use crate::substrate::native;
+use crate::sandbox;
+use crate::substrate;
 use crate::{environment, ledger, preflight, wait};
 
 /// How long a Component that is made in a tenant takes to be on the host.
@@ -100,7 +101,7 @@ pub enum Error {
         /// Its kubeconfig.
         kubeconfig: PathBuf,
         /// Why not.
-        source: native::Error,
+        source: substrate::ClientError,
     },
     /// A cluster refused something.
     #[error("{action} in {cluster}")]
@@ -117,7 +118,7 @@ pub enum Error {
     Waiting(#[from] wait::Error<kube::Error>),
     /// The environment's processes could not be listed.
     #[error(transparent)]
-    Processes(native::Error),
+    Processes(sandbox::Error),
     /// A process could not be looked at.
     #[error("read {}", path.display())]
     Process {
@@ -165,7 +166,7 @@ impl Error {
 
 /// A client for the cluster that a kubeconfig is for, with connections of its own.
 async fn client(kubeconfig: &std::path::Path) -> Result<kube::Client, Error> {
-    let made = native::client(kubeconfig).await;
+    let made = substrate::client(kubeconfig).await;
     made.map_err(|source| Error::Client {
         kubeconfig: kubeconfig.to_owned(),
         source,

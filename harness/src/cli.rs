@@ -2,6 +2,8 @@
 //!
 //! The only place that prints errors, and the only one that knows exit codes.
 
+use std::convert::Infallible;
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -26,12 +28,13 @@ mod interrupt;
 /// Data, on standard output.
 mod output;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Enter};
 pub use exit::Exit;
 use failure::Failure;
 
+use crate::docker::runtime;
 use crate::report::terminal::Verbosity;
-use crate::substrate::native::supervisor;
+use crate::sandbox::{enter, supervisor};
 
 /// Runs the program that the process' arguments ask for, and returns its exit code.
 #[must_use]
@@ -41,11 +44,13 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     log(arguments.common.verbosity());
+    // Before anything has started a thread: these become another process, or move to other namespaces.
     let done = match &arguments.command {
-        // Process 1 of the sandbox: before anything else has started a thread.
-        Command::NativeInit { folder } => supervisor::init(folder)
-            .map(|never| match never {})
-            .map_err(Failure::Sandbox),
+        Command::SandboxInit { folder } => never(supervisor::init(folder)).map_err(Failure::Sandbox),
+        Command::SandboxEnter(wanted) => return enter(wanted),
+        Command::DockerRuntime { runc, arguments } => {
+            never(runtime::run(runc, arguments)).map_err(Failure::Runc)
+        }
         _ => run(arguments),
     };
     match done {
@@ -55,6 +60,28 @@ pub fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// What does not return has no result but its failure.
+fn never(done: io::Result<Infallible>) -> io::Result<Exit> {
+    done.map(|never| match never {})
+}
+
+/// Runs a command of the user's in a sandbox's network; says why it cannot by the codes that shells use for that.
+fn enter(wanted: &Enter) -> ExitCode {
+    let [program, arguments @ ..] = &*wanted.command else {
+        return Exit::Usage.into();
+    };
+    let Err(source) = enter::run(&wanted.folder, program, arguments);
+    let code = match source.kind() {
+        io::ErrorKind::NotFound => 127,
+        _ => 126,
+    };
+    failure::print(&Failure::Run {
+        program: program.to_string_lossy().into_owned(),
+        source,
+    });
+    Exit::Command(code).into()
 }
 
 fn run(arguments: Arguments) -> Result<Exit, Failure> {

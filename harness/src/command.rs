@@ -56,18 +56,22 @@ impl Command {
     /// `cargo run` describes the program's package in variables; build scripts that watch those (ring's does) would
     /// run again, and all that depends on them.
     pub fn cargo() -> Self {
+        Self::new("cargo").without_cargos_variables()
+    }
+
+    /// Leaves out the variables by which `cargo run` describes this program to it.
+    pub fn without_cargos_variables(mut self) -> Self {
         let described = |variable: &OsString| {
             let variable = variable.to_string_lossy();
             variable == "CARGO"
                 || variable.starts_with("CARGO_PKG_")
                 || variable.starts_with("CARGO_MANIFEST_")
         };
-        let mut command = Self::new("cargo");
-        command.without = std::env::vars_os()
+        self.without = std::env::vars_os()
             .map(|(variable, _)| variable)
             .filter(described)
             .collect();
-        command
+        self
     }
 
     /// Adds one argument.
@@ -133,6 +137,21 @@ impl Command {
             Group::spawn(&mut command)
         };
         start().map_err(|source| Error::Run {
+            command: self.to_string(),
+            source,
+        })
+    }
+
+    /// Starts it in front of the user: with this process's terminal, input, output and process group, so that Ctrl-C
+    /// reaches it too. Dropping the child ends it.
+    pub(crate) fn start_in_front(&self) -> Result<Child, Error> {
+        let mut command = self.prepare();
+        command
+            .stdin(Stdio::inherit())
+            .stdout(Stdio::inherit())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true);
+        command.spawn().map_err(|source| Error::Run {
             command: self.to_string(),
             source,
         })

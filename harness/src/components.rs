@@ -14,7 +14,7 @@ use crate::events::Events;
 use crate::pins::pins;
 use crate::plan::Kubernetes;
 
-pub use debian::{Debian, Iptables};
+pub use debian::{DEBIAN, DOCKER, Debian, Iptables};
 pub use error::Error;
 pub use request::{Options, Verify, Wanted};
 
@@ -64,8 +64,8 @@ pub struct Program {
 pub struct Components {
     kubernetes: Kubernetes,
     programs: BTreeMap<String, Program>,
-    chart: Option<PathBuf>,
-    debian: Option<Debian>,
+    folders: BTreeMap<String, PathBuf>,
+    debian: BTreeMap<String, Debian>,
 }
 
 impl Components {
@@ -87,17 +87,18 @@ impl Components {
         })
     }
 
-    /// The folder of Dapr's own chart.
-    pub fn dapr_chart(&self) -> Result<&Path, Error> {
-        self.chart.as_deref().ok_or_else(|| Error::NotWanted {
-            name: "dapr".to_owned(),
+    /// The folder of a component that is kept besides its programs: `dapr`'s is its chart.
+    pub fn folder(&self, component: &str) -> Result<&Path, Error> {
+        let found = self.folders.get(component);
+        found.map(PathBuf::as_path).ok_or_else(|| Error::NotWanted {
+            name: component.to_owned(),
         })
     }
 
-    /// The distribution's programs, with the environment that they run in.
-    pub fn debian(&self) -> Result<&Debian, Error> {
-        self.debian.as_ref().ok_or_else(|| Error::NotWanted {
-            name: pins().debian.name.clone(),
+    /// The distribution's packages of this name in `pins.toml`, with the environment that their programs run in.
+    pub fn debian(&self, name: &str) -> Result<&Debian, Error> {
+        self.debian.get(name).ok_or_else(|| Error::NotWanted {
+            name: name.to_owned(),
         })
     }
 }
@@ -126,26 +127,25 @@ pub async fn ensure(
                 .iter()
                 .map(|pin| golang::ensure(pin, &room, &turns, events))
         ),
-        async {
-            if request.debian {
-                debian::ensure(&pins().debian, &room, events).await.map(Some)
-            } else {
-                Ok(None)
-            }
-        },
+        try_join_all(request.debian.iter().map(async |pin| {
+            let unpacked = debian::ensure(pin, &room, events).await?;
+            Ok((pin.name.clone(), unpacked))
+        })),
         workspace::ensure(&request.ours, &turns, events),
     )?;
 
     let mut components = Components {
         kubernetes: options.kubernetes,
-        debian,
+        debian: debian.into_iter().collect(),
         ..Components::default()
     };
     for module in built {
         components.programs.extend(module.programs);
-        components.chart = module.chart.or(components.chart);
+        components
+            .folders
+            .extend(module.folder.map(|folder| (module.name, folder)));
     }
-    if let Some(debian) = &components.debian {
+    for debian in components.debian.values() {
         components.programs.extend(debian.programs());
     }
     components.programs.extend(ours);
@@ -160,7 +160,8 @@ pub fn names() -> BTreeSet<String> {
     let go = pins()
         .go(Kubernetes::default())
         .flat_map(|pin| pin.programs.iter().map(|package| pin.program(package).to_owned()));
-    go.chain(pins().debian.programs.iter().cloned())
+    let debian = pins().debian.iter().flat_map(|pin| pin.programs.iter().cloned());
+    go.chain(debian)
         .chain(pins().cargo.programs.iter().cloned())
         .collect()
 }

@@ -8,20 +8,25 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::components::{self, Components};
+use crate::docker::client as docker;
 use crate::events::Events;
-use crate::images::Store;
-use crate::ledger::{self, Entry, Ledger};
+use crate::ledger::{self, Ledger};
 use crate::places::Places;
 use crate::plan::Plan;
-use crate::substrate::native;
-use crate::{images, platform, substrate, tenants, workloads};
+use crate::{images, platform, sandbox, substrate, tenants, workloads};
 
 mod attached;
+mod host;
 mod identity;
+mod removal;
 mod stages;
 
+use host::{Host, Material};
+
 pub use attached::{Attached, AttachedTenant};
+pub use host::Recipe;
 use identity::Identity;
+pub(crate) use removal::remove;
 
 /// Why an environment could not be brought up, found or removed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,12 @@ pub enum Error {
     /// There is no host cluster.
     #[error("bring up the host cluster")]
     Substrate(#[from] substrate::Error),
+    /// Docker did not do what it was asked.
+    #[error(transparent)]
+    Docker(#[from] docker::Error),
+    /// What runs in it could not be ended.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
     /// Dapr or Redis is not there.
     #[error("install Dapr and Redis")]
     Platform(#[from] platform::Error),
@@ -92,6 +103,8 @@ impl Error {
             Self::Different { name, .. } => Some(format!(
                 "remove it first (cargo harness down --name {name}), or use another --name"
             )),
+            Self::Substrate(error) => error.remedy(),
+            Self::Docker(error) => error.remedy(),
             Self::Ledger(ledger::Error::Held { .. }) => {
                 Some("wait until it is done, or use another --name".to_owned())
             }
@@ -115,33 +128,35 @@ impl Up {
     pub async fn down(self, places: &Places, events: &Events) -> Result<Vec<String>, Error> {
         let name = self.attached.name;
         events
-            .stage("down", remove(self.ledger, &places.environment(&name), &name))
+            .stage("down", removal::remove(self.ledger, places, &name))
             .await
     }
 }
 
 /// Has everything in the cache that an environment is made from, and makes none.
 pub async fn prepare(
+    recipe: &Recipe,
     options: &components::Options,
     places: &Places,
     events: &Events,
 ) -> Result<Components, Error> {
-    Ok(provide(options, places, events).await?.0)
+    Ok(provide(recipe, options, places, events).await?.0)
 }
 
 /// The two stages that fill the cache.
 async fn provide(
+    recipe: &Recipe,
     options: &components::Options,
     places: &Places,
     events: &Events,
-) -> Result<(Components, Store), Error> {
+) -> Result<(Components, Material), Error> {
     let components = events
-        .stage("components", stages::components(places, options, events))
+        .stage("components", stages::components(recipe, places, options, events))
         .await?;
-    let images = events
-        .stage("images", stages::images(&components, places, events))
+    let material = events
+        .stage("images", host::material(recipe, &components, places, events))
         .await?;
-    Ok((components, images))
+    Ok((components, material))
 }
 
 /// Brings the planned environment up. Run again after an interruption, it goes on where it stopped.
@@ -180,20 +195,23 @@ async fn bring_up(
     ledger: &Ledger,
     events: &Events,
 ) -> Result<(Attached, Components), Error> {
-    let (components, images) = provide(options, places, events).await?;
+    let recipe = Recipe::of(plan.substrate, plan.images, plan.existing.registry.clone()).await;
+    let (components, material) = provide(&recipe, options, places, events).await?;
     let identity = Identity::of(folder, plan)?;
-
-    let cluster = events
-        .stage(
-            "substrate",
-            stages::substrate(plan, places, folder, &components, &images, ledger, events),
-        )
-        .await?;
+    let host = Host {
+        plan,
+        run: &identity.run,
+        places,
+        components: &components,
+        ledger,
+        events,
+    };
+    let cluster = events.stage("substrate", host.up(folder, &material)).await?;
     let settings = stages::settings(&identity.run, folder, &cluster, &components)?;
     let platform = events
         .stage(
             "platform",
-            stages::platform(&settings, &cluster, &components, events),
+            stages::platform(plan, &settings, &cluster, &components, events),
         )
         .await?;
     let tenants = events
@@ -213,6 +231,8 @@ async fn bring_up(
         virtual_cluster: plan.virtual_cluster.to_string(),
         kubeconfig: cluster.kubeconfig,
         reach: cluster.reach,
+        service_cidr: cluster.service_cidr,
+        registry: cluster.registry,
         tenants: tenants
             .into_iter()
             .map(|tenant| AttachedTenant {
@@ -235,25 +255,7 @@ pub async fn down(name: &str, places: &Places, events: &Events) -> Result<Vec<St
         return Ok(Vec::new());
     }
     let ledger = Ledger::take(&folder, "down")?;
-    events.stage("down", remove(ledger, &folder, name)).await
-}
-
-async fn remove(ledger: Ledger, folder: &Path, name: &str) -> Result<Vec<String>, Error> {
-    for entry in ledger.entries()?.iter().rev() {
-        match entry {
-            Entry::Sandbox { environment, folder } => {
-                native::teardown::end(environment, folder)
-                    .await
-                    .map_err(substrate::Error::from)?;
-            }
-        }
-    }
-    ledger.close()?;
-    native::teardown::left_behind(name, folder).map_err(|source| Error::File {
-        what: "look for what is left of",
-        path: folder.to_owned(),
-        source,
-    })
+    events.stage("down", removal::remove(ledger, places, name)).await
 }
 
 /// An environment that is there, whole or in part.

@@ -20,7 +20,7 @@ use crate::{plan, wait};
 const OWNER: &str = "vcluster.loft.sh/vcluster-namespace";
 
 /// Where what all tenants share runs.
-const SHARED: [&str; 2] = ["dapr-system", "default"];
+const SHARED: [&str; 2] = ["dapr-system", "shared-dapr"];
 
 /// How much of a container's log is kept, from its end.
 const LOG_LINES: i64 = 1000;

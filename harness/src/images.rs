@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use futures::future::try_join_all;
 use tokio::sync::Semaphore;
 
-use crate::components::Components;
 use crate::components::cache::{Claim, Room};
+use crate::components::{Components, DEBIAN};
 use crate::events::Events;
-use crate::pins::pins;
+use crate::pins::{ImagePin, pins};
 
 pub use error::Error;
 pub use store::Store;
@@ -27,6 +27,9 @@ mod archive;
 
 /// A containerd root folder that has all images, unpacked.
 pub mod store;
+
+/// Registries that images are pulled from and pushed to.
+pub mod registry;
 
 /// Why images could not be had.
 mod error;
@@ -63,6 +66,14 @@ pub struct Archive {
     pub digest: String,
 }
 
+impl Archive {
+    /// Whether only nodes of kubeadm's run it.
+    #[must_use]
+    pub fn is_of_a_node(&self) -> bool {
+        pins().images.get(&self.short).is_some_and(|pin| pin.of_a_node)
+    }
+}
+
 /// The name and the digest: equal only for the same image under the same name.
 impl std::fmt::Display for Archive {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -71,6 +82,19 @@ impl std::fmt::Display for Archive {
 }
 
 impl Images {
+    /// Those with these short names.
+    #[must_use]
+    pub fn only(&self, shorts: &[&str]) -> Self {
+        Self {
+            archives: self
+                .archives
+                .iter()
+                .filter(|archive| shorts.contains(&archive.short.as_str()))
+                .cloned()
+                .collect(),
+        }
+    }
+
     /// The archive of an image by its short name.
     #[must_use]
     pub fn get(&self, short: &str) -> Option<&Archive> {
@@ -78,18 +102,28 @@ impl Images {
     }
 }
 
-/// Gives the archives of all images, writing those whose content changed.
+/// Gives the archives of the images that `wanted` accepts, writing those whose content changed.
 ///
 /// `cache` is the folder that components, images and stores share.
-pub async fn build(components: &Components, cache: &Path, events: &Events) -> Result<Images, Error> {
+pub async fn build(
+    wanted: impl Fn(&ImagePin) -> bool,
+    components: &Components,
+    cache: &Path,
+    events: &Events,
+) -> Result<Images, Error> {
     let room = Room {
         folder: cache.join("images"),
         verify: crate::components::Verify::Cheaply,
     };
     let turns = Semaphore::new(SIDE_BY_SIDE);
-    let archives = pins().images.iter().map(async |(short, pin)| {
+    let iptables = match components.debian(DEBIAN) {
+        Ok(debian) => Some(debian.iptables().await),
+        Err(_) => None,
+    };
+    let wanted = pins().images.iter().filter(|(_, pin)| wanted(pin));
+    let archives = wanted.map(async |(short, pin)| {
         let name = pins().full_name(pin, components.kubernetes());
-        let plan = contents::Plan::of(pin, components)?;
+        let plan = contents::Plan::of(pin, components, iptables)?;
         let inputs = plan.inputs(&name);
         let entry = match room.claim(short, &inputs, STAGE, events).await? {
             Claim::Filled(entry) => entry,

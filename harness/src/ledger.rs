@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::docker::Docker;
+
 /// The ledger's file in the environment's folder.
 const FILE: &str = "ledger.jsonl";
 
@@ -21,12 +23,31 @@ const HOLDER: &str = "holder.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "made", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Entry {
-    /// A native sandbox: its processes, its cgroups and its run folder.
+    /// A sandbox: its processes, its cgroups and its run folder.
     Sandbox {
         /// The environment's name, from which the cgroup's is derived.
         environment: String,
         /// The run folder.
         folder: PathBuf,
+    },
+    /// A kind cluster: its containers and their image.
+    Kind {
+        /// The environment's name, from which the cluster's is derived.
+        environment: String,
+        /// The daemon that they are in.
+        docker: Docker,
+    },
+    /// A forwarder: a process in the background.
+    Forwarder {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// What a run added to a cluster that is not its own.
+    Added {
+        /// The cluster's kubeconfig.
+        kubeconfig: PathBuf,
+        /// The run's id, which is the label of all of it.
+        run: String,
     },
 }
 

@@ -19,6 +19,12 @@ pub mod components;
 /// Container images, assembled from components and from our own programs.
 pub mod images;
 
+/// Processes in namespaces of their own.
+pub mod sandbox;
+
+/// A private Docker daemon.
+pub mod docker;
+
 /// Who provides the host cluster.
 pub mod substrate;
 

@@ -1,6 +1,7 @@
 //! Manifests: YAML templates of this repository, filled in and applied to a cluster.
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
@@ -103,14 +104,33 @@ pub async fn apply(
     apply_all(client, namespace, name, objects(name, template, values)?).await
 }
 
-/// Applies the objects in a manifest that is no template, such as one of somebody else's, as [`apply`] does.
+/// Makes a namespace with the run's label.
+pub async fn own_namespace(client: &Client, name: &str, run: &str) -> Result<(), kube::Error> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let object = serde_json::json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {RUN: run}},
+    });
+    namespaces
+        .patch(name, &PatchParams::apply(MANAGER), &Patch::Apply(&object))
+        .await
+        .map(drop)
+}
+
+/// Applies the objects in a manifest that is no template, such as one of somebody else's, as [`apply`] does, with the
+/// run's label.
 pub async fn apply_as_is(
     client: &Client,
     namespace: &str,
     name: &str,
     text: &str,
+    run: &str,
 ) -> Result<Vec<DynamicObject>, Error> {
-    apply_all(client, namespace, name, read(name, text)?).await
+    let mut objects = read(name, text)?;
+    for object in &mut objects {
+        object.labels_mut().insert(RUN.to_owned(), run.to_owned());
+    }
+    apply_all(client, namespace, name, objects).await
 }
 
 async fn apply_all(

@@ -26,9 +26,11 @@ pub struct Pins {
     /// Programs built from Go modules, the longest build first; [`Pins::go`] gives those of an environment.
     go: Vec<GoPin>,
     /// Programs of the distribution.
-    pub debian: DebianPin,
+    pub debian: Vec<DebianPin>,
     /// Our own programs.
     pub cargo: CargoPin,
+    /// The nodes of kind's clusters, by version of Kubernetes.
+    kind_nodes: BTreeMap<Kubernetes, String>,
     /// Container images, by a short name.
     pub images: BTreeMap<String, ImagePin>,
 }
@@ -69,6 +71,15 @@ impl GoPin {
         self.folder.as_deref().unwrap_or(&self.name)
     }
 
+    /// The same module without its programs, for its folders alone.
+    #[must_use]
+    pub fn folders_only(&self) -> Self {
+        Self {
+            programs: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// The program that a package becomes, as `go build` names it or as `rename` says.
     #[must_use]
     pub fn program<'a>(&'a self, package: &'a str) -> &'a str {
@@ -97,6 +108,12 @@ pub struct DebianPin {
     pub packages: Vec<String>,
     /// The programs in them that are asked for by name.
     pub programs: Vec<String>,
+    /// Programs that those look for on their `PATH`. Others may have the same names.
+    #[serde(default)]
+    pub helpers: Vec<String>,
+    /// Whether they are scripts for what the machine has: then nothing that the packages depend on is had.
+    #[serde(default)]
+    pub scripts: bool,
 }
 
 /// Programs of this workspace.
@@ -126,6 +143,20 @@ pub struct ImagePin {
     pub user: String,
     /// In which folder, which then belongs to the user.
     pub workdir: Option<String>,
+    /// Whether it has `iptables`, in the implementation that this machine's kernel has.
+    #[serde(default)]
+    pub iptables: bool,
+    /// Whether only nodes of kubeadm's run it.
+    #[serde(default)]
+    pub of_a_node: bool,
+}
+
+impl ImagePin {
+    /// Whether it has programs of this workspace, which nobody else publishes.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.version_of.as_deref() == Some(pins().cargo.name.as_str())
+    }
 }
 
 impl Pins {
@@ -145,6 +176,20 @@ impl Pins {
         self.go(kubernetes)
             .find(|pin| pin.name == component)
             .map(|pin| pin.version.as_str())
+    }
+
+    /// The packages that bring this program, if any do.
+    #[must_use]
+    pub fn packages_of(&self, program: &str) -> Option<&DebianPin> {
+        self.debian
+            .iter()
+            .find(|pin| pin.programs.iter().any(|name| name == program))
+    }
+
+    /// The image that its makers published for the nodes of kind's clusters, by digest.
+    #[must_use]
+    pub fn kind_node(&self, kubernetes: Kubernetes) -> Option<&str> {
+        self.kind_nodes.get(&kubernetes).map(String::as_str)
     }
 
     /// The full name of the image with this short name, such as `registry.k8s.io/pause:3.10.1` for `pause`, where

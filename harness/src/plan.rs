@@ -14,7 +14,12 @@ pub mod names;
 mod kubernetes;
 
 pub use kubernetes::Kubernetes;
+/// What there is to say of a cluster that is there already.
+mod existing;
+
 use names::Name;
+
+pub use existing::{Dapr, Existing};
 
 /// The environment that is meant where none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "default";
@@ -75,6 +80,8 @@ pub struct Settings {
     pub filter: Option<String>,
     /// Run more tenants than are estimated to fit.
     pub overcommit: bool,
+    /// What there is to say of a cluster that is there already.
+    pub existing: Existing,
 }
 
 /// What there is to run on, as far as a plan depends on it.
@@ -84,6 +91,8 @@ pub struct Machine {
     pub cores: u64,
     /// Memory that is free or can be freed, in MB.
     pub free_megabytes: u64,
+    /// Whether a Docker daemon answers.
+    pub docker: bool,
 }
 
 /// What a run would make.
@@ -113,6 +122,9 @@ pub struct Plan {
     pub seed: u64,
     /// Which scenarios; all of them if there is none.
     pub filter: Option<String>,
+    /// Which cluster that is there already, and how it is used.
+    #[serde(default, skip_serializing_if = "Existing::is_none")]
+    pub existing: Existing,
 }
 
 /// A tenant: a virtual cluster and the two apps in it.
@@ -182,13 +194,13 @@ impl std::str::FromStr for TenantChoice {
 /// Who is to provide the host cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum SubstrateChoice {
-    /// The best that this version has here, which is native
+    /// kind where a Docker daemon answers, else native
     Auto,
     /// Processes in namespaces of their own; needs root and no Docker
     Native,
-    /// A cluster made by kind in Docker; not in this version
+    /// A cluster of containers, made by kind in Docker
     Kind,
-    /// A cluster that is there already; not in this version
+    /// A cluster that is there already, by --kubeconfig and --context
     Existing,
 }
 
@@ -198,6 +210,10 @@ pub enum SubstrateChoice {
 pub enum Substrate {
     /// Processes in namespaces of their own.
     Native,
+    /// Containers, made by kind.
+    Kind,
+    /// A cluster that is there already.
+    Existing,
 }
 
 /// What makes the virtual clusters.
@@ -214,9 +230,9 @@ pub enum VirtualCluster {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Images {
-    /// As the host cluster gets them best, which is assembled
+    /// Pulled where registries answer and the host cluster can pull, else assembled
     Auto,
-    /// Pulled by the host cluster; not in this version
+    /// Pulled by the host cluster from the registries that they are published in
     Pull,
     /// Assembled from components
     Build,
@@ -245,13 +261,15 @@ macro_rules! printed_as_given {
         }
     )*};
 }
-printed_as_given!(SubstrateChoice, Kubernetes, VirtualCluster, Images, Keep);
+printed_as_given!(SubstrateChoice, Kubernetes, VirtualCluster, Images, Keep, Dapr);
 
 /// Prints as the command line takes it.
 impl std::fmt::Display for Substrate {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Native => "native",
+            Self::Kind => "kind",
+            Self::Existing => "existing",
         })
     }
 }
@@ -292,6 +310,17 @@ pub enum Error {
     /// No scenario would run.
     #[error("run 0 scenarios at a time: --jobs takes 1 or more")]
     NoJobs,
+    /// The native host cluster has no way out to a registry.
+    #[error("pull images with --substrate native: its host cluster has no way out; its images are assembled")]
+    NativePullsNothing,
+    /// Something is said of an existing cluster, and another one is asked for.
+    #[error("use {option}: it is for --substrate existing, and this is {substrate}")]
+    NotExisting {
+        /// What was given.
+        option: &'static str,
+        /// Who provides the host cluster.
+        substrate: Substrate,
+    },
     /// It is designed, and not there yet.
     #[error("use `{option}`: this version has {has}")]
     NotInThisVersion {
@@ -341,6 +370,7 @@ impl Plan {
             seed,
             filter,
             overcommit,
+            existing,
         } = settings;
         if jobs == Some(0) {
             return Err(Error::NoJobs);
@@ -359,12 +389,14 @@ impl Plan {
         if virtual_cluster == VirtualCluster::Vcluster {
             return Err(missing("--virtual-cluster vcluster", "embedded ones"));
         }
-        if images == Images::Pull {
-            return Err(missing("--images pull", "images assembled from components"));
+        let substrate = substrate.decide(machine.docker);
+        if substrate == Substrate::Native && images == Images::Pull {
+            return Err(Error::NativePullsNothing);
         }
+        existing.fits(substrate)?;
         Ok(Self {
             name: name.to_string(),
-            substrate: provider(substrate)?,
+            substrate,
             kubernetes,
             virtual_cluster,
             images,
@@ -375,6 +407,7 @@ impl Plan {
             jobs: jobs.unwrap_or_else(|| default_jobs(machine)),
             seed,
             filter,
+            existing,
         })
     }
 }
@@ -407,11 +440,15 @@ pub fn default_jobs(machine: Machine) -> usize {
         .max(1)
 }
 
-fn provider(choice: SubstrateChoice) -> Result<Substrate, Error> {
-    match choice {
-        SubstrateChoice::Auto | SubstrateChoice::Native => Ok(Substrate::Native),
-        SubstrateChoice::Kind | SubstrateChoice::Existing => {
-            Err(missing(&format!("--substrate {choice}"), "the native one"))
+impl SubstrateChoice {
+    /// Who it is, where a Docker daemon answers or does not.
+    #[must_use]
+    pub fn decide(self, docker: bool) -> Substrate {
+        match self {
+            Self::Kind => Substrate::Kind,
+            Self::Auto if docker => Substrate::Kind,
+            Self::Auto | Self::Native => Substrate::Native,
+            Self::Existing => Substrate::Existing,
         }
     }
 }

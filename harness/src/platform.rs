@@ -9,7 +9,8 @@ use crate::command;
 use crate::events::Events;
 use crate::helm::Helm;
 use crate::manifests;
-use crate::substrate::{Cluster, native};
+use crate::sandbox;
+use crate::substrate::Cluster;
 use crate::wait;
 
 /// The one Redis, with a user for each tenant.
@@ -38,6 +39,8 @@ pub struct Settings {
     pub redis_image: String,
     /// An image that does nothing, for the canary's app.
     pub pause_image: String,
+    /// Whether Dapr is installed; else the cluster's own is used as it is.
+    pub installs_dapr: bool,
 }
 
 /// What all tenants share, up and seen to work.
@@ -115,7 +118,7 @@ pub enum Error {
         /// What.
         what: String,
         /// Why not.
-        source: native::Error,
+        source: sandbox::Error,
     },
     /// Redis refused.
     #[error("{action} in Redis")]

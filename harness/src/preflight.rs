@@ -4,12 +4,15 @@
 
 use serde::Serialize;
 
+use crate::docker::Docker;
+use crate::environment::Recipe;
 use crate::places::Places;
 use crate::plan::{Plan, Substrate};
 
 /// The machine's memory, processors and disks.
 pub mod machine;
 
+mod docker;
 mod kernel;
 mod programs;
 mod room;
@@ -62,19 +65,28 @@ pub enum Error {
 pub async fn inspect(plan: &Plan, places: &Places) -> Vec<Check> {
     let mut checks = match plan.substrate {
         Substrate::Native => kernel::inspect().await,
+        Substrate::Kind => docker::inspect(&Docker::here()).await,
+        // What it needs of the cluster is asked of the cluster, before anything is made in it.
+        Substrate::Existing => Vec::new(),
     };
-    checks.extend(programs::inspect().await);
+    let recipe = Recipe::of(plan.substrate, plan.images, plan.existing.registry.clone()).await;
+    checks.extend(programs::inspect(recipe.pulls).await);
     checks.extend(room::inspect(&plan.name, places));
     checks
 }
 
 /// Fails if something that `plan` needs is not there.
 pub async fn require(plan: &Plan, places: &Places) -> Result<(), Error> {
-    let lacking: Vec<Check> = inspect(plan, places)
-        .await
-        .into_iter()
-        .filter(|check| !check.met)
-        .collect();
+    all_met(inspect(plan, places).await)
+}
+
+/// Fails if something that a Docker daemon needs is not there.
+pub async fn require_for_docker() -> Result<(), Error> {
+    all_met(kernel::inspect().await)
+}
+
+fn all_met(checks: Vec<Check>) -> Result<(), Error> {
+    let lacking: Vec<Check> = checks.into_iter().filter(|check| !check.met).collect();
     if lacking.is_empty() {
         Ok(())
     } else {

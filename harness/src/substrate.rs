@@ -1,15 +1,31 @@
 //! Who provides the host cluster.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use kube::config::KubeConfigOptions;
 use serde::{Deserialize, Serialize};
+
+use crate::images::registry;
+use crate::sandbox;
 
 /// A kubeconfig of one cluster and one user.
 pub mod kubeconfig;
 
 /// Processes in namespaces of their own; needs root and no Docker.
 pub mod native;
+
+/// Containers, made by kind.
+pub mod kind;
+
+/// A cluster that is there already.
+pub mod existing;
+
+/// Loopback addresses that lead into any cluster.
+pub mod forwarder;
+
+/// The range of addresses that a cluster gives its Services.
+mod addresses;
 
 /// The host cluster's DNS.
 pub(crate) mod dns;
@@ -21,12 +37,54 @@ pub enum Error {
     /// The native substrate failed.
     #[error(transparent)]
     Native(#[from] native::Error),
+    /// kind, or its Docker, failed.
+    #[error(transparent)]
+    Kind(#[from] kind::Error),
+    /// The existing cluster is not used.
+    #[error(transparent)]
+    Existing(#[from] existing::Error),
+    /// No client could be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// A manifest was not applied.
     #[error(transparent)]
     Manifest(#[from] crate::manifests::Error),
     /// The cluster's DNS did not come up.
     #[error(transparent)]
     Dns(crate::wait::Error<kube::Error>),
+}
+
+impl Error {
+    /// What the user can do about it, where there is something.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Kind(error) => error.remedy(),
+            Self::Existing(error) => error.remedy(),
+            _ => None,
+        }
+    }
+}
+
+/// Why no client could be made of a kubeconfig.
+#[derive(Debug, thiserror::Error)]
+#[error("use the kubeconfig {}", path.display())]
+pub struct ClientError {
+    path: PathBuf,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// A client for the cluster that a kubeconfig file names.
+pub async fn client(kubeconfig: &Path) -> Result<kube::Client, ClientError> {
+    let unusable = |source: Box<dyn std::error::Error + Send + Sync>| ClientError {
+        path: kubeconfig.to_owned(),
+        source,
+    };
+    let read = kube::config::Kubeconfig::read_from(kubeconfig).map_err(|error| unusable(error.into()))?;
+    let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
+        .await
+        .map_err(|error| unusable(error.into()))?;
+    kube::Client::try_from(config).map_err(|error| unusable(error.into()))
 }
 
 /// A running host cluster.
@@ -38,6 +96,18 @@ pub struct Cluster {
     pub kubeconfig: PathBuf,
     /// How a Service or pod is reached from here.
     pub reach: Reach,
+    /// The range of addresses that it gives its Services.
+    pub service_cidr: String,
+    /// Where its images are, if not where their names say.
+    pub registry: Option<String>,
+}
+
+impl Cluster {
+    /// The name by which it gets an image.
+    #[must_use]
+    pub fn image(&self, name: &str) -> String {
+        registry::name_in(self.registry.as_deref(), name)
+    }
 }
 
 impl std::fmt::Debug for Cluster {
@@ -58,15 +128,22 @@ pub enum Reach {
         /// The supervisor's control socket.
         control: PathBuf,
     },
+    /// Through a forwarder, which listens on loopback and goes to pods by way of the API server.
+    Forwarder {
+        /// The forwarder's control socket.
+        control: PathBuf,
+    },
 }
 
 impl Reach {
     /// Opens a loopback address that leads to `host:port` (an IP address of a Service or pod) in the cluster.
     ///
     /// Asked again for the same target, it gives the same address; it lasts as long as the cluster.
-    pub async fn open(&self, target: SocketAddr) -> Result<SocketAddr, native::Error> {
+    pub async fn open(&self, target: SocketAddr) -> Result<SocketAddr, sandbox::Error> {
         match self {
-            Self::Sandbox { control } => native::forward::open(control, target).await,
+            Self::Sandbox { control } | Self::Forwarder { control } => {
+                sandbox::forward::open(control, target).await
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
-use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, ListParams, ObjectMeta};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -15,7 +15,8 @@ use crate::events::Events;
 use crate::helm::{Helm, Release};
 use crate::manifests;
 use crate::platform::{self, Login, Platform};
-use crate::substrate::{Cluster, native};
+use crate::sandbox;
+use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
 
 /// A kubeconfig that works from outside of the host cluster.
@@ -136,7 +137,14 @@ pub async fn create(
 pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platform) -> Result<Tenant, Error> {
     let name = &wanted.name;
     let namespace = namespace_of(name);
-    own_namespace(&platform.cluster.client, &namespace, &settings.run).await?;
+    // Before Helm makes one without the run's label.
+    manifests::own_namespace(&platform.cluster.client, &namespace, &settings.run)
+        .await
+        .map_err(|source| Error::Host {
+            action: "make the namespace of",
+            tenant: name.clone(),
+            source,
+        })?;
     let release = Release {
         name,
         namespace: &namespace,
@@ -247,25 +255,6 @@ async fn delete(namespaces: &Api<Namespace>, namespace: &ObjectMeta) -> Result<(
     }
 }
 
-/// Makes the namespace with the run's label, before Helm makes one without.
-async fn own_namespace(client: &Client, namespace: &str, run: &str) -> Result<(), Error> {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let object = serde_json::json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": namespace, "labels": {manifests::RUN: run}},
-    });
-    let params = PatchParams::apply(manifests::MANAGER);
-    namespaces
-        .patch(namespace, &params, &Patch::Apply(&object))
-        .await
-        .map(drop)
-        .map_err(|source| Error::Host {
-            action: "make the namespace of",
-            tenant: namespace.to_owned(),
-            source,
-        })
-}
-
 /// Why a tenant was not made or removed. What was made of it stays, and is removed with the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -303,7 +292,7 @@ pub enum Error {
         /// Whose.
         tenant: String,
         /// Why not.
-        source: native::Error,
+        source: sandbox::Error,
     },
     /// The kubeconfig that the virtual cluster gave is none.
     #[error("read the kubeconfig of {tenant}: {why}")]

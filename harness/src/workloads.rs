@@ -56,7 +56,7 @@ pub async fn deploy(tenants: &[Tenant], events: &Events) -> Result<Vec<Apps>, Er
 
 async fn deploy_in(tenant: &Tenant) -> Result<Apps, Error> {
     store::declare(tenant).await?;
-    let (write, read) = (App::write(), App::read());
+    let (write, read) = (App::write(&tenant.cluster), App::read(&tenant.cluster));
     write.deploy(&tenant.client, NAMESPACE).await?;
     read.deploy(&tenant.client, NAMESPACE).await?;
     let (write, read) = tokio::try_join!(

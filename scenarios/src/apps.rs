@@ -69,7 +69,7 @@ impl WriteApp {
     pub(crate) async fn deploy(space: &Space) -> anyhow::Result<Self> {
         let app = App {
             grace: GRACE,
-            ..App::write()
+            ..App::write(space.tenant().environment().host())
         };
         let (client, namespace) = (space.guest().client(), space.guest().namespace());
         app.deploy(client, namespace).await?;

@@ -10,7 +10,7 @@ use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
 
 /// Where daprd finds the one Redis.
-const REDIS: &str = "redis-master.default.svc.cluster.local:6379";
+const REDIS: &str = "redis-master.shared-dapr.svc.cluster.local:6379";
 
 /// A Component as a scenario declares it.
 #[derive(Clone, Debug, PartialEq)]

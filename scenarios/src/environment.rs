@@ -54,11 +54,7 @@ impl Environment {
         })?);
         let attached = Attached::read(&file)?;
         let seed = variable(SEED).map_or(Ok(attached.seed), |seed| seed.parse())?;
-        let host = Cluster {
-            client: client(&attached.kubeconfig).await?,
-            kubeconfig: attached.kubeconfig.clone(),
-            reach: attached.reach.clone(),
-        };
+        let host = attached.cluster().await?;
         Ok(Self {
             attached,
             file,

@@ -109,7 +109,7 @@ async fn sh_03_the_guests_ready_follows_the_sidecars(#[future(awt)] tenant: Tena
 const SHARED: [(&str, &str); 3] = [
     ("dapr-api", "dapr-system"),
     ("dapr-sentry", "dapr-system"),
-    ("redis-master", "default"),
+    ("redis-master", "shared-dapr"),
 ];
 
 #[rstest]

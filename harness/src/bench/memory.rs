@@ -28,7 +28,7 @@ use serde::Serialize;
 use super::subject::{self, Source};
 use super::{Error, Measured, Setting};
 use crate::environment::{self, Attached};
-use crate::substrate::native;
+use crate::sandbox;
 use crate::tenants::{OF_NAMESPACE, OF_TENANT, naming};
 use crate::wait;
 
@@ -171,7 +171,7 @@ async fn pods(attached: &Attached, client: &Client) -> Result<Pods, Error> {
 
 /// All processes of the environment; one that ends meanwhile takes no memory.
 fn processes(environment: &str) -> Result<Vec<Found>, Error> {
-    let members = native::members(environment).map_err(Error::Processes)?;
+    let members = sandbox::members(environment).map_err(Error::Processes)?;
     let mut found = Vec::new();
     for (pid, cgroup) in members {
         let folder = PathBuf::from(format!("/proc/{pid}"));

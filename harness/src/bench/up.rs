@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::spread::Spread;
 use super::{Error, Measured, Setting, subject};
 use crate::components::Options;
-use crate::environment;
+use crate::environment::{self, Recipe};
 use crate::events::{Event, Events, Stamped, seconds};
 use crate::plan::Plan;
 use crate::report::Summary;
@@ -61,7 +61,13 @@ pub async fn measure(
         });
     }
     subject::check(plan, setting).await?;
-    let prepared = Box::pin(environment::prepare(options, setting.places, setting.events));
+    let recipe = Recipe::of(plan.substrate, plan.images, plan.existing.registry.clone()).await;
+    let prepared = Box::pin(environment::prepare(
+        &recipe,
+        options,
+        setting.places,
+        setting.events,
+    ));
     let prepared = setting.cancel.run_until_cancelled(prepared).await;
     prepared.ok_or(Error::Interrupted)??;
 

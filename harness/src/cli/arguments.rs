@@ -1,13 +1,17 @@
 //! What can be asked for.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use crate::components::{Options, Verify};
-use crate::plan::{Images, Keep, Kubernetes, SubstrateChoice, TenantChoice, VirtualCluster};
+use crate::docker::runtime;
+use crate::plan::{self, Dapr, Images, Keep, Kubernetes, SubstrateChoice, TenantChoice, VirtualCluster};
 use crate::report::terminal::Verbosity;
+use crate::sandbox::{enter, supervisor};
+use crate::substrate::forwarder;
 
 /// Brings up many tenants that share one Dapr, checks them end to end, and removes them again
 ///
@@ -87,7 +91,7 @@ pub(super) enum Command {
     /// Have all components and images in the cache, and bring nothing up
     ///
     /// The long part of a first `up`: on two cores and with nothing cached, some 20 minutes.
-    Components(Components),
+    Components(Prepare),
     /// Say which environments there are
     Status,
     /// Print logs
@@ -96,6 +100,13 @@ pub(super) enum Command {
     Kubeconfig(Kubeconfig),
     /// Remove an environment, also what a crash left of it
     Down,
+    /// Run a command with a Docker daemon of its own, which ends with it
+    ///
+    /// For machines where the user is root and there is no Docker. The command has `DOCKER_HOST`, a `docker` on its PATH,
+    /// and the daemon's network: ports that containers publish are on its 127.0.0.1, and other machines are out of its
+    /// reach. Images and containers are gone afterwards, as is what the command left running. The exit code is the
+    /// command's. The daemon is called `docker` unless --name says otherwise.
+    Docker(Docker),
     /// Measure
     Bench(Bench),
     /// Render the reports again from a run's events
@@ -108,15 +119,35 @@ pub(super) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Is the half of a native host cluster that stays outside of its namespaces
-    #[command(name = crate::substrate::native::supervisor::COMMAND, hide = true)]
-    NativeSupervisor {
+    /// Is what leads into a cluster by way of its API server
+    #[command(name = forwarder::COMMAND, hide = true)]
+    ApiForwarder {
+        /// Its folder
+        folder: PathBuf,
+        /// The cluster's kubeconfig
+        kubeconfig: PathBuf,
+    },
+    /// Is the half of a sandbox that stays outside of its namespaces
+    #[command(name = supervisor::COMMAND, hide = true)]
+    SandboxSupervisor {
         /// The run's folder
         folder: PathBuf,
     },
-    /// Is process 1 of a native host cluster
-    #[command(name = crate::substrate::native::supervisor::INIT_COMMAND, hide = true)]
-    NativeInit {
+    /// Is a command in a sandbox's network
+    #[command(name = enter::COMMAND, hide = true)]
+    SandboxEnter(Enter),
+    /// Is the runtime of a Docker daemon that may not do everything
+    #[command(name = runtime::COMMAND, hide = true)]
+    DockerRuntime {
+        /// The runtime that may
+        runc: PathBuf,
+        /// Its arguments
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Is process 1 of a sandbox
+    #[command(name = supervisor::INIT_COMMAND, hide = true)]
+    SandboxInit {
         /// The run's folder
         folder: PathBuf,
     },
@@ -134,6 +165,8 @@ pub(super) struct Wanted {
     /// Who provides the host cluster
     #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
     pub(super) substrate: SubstrateChoice,
+    #[command(flatten)]
+    pub(super) existing: Existing,
     /// What makes the virtual clusters
     #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
     pub(super) virtual_cluster: VirtualCluster,
@@ -153,6 +186,56 @@ pub(super) struct Wanted {
     pub(super) components: Components,
     #[command(flatten)]
     pub(super) report: ReportDir,
+}
+
+/// What there is to say of a cluster that is there already.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Existing {
+    /// With --substrate existing: its kubeconfig; that of kubectl unless given
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// With --substrate existing: the context in it; its current one unless given
+    #[arg(long, value_name = "CONTEXT")]
+    context: Option<String>,
+    /// With --substrate existing: where images are pushed to and pulled from, such as registry.example.com/team
+    #[arg(long, value_name = "PREFIX")]
+    registry: Option<String>,
+    /// With --substrate existing: whose Dapr is used
+    #[arg(long, value_enum, default_value_t = Dapr::Install)]
+    dapr: Dapr,
+}
+
+impl Existing {
+    pub(super) fn settings(&self) -> plan::Existing {
+        let Self {
+            kubeconfig,
+            context,
+            registry,
+            dapr,
+        } = self.clone();
+        plan::Existing {
+            kubeconfig,
+            context,
+            registry: registry.map(|prefix| prefix.trim_end_matches('/').to_owned()),
+            dapr,
+        }
+    }
+}
+
+/// What a first `up` would have to make.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Prepare {
+    /// Who is to provide the host cluster
+    #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
+    pub(super) substrate: SubstrateChoice,
+    /// Where images come from
+    #[arg(long, value_enum, default_value_t = Images::Auto)]
+    pub(super) images: Images,
+    /// With --substrate existing: where images are to be pushed to
+    #[arg(long, value_name = "PREFIX")]
+    pub(super) registry: Option<String>,
+    #[command(flatten)]
+    pub(super) components: Components,
 }
 
 /// How components are had.
@@ -218,6 +301,22 @@ pub(super) struct E2e {
     pub(super) scenarios: Scenarios,
     #[command(flatten)]
     pub(super) wanted: Wanted,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Docker {
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Enter {
+    /// The run's folder
+    pub(super) folder: PathBuf,
+    /// The command and its arguments
+    #[arg(last = true, required = true)]
+    pub(super) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -318,6 +417,8 @@ pub(super) struct Own {
     /// Who provides the host cluster
     #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
     substrate: SubstrateChoice,
+    #[command(flatten)]
+    existing: Existing,
     /// What makes the virtual clusters
     #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
     virtual_cluster: VirtualCluster,
@@ -337,6 +438,7 @@ impl Own {
             tenants,
             values,
             substrate,
+            existing,
             virtual_cluster,
             images,
             overcommit,
@@ -346,6 +448,7 @@ impl Own {
             tenants,
             values,
             substrate,
+            existing,
             virtual_cluster,
             images,
             keep: Keep::Never,

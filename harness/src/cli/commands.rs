@@ -6,11 +6,13 @@ use clap::CommandFactory;
 
 use super::arguments::{Arguments, Command, Common, Format, ReportDir, Scenarios, Wanted};
 use super::{Exit, Failure, output};
+use crate::docker::Docker;
 use crate::environment::{Attached, AttachedTenant};
 use crate::places::Places;
 use crate::plan::names::Name;
-use crate::plan::{self, DEFAULT_ENVIRONMENT, Plan, Settings, Values};
+use crate::plan::{self, DEFAULT_ENVIRONMENT, Machine, Plan, Settings, SubstrateChoice, Values};
 use crate::preflight::machine;
+use crate::substrate::forwarder;
 use crate::{report, tenants};
 
 /// `up`, `test`, `e2e` and `down`.
@@ -28,6 +30,9 @@ mod logs;
 /// `bench`.
 mod bench;
 
+/// `docker`.
+mod docker;
+
 /// `kubeconfig`.
 mod kubeconfig;
 
@@ -41,7 +46,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     };
     match arguments.command {
         Command::Doctor(wanted) => show::doctor(&context, &wanted).await,
-        Command::Plan(wanted) => show::plan(&context, &wanted),
+        Command::Plan(wanted) => show::plan(&context, &wanted).await,
         Command::Components(wanted) => components::prepare(&context, &wanted).await,
         Command::Status => show::status(&context),
         Command::Up(wanted) => run::up(&context, &wanted).await,
@@ -51,15 +56,22 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Down => run::down(&context).await,
         Command::Logs(wanted) => logs::print(&context, &wanted).await,
         Command::Kubeconfig(wanted) => kubeconfig::print(&context, &wanted),
+        Command::Docker(wanted) => docker::run(&context, &wanted).await,
         Command::Bench(wanted) => bench::run(&context, &wanted).await,
         Command::Report { folder } => render(&context, &folder),
         Command::Completions { shell } => completions(shell),
-        Command::NativeSupervisor { folder } => {
-            let supervised = crate::substrate::native::supervisor::supervise(&folder).await;
+        Command::ApiForwarder { folder, kubeconfig } => {
+            let served = forwarder::serve(&folder, &kubeconfig).await;
+            served.map(|()| Exit::Passed).map_err(Failure::Forwarder)
+        }
+        Command::SandboxSupervisor { folder } => {
+            let supervised = crate::sandbox::supervisor::supervise(&folder).await;
             supervised.map(|()| Exit::Passed).map_err(Failure::Sandbox)
         }
-        // The one that has to run before there are threads.
-        Command::NativeInit { .. } => Ok(Exit::Passed),
+        // Those that have to run before there are threads.
+        Command::SandboxInit { .. } | Command::SandboxEnter(_) | Command::DockerRuntime { .. } => {
+            Ok(Exit::Passed)
+        }
     }
 }
 
@@ -109,11 +121,12 @@ impl Context {
     }
 
     /// The plan for what is wanted.
-    fn plan(&self, wanted: &Wanted, scenarios: Option<&Scenarios>) -> Result<Plan, Failure> {
+    async fn plan(&self, wanted: &Wanted, scenarios: Option<&Scenarios>) -> Result<Plan, Failure> {
         let Wanted {
             tenants,
             values,
             substrate,
+            existing,
             virtual_cluster,
             images,
             keep,
@@ -136,8 +149,13 @@ impl Context {
             seed: seed.unwrap_or_else(|| fastrand::u32(..).into()),
             filter: scenarios.and_then(|scenarios| scenarios.filter.clone()),
             overcommit: *overcommit,
+            existing: existing.settings(),
         };
-        Ok(Plan::new(settings, machine::here())?)
+        let machine = Machine {
+            docker: docker_decides(*substrate).await,
+            ..machine::here()
+        };
+        Ok(Plan::new(settings, machine)?)
     }
 
     fn report_dir(&self, wanted: &ReportDir) -> Result<PathBuf, Failure> {
@@ -147,6 +165,11 @@ impl Context {
         });
         std::path::absolute(folder).map_err(Failure::CurrentFolder)
     }
+}
+
+/// Whether a Docker daemon answers, where that decides something.
+async fn docker_decides(substrate: SubstrateChoice) -> bool {
+    substrate == SubstrateChoice::Auto && Docker::here().info().await.is_ok()
 }
 
 fn values_in(file: Option<&Path>) -> Result<Values, Failure> {

@@ -6,18 +6,34 @@ use crate::report::Outcome;
 
 /// What a command came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// It did what it was asked for; scenarios that ran passed.
-    Passed = 0,
+    Passed,
     /// A scenario failed.
-    Failed = 1,
+    Failed,
     /// It was asked for something that there is not, or that makes no sense; nothing was done.
-    Usage = 2,
+    Usage,
     /// It could not run, or not to its end.
-    CouldNotRun = 3,
+    CouldNotRun,
     /// All passed, and something was left behind.
-    LeftBehind = 4,
+    LeftBehind,
+    /// It ran a command of the user's, which exited with this code.
+    Command(u8),
+}
+
+impl Exit {
+    /// The code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::CouldNotRun => 3,
+            Self::LeftBehind => 4,
+            Self::Command(code) => code,
+        }
+    }
 }
 
 /// The codes as `--help` lists them.
@@ -30,7 +46,7 @@ pub const HELP: &str = "Exit codes:
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 

@@ -6,7 +6,9 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Exit;
-use crate::{bench, environment, ledger, plan, preflight, report, substrate, suite};
+use crate::{
+    bench, command, components, docker, environment, ledger, plan, preflight, report, substrate, suite,
+};
 
 /// Why a command did not do what it was asked for. Texts follow "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +30,10 @@ pub(super) enum Failure {
     #[error("reach the cluster of {}", kubeconfig.display())]
     Client {
         kubeconfig: PathBuf,
-        source: substrate::native::Error,
+        source: substrate::ClientError,
     },
+    #[error("lead into the cluster")]
+    Forwarder(#[source] io::Error),
     #[error("ask {cluster} for {what}")]
     Ask {
         cluster: String,
@@ -66,6 +70,18 @@ pub(super) enum Failure {
     Runtime(#[source] io::Error),
     #[error("run the sandbox")]
     Sandbox(#[source] io::Error),
+    #[error(transparent)]
+    Docker(#[from] docker::Error),
+    #[error("have Docker")]
+    Components(#[from] components::Error),
+    #[error("run {program}")]
+    Run { program: String, source: io::Error },
+    #[error(transparent)]
+    Command(#[from] command::Error),
+    #[error("run a container")]
+    Runc(#[source] io::Error),
+    #[error("use {name}: something of an environment of that name is there")]
+    Taken { name: String },
     #[error("find the current folder")]
     CurrentFolder(#[source] io::Error),
     #[error("print the result")]
@@ -97,6 +113,9 @@ impl Failure {
             Self::AlreadyUp { name } => Some(format!(
                 "remove it (cargo harness down --name {name}), run the scenarios against it (cargo harness test --name \
                  {name}), or give another --name"
+            )),
+            Self::Taken { name } => Some(format!(
+                "remove it (cargo harness down --name {name}), or give another --name"
             )),
             Self::Suite(suite::Error::NoMatch { .. }) => {
                 Some("cargo harness test --list shows what there is".to_owned())

@@ -47,5 +47,5 @@ async fn obey(mut signals: Signals, token: CancellationToken, environment: Strin
     signals.next().await;
     command::end_all();
     eprintln!("stopped. What is left is removed by: cargo harness down --name {environment}");
-    std::process::exit(i32::from(Exit::CouldNotRun as u8));
+    std::process::exit(i32::from(Exit::CouldNotRun.code()));
 }

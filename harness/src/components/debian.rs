@@ -29,6 +29,12 @@ const RECIPE: &str = "2";
 /// Which distribution this is; decides what packages of the same names are.
 const RELEASE: &str = "/etc/os-release";
 
+/// The packages of a host cluster and of images, by their name in `pins.toml`.
+pub const DEBIAN: &str = "debian";
+
+/// The packages of a Docker daemon, by their name in `pins.toml`.
+pub const DOCKER: &str = "docker";
+
 /// Where a distribution has its programs.
 const FOLDERS: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
 
@@ -62,6 +68,12 @@ impl Debian {
         self.root().join("usr/lib/cni")
     }
 
+    /// Where one of the packages' programs is, whether it can be asked for by name or is a helper.
+    #[must_use]
+    pub fn path(&self, program: &str) -> PathBuf {
+        self.folder.join(tree::PROGRAMS).join(program)
+    }
+
     /// The packages and their versions, as `NAME_VERSION_ARCHITECTURE.deb`.
     #[must_use]
     pub fn packages(&self) -> &[String] {
@@ -93,6 +105,30 @@ impl Debian {
             ),
             ("XTABLES_LIBDIR", self.folder.join(tree::XTABLES).into_os_string()),
         ]
+    }
+
+    /// The programs of this `iptables` and their extensions, by the path that an image has them at.
+    pub(crate) fn iptables_files(&self, iptables: Iptables) -> Result<BTreeMap<String, PathBuf>, Error> {
+        let mut files = BTreeMap::new();
+        for (folder, target) in [
+            (self.folder.join(iptables.folder()), Some("/usr/sbin")),
+            (self.folder.join(tree::XTABLES), None),
+        ] {
+            let listed = fs::read_dir(&folder).map_err(Error::file("read", &folder))?;
+            let real = fs::canonicalize(&folder).map_err(Error::file("resolve", &folder))?;
+            for entry in listed.flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                // Extensions are looked for where the distribution has them.
+                let own = real
+                    .strip_prefix(self.root())
+                    .unwrap_or(&real)
+                    .display()
+                    .to_string();
+                let target = target.map_or_else(|| format!("/{own}"), str::to_owned);
+                files.insert(format!("{target}/{name}"), entry.path());
+            }
+        }
+        Ok(files)
     }
 
     /// The loader and the libraries that programs of these packages need, by the path that they expect them at.

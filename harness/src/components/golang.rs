@@ -32,8 +32,10 @@ const ENVIRONMENT: [&str; 6] = [
 /// What a module became.
 #[derive(Debug)]
 pub(super) struct Built {
+    pub(super) name: String,
     pub(super) programs: BTreeMap<String, Program>,
-    pub(super) chart: Option<PathBuf>,
+    /// The first of its folders.
+    pub(super) folder: Option<PathBuf>,
 }
 
 /// Gives a module's programs, from the cache or by building them.
@@ -118,6 +120,13 @@ impl Module<'_> {
     }
 
     async fn build(&self, vacancy: &Vacancy, stage: &str, events: &Events) -> Result<(), Error> {
+        if !self.pin.programs.is_empty() {
+            self.compile(vacancy, stage, events).await?;
+        }
+        self.keep_folders(vacancy).await
+    }
+
+    async fn compile(&self, vacancy: &Vacancy, stage: &str, events: &Events) -> Result<(), Error> {
         let packages = self.fetch(stage, events).await?;
         let programs = vacancy.folder().join("bin");
         fs::create_dir(&programs).map_err(Error::file("create", &programs))?;
@@ -137,8 +146,8 @@ impl Module<'_> {
                 }
             })
             .await
-            .map_err(Error::build(&self.pin.name, vacancy.folder()))?;
-        self.keep_folders(vacancy).await
+            .map_err(Error::build(&self.pin.name, vacancy.folder()))
+            .map(drop)
     }
 
     /// Fetches the modules that are needed, and counts the packages that are not in Go's own build cache yet.
@@ -172,6 +181,12 @@ impl Module<'_> {
         if self.pin.folders.is_empty() {
             return Ok(());
         }
+        // Without programs to build, nothing has fetched it yet.
+        let fetch = self.go(&["mod", "download", &self.pin.module]);
+        fetch
+            .run()
+            .await
+            .map_err(Error::build(&self.pin.name, vacancy.folder()))?;
         let module = self
             .go(&["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", &self.pin.module])
             .text()
@@ -195,8 +210,9 @@ impl Module<'_> {
                 })
         });
         Ok(Built {
+            name: self.pin.name.clone(),
             programs: programs.collect::<Result<_, _>>()?,
-            chart: self.pin.folders.first().map(|folder| entry.folder.join(folder)),
+            folder: self.pin.folders.first().map(|folder| entry.folder.join(folder)),
         })
     }
 

@@ -1,25 +1,34 @@
 //! What is asked for, resolved to components.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{Error, Program, cache, names};
-use crate::pins::{GoPin, pins};
+use crate::pins::{DebianPin, GoPin, pins};
 use crate::plan::Kubernetes;
 
 /// Which programs are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// All of them that belong to the chosen Kubernetes.
-    Everything,
-    /// These, by their own names or that of their component (`dapr`).
-    These(BTreeSet<String>),
+pub struct Wanted {
+    names: BTreeSet<String>,
+    folders: BTreeSet<String>,
 }
 
 impl Wanted {
-    /// Wants the programs or components of these names.
+    /// Wants the programs or components of these names: their own (`daprd`), or that of their component (`dapr`).
     pub fn these<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self::These(names.into_iter().map(Into::into).collect())
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+            folders: BTreeSet::new(),
+        }
+    }
+
+    /// Wants the folders of these components too, whether any of their programs is wanted or not.
+    #[must_use]
+    pub fn with_folders<N: Into<String>>(mut self, components: impl IntoIterator<Item = N>) -> Self {
+        self.folders.extend(components.into_iter().map(Into::into));
+        self
     }
 }
 
@@ -61,8 +70,8 @@ pub enum Verify {
 /// What has to be there.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) go: Vec<&'static GoPin>,
-    pub(super) debian: bool,
+    pub(super) go: Vec<Cow<'static, GoPin>>,
+    pub(super) debian: Vec<&'static DebianPin>,
     pub(super) ours: Vec<String>,
     pub(super) overrides: BTreeMap<String, Program>,
 }
@@ -89,40 +98,43 @@ impl Request {
         let components: BTreeSet<&str> = pins()
             .go(options.kubernetes)
             .map(|pin| pin.name.as_str())
-            .chain([pins().debian.name.as_str(), pins().cargo.name.as_str()])
+            .chain(pins().debian.iter().map(|pin| pin.name.as_str()))
+            .chain([pins().cargo.name.as_str()])
             .collect();
-        if let Wanted::These(wanted) = wanted
-            && let Some(name) = wanted
-                .iter()
-                .find(|name| !known.contains(*name) && !components.contains(name.as_str()))
+        let all = wanted.names.iter().chain(&wanted.folders);
+        if let Some(name) = all
+            .into_iter()
+            .find(|name| !known.contains(*name) && !components.contains(name.as_str()))
         {
             return Err(Error::unknown(name));
         }
 
-        let is_named = |name: &str| match wanted {
-            Wanted::Everything => true,
-            Wanted::These(names) => names.contains(name),
-        };
+        let is_named = |name: &str| wanted.names.contains(name);
         let is_wanted = |component: &str, program: &str| {
             (is_named(component) || is_named(program)) && !overrides.contains_key(program)
         };
         let go = pins()
             .go(options.kubernetes)
-            .filter(|pin| {
+            .filter_map(|pin| {
+                let has_programs = pin
+                    .programs
+                    .iter()
+                    .any(|package| is_wanted(&pin.name, pin.program(package)));
                 // No file can be given for a folder of a module.
-                let has_more = is_named(&pin.name) && !pin.folders.is_empty();
-                has_more
-                    || pin
-                        .programs
-                        .iter()
-                        .any(|package| is_wanted(&pin.name, pin.program(package)))
+                let has_folders =
+                    (is_named(&pin.name) || wanted.folders.contains(&pin.name)) && !pin.folders.is_empty();
+                match (has_programs, has_folders) {
+                    (true, _) => Some(Cow::Borrowed(pin)),
+                    (false, true) => Some(Cow::Owned(pin.folders_only())),
+                    (false, false) => None,
+                }
             })
             .collect();
-        let packages = &pins().debian;
-        let debian = packages
-            .programs
+        let debian = pins()
+            .debian
             .iter()
-            .any(|program| is_wanted(&packages.name, program));
+            .filter(|pin| pin.programs.iter().any(|program| is_wanted(&pin.name, program)))
+            .collect();
         let own = &pins().cargo;
         let ours = own
             .programs
@@ -149,7 +161,7 @@ mod tests {
             Request::resolve(&Wanted::these(["kube-apiserver", "etcd"]), &Options::default()).unwrap();
         let names: Vec<&str> = request.go.iter().map(|pin| pin.name.as_str()).collect();
         assert_eq!(names, ["kubernetes", "etcd"]);
-        assert!(!request.debian);
+        assert!(request.debian.is_empty());
         assert!(request.ours.is_empty());
     }
 
@@ -159,7 +171,7 @@ mod tests {
             kubernetes: Kubernetes::V1_33,
             ..Options::default()
         };
-        let request = Request::resolve(&Wanted::Everything, &options).unwrap();
+        let request = Request::resolve(&Wanted::these(["kubernetes"]), &options).unwrap();
         let versions: Vec<&str> = request
             .go
             .iter()
@@ -167,6 +179,26 @@ mod tests {
             .map(|pin| pin.version.as_str())
             .collect();
         assert_eq!(versions, ["1.33.13"]);
+    }
+
+    #[test]
+    fn a_folder_is_had_without_the_programs_beside_it() {
+        let request = Request::resolve(
+            &Wanted::these(["etcd"]).with_folders(["dapr"]),
+            &Options::default(),
+        )
+        .unwrap();
+        let dapr = request.go.iter().find(|pin| pin.name == "dapr").unwrap();
+        assert!(dapr.programs.is_empty());
+        assert_eq!(dapr.folders, ["charts/dapr"]);
+    }
+
+    #[test]
+    fn a_program_of_the_distribution_brings_the_packages_that_have_it() {
+        let request = Request::resolve(&Wanted::these(["docker"]), &Options::default()).unwrap();
+        let names: Vec<&str> = request.debian.iter().map(|pin| pin.name.as_str()).collect();
+        assert_eq!(names, ["docker"]);
+        assert!(request.go.is_empty());
     }
 
     #[test]
@@ -194,7 +226,7 @@ mod tests {
             overrides: [("etcd".into(), "/nowhere/etcd".into())].into(),
             ..Options::default()
         };
-        let error = Request::resolve(&Wanted::Everything, &options).unwrap_err();
+        let error = Request::resolve(&Wanted::these(["etcd"]), &options).unwrap_err();
         insta::assert_snapshot!(error, @"use /nowhere/etcd as etcd");
     }
 }

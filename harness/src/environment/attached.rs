@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use crate::places::Places;
 use crate::plan::Kubernetes;
-use crate::substrate::Reach;
+use crate::substrate::{self, Cluster, Reach};
 use crate::tenants;
 
 /// The file in the environment's folder.
@@ -37,6 +37,10 @@ pub struct Attached {
     pub kubeconfig: PathBuf,
     /// How Services and pods are reached.
     pub reach: Reach,
+    /// The range of addresses that the host cluster gives its Services.
+    pub service_cidr: String,
+    /// Where its images are, if not where their names say.
+    pub registry: Option<String>,
     /// The tenants.
     pub tenants: Vec<AttachedTenant>,
     /// How they were made, so that one more can be.
@@ -68,6 +72,17 @@ impl Attached {
             }
             other => other,
         }
+    }
+
+    /// The host cluster.
+    pub async fn cluster(&self) -> Result<Cluster, substrate::ClientError> {
+        Ok(Cluster {
+            client: substrate::client(&self.kubeconfig).await?,
+            kubeconfig: self.kubeconfig.clone(),
+            reach: self.reach.clone(),
+            service_cidr: self.service_cidr.clone(),
+            registry: self.registry.clone(),
+        })
     }
 
     /// Reads the description that [`Attached::write`] wrote.

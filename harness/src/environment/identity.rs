@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::{Attached, Error};
 use crate::plan::Plan;
 
+/// The file that keeps the id of a run that is not up yet. What it made carries that id.
+const RUN: &str = "run";
+
 /// What stays the same when `up` is run again.
 pub(super) struct Identity {
     pub(super) run: String,
@@ -33,11 +36,27 @@ impl Identity {
                 })
             }
             Err(_) => Ok(Self {
-                run: Uuid::now_v7().to_string(),
+                run: kept(&folder.join(RUN))?,
                 started: now(),
             }),
         }
     }
+}
+
+/// The id of a run that was cut off, or a new one, which is kept for the next.
+fn kept(file: &Path) -> Result<String, Error> {
+    if let Ok(run) = std::fs::read_to_string(file)
+        && Uuid::parse_str(&run).is_ok()
+    {
+        return Ok(run);
+    }
+    let run = Uuid::now_v7().to_string();
+    std::fs::write(file, &run).map_err(|source| Error::File {
+        what: "write",
+        path: file.to_owned(),
+        source,
+    })?;
+    Ok(run)
 }
 
 /// What an environment that is up has and what is planned, where that is not the same.
@@ -95,10 +114,12 @@ mod tests {
             seed: 7,
             filter: None,
             overcommit: true,
+            existing: crate::plan::Existing::default(),
         };
         let machine = Machine {
             cores: 2,
             free_megabytes: 8000,
+            docker: false,
         };
         Plan::new(settings, machine).expect("it can be planned")
     }
@@ -116,6 +137,8 @@ mod tests {
             reach: Reach::Sandbox {
                 control: "/control".into(),
             },
+            service_cidr: "10.96.0.0/16".into(),
+            registry: None,
             tenants: plan
                 .tenants
                 .iter()

@@ -1,101 +1,29 @@
 //! The stages of [`super::up`], each with what it takes from the plan, the pins and the stages before.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::components::{self, Components, Wanted};
+use super::host::Recipe;
+use crate::components::{self, Components};
 use crate::events::Events;
 use crate::helm::Helm;
-use crate::images::{self, Store};
-use crate::ledger::{Entry, Ledger};
 use crate::pins::pins;
 use crate::places::Places;
-use crate::plan::{Kubernetes, Plan};
+use crate::plan::{Dapr, Kubernetes, Plan};
 use crate::platform::{self, Platform};
-use crate::substrate::native::spec::{self, address};
-use crate::substrate::{self, Cluster, native};
+use crate::substrate::Cluster;
 use crate::tenants::{self, Tenant};
 
 /// The chart of one virtual cluster, in this workspace.
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart");
 
 pub(super) async fn components(
+    recipe: &Recipe,
     places: &Places,
     options: &components::Options,
     events: &Events,
 ) -> Result<Components, Error> {
-    Ok(components::ensure(&places.cache, &Wanted::Everything, options, events).await?)
-}
-
-/// A containerd root folder that has every image, as the host cluster starts with it.
-pub(super) async fn images(
-    components: &Components,
-    places: &Places,
-    events: &Events,
-) -> Result<Store, Error> {
-    let images = images::build(components, &places.cache, events).await?;
-    Ok(images::store::ensure(&images, components, &places.cache, events).await?)
-}
-
-pub(super) async fn substrate(
-    plan: &Plan,
-    places: &Places,
-    folder: &Path,
-    components: &Components,
-    store: &Store,
-    ledger: &Ledger,
-    events: &Events,
-) -> Result<Cluster, Error> {
-    let run = folder.join("host");
-    ledger.record(&Entry::Sandbox {
-        environment: plan.name.clone(),
-        folder: run.clone(),
-    })?;
-    fill(store, &run).await?;
-    let debian = components.debian()?;
-    let programs = spec::PROGRAMS
-        .into_iter()
-        .chain(["ip"])
-        .map(|name| Ok((name.to_owned(), components.program(name)?.to_owned())))
-        .collect::<Result<BTreeMap<String, PathBuf>, components::Error>>()?;
-    let request = native::Request {
-        name: plan.name.clone(),
-        folder: run,
-        keep: vec![places.cache.clone()],
-        environment: debian
-            .environment_with(debian.iptables().await)
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()))
-            .collect(),
-        programs,
-        cni_plugins: debian.cni_plugins(),
-        pause_image: pins().image("pause", plan.kubernetes),
-    };
-    let cluster = native::up(request, events)
-        .await
-        .map_err(substrate::Error::from)?;
-    substrate::dns::install(&cluster, &pins().image("coredns", plan.kubernetes)).await?;
-    Ok(cluster)
-}
-
-/// Gives containerd its images, all of them or none: a run that was cut off in between starts over.
-async fn fill(store: &Store, run: &Path) -> Result<(), Error> {
-    let (root, draft) = (run.join("containerd"), run.join("containerd.draft"));
-    if root.exists() {
-        return Ok(());
-    }
-    let failed = |what: &'static str, path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::File { what, path, source }
-    };
-    if draft.exists() {
-        fs::remove_dir_all(&draft).map_err(failed("remove", &draft))?;
-    }
-    fs::create_dir_all(run).map_err(failed("make", run))?;
-    store.materialize(&draft).await?;
-    fs::rename(&draft, &root).map_err(failed("name", &root))
+    Ok(components::ensure(&places.cache, &recipe.components(), options, events).await?)
 }
 
 /// How tenants of this environment are made.
@@ -113,22 +41,31 @@ pub(super) fn settings(
             home: folder.join("helm"),
         },
         chart: PathBuf::from(CHART),
-        set: chart_settings(components.kubernetes()),
+        set: chart_settings(cluster, components.kubernetes()),
         kubeconfigs: folder.join("tenants"),
     })
 }
 
-/// What the host cluster decides of every virtual cluster: that both have the same Kubernetes and Service addresses.
-fn chart_settings(kubernetes: Kubernetes) -> Vec<String> {
+/// What the host cluster decides of every virtual cluster: that both have the same Kubernetes, Service addresses and
+/// source of images.
+fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes) -> Vec<String> {
     let image = |short| pins().image(short, kubernetes);
-    vec![
-        format!("serviceCIDR={}", address::SERVICES),
+    let registry = cluster
+        .registry
+        .iter()
+        .map(|registry| format!("defaultImageRegistry={registry}/"));
+    [
+        format!("serviceCIDR={}", cluster.service_cidr),
         format!("api.image={}", image("kube-apiserver")),
         format!("controller.image={}", image("kube-controller-manager")),
     ]
+    .into_iter()
+    .chain(registry)
+    .collect()
 }
 
 pub(super) async fn platform(
+    plan: &Plan,
     settings: &tenants::Settings,
     cluster: &Cluster,
     components: &Components,
@@ -138,10 +75,11 @@ pub(super) async fn platform(
     let settings = platform::Settings {
         run: settings.run.clone(),
         helm: settings.helm.clone(),
-        dapr_chart: components.dapr_chart()?.to_owned(),
+        dapr_chart: components.folder("dapr")?.to_owned(),
         dapr_version: pins().version("dapr", kubernetes).unwrap_or_default().to_owned(),
-        redis_image: pins().image("redis", kubernetes),
-        pause_image: pins().image("pause", kubernetes),
+        redis_image: cluster.image(&pins().image("redis", kubernetes)),
+        pause_image: cluster.image(&pins().image("pause", kubernetes)),
+        installs_dapr: plan.existing.dapr == Dapr::Install,
     };
     Ok(platform::install(&settings, cluster, events).await?)
 }

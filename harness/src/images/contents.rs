@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Error;
-use crate::components::Components;
 use crate::components::cache::Inputs;
+use crate::components::{Components, DEBIAN, Iptables};
 use crate::pins::{ImagePin, pins};
 
 /// Changes when the layout does, so that archives of the old one are not taken for the new one's.
@@ -42,7 +42,11 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Plans an image. Programs of the distribution bring the libraries that they need.
-    pub(super) fn of(pin: &ImagePin, components: &Components) -> Result<Self, Error> {
+    pub(super) fn of(
+        pin: &ImagePin,
+        components: &Components,
+        iptables: Option<Iptables>,
+    ) -> Result<Self, Error> {
         let mut items = BTreeMap::from([
             ("etc/passwd".to_owned(), Item::Text(PASSWD)),
             ("etc/group".to_owned(), Item::Text(GROUP)),
@@ -55,19 +59,28 @@ impl Plan {
             ),
         ]);
         let mut digests = Vec::new();
-        let mut linked = Vec::new();
+        let mut linked: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
         for (name, target) in &pin.files {
             let program = components.found(name)?;
-            if pins().debian.programs.contains(name) {
-                linked.push(program.path.clone());
+            if let Some(packages) = pins().packages_of(name) {
+                linked
+                    .entry(packages.name.as_str())
+                    .or_default()
+                    .push(program.path.clone());
             }
             digests.push(format!("{target} {}", program.sha256));
             items.insert(inside(target), Item::Program(program.path.clone()));
         }
-        if !linked.is_empty() {
-            let packages = components.debian()?;
+        if let (true, Some(iptables)) = (pin.iptables, iptables) {
+            for (target, file) in components.debian(DEBIAN)?.iptables_files(iptables)? {
+                linked.entry(DEBIAN).or_default().push(file.clone());
+                items.insert(inside(&target), Item::Program(file));
+            }
+        }
+        for (packages, programs) in linked {
+            let packages = components.debian(packages)?;
             digests.extend(packages.packages().iter().cloned());
-            for (target, library) in packages.needed(&linked)? {
+            for (target, library) in packages.needed(&programs)? {
                 items.insert(inside(&target), Item::Program(library));
             }
         }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::substrate::kind::node_image;
 use crate::{command, components};
 
 /// Why images could not be had; each text follows "failed to".
@@ -11,6 +12,17 @@ pub enum Error {
     /// A program that goes into an image, or the cache that keeps images, could not be used.
     #[error(transparent)]
     Component(#[from] components::Error),
+    /// A node's image could not be made.
+    #[error(transparent)]
+    Node(#[from] Box<node_image::Error>),
+    /// An image could not be pushed.
+    #[error("push {name}; is the registry reachable, and may this user push (docker login)?")]
+    Push {
+        /// The image.
+        name: String,
+        /// What it said.
+        source: command::Error,
+    },
     /// A file could not be used.
     #[error("{what} {}", path.display())]
     File {

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::{Error, Images, STAGE};
+use super::{Archive, Error, Images, STAGE};
 use crate::components::Components;
 use crate::components::cache::{Claim, Entry, Inputs, Room, Vacancy};
 use crate::events::Events;
@@ -16,6 +16,8 @@ mod importer;
 
 /// Copies of a root folder that share its files.
 mod links;
+
+use importer::Importer;
 
 /// Changes when the way of importing does, so that stores of the old one are not taken for the new one's.
 const LAYOUT: &str = "1";
@@ -89,6 +91,32 @@ pub async fn ensure(
     })
 }
 
+/// Fills an empty folder, which becomes a containerd's root, with images.
+pub(crate) async fn fill(
+    images: &Images,
+    components: &Components,
+    root: &Path,
+    events: &Events,
+) -> Result<(), Error> {
+    fs::create_dir_all(root).map_err(Error::file("create", root))?;
+    let missing: Vec<&Archive> = images.archives.iter().collect();
+    let importer = Importer::start(components, root).await?;
+    import(&importer, &missing, events).await?;
+    importer.stop().await?;
+    links::strip(root).map_err(Error::file("clear", root))
+}
+
+async fn import(importer: &Importer, missing: &[&Archive], events: &Events) -> Result<(), Error> {
+    for (done, archive) in missing.iter().enumerate() {
+        events.progress(
+            STAGE,
+            format!("importing {} ({} of {})", archive.name, done + 1, missing.len()),
+        );
+        importer.import(archive).await?;
+    }
+    Ok(())
+}
+
 async fn make(
     room: &Room,
     vacancy: &Vacancy,
@@ -115,14 +143,8 @@ async fn make(
         .filter(|name| images.archives.iter().all(|archive| archive.name != *name))
         .collect();
 
-    let importer = importer::Importer::start(components, &root).await?;
-    for (done, archive) in missing.iter().enumerate() {
-        events.progress(
-            STAGE,
-            format!("importing {} ({} of {})", archive.name, done + 1, missing.len()),
-        );
-        importer.import(archive).await?;
-    }
+    let importer = Importer::start(components, &root).await?;
+    import(&importer, &missing, events).await?;
     for name in surplus {
         importer.remove(name).await?;
     }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// A minor version of Kubernetes: that of the host cluster and of all virtual clusters. `pins.toml` has the rest of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
 pub enum Kubernetes {
     /// The newest
     #[default]

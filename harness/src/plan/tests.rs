@@ -7,6 +7,7 @@ use super::*;
 const MACHINE: Machine = Machine {
     cores: 2,
     free_megabytes: 8000,
+    docker: false,
 };
 
 fn settings() -> Settings {
@@ -27,6 +28,7 @@ fn settings() -> Settings {
         seed: 7,
         filter: None,
         overcommit: false,
+        existing: Existing::default(),
     }
 }
 
@@ -108,9 +110,9 @@ fn the_estimate_can_be_overruled() {
 }
 
 #[rstest]
-#[case::memory(Machine { cores: 64, free_megabytes: 2200 }, 2)]
-#[case::cores(Machine { cores: 1, free_megabytes: 64_000 }, 10)]
-#[case::nothing(Machine { cores: 2, free_megabytes: 1000 }, 0)]
+#[case::memory(Machine { cores: 64, free_megabytes: 2200, docker: false }, 2)]
+#[case::cores(Machine { cores: 1, free_megabytes: 64_000, docker: false }, 10)]
+#[case::nothing(Machine { cores: 2, free_megabytes: 1000, docker: false }, 0)]
 fn what_fits_is_bounded_by(#[case] machine: Machine, #[case] fit: usize) {
     assert_eq!(tenants_that_fit(machine), fit);
 }

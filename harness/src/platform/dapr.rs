@@ -23,6 +23,12 @@ pub const RELEASE: &str = "dapr";
 /// The namespace of the control plane.
 pub const NAMESPACE: &str = "dapr-system";
 
+/// Where its images are published.
+const REGISTRY: &str = "ghcr.io/dapr";
+
+/// Who makes a tenant's pods on the host, as the injector's setting says it: the service account of its control plane.
+pub const TENANTS: &str = "vcluster-*:vc-*";
+
 /// A kind is served within a second of its definition.
 const KNOWN: Budget = Budget {
     at_most: Duration::from_mins(1),
@@ -31,7 +37,15 @@ const KNOWN: Budget = Budget {
 
 /// Installs the control plane and returns when a canary got a working sidecar.
 pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Events) -> Result<(), Error> {
-    let values = values(&settings.dapr_version)?;
+    if !settings.installs_dapr {
+        events.progress(
+            "platform",
+            "waiting for a canary to get a sidecar of the cluster's own Dapr",
+        );
+        return canary::fly(settings, cluster).await;
+    }
+    let registry = cluster.image(REGISTRY);
+    let values = values(&settings.dapr_version, &registry)?;
     let release = Release {
         name: RELEASE,
         namespace: NAMESPACE,
@@ -56,7 +70,14 @@ async fn prepare(settings: &Settings, client: &Client) -> Result<(), Error> {
     for file in fs::read_dir(&folder).map_err(unread)? {
         let path = file.map_err(unread)?.path();
         let text = fs::read_to_string(&path).map_err(unread)?;
-        manifests::apply_as_is(client, NAMESPACE, &path.display().to_string(), &text).await?;
+        manifests::apply_as_is(
+            client,
+            NAMESPACE,
+            &path.display().to_string(),
+            &text,
+            &settings.run,
+        )
+        .await?;
     }
     wait::until("Dapr's kinds to be known", KNOWN, || async {
         let made = manifests::apply(
@@ -77,13 +98,15 @@ async fn prepare(settings: &Settings, client: &Client) -> Result<(), Error> {
 }
 
 /// The chart's values, with a certificate authority made for this installation alone.
-fn values(version: &str) -> Result<String, Error> {
+fn values(version: &str, registry: &str) -> Result<String, Error> {
     let authority = Authority::new()?;
     let text = manifests::fill(
         "platform/dapr-values.yaml",
         include_str!("../../manifests/platform/dapr-values.yaml"),
         context! {
             version => version,
+            registry => registry,
+            tenants => TENANTS,
             root_certificate => quoted(&authority.root_certificate),
             issuer_certificate => quoted(&authority.issuer_certificate),
             issuer_key => quoted(&authority.issuer_key),
@@ -135,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_values_are_yaml_with_the_certificates_in_it() {
-        let values = values("1.16.0").unwrap();
+        let values = values("1.16.0", "ghcr.io/dapr").unwrap();
         let parsed: serde_json::Value = serde_saphyr::from_str(&values).unwrap();
         assert_eq!(parsed["global"]["tag"], "1.16.0");
         let root = parsed["dapr_sentry"]["tls"]["root"]["certPEM"].as_str().unwrap();

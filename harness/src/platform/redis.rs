@@ -28,7 +28,7 @@ mod acl;
 mod secrets;
 
 /// The namespace that it is in.
-pub const NAMESPACE: &str = "default";
+pub const NAMESPACE: &str = "shared-dapr";
 
 /// The Service.
 pub const SERVICE: &str = "redis-master";
@@ -68,6 +68,13 @@ pub struct Login {
 impl Redis {
     /// Installs it and returns when it answers with the password.
     pub(super) async fn install(settings: &Settings, cluster: &Cluster) -> Result<Self, Error> {
+        manifests::own_namespace(&cluster.client, NAMESPACE, &settings.run)
+            .await
+            .map_err(|source| Error::Host {
+                action: "make",
+                object: format!("namespace {NAMESPACE}"),
+                source,
+            })?;
         let password = secrets::administrator(&cluster.client).await?;
         acl::prepare(&cluster.client, &password).await?;
         manifests::apply(

@@ -1,4 +1,4 @@
-//! What the native substrate needs of the kernel, and of the user who asks.
+//! What a sandbox needs of the kernel, and of the user who asks.
 
 use std::fs;
 use std::path::Path;

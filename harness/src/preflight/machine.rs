@@ -14,7 +14,7 @@ const LIMITS: [(&str, &str); 2] = [
     ),
 ];
 
-/// What this machine has. In a container, what the container may use.
+/// What this machine has. In a container, what the container may use. Docker is not asked for.
 #[must_use]
 pub fn here() -> Machine {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -26,6 +26,7 @@ pub fn here() -> Machine {
     Machine {
         cores: u64::try_from(cores).unwrap_or(u64::MAX),
         free_megabytes: limits.into_iter().flatten().fold(free, u64::min),
+        docker: false,
     }
 }
 

@@ -11,7 +11,8 @@ const GO_MODULE: &str = include_str!("../../components/kubernetes/go.mod");
 /// Printing a version takes milliseconds, and a second where the disk is asleep.
 const PRINT: Duration = Duration::from_secs(30);
 
-pub(super) async fn inspect() -> Vec<Check> {
+/// Looks for them. Where images are `pulled`, the distribution's packages are not needed.
+pub(super) async fn inspect(pulled: bool) -> Vec<Check> {
     let (go, apt, dpkg, cargo) = tokio::join!(
         first_line(Command::new("go").arg("version")),
         first_line(Command::new("apt-get").arg("--version")),
@@ -20,12 +21,15 @@ pub(super) async fn inspect() -> Vec<Check> {
     );
     let from_debian =
         "use Debian or a distribution made from it; runc, Redis and iptables come from its packages";
-    vec![
+    let mut checks = vec![
         enough_go(go),
-        is_there("apt-get", apt, from_debian),
-        is_there("dpkg-deb", dpkg, from_debian),
         is_there("cargo", cargo, "install Rust with rustup and have cargo on PATH"),
-    ]
+    ];
+    if !pulled {
+        checks.push(is_there("apt-get", apt, from_debian));
+        checks.push(is_there("dpkg-deb", dpkg, from_debian));
+    }
+    checks
 }
 
 async fn first_line(command: Command) -> Result<String, String> {

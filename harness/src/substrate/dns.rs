@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 use minijinja::context;
 
-use super::native::spec::address;
+use super::native::address;
 use super::{Cluster, Error};
 use crate::manifests;
 use crate::wait::{self, Budget, Seen};

@@ -1,12 +1,9 @@
 //! Processes in namespaces of their own: a real host cluster without Docker.
 //!
-//! A supervisor outside starts the sandbox, whose init starts etcd, containerd and the Kubernetes processes in
-//! private mount, network, pid, ipc and uts namespaces. Nothing of the machine is touched but one subtree of its
-//! cgroups and the run's folder, so ending the subtree's processes and removing both removes everything.
+//! A [sandbox](crate::sandbox) runs etcd, containerd and the Kubernetes processes.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,29 +14,16 @@ use kube::config::KubeConfigOptions;
 use super::kubeconfig::Kubeconfig;
 use super::{Cluster, Reach};
 use crate::events::Events;
+use crate::sandbox::spec::{Private, View};
+use crate::sandbox::{self, Spec, forward, supervisor};
 use crate::wait::{self, Budget, Seen};
 
-/// Loopback addresses that lead into the sandbox.
-pub mod forward;
+/// Where things are in the host cluster's network.
+pub mod address;
 
-/// Everything that a sandbox's processes need to know.
-pub mod spec;
-
-/// The half of a sandbox that stays outside.
-pub mod supervisor;
-
-/// Ending a sandbox, and looking for what is left of one.
-pub mod teardown;
-
-mod cgroup;
 mod configuration;
-mod init;
-mod mounts;
-mod network;
 mod pki;
 mod processes;
-
-use spec::{Spec, address};
 
 /// A cold API server needs 3 s on an idle machine, and was seen to need 10 with both cores busy.
 const API_SERVER: Budget = Budget {
@@ -53,6 +37,18 @@ const NODE: Budget = Budget {
     every: Duration::from_millis(50),
 };
 
+/// The programs that a host cluster runs by their names, besides those that it finds on its `PATH`.
+pub const PROGRAMS: [&str; 8] = [
+    "containerd",
+    "etcd",
+    "ip",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubelet",
+];
+
 /// What a native host cluster is made from.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -62,7 +58,7 @@ pub struct Request {
     pub folder: PathBuf,
     /// Folders that the sandbox must go on seeing: where its programs are.
     pub keep: Vec<PathBuf>,
-    /// Where each of [`spec::PROGRAMS`], and `ip`, is.
+    /// Where each of [`PROGRAMS`] is.
     pub programs: BTreeMap<String, PathBuf>,
     /// Where the CNI plugins are.
     pub cni_plugins: PathBuf,
@@ -72,26 +68,79 @@ pub struct Request {
     pub pause_image: String,
 }
 
+impl Request {
+    /// Where a program is.
+    ///
+    /// # Panics
+    /// If it was not put in: whoever asks takes the names from [`PROGRAMS`].
+    fn program(&self, name: &str) -> &Path {
+        self.programs
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not among the host cluster's programs"))
+    }
+
+    /// A directory or file of the run folder.
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The file by which `up` tells the sandbox that the API server is ready.
+    fn api_ready(&self) -> PathBuf {
+        self.path("api-ready")
+    }
+
+    /// The sandbox that runs the cluster.
+    fn sandbox(&self) -> Spec {
+        let private = |folder: &str, place: &str, shared| Private {
+            folder: folder.to_owned(),
+            place: place.into(),
+            shared,
+        };
+        Spec {
+            folder: self.folder.clone(),
+            cgroup: sandbox::cgroup_name(&self.name),
+            host_name: address::NODE_NAME.to_owned(),
+            address: address::NODE,
+            view: View {
+                hidden: vec!["/var".into()],
+                keep: self.keep.clone(),
+                layered: Vec::new(),
+                private: vec![
+                    // Volumes that the kubelet mounts must show up in the containers that are made later.
+                    private("private/kubelet", "/var/lib/kubelet", true),
+                    private("private/cni", "/var/lib/cni", false),
+                    private("private/log", "/var/log", false),
+                ],
+                directories: [
+                    "/run/lock",
+                    "/run/containerd",
+                    "/run/etcd",
+                    "/run/cni",
+                    "/var/tmp",
+                    "/var/run",
+                ]
+                .map(PathBuf::from)
+                .into(),
+            },
+            ip: self.program("ip").to_owned(),
+            environment: self.environment.clone(),
+            processes: processes::all(self),
+        }
+    }
+}
+
 /// Why there is no native host cluster.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file, directory or process of the sandbox could not be made.
+    /// There is no sandbox, or no way into it.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
+    /// A file of the cluster could not be written.
     #[error("{what}")]
     Io {
         /// What was attempted.
-        what: String,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
-    },
-    /// The supervisor gave no address.
-    #[error("open a way to {target} through {}", control.display())]
-    Forward {
-        /// Where to.
-        target: SocketAddr,
-        /// The supervisor's socket.
-        control: PathBuf,
+        what: &'static str,
         /// Why it failed.
         #[source]
         source: io::Error,
@@ -106,110 +155,57 @@ pub enum Error {
         logs: PathBuf,
         /// What was waited for.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: wait::Error<kube::Error>,
     },
 }
 
 impl Error {
-    fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        let what = what.into();
+    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }
     }
-}
-
-/// The name of a run's cgroup subtree.
-#[must_use]
-pub fn cgroup_name(environment: &str) -> String {
-    format!("shared-dapr-{environment}")
-}
-
-/// Every process of an environment, and its cgroup as a path below the environment's own: `system` for the host
-/// cluster's processes, `kubepods/…/pod<UID>/<container>` for those of pods.
-pub fn members(environment: &str) -> Result<BTreeMap<i32, PathBuf>, Error> {
-    let name = cgroup_name(environment);
-    cgroup::members(&name).map_err(Error::io(format!("list the processes of the cgroup {name}")))
 }
 
 /// Brings the host cluster up and waits until its node is ready.
 ///
 /// Returns at once what is up already: asked again after an interruption, it goes on where it stopped.
 pub async fn up(request: Request, events: &Events) -> Result<Cluster, Error> {
-    let folder = request.folder.clone();
-    let kubeconfig = folder.join("kubeconfig/admin");
-    let control = supervisor::control(&folder);
-    let api = SocketAddr::new(parse(address::NODE), address::API_PORT);
-    if forward::open(&control, api).await.is_err() {
-        start(request, events).await?;
+    let kubeconfig = request.path("kubeconfig/admin");
+    let control = supervisor::control(&request.folder);
+    if forward::open(&control, address::API).await.is_err() {
+        start(&request, events).await?;
     }
     let cluster = Cluster {
         client: client(&kubeconfig).await?,
         kubeconfig,
         reach: Reach::Sandbox { control },
+        service_cidr: address::SERVICES.to_owned(),
+        registry: None,
     };
     let not_up = |source| Error::NotUp {
-        logs: folder.join("logs"),
+        logs: sandbox::logs(&request.folder),
         source,
     };
-    wait_for_api(&cluster.client)
-        .await
-        .map_err(|error| not_up(error.into()))?;
-    std::fs::write(spec::api_ready(&folder), "")
-        .map_err(Error::io("tell the sandbox that its API is ready"))?;
+    wait_for_api(&cluster.client).await.map_err(not_up)?;
+    std::fs::write(request.api_ready(), "").map_err(Error::io("tell the sandbox that its API is ready"))?;
     events.progress("substrate", "API server ready");
-    wait_for_node(&cluster.client)
-        .await
-        .map_err(|error| not_up(error.into()))?;
+    wait_for_node(&cluster.client).await.map_err(not_up)?;
     events.progress("substrate", "node ready");
     Ok(cluster)
 }
 
-async fn start(request: Request, events: &Events) -> Result<(), Error> {
-    let folder = request.folder.clone();
-    let spec = Spec {
-        folder: request.folder,
-        cgroup: cgroup_name(&request.name),
-        keep: request.keep,
-        programs: request.programs,
-        cni_plugins: request.cni_plugins,
-        environment: request.environment,
-        pause_image: request.pause_image,
-    };
-    let credentials = pki::write(&folder).map_err(Error::io("write the cluster's certificates"))?;
-    init::folders(&spec).map_err(Error::io("make the sandbox's folders"))?;
-    configuration::write(&spec).map_err(Error::io("write the cluster's configuration"))?;
-    spec.write()
-        .map_err(Error::io("write the sandbox's description"))?;
-    cgroup::create(&spec.cgroup).map_err(Error::io(format!("make the cgroup {}", spec.cgroup)))?;
-    supervisor::spawn(&spec).map_err(Error::io("start the sandbox's supervisor"))?;
+async fn start(request: &Request, events: &Events) -> Result<(), Error> {
+    let credentials = pki::write(&request.folder).map_err(Error::io("write the cluster's certificates"))?;
+    configuration::write(request).map_err(Error::io("write the cluster's configuration"))?;
+    sandbox::start(&request.sandbox()).await?;
     events.progress("substrate", "sandbox started");
 
-    let control = supervisor::control(&folder);
-    let api = SocketAddr::new(parse(address::NODE), address::API_PORT);
-    let reached = wait::until("the sandbox's supervisor", API_SERVER, async || {
-        Ok::<_, std::convert::Infallible>(match forward::open(&control, api).await {
-            Ok(outside) => Seen::Ready(outside),
-            Err(error) => Seen::not_yet(
-                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
-            ),
-        })
-    })
-    .await
-    .map_err(|error| Error::NotUp {
-        logs: folder.join("logs"),
-        source: error.into(),
-    })?;
+    let reached = forward::open(&supervisor::control(&request.folder), address::API).await?;
     let kubeconfig = Kubeconfig {
         server: format!("https://{reached}"),
         credentials,
     };
-    pki::write_private(&folder.join("kubeconfig/admin"), &kubeconfig.render())
+    pki::write_private(&request.path("kubeconfig/admin"), &kubeconfig.render())
         .map_err(Error::io("write the host cluster's kubeconfig"))
-}
-
-fn parse(address: &str) -> std::net::IpAddr {
-    address
-        .parse()
-        .unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
 }
 
 /// A client for the cluster that a kubeconfig file names.

@@ -11,7 +11,7 @@ use minijinja::context;
 
 use super::{Error, store};
 use crate::manifests;
-use crate::substrate::Reach;
+use crate::substrate::{Cluster, Reach};
 use crate::wait::{self, Budget, Seen};
 
 /// The write app's image.
@@ -42,7 +42,7 @@ pub struct App {
     /// Its name, and its Service's.
     pub name: String,
     /// Its image.
-    pub image: &'static str,
+    pub image: String,
     /// The Component that it keeps values in.
     pub store: String,
     /// How long it may take to end.
@@ -50,19 +50,19 @@ pub struct App {
 }
 
 impl App {
-    /// The write app.
+    /// The write app, for pods that run on this host cluster.
     #[must_use]
-    pub fn write() -> Self {
-        Self::new("write-app", WRITE_IMAGE)
+    pub fn write(host: &Cluster) -> Self {
+        Self::new("write-app", host.image(WRITE_IMAGE))
     }
 
-    /// The read app.
+    /// The read app, for pods that run on this host cluster.
     #[must_use]
-    pub fn read() -> Self {
-        Self::new("read-app", READ_IMAGE)
+    pub fn read(host: &Cluster) -> Self {
+        Self::new("read-app", host.image(READ_IMAGE))
     }
 
-    fn new(name: &str, image: &'static str) -> Self {
+    fn new(name: &str, image: String) -> Self {
         Self {
             name: name.to_owned(),
             image,
@@ -75,7 +75,7 @@ impl App {
     pub async fn deploy(&self, client: &Client, namespace: &str) -> Result<(), Error> {
         let values = context! {
             name => self.name.as_str(),
-            image => self.image,
+            image => self.image.as_str(),
             store => self.store.as_str(),
             grace_seconds => self.grace.as_secs(),
         };

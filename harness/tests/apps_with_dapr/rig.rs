@@ -69,7 +69,7 @@ impl Rig {
             program: self.program("redis-server"),
             environment: self
                 .programs
-                .debian()
+                .debian(components::DEBIAN)
                 .expect("redis comes from there")
                 .environment(),
             folder: self.folder.path().to_owned(),

@@ -167,7 +167,11 @@ mod tests {
 
     #[test]
     fn our_own_processes_are_told_apart() {
-        let init = found("harness", &["/target/harness", "native-init", "/run/x"], "system");
-        assert_eq!(whose(&pods(), init).2, "harness native-init");
+        let init = found(
+            "harness",
+            &["/target/harness", "sandbox-init", "/run/x"],
+            "system",
+        );
+        assert_eq!(whose(&pods(), init).2, "harness sandbox-init");
     }
 }

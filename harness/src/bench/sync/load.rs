@@ -57,7 +57,7 @@ fn component(name: &str) -> Result<DynamicObject, kube::Error> {
             "version": "v1",
             "metadata": [
                 {"name": "keyPrefix", "value": "name"},
-                {"name": "redisHost", "value": "redis-master.default.svc.cluster.local:6379"},
+                {"name": "redisHost", "value": "redis-master.shared-dapr.svc.cluster.local:6379"},
                 {"name": "redisPassword", "value": "none"},
             ],
         },

@@ -26,7 +26,7 @@ pub(super) async fn run(context: &Context, wanted: &Bench) -> Result<Exit, Failu
 }
 
 async fn of_sync(context: &Context, wanted: &BenchSync) -> Result<Exit, Failure> {
-    let source = source(context, &wanted.own)?;
+    let source = source(context, &wanted.own).await?;
     let has = source.tenants();
     let tenant = match &wanted.tenant {
         None => has.first().cloned().unwrap_or_default(),
@@ -41,7 +41,7 @@ async fn of_sync(context: &Context, wanted: &BenchSync) -> Result<Exit, Failure>
 }
 
 async fn of_memory(context: &Context, wanted: &BenchMemory) -> Result<Exit, Failure> {
-    let source = source(context, &wanted.own)?;
+    let source = source(context, &wanted.own).await?;
     let measured = showing(context, async |setting| memory::measure(&source, &setting).await).await?;
     print(context, &measured, text::of_memory)
 }
@@ -52,7 +52,7 @@ async fn of_up(context: &Context, wanted: &BenchUp) -> Result<Exit, Failure> {
         NAME.clone_into(&mut context.common.name);
     }
     let wanted_own = wanted.own.wanted();
-    let plan = context.plan(&wanted_own, None)?;
+    let plan = context.plan(&wanted_own, None).await?;
     let options = wanted_own.components.options();
     let measured = showing(&context, async |setting| {
         up::measure(&plan, &options, wanted.runs.into(), &setting).await
@@ -62,12 +62,12 @@ async fn of_up(context: &Context, wanted: &BenchUp) -> Result<Exit, Failure> {
 }
 
 /// The environment if it is up, else one like that which is to be brought up.
-fn source(context: &Context, own: &Own) -> Result<Source, Failure> {
+async fn source(context: &Context, own: &Own) -> Result<Source, Failure> {
     match Attached::open(&context.places, context.name()) {
         Ok(attached) => Ok(Source::Found(Box::new(attached))),
         Err(environment::Error::NotUp { .. }) => {
             let wanted = own.wanted();
-            let plan = context.plan(&wanted, None)?;
+            let plan = context.plan(&wanted, None).await?;
             Ok(Source::Own(Box::new(plan), wanted.components.options()))
         }
         Err(error) => Err(error.into()),

@@ -1,21 +1,29 @@
 //! `components`: the long part of a first run, ahead of it.
 
 use super::Context;
-use crate::cli::arguments::Components;
+use crate::cli::arguments::Prepare;
 use crate::cli::{Exit, Failure, interrupt, output};
-use crate::environment;
+use crate::environment::{self, Recipe};
 use crate::events::Events;
 use crate::report::show;
 use crate::report::terminal::Terminal;
 
 /// Has all components and images in the cache.
-pub(super) async fn prepare(context: &Context, wanted: &Components) -> Result<Exit, Failure> {
+pub(super) async fn prepare(context: &Context, wanted: &Prepare) -> Result<Exit, Failure> {
     let cancel = interrupt::listen(context.name())?;
     let (events, receiver) = Events::channel();
     let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
-    let options = wanted.options();
+    let Prepare {
+        substrate,
+        images,
+        registry,
+        components,
+    } = wanted;
+    let substrate = substrate.decide(super::docker_decides(*substrate).await);
+    let recipe = Recipe::of(substrate, *images, registry.clone()).await;
+    let options = components.options();
     let done = cancel
-        .run_until_cancelled(environment::prepare(&options, &context.places, &events))
+        .run_until_cancelled(environment::prepare(&recipe, &options, &context.places, &events))
         .await;
     drop(events);
     // Showing fails only by a panic, which has been printed.

@@ -15,7 +15,7 @@ use crate::environment::{Attached, AttachedTenant};
 use crate::tenants::OF_NAMESPACE;
 
 /// The namespaces of the host cluster whose pods are named without a tenant.
-const SHARED: [&str; 3] = ["dapr-system", "default", "kube-system"];
+const SHARED: [&str; 3] = ["dapr-system", "shared-dapr", "kube-system"];
 
 /// A log that can be printed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::plan::{DEFAULT_ENVIRONMENT, Keep, Plan, default_jobs};
 use crate::report::terminal::Terminal;
 use crate::report::{Summary, record, show, text};
-use crate::substrate::native;
+use crate::substrate;
 use crate::suite::selection::Surroundings;
 use crate::suite::{self, Binary, Catalogue, Selection};
 use crate::{components, preflight, report};
@@ -30,7 +30,7 @@ const COMPILE: &str = "scenarios/build";
 
 /// Brings an environment up and leaves it.
 pub(super) async fn up(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
-    let plan = context.plan(wanted, None)?;
+    let plan = context.plan(wanted, None).await?;
     let cancel = interrupt::listen(&plan.name)?;
     let was_up = Attached::open(&context.places, &plan.name).is_ok();
     let reporter = Reporter::start(context, &Run::of(&plan));
@@ -119,7 +119,7 @@ async fn remove(context: &Context, events: &Events) {
     }
 }
 
-fn tell_left(events: &Events, left: Vec<String>) {
+pub(super) fn tell_left(events: &Events, left: Vec<String>) {
     for what in left {
         events.tell(Event::LeftBehind { what });
     }
@@ -176,7 +176,7 @@ pub(super) async fn test(context: &Context, wanted: &Test) -> Result<Exit, Failu
 
 /// Brings an environment up, runs the scenarios, and removes it.
 pub(super) async fn e2e(context: &Context, wanted: &E2e) -> Result<Exit, Failure> {
-    let plan = context.plan(&wanted.wanted, Some(&wanted.scenarios))?;
+    let plan = context.plan(&wanted.wanted, Some(&wanted.scenarios)).await?;
     if Attached::open(&context.places, &plan.name).is_ok() {
         return Err(Failure::AlreadyUp { name: plan.name });
     }
@@ -308,7 +308,7 @@ async fn collector(attached: &Attached) -> Result<Collector, Failure> {
 
 /// A client for the cluster that a kubeconfig is for.
 pub(super) async fn client(kubeconfig: &Path) -> Result<kube::Client, Failure> {
-    let made = native::client(kubeconfig).await;
+    let made = substrate::client(kubeconfig).await;
     made.map_err(|source| Failure::Client {
         kubeconfig: kubeconfig.to_owned(),
         source,

@@ -12,7 +12,7 @@ use crate::{environment, preflight};
 
 /// Says what the machine lacks.
 pub(super) async fn doctor(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
-    let plan = context.plan(wanted, None)?;
+    let plan = context.plan(wanted, None).await?;
     let checks = preflight::inspect(&plan, &context.places).await;
     let met = checks.iter().all(|check| check.met);
     if context.is_json() {
@@ -37,8 +37,8 @@ pub(super) async fn doctor(context: &Context, wanted: &Wanted) -> Result<Exit, F
 }
 
 /// Says what `up` would make.
-pub(super) fn plan(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
-    let plan = context.plan(wanted, None)?;
+pub(super) async fn plan(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
+    let plan = context.plan(wanted, None).await?;
     if context.is_json() {
         output::json(&plan)?;
     } else {
@@ -61,10 +61,12 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
         jobs: _,
         seed,
         filter: _,
+        existing,
     } = plan;
+    let which = existing.to_string();
     let mut text = format!(
         "Environment {name}
-  host cluster      {substrate}
+  host cluster      {substrate}{which}
   Kubernetes        {}
   platform          one Dapr and one Redis, for all tenants
   virtual clusters  {virtual_cluster}, values: {}

@@ -104,7 +104,8 @@ impl<'a> Apt<'a> {
     }
 
     async fn fetch(&self, stage: &str, events: &Events) -> Result<(), Error> {
-        let install: Vec<&str> = ["--yes", "install"]
+        let verb = if self.pin.scripts { "download" } else { "install" };
+        let install: Vec<&str> = ["--yes", verb]
             .into_iter()
             .chain(self.pin.packages.iter().map(String::as_str))
             .collect();
@@ -114,7 +115,10 @@ impl<'a> Apt<'a> {
         let total = planned.lines().filter(|line| line.starts_with('\'')).count();
 
         let mut pace = Pace::new(stage, Words::Fetching, Some(total as u64), events);
-        let downloading = self.apt(&["--download-only"]).args(&install);
+        let downloading = self
+            .apt(&["--download-only"])
+            .args(&install)
+            .directory(self.folder.join("archives"));
         let downloading = downloading.run_telling(|line| {
             // Such as: Get:3 http://… bookworm/main amd64 runc amd64 1.1.5+ds1-1+deb12u1 [2710 kB]
             if let Line::Out(text) = line

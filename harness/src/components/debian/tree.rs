@@ -68,7 +68,7 @@ fn keep(pin: &DebianPin, from: &Path, entry: &Path, of_libc: &BTreeSet<String>) 
     }
 
     let mut kept = Vec::new();
-    for program in &pin.programs {
+    for program in pin.programs.iter().chain(&pin.helpers) {
         let path = FOLDERS
             .iter()
             .map(|folder| Path::new(folder).join(program))
@@ -83,6 +83,11 @@ fn keep(pin: &DebianPin, from: &Path, entry: &Path, of_libc: &BTreeSet<String>) 
         )?;
         kept.push(path);
     }
+    if pin.scripts {
+        return kept
+            .iter()
+            .try_for_each(|path| put(&from.join(path), &root.join(path)));
+    }
     for iptables in [Iptables::Nft, Iptables::Legacy] {
         let program = Path::new("usr/sbin").join(iptables.program());
         let links = entry.join(iptables.folder());
@@ -92,7 +97,10 @@ fn keep(pin: &DebianPin, from: &Path, entry: &Path, of_libc: &BTreeSet<String>) 
         }
         kept.push(program);
     }
-    kept.extend(files(from, Path::new("usr/lib/cni"))?);
+    let plugins = Path::new("usr/lib/cni");
+    if from.join(plugins).is_dir() {
+        kept.extend(files(from, plugins)?);
+    }
     if let Some(extensions) = extensions(from) {
         link(&Path::new(ROOT).join(&extensions), &entry.join(XTABLES))?;
         kept.extend(files(from, &extensions)?);

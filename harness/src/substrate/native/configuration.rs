@@ -2,21 +2,24 @@
 
 use std::io;
 
-use super::spec::{Spec, address};
+use super::{Request, address};
+use crate::sandbox::cgroup_name;
 
 /// Writes them into the run folder.
-pub(super) fn write(spec: &Spec) -> io::Result<()> {
-    std::fs::create_dir_all(spec.path("cni"))?;
-    std::fs::write(spec.path("containerd.toml"), containerd(spec))?;
-    std::fs::write(spec.path("cni/10-pods.conflist"), network())?;
-    std::fs::write(spec.path("kubelet.yaml"), kubelet(spec))?;
+pub(super) fn write(request: &Request) -> io::Result<()> {
+    for folder in ["cni", "containerd", "containerd-opt", "volume-plugins"] {
+        std::fs::create_dir_all(request.path(folder))?;
+    }
+    std::fs::write(request.path("containerd.toml"), containerd(request))?;
+    std::fs::write(request.path("cni/10-pods.conflist"), network())?;
+    std::fs::write(request.path("kubelet.yaml"), kubelet(request))?;
     // No name server on the machine is asked: what a cluster resolves must not depend on where it runs.
-    std::fs::write(spec.path("resolv.conf"), "nameserver 127.0.0.53\n")
+    std::fs::write(request.path("resolv.conf"), "nameserver 127.0.0.53\n")
 }
 
 /// `restrict_oom_score_adj` and `disable_apparmor` let it run where the user is root but not all-powerful, as in
 /// most containers.
-fn containerd(spec: &Spec) -> String {
+fn containerd(request: &Request) -> String {
     format!(
         r#"version = 3
 root = "{root}"
@@ -43,11 +46,11 @@ disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.tracing.processor
     bin_dirs = ["{plugins}"]
     conf_dir = "{conf}"
 "#,
-        root = spec.path("containerd").display(),
-        opt = spec.path("containerd-opt").display(),
-        pause = spec.pause_image,
-        plugins = spec.cni_plugins.display(),
-        conf = spec.path("cni").display(),
+        root = request.path("containerd").display(),
+        opt = request.path("containerd-opt").display(),
+        pause = request.pause_image,
+        plugins = request.cni_plugins.display(),
+        conf = request.path("cni").display(),
     )
 }
 
@@ -72,8 +75,8 @@ fn network() -> String {
 }
 
 /// `failCgroupV1: false`: since 1.35 a kubelet refuses cgroup v1 otherwise.
-fn kubelet(spec: &Spec) -> String {
-    let pki = |file: &str| spec.path("pki").join(file);
+fn kubelet(request: &Request) -> String {
+    let pki = |file: &str| request.path("pki").join(file);
     let configuration = serde_json::json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -88,13 +91,13 @@ fn kubelet(spec: &Spec) -> String {
         "clusterDomain": address::DOMAIN,
         "clusterDNS": [address::DNS],
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": format!("/{}", spec.cgroup),
+        "cgroupRoot": format!("/{}", cgroup_name(&request.name)),
         "cgroupsPerQOS": true,
         "enforceNodeAllocatable": [],
         "failCgroupV1": false,
         "failSwapOn": false,
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
-        "volumePluginDir": spec.path("volume-plugins"),
+        "volumePluginDir": request.path("volume-plugins"),
         // The machine's disk is not the tenants': nothing is evicted before it is really full.
         "evictionHard": { "memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%" },
         "imageGCHighThresholdPercent": 100,
@@ -107,7 +110,7 @@ fn kubelet(spec: &Spec) -> String {
         "syncFrequency": "10s",
         "configMapAndSecretChangeDetectionStrategy": "Watch",
         "nodeStatusUpdateFrequency": "5s",
-        "resolvConf": spec.path("resolv.conf"),
+        "resolvConf": request.path("resolv.conf"),
     });
     format!("{configuration:#}\n")
 }

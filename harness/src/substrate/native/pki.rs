@@ -8,7 +8,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 
-use super::spec::address;
+use super::address;
 use crate::substrate::kubeconfig::{Credentials, Kubeconfig};
 
 /// A cluster's certificate authority.
@@ -94,6 +94,8 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
     )?;
 
     let node = format!("system:node:{}", address::NODE_NAME);
+    let node_address = address::NODE.to_string();
+    let api_server_names: Vec<&str> = API_SERVER_NAMES.into_iter().chain([&*node_address]).collect();
     for (name, identity, names) in [
         (
             "apiserver",
@@ -101,7 +103,7 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
                 user: "kube-apiserver",
                 group: None,
             },
-            &API_SERVER_NAMES[..],
+            &api_server_names[..],
         ),
         (
             "kubelet-client",
@@ -117,7 +119,7 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
                 user: &node,
                 group: Some("system:nodes"),
             },
-            &[address::NODE_NAME, address::NODE],
+            &[address::NODE_NAME, &node_address],
         ),
     ] {
         let signed = authority.sign(&identity, names).map_err(io::Error::other)?;
@@ -168,15 +170,14 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
     })
 }
 
-/// What the API server is called: from inside by its address and Service, from outside by loopback.
-const API_SERVER_NAMES: [&str; 8] = [
+/// What the API server is called besides by the node's address: from inside by its Service, from outside by loopback.
+const API_SERVER_NAMES: [&str; 7] = [
     "kubernetes",
     "kubernetes.default",
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
     "localhost",
     "127.0.0.1",
-    address::NODE,
     address::API_SERVICE,
 ];
 

@@ -2,49 +2,31 @@
 
 use std::path::Path;
 
-use super::spec::{Spec, address};
+use super::{Request, address};
+use crate::sandbox::spec::{Process, Sign};
 
-/// One process of the host cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Process {
-    /// Its name: the program's, and the log's.
-    pub name: &'static str,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// What has to accept connections before it is started.
-    pub after: After,
-}
-
-/// What a process waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
-    /// Nothing.
-    Start,
-    /// The API server's port, and containerd's socket.
-    ApiServerAndContainerd,
-    /// The API server's own word that it is ready: before that it has no roles yet, and a controller manager
-    /// that is refused ends.
-    ApiServerReady,
-}
+/// Where containerd listens.
+const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
 /// All of them, in the order in which they are started.
-pub(super) fn all(spec: &Spec) -> Vec<Process> {
+pub(super) fn all(request: &Request) -> Vec<Process> {
     vec![
-        etcd(),
-        containerd(spec),
-        kube_apiserver(spec),
-        kube_controller_manager(spec),
-        kube_scheduler(spec),
-        kubelet(spec),
-        kube_proxy(spec),
+        etcd(request),
+        containerd(request),
+        kube_apiserver(request),
+        kube_controller_manager(request),
+        kube_scheduler(request),
+        kubelet(request),
+        kube_proxy(request),
     ]
 }
 
 /// Data is on a tmpfs that ends with the sandbox, so there is nothing to sync to a disk.
-fn etcd() -> Process {
-    Process {
-        name: "etcd",
-        arguments: vec![
+fn etcd(request: &Request) -> Process {
+    process(
+        request,
+        "etcd",
+        vec![
             "--unsafe-no-fsync".into(),
             "--data-dir=/run/etcd".into(),
             "--listen-client-urls=http://127.0.0.1:2379".into(),
@@ -52,23 +34,25 @@ fn etcd() -> Process {
             "--listen-peer-urls=http://127.0.0.1:2380".into(),
             "--quota-backend-bytes=4294967296".into(),
         ],
-        after: After::Start,
-    }
+        vec![],
+    )
 }
 
-fn containerd(spec: &Spec) -> Process {
-    Process {
-        name: "containerd",
-        arguments: vec![flag("--config", &spec.path("containerd.toml"))],
-        after: After::Start,
-    }
+fn containerd(request: &Request) -> Process {
+    process(
+        request,
+        "containerd",
+        vec![flag("--config", &request.path("containerd.toml"))],
+        vec![],
+    )
 }
 
-fn kube_apiserver(spec: &Spec) -> Process {
-    let pki = |file: &str| spec.path("pki").join(file);
-    Process {
-        name: "kube-apiserver",
-        arguments: vec![
+fn kube_apiserver(request: &Request) -> Process {
+    let pki = |file: &str| request.path("pki").join(file);
+    process(
+        request,
+        "kube-apiserver",
+        vec![
             "--etcd-servers=http://127.0.0.1:2379".into(),
             format!("--advertise-address={}", address::NODE),
             format!("--secure-port={}", address::API_PORT),
@@ -95,26 +79,27 @@ fn kube_apiserver(spec: &Spec) -> Process {
             "--max-requests-inflight=0".into(),
             "--max-mutating-requests-inflight=0".into(),
         ],
-        after: After::Start,
-    }
+        vec![],
+    )
 }
 
-fn kube_controller_manager(spec: &Spec) -> Process {
-    let kubeconfig = spec.path("kubeconfig/kube-controller-manager");
-    Process {
-        name: "kube-controller-manager",
-        arguments: vec![
+fn kube_controller_manager(request: &Request) -> Process {
+    let kubeconfig = request.path("kubeconfig/kube-controller-manager");
+    process(
+        request,
+        "kube-controller-manager",
+        vec![
             flag("--kubeconfig", &kubeconfig),
             flag("--authentication-kubeconfig", &kubeconfig),
             flag("--authorization-kubeconfig", &kubeconfig),
             format!("--cluster-cidr={}", address::PODS),
             flag(
                 "--service-account-private-key-file",
-                &spec.path("pki/service-account.key"),
+                &request.path("pki/service-account.key"),
             ),
-            flag("--root-ca-file", &spec.path("pki/ca.crt")),
-            flag("--cluster-signing-cert-file", &spec.path("pki/ca.crt")),
-            flag("--cluster-signing-key-file", &spec.path("pki/ca.key")),
+            flag("--root-ca-file", &request.path("pki/ca.crt")),
+            flag("--cluster-signing-cert-file", &request.path("pki/ca.crt")),
+            flag("--cluster-signing-key-file", &request.path("pki/ca.key")),
             // Dapr's injector ignores pods whose creator is not a controller's own service account.
             "--use-service-account-credentials=true".into(),
             // It makes an account and a token for each controller before the last one starts: 5 s at the default rate.
@@ -123,44 +108,47 @@ fn kube_controller_manager(spec: &Spec) -> Process {
             "--leader-elect=false".into(),
             "--bind-address=127.0.0.1".into(),
         ],
-        after: After::ApiServerReady,
-    }
+        api_ready(request),
+    )
 }
 
-fn kube_scheduler(spec: &Spec) -> Process {
-    let kubeconfig = spec.path("kubeconfig/kube-scheduler");
-    Process {
-        name: "kube-scheduler",
-        arguments: vec![
+fn kube_scheduler(request: &Request) -> Process {
+    let kubeconfig = request.path("kubeconfig/kube-scheduler");
+    process(
+        request,
+        "kube-scheduler",
+        vec![
             flag("--kubeconfig", &kubeconfig),
             flag("--authentication-kubeconfig", &kubeconfig),
             flag("--authorization-kubeconfig", &kubeconfig),
             "--leader-elect=false".into(),
             "--bind-address=127.0.0.1".into(),
         ],
-        after: After::ApiServerReady,
-    }
+        api_ready(request),
+    )
 }
 
-fn kubelet(spec: &Spec) -> Process {
-    Process {
-        name: "kubelet",
-        arguments: vec![
-            flag("--kubeconfig", &spec.path("kubeconfig/kubelet")),
-            flag("--config", &spec.path("kubelet.yaml")),
+fn kubelet(request: &Request) -> Process {
+    process(
+        request,
+        "kubelet",
+        vec![
+            flag("--kubeconfig", &request.path("kubeconfig/kubelet")),
+            flag("--config", &request.path("kubelet.yaml")),
             flag("--root-dir", Path::new("/var/lib/kubelet")),
             format!("--node-ip={}", address::NODE),
             format!("--hostname-override={}", address::NODE_NAME),
         ],
-        after: After::ApiServerAndContainerd,
-    }
+        vec![Sign::Socket(CONTAINERD.into()), Sign::Port(address::API)],
+    )
 }
 
-fn kube_proxy(spec: &Spec) -> Process {
-    Process {
-        name: "kube-proxy",
-        arguments: vec![
-            flag("--kubeconfig", &spec.path("kubeconfig/kube-proxy")),
+fn kube_proxy(request: &Request) -> Process {
+    process(
+        request,
+        "kube-proxy",
+        vec![
+            flag("--kubeconfig", &request.path("kubeconfig/kube-proxy")),
             format!("--hostname-override={}", address::NODE_NAME),
             "--proxy-mode=iptables".into(),
             // The default waits a second between two changes; a canary waits with it.
@@ -170,7 +158,22 @@ fn kube_proxy(spec: &Spec) -> Process {
             // The limit is the machine's, not the sandbox's: it may not be written from here.
             "--conntrack-max-per-core=0".into(),
         ],
-        after: After::ApiServerReady,
+        api_ready(request),
+    )
+}
+
+/// The API server's own word that it is ready: before that it has no roles yet, and a controller manager that is
+/// refused ends.
+fn api_ready(request: &Request) -> Vec<Sign> {
+    vec![Sign::File(request.api_ready())]
+}
+
+fn process(request: &Request, name: &str, arguments: Vec<String>, after: Vec<Sign>) -> Process {
+    Process {
+        name: name.to_owned(),
+        program: request.program(name).to_owned(),
+        arguments,
+        after,
     }
 }
 

@@ -78,7 +78,11 @@ impl Host {
     /// Makes Dapr's definitions known, from its own chart.
     async fn define_dapr(&self) {
         let admin = self.admin().await;
-        let folder = self.programs.dapr_chart().expect("it was asked for").join("crds");
+        let folder = self
+            .programs
+            .folder("dapr")
+            .expect("it was asked for")
+            .join("crds");
         let files = fs::read_dir(&folder).expect("the chart has definitions");
         for file in files {
             let text = fs::read_to_string(file.expect("it can be listed").path()).expect("it can be read");

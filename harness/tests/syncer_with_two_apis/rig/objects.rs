@@ -12,7 +12,7 @@ pub(crate) fn component(name: &str, value: impl Into<Value>) -> Value {
             "type": "state.redis",
             "version": "v1",
             "metadata": [
-                {"name": "redisHost", "value": "redis-master.default.svc.cluster.local:6379"},
+                {"name": "redisHost", "value": "redis-master.shared-dapr.svc.cluster.local:6379"},
                 {"name": "keyPrefix", "value": value.into()},
             ],
         },

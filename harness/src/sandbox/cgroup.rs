@@ -11,8 +11,9 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// The file that only a v2 cgroup has.
 const V2_MARK: &str = "cgroup.controllers";
 
-/// Below the run's subtree: the cluster's own processes. Pods are beside it, made by the kubelet.
-const SYSTEM: &str = "system";
+/// Below the run's subtree: what the sandbox itself starts. Pods and containers are beside it, made by those who run
+/// them.
+pub(super) const SYSTEM: &str = "system";
 
 /// The run's directory in each hierarchy, whether it is there or not.
 pub(super) fn directories(name: &str) -> io::Result<Vec<PathBuf>> {
@@ -35,12 +36,11 @@ fn directories_below(root: &Path, name: &str) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Makes the run's subtree with a place for the cluster's own processes.
+/// Makes the run's subtree.
 pub(super) fn create(name: &str) -> io::Result<()> {
     for directory in directories(name)? {
         let hierarchy = directory.parent().unwrap_or_else(|| Path::new(ROOT));
         create_with_parents_settings(hierarchy, &directory)?;
-        create_with_parents_settings(&directory, &directory.join(SYSTEM))?;
     }
     Ok(())
 }
@@ -63,10 +63,13 @@ fn create_with_parents_settings(parent: &Path, directory: &Path) -> io::Result<(
     Ok(())
 }
 
-/// Moves the calling process, and with it all that it starts, to the cluster's own processes.
-pub(super) fn enter(name: &str) -> io::Result<()> {
+/// Moves the calling process, and with it all that it starts, to a place below the run's subtree, which it makes if
+/// it is not there.
+pub(super) fn enter(name: &str, place: &str) -> io::Result<()> {
     for directory in directories(name)? {
-        fs::write(directory.join(SYSTEM).join("cgroup.procs"), "0")?;
+        let place = directory.join(place);
+        create_with_parents_settings(&directory, &place)?;
+        fs::write(place.join("cgroup.procs"), "0")?;
     }
     Ok(())
 }

@@ -11,14 +11,13 @@ use std::time::Duration;
 use tokio::net::UnixListener;
 
 use super::forward::Forwarder;
-use super::spec::Spec;
-use super::{cgroup, init};
+use super::{Spec, cgroup, init};
 use crate::wait::{self, Budget, Seen};
 
 /// The command line's hidden commands that are the two halves of a sandbox.
-pub const COMMAND: &str = "native-supervisor";
+pub const COMMAND: &str = "sandbox-supervisor";
 /// See [`COMMAND`].
-pub const INIT_COMMAND: &str = "native-init";
+pub const INIT_COMMAND: &str = "sandbox-init";
 
 /// Making five namespaces takes milliseconds; more means that the machine is out of something.
 const UNSHARED: Budget = Budget {
@@ -27,8 +26,23 @@ const UNSHARED: Budget = Budget {
 };
 
 /// The supervisor's socket, where [`super::forward::open`] asks for addresses.
-pub(super) fn control(folder: &Path) -> PathBuf {
+pub(crate) fn control(folder: &Path) -> PathBuf {
     folder.join("control.sock")
+}
+
+/// Where the supervisor writes which process has the sandbox's namespaces.
+fn process(folder: &Path) -> PathBuf {
+    folder.join("sandbox.pid")
+}
+
+/// The network namespace of the sandbox whose run folder is `folder`, and which is up.
+pub(super) fn network(folder: &Path) -> io::Result<File> {
+    let pid = std::fs::read_to_string(process(folder))?;
+    File::open(namespace(pid.trim()))
+}
+
+fn namespace(pid: impl std::fmt::Display) -> String {
+    format!("/proc/{pid}/ns/net")
 }
 
 /// Starts a supervisor that outlives the caller, and the sandbox with it.
@@ -55,7 +69,7 @@ pub async fn supervise(folder: &Path) -> io::Result<()> {
     // A session of its own: what closes the caller's terminal must not reach it.
     let _session = rustix::process::setsid();
     let spec = Spec::read(folder)?;
-    cgroup::enter(&spec.cgroup)?;
+    cgroup::enter(&spec.cgroup, cgroup::SYSTEM)?;
     let mut sandbox = tokio::process::Command::new("unshare")
         .args([
             "--mount",
@@ -77,6 +91,7 @@ pub async fn supervise(folder: &Path) -> io::Result<()> {
         .id()
         .ok_or_else(|| io::Error::other("the sandbox ended at once"))?;
     let network = own_network(pid).await?;
+    std::fs::write(process(folder), pid.to_string())?;
     let control = UnixListener::bind(control(folder))?;
     tokio::spawn(Forwarder::start(network)?.serve(control));
     let status = sandbox.wait().await?;
@@ -92,7 +107,7 @@ pub fn init(folder: &Path) -> io::Result<std::convert::Infallible> {
 /// The network namespace of `pid`, once it is another than ours.
 async fn own_network(pid: u32) -> io::Result<File> {
     let ours = std::fs::metadata("/proc/self/ns/net")?.ino();
-    let theirs = format!("/proc/{pid}/ns/net");
+    let theirs = namespace(pid);
     wait::until("the sandbox's network namespace", UNSHARED, async || {
         let file = File::open(&theirs)?;
         Ok::<_, io::Error>(if file.metadata()?.ino() == ours {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 
 use super::supervisor::{COMMAND, INIT_COMMAND};
-use super::{Error, cgroup, cgroup_name};
+use super::{Error, cgroup, cgroup_name, enter};
 use crate::wait::{self, Budget, Seen};
 
 /// A killed process is gone as soon as the kernel has taken down its memory; hundreds of them take a while.
@@ -78,9 +78,39 @@ pub fn left_behind(environment: &str, folder: &Path) -> io::Result<Vec<String>> 
     Ok(found)
 }
 
-/// Those in the cgroup, and a supervisor or init that has not entered it yet.
+/// Those in the cgroup, and a supervisor, init or command that has not entered it yet.
 fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
     let mut found = cgroup::processes(cgroup)?;
+    found.extend(parts(&[COMMAND, INIT_COMMAND, enter::COMMAND], folder)?);
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// Ends the processes of this program that are one of these commands for `folder`.
+pub(crate) async fn end_parts(commands: &[&str], folder: &Path) -> io::Result<()> {
+    wait::until("processes in the background to end", GONE, async || {
+        let left = parts(commands, folder)?;
+        for &pid in &left {
+            kill(pid);
+        }
+        Ok::<_, io::Error>(if left.is_empty() {
+            Seen::Ready(())
+        } else {
+            Seen::not_yet(format!(
+                "{} processes, the first {}",
+                left.len(),
+                describe(left[0])
+            ))
+        })
+    })
+    .await
+    .map_err(io::Error::other)
+}
+
+/// The processes of this program that are one of these commands for `folder`.
+fn parts(commands: &[&str], folder: &Path) -> io::Result<Vec<i32>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?
             .file_name()
@@ -93,15 +123,13 @@ fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
             continue;
         };
         let mut arguments = line.split(|&byte| byte == 0).skip(1);
-        let half = arguments
+        let is_part = arguments
             .next()
-            .is_some_and(|name| name == COMMAND.as_bytes() || name == INIT_COMMAND.as_bytes());
-        if half && arguments.next() == Some(folder.as_os_str().as_encoded_bytes()) {
+            .is_some_and(|name| commands.iter().any(|command| command.as_bytes() == name));
+        if is_part && arguments.next() == Some(folder.as_os_str().as_encoded_bytes()) {
             found.push(pid);
         }
     }
-    found.sort_unstable();
-    found.dedup();
     Ok(found)
 }
 

@@ -41,16 +41,24 @@ pub(crate) async fn open(control: &Path, target: SocketAddr) -> Result<SocketAdd
 }
 
 /// Connections to make inside of the sandbox: the accepted end, and where it wants to go.
-type Wanted = (TcpStream, SocketAddr);
+pub(crate) type Wanted = (TcpStream, SocketAddr);
 
 /// The supervisor's side of [`open`].
 #[derive(Debug)]
-pub(super) struct Forwarder {
+pub(crate) struct Forwarder {
     wanted: mpsc::UnboundedSender<Wanted>,
     opened: Mutex<HashMap<SocketAddr, SocketAddr>>,
 }
 
 impl Forwarder {
+    /// Leads connections to whoever makes those that are `wanted`.
+    pub(crate) fn leading_to(wanted: mpsc::UnboundedSender<Wanted>) -> Arc<Self> {
+        Arc::new(Self {
+            wanted,
+            opened: Mutex::new(HashMap::new()),
+        })
+    }
+
     /// Starts the thread that lives in `network`, a file of `/proc/<pid>/ns/net`.
     pub(super) fn start(network: File) -> io::Result<Arc<Self>> {
         let (wanted, requests) = mpsc::unbounded_channel();
@@ -69,14 +77,11 @@ impl Forwarder {
                     Err(error) => tracing::error!(%error, "could not enter the sandbox's network"),
                 }
             })?;
-        Ok(Arc::new(Self {
-            wanted,
-            opened: Mutex::new(HashMap::new()),
-        }))
+        Ok(Self::leading_to(wanted))
     }
 
     /// Answers requests on the control socket for as long as the supervisor lives.
-    pub(super) async fn serve(self: Arc<Self>, control: UnixListener) -> io::Result<()> {
+    pub(crate) async fn serve(self: Arc<Self>, control: UnixListener) -> io::Result<()> {
         loop {
             let (stream, _) = control.accept().await?;
             let forwarder = Arc::clone(&self);

@@ -1,4 +1,4 @@
-//! The sandbox's init: makes the private view of the machine, then starts the cluster's processes and keeps them.
+//! The sandbox's init: makes the private view of the machine, then starts the sandbox's processes and keeps them.
 //!
 //! It is process 1 of its own pid namespace, so all that was started in the sandbox ends when it does.
 
@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitOptions};
 
-use super::processes::{After, Process};
-use super::spec::{Spec, address};
-use super::{cgroup, mounts, network, processes};
+use super::spec::{Process, Sign, Spec};
+use super::{cgroup, logs, mounts, network};
 
 /// How long between two looks at a socket that a process waits for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -27,34 +26,35 @@ const RESTART: Duration = Duration::from_millis(500);
 /// Runs the sandbox whose run folder is `folder`. Returns only if it cannot be set up.
 pub(super) fn run(folder: &Path) -> io::Result<std::convert::Infallible> {
     let spec = Spec::read(folder)?;
-    cgroup::enter(&spec.cgroup)?;
+    cgroup::enter(&spec.cgroup, cgroup::SYSTEM)?;
     mounts::make_private(&spec)?;
-    rustix::system::sethostname(address::NODE_NAME.as_bytes())?;
+    rustix::system::sethostname(spec.host_name.as_bytes())?;
     network::set_up(&spec)?;
-    keep(&spec, processes::all(&spec))
+    keep(&spec)
 }
 
 /// Starts what can be started, reaps what ended, and starts that again.
-fn keep(spec: &Spec, wanted: Vec<Process>) -> io::Result<std::convert::Infallible> {
+fn keep(spec: &Spec) -> io::Result<std::convert::Infallible> {
     let mut journal = OpenOptions::new()
         .create(true)
         .append(true)
         .open(spec.log("init"))?;
     let began = Instant::now();
-    let mut waiting: Vec<(Process, Instant)> = wanted
-        .into_iter()
+    let mut waiting: Vec<(&Process, Instant)> = spec
+        .processes
+        .iter()
         .map(|process| (process, Instant::now()))
         .collect();
-    let mut running: HashMap<Pid, Process> = HashMap::new();
+    let mut running: HashMap<Pid, &Process> = HashMap::new();
     loop {
         let (ready, later) = waiting
             .into_iter()
             .partition::<Vec<_>, _>(|(process, not_before)| {
-                *not_before <= Instant::now() && may_start(spec, process.after)
+                *not_before <= Instant::now() && process.after.iter().all(is_seen)
             });
         waiting = later;
         for (process, _) in ready {
-            let pid = start(spec, &process)?;
+            let pid = start(spec, process)?;
             writeln!(
                 journal,
                 "{:8.3} started {} as {pid:?}",
@@ -89,14 +89,11 @@ fn pause() {
     std::thread::sleep(LOOK);
 }
 
-fn may_start(spec: &Spec, after: After) -> bool {
-    match after {
-        After::Start => true,
-        After::ApiServerAndContainerd => {
-            UnixStream::connect("/run/containerd/containerd.sock").is_ok()
-                && TcpStream::connect((address::NODE, address::API_PORT)).is_ok()
-        }
-        After::ApiServerReady => spec.api_ready().exists(),
+fn is_seen(sign: &Sign) -> bool {
+    match sign {
+        Sign::Socket(path) => UnixStream::connect(path).is_ok(),
+        Sign::Port(address) => TcpStream::connect(address).is_ok(),
+        Sign::File(path) => path.exists(),
     }
 }
 
@@ -104,8 +101,8 @@ fn start(spec: &Spec, process: &Process) -> io::Result<Pid> {
     let log: File = OpenOptions::new()
         .create(true)
         .append(true)
-        .open(spec.log(process.name))?;
-    let child = Command::new(spec.program(process.name))
+        .open(spec.log(&process.name))?;
+    let child = Command::new(&process.program)
         .args(&process.arguments)
         .env_clear()
         .envs(spec.environment.iter().cloned())
@@ -123,18 +120,11 @@ fn start(spec: &Spec, process: &Process) -> io::Result<Pid> {
         .ok_or_else(|| io::Error::other(format!("{} has no process id", process.name)))
 }
 
-/// Makes the directories that a sandbox's processes write to.
+/// Makes the directories that every sandbox needs in its run folder.
 pub(super) fn folders(spec: &Spec) -> io::Result<()> {
-    for name in [
-        "logs",
-        "private/kubelet",
-        "private/cni",
-        "private/log",
-        "containerd",
-        "containerd-opt",
-        "volume-plugins",
-    ] {
-        fs::create_dir_all(spec.path(name))?;
+    fs::create_dir_all(logs(&spec.folder))?;
+    for private in &spec.view.private {
+        fs::create_dir_all(spec.folder.join(&private.folder))?;
     }
     Ok(())
 }

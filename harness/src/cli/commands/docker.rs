@@ -1,0 +1,141 @@
+//! `docker`: a command with a Docker daemon of its own.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use tokio::process::Child;
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::run::tell_left;
+use crate::cli::arguments::Docker;
+use crate::cli::{Exit, Failure, failure, interrupt};
+use crate::components::{self, DOCKER, Options, Wanted};
+use crate::docker::{self, Daemon, Request, STAGE};
+use crate::environment;
+use crate::events::Events;
+use crate::ledger::{Entry, Ledger};
+use crate::plan::DEFAULT_ENVIRONMENT;
+use crate::preflight;
+use crate::report::show;
+use crate::report::terminal::Terminal;
+
+/// The daemon's name unless another is given, so that a command can bring up the default environment with it.
+const NAME: &str = "docker";
+
+/// A command that is told to end has this long for it, as containers have with `docker stop`.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs a command with a Docker daemon of its own.
+pub(super) async fn run(context: &Context, wanted: &Docker) -> Result<Exit, Failure> {
+    let mut context = context.clone();
+    if context.name() == DEFAULT_ENVIRONMENT {
+        NAME.clone_into(&mut context.common.name);
+    }
+    let cancel = interrupt::listen(context.name())?;
+    let place = context.places.environment(context.name());
+    preflight::require_for_docker().await?;
+    let ledger = Ledger::take(&place, "docker")?;
+    if !ledger.entries()?.is_empty() {
+        return Err(Failure::Taken {
+            name: context.common.name,
+        });
+    }
+    let done = with_daemon(&context, wanted, &place, &ledger, &cancel).await;
+    let left_behind = showing(&context, async |events| {
+        let removed = environment::remove(ledger, &context.places, context.name()).await;
+        let removed = removed.inspect(|left| tell_left(events, left.clone()));
+        Ok(!removed?.is_empty())
+    })
+    .await;
+    match (done, left_behind) {
+        (Ok(Exit::Command(0)), Ok(true)) => Ok(Exit::LeftBehind),
+        (Err(failed), Err(also)) => {
+            failure::print(&also);
+            Err(failed)
+        }
+        (Ok(_), Err(failed)) => Err(failed),
+        (done, Ok(_)) => done,
+    }
+}
+
+async fn with_daemon(
+    context: &Context,
+    wanted: &Docker,
+    place: &Path,
+    ledger: &Ledger,
+    cancel: &CancellationToken,
+) -> Result<Exit, Failure> {
+    let starting = showing(context, async |events| {
+        events.stage(STAGE, start(context, place, ledger, events)).await
+    });
+    let started = cancel.run_until_cancelled(starting).await;
+    let daemon = started.ok_or(Failure::Interrupted)??;
+    command(&daemon, &wanted.command, cancel).await
+}
+
+async fn start(context: &Context, place: &Path, ledger: &Ledger, events: &Events) -> Result<Daemon, Failure> {
+    let cache = &context.places.cache;
+    let options = Options::default();
+    let components = components::ensure(cache, &Wanted::these([DOCKER]), &options, events).await?;
+    let request = Request {
+        name: context.common.name.clone(),
+        folder: place.join("docker"),
+        keep: vec![cache.clone()],
+        packages: components.debian(DOCKER)?.clone(),
+    };
+    ledger.record(&Entry::Sandbox {
+        environment: request.name.clone(),
+        folder: request.folder.clone(),
+    })?;
+    Ok(docker::up(&request, events).await?)
+}
+
+/// Runs the command to its end, or tells it to end.
+async fn command(daemon: &Daemon, words: &[OsString], cancel: &CancellationToken) -> Result<Exit, Failure> {
+    let mut child = daemon
+        .command(words)
+        .map_err(Failure::Sandbox)?
+        .start_in_front()?;
+    let Some(status) = cancel.run_until_cancelled(child.wait()).await else {
+        end(&mut child).await;
+        return Err(Failure::Interrupted);
+    };
+    Ok(exit(status.map_err(Failure::Sandbox)?))
+}
+
+/// One that does not end in time is ended with the daemon.
+async fn end(child: &mut Child) {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok());
+    if let Some(pid) = pid.and_then(Pid::from_raw) {
+        // It may have ended since; then there is nobody to signal.
+        let _gone = rustix::process::kill_process(pid, Signal::TERM);
+    }
+    let _ended = crate::wait::at_most(GRACE, child.wait()).await;
+}
+
+/// As shells do it: that of a command which a signal ended is 128 and the signal's number.
+fn exit(status: ExitStatus) -> Exit {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    Exit::Command(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+}
+
+/// Shows what is told while `work` is done.
+async fn showing<T>(
+    context: &Context,
+    work: impl AsyncFnOnce(&Events) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let (events, receiver) = Events::channel();
+    let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
+    let done = work(&events).await;
+    drop(events);
+    // Showing fails only by a panic, which has been printed.
+    let _shown = shown.await;
+    done
+}

@@ -1,0 +1,237 @@
+//! A private Docker daemon, for machines that have none.
+//!
+//! A [sandbox](crate::sandbox) runs the distribution's dockerd and containerd. Images and containers are in the run's
+//! folder, so all of it goes with that. Containers have a network of their own; published ports are on the sandbox's
+//! loopback, where [`Daemon::command`] has commands run.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::command::{self, Command, Tail};
+use crate::components::Debian;
+use crate::events::Events;
+use crate::sandbox::spec::{Process, Sign, Spec, View};
+use crate::sandbox::{self, enter};
+use crate::wait::{self, Budget, Seen};
+
+/// Whatever daemon there is, by its command line.
+pub mod client;
+
+/// A runtime for daemons that may not do everything.
+pub mod runtime;
+
+mod configuration;
+
+pub use client::Docker;
+
+/// The stage's name in events and reports.
+pub const STAGE: &str = "docker";
+
+/// The variable by which clients find a daemon.
+pub const HOST: &str = "DOCKER_HOST";
+
+/// The sandbox's address: of the range for benchmarks (RFC 2544), so neither Docker nor Kubernetes hands it out.
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+
+/// The sandbox's host name.
+const HOST_NAME: &str = "docker";
+
+/// Where the run folder has the programs that others are to find.
+const PROGRAMS: &str = "programs";
+
+/// Where containerd listens.
+const CONTAINERD: &str = "/run/containerd/containerd.sock";
+
+/// A daemon without images is up within 2 s; with both cores busy it has taken 6.
+const UP: Budget = Budget {
+    at_most: Duration::from_mins(1),
+    every: Duration::from_millis(50),
+};
+
+/// What a daemon is made from.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The environment's name.
+    pub name: String,
+    /// The run folder.
+    pub folder: PathBuf,
+    /// Folders that the sandbox must go on seeing: where its programs are.
+    pub keep: Vec<PathBuf>,
+    /// The packages of Docker.
+    pub packages: Debian,
+}
+
+/// A daemon that is up.
+#[derive(Clone, Debug)]
+pub struct Daemon {
+    /// Its address, as in `DOCKER_HOST`.
+    pub host: String,
+    /// Its version.
+    pub version: String,
+    folder: PathBuf,
+}
+
+/// Why there is no daemon.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
+    /// A file of the daemon could not be written.
+    #[error("{what}")]
+    Io {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// The daemon did not answer in time.
+    #[error("start the Docker daemon (logs: {}){said}", logs.display())]
+    NotUp {
+        /// Where it logs.
+        logs: PathBuf,
+        /// The end of its log.
+        said: Tail,
+        /// What was waited for.
+        #[source]
+        source: wait::Error<Infallible>,
+    },
+}
+
+impl Error {
+    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what, source }
+    }
+}
+
+impl Request {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The daemon's socket. It is a file that everybody sees, so it leads out of the sandbox.
+    fn socket(&self) -> PathBuf {
+        self.path("docker.sock")
+    }
+
+    /// The sandbox that runs the daemon.
+    async fn sandbox(&self) -> Spec {
+        let iptables = self.packages.iptables().await;
+        let environment = self.packages.environment_with(iptables);
+        Spec {
+            folder: self.folder.clone(),
+            cgroup: sandbox::cgroup_name(&self.name),
+            host_name: HOST_NAME.to_owned(),
+            address: ADDRESS,
+            view: View {
+                keep: self.keep.clone(),
+                // The daemon writes a key to /etc/docker, wherever its configuration is.
+                layered: vec!["/etc".into()],
+                directories: vec!["/run/lock".into(), "/run/containerd".into()],
+                ..View::default()
+            },
+            ip: self.packages.path("ip"),
+            environment: environment
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()))
+                .collect(),
+            processes: vec![self.containerd(), self.dockerd()],
+        }
+    }
+
+    fn containerd(&self) -> Process {
+        Process {
+            name: "containerd".to_owned(),
+            program: self.packages.path("containerd"),
+            arguments: vec![flag("--config", &self.path(configuration::CONTAINERD))],
+            after: vec![],
+        }
+    }
+
+    fn dockerd(&self) -> Process {
+        Process {
+            name: "dockerd".to_owned(),
+            program: self.packages.path("dockerd"),
+            arguments: vec![
+                flag("--config-file", &self.path(configuration::DOCKERD)),
+                format!("--containerd={CONTAINERD}"),
+                format!("--host={}", address(&self.socket())),
+            ],
+            after: vec![Sign::Socket(CONTAINERD.into())],
+        }
+    }
+}
+
+/// Starts the daemon and waits until it answers.
+pub async fn up(request: &Request, events: &Events) -> Result<Daemon, Error> {
+    let programs = request.path(PROGRAMS);
+    let client = programs.join("docker");
+    std::fs::create_dir_all(&programs)
+        .and_then(|()| symlink(request.packages.path("docker"), &client))
+        .map_err(Error::io("put the Docker client into the run folder"))?;
+    configuration::write(request).map_err(Error::io("write the daemon's configuration"))?;
+    sandbox::start(&request.sandbox().await).await?;
+    events.progress(STAGE, "sandbox started");
+
+    let host = address(&request.socket());
+    let ask = Command::new(&client).args(["--host", &host, "version", "--format", "{{.Server.Version}}"]);
+    let version = wait::until("the Docker daemon", UP, async || {
+        Ok(match ask.text().await {
+            Ok(version) => Seen::Ready(version),
+            Err(error) => Seen::not_yet(error.to_string()),
+        })
+    })
+    .await
+    .map_err(|source| not_up(&request.folder, source))?;
+    events.progress(STAGE, format!("Docker {version} answers"));
+    Ok(Daemon {
+        host,
+        version,
+        folder: request.folder.clone(),
+    })
+}
+
+fn not_up(folder: &Path, source: wait::Error<Infallible>) -> Error {
+    let logs = sandbox::logs(folder);
+    // A daemon that was not even started has no log; the sandbox's says why.
+    let said = ["dockerd.log", "supervisor.log"]
+        .iter()
+        .find_map(|log| std::fs::read(logs.join(log)).ok())
+        .unwrap_or_default();
+    Error::NotUp {
+        said: command::tail(&said),
+        logs,
+        source,
+    }
+}
+
+impl Daemon {
+    /// What runs `words`, a program and its arguments, as a user of the daemon: with `DOCKER_HOST`, in the network where
+    /// containers publish their ports, and with a `docker` on its `PATH` also where the machine has none.
+    pub fn command(&self, words: &[OsString]) -> io::Result<Command> {
+        let mut path = std::env::var_os("PATH").unwrap_or_default();
+        if !path.is_empty() {
+            path.push(":");
+        }
+        path.push(self.folder.join(PROGRAMS));
+        Ok(enter::command(&self.folder, words)?
+            .without_cargos_variables()
+            .env(HOST, &self.host)
+            .env("PATH", path))
+    }
+}
+
+fn address(socket: &Path) -> String {
+    format!("unix://{}", socket.display())
+}
+
+fn flag(name: &str, path: &Path) -> String {
+    format!("{name}={}", path.display())
+}

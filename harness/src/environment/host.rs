@@ -1,0 +1,260 @@
+//! The host cluster of each substrate: what it is made from, and how it is brought up.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::components::{self, Components, Wanted};
+use crate::docker::Docker;
+use crate::events::Events;
+use crate::images::{self, Images, Store, registry};
+use crate::ledger::{Entry, Ledger};
+use crate::pins::{ImagePin, pins};
+use crate::places::Places;
+use crate::plan::{self, Dapr, Plan, Substrate};
+use crate::platform::{dapr, redis};
+use crate::substrate::kind::{self, Nodes, node_image};
+use crate::substrate::{self, Cluster, existing, forwarder, native};
+
+/// What a host cluster is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// Who provides it.
+    pub substrate: Substrate,
+    /// Whether it pulls images that others publish; else they are assembled.
+    pub pulls: bool,
+    /// Where images are pushed to and pulled from, if not where their names say.
+    pub registry: Option<String>,
+}
+
+impl Recipe {
+    /// Decides how a host cluster of this substrate gets its images. Asks a registry where it depends on whether one
+    /// answers.
+    pub async fn of(substrate: Substrate, images: plan::Images, registry: Option<String>) -> Self {
+        let pulls = match (substrate, images) {
+            (Substrate::Native, _) | (_, plan::Images::Build) => false,
+            (_, plan::Images::Pull) => true,
+            // An existing cluster without a registry of ours can have images from nowhere else.
+            (Substrate::Existing, plan::Images::Auto) if registry.is_none() => true,
+            (_, plan::Images::Auto) => registry::answers().await,
+        };
+        Self {
+            substrate,
+            pulls,
+            registry,
+        }
+    }
+
+    /// The programs that have to be there.
+    pub(super) fn components(&self) -> Wanted {
+        let ours = pins().cargo.name.as_str();
+        let always = ["helm", ours];
+        // Of what others publish as images, the programs; Dapr's chart is always needed.
+        let assembled = ["coredns", "dapr", "debian", "etcd", "kubernetes"];
+        let of_substrate: &[&str] = match (self.substrate, self.pulls) {
+            (Substrate::Native, _) => &["containerd"],
+            (Substrate::Kind, false) => &["bootstrap", "containerd", "kind"],
+            (Substrate::Kind, true) => &["kind"],
+            (Substrate::Existing, _) if self.registry.is_some() => &["crane"],
+            (Substrate::Existing, _) => &[],
+        };
+        let assembled: &[&str] = if self.pulls { &[] } else { &assembled };
+        Wanted::these(
+            always
+                .into_iter()
+                .chain(of_substrate.iter().copied())
+                .chain(assembled.iter().copied()),
+        )
+        .with_folders(["dapr"])
+    }
+
+    /// Whether an image is assembled.
+    fn assembles(&self, image: &ImagePin) -> bool {
+        (!image.of_a_node || self.substrate == Substrate::Kind) && (image.is_ours() || !self.pulls)
+    }
+}
+
+/// What of it is there before the cluster is.
+#[derive(Debug)]
+pub(super) enum Material {
+    /// A containerd root folder that has every image.
+    Native(Store),
+    /// The nodes' image, and those that they are given.
+    Kind { nodes: Nodes, archives: Vec<PathBuf> },
+    /// Images that are pushed, if there is a registry for them.
+    Existing(Images),
+}
+
+/// Assembles what is assembled.
+pub(super) async fn material(
+    recipe: &Recipe,
+    components: &Components,
+    places: &Places,
+    events: &Events,
+) -> Result<Material, Error> {
+    let images = images::build(|image| recipe.assembles(image), components, &places.cache, events).await?;
+    Ok(match recipe.substrate {
+        Substrate::Native => {
+            Material::Native(images::store::ensure(&images, components, &places.cache, events).await?)
+        }
+        Substrate::Kind => {
+            let upstream = pins().kind_node(components.kubernetes());
+            let nodes = match upstream {
+                Some(name) if recipe.pulls => Nodes::Pulled(name.to_owned()),
+                _ => Nodes::Made(
+                    node_image::ensure(components, &images, &places.cache, events)
+                        .await
+                        .map_err(|error| images::Error::from(Box::new(error)))?,
+                ),
+            };
+            // What kubeadm starts is on a made node already.
+            let loaded = images
+                .archives
+                .iter()
+                .filter(|archive| recipe.pulls || !node_image::IMAGES.contains(&archive.short.as_str()));
+            Material::Kind {
+                nodes,
+                archives: loaded.map(|archive| archive.path.clone()).collect(),
+            }
+        }
+        Substrate::Existing => Material::Existing(images),
+    })
+}
+
+/// Brings the host cluster up, or attaches to the one that is there.
+pub(super) struct Host<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) run: &'a str,
+    pub(super) places: &'a Places,
+    pub(super) components: &'a Components,
+    pub(super) ledger: &'a Ledger,
+    pub(super) events: &'a Events,
+}
+
+impl Host<'_> {
+    pub(super) async fn up(&self, folder: &Path, material: &Material) -> Result<Cluster, Error> {
+        let run = folder.join("host");
+        fs::create_dir_all(&run).map_err(failed("make", &run))?;
+        match material {
+            Material::Native(store) => self.native(run, store).await,
+            Material::Kind { nodes, archives } => self.kind(run, nodes, archives).await,
+            Material::Existing(images) => self.existing(run, images).await,
+        }
+    }
+
+    async fn native(&self, run: PathBuf, store: &Store) -> Result<Cluster, Error> {
+        self.ledger.record(&Entry::Sandbox {
+            environment: self.plan.name.clone(),
+            folder: run.clone(),
+        })?;
+        fill(store, &run).await?;
+        let debian = self.components.debian(components::DEBIAN)?;
+        let programs = native::PROGRAMS
+            .into_iter()
+            .map(|name| Ok((name.to_owned(), self.components.program(name)?.to_owned())))
+            .collect::<Result<BTreeMap<String, PathBuf>, components::Error>>()?;
+        let request = native::Request {
+            name: self.plan.name.clone(),
+            folder: run,
+            keep: vec![self.places.cache.clone()],
+            environment: debian
+                .environment_with(debian.iptables().await)
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()))
+                .collect(),
+            programs,
+            cni_plugins: debian.cni_plugins(),
+            pause_image: pins().image("pause", self.plan.kubernetes),
+        };
+        let cluster = native::up(request, self.events)
+            .await
+            .map_err(substrate::Error::from)?;
+        substrate::dns::install(&cluster, &pins().image("coredns", self.plan.kubernetes)).await?;
+        Ok(cluster)
+    }
+
+    async fn kind(&self, run: PathBuf, nodes: &Nodes, archives: &[PathBuf]) -> Result<Cluster, Error> {
+        let docker = Docker::here();
+        let entry = Entry::Kind {
+            environment: self.plan.name.clone(),
+            docker: docker.clone(),
+        };
+        let failed = |error: kind::Error| substrate::Error::from(error);
+        if !self.ledger.entries()?.contains(&entry) {
+            kind::require_none(&self.plan.name, &docker)
+                .await
+                .map_err(failed)?;
+        }
+        self.ledger.record(&entry)?;
+        self.ledger.record(&Entry::Forwarder {
+            folder: run.join(forwarder::FOLDER),
+        })?;
+        let request = kind::Request {
+            name: self.plan.name.clone(),
+            folder: run,
+            kind: self.components.program("kind")?.to_owned(),
+            nodes: nodes.clone(),
+            archives: archives.to_vec(),
+        };
+        let cluster = kind::up(&request, &docker, self.events).await.map_err(failed)?;
+        Ok(cluster)
+    }
+
+    async fn existing(&self, run: PathBuf, images: &Images) -> Result<Cluster, Error> {
+        let plan::Existing {
+            kubeconfig,
+            context,
+            registry,
+            dapr,
+        } = self.plan.existing.clone();
+        let installs_dapr = dapr == Dapr::Install;
+        let tenants = self.plan.tenants.iter().map(|tenant| tenant.namespace.clone());
+        let request = existing::Request {
+            folder: run.clone(),
+            kubeconfig,
+            context,
+            run: self.run.to_owned(),
+            namespaces: tenants
+                .chain([redis::NAMESPACE.to_owned()])
+                .chain(installs_dapr.then(|| dapr::NAMESPACE.to_owned()))
+                .collect(),
+            installs_dapr,
+            registry: registry.clone(),
+        };
+        let failed = |error: existing::Error| substrate::Error::from(error);
+        let kubeconfig = existing::check(&request).await.map_err(failed)?;
+        if let Some(registry) = registry {
+            registry::push(images, &registry, self.components, self.events).await?;
+        }
+        self.ledger.record(&Entry::Added {
+            kubeconfig: kubeconfig.clone(),
+            run: self.run.to_owned(),
+        })?;
+        self.ledger.record(&Entry::Forwarder {
+            folder: run.join(forwarder::FOLDER),
+        })?;
+        let cluster = existing::up(&request, kubeconfig, self.events)
+            .await
+            .map_err(failed)?;
+        Ok(cluster)
+    }
+}
+
+/// Gives containerd its images, all of them or none: a run that was cut off in between starts over.
+async fn fill(store: &Store, run: &Path) -> Result<(), Error> {
+    let (root, draft) = (run.join("containerd"), run.join("containerd.draft"));
+    if root.exists() {
+        return Ok(());
+    }
+    if draft.exists() {
+        fs::remove_dir_all(&draft).map_err(failed("remove", &draft))?;
+    }
+    store.materialize(&draft).await?;
+    fs::rename(&draft, &root).map_err(failed("name", &root))
+}
+
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File { what, path, source }
+}

@@ -1,0 +1,58 @@
+//! Removing what an environment's ledger owns.
+
+use std::path::Path;
+
+use super::Error;
+use crate::ledger::{Entry, Ledger};
+use crate::places::Places;
+use crate::sandbox;
+use crate::substrate::{self, existing, forwarder, kind};
+
+/// Removes all of it, the last made first, and says what is left all the same, one thing a line. The ledger is closed
+/// when nothing in it is owed any more.
+pub(crate) async fn remove(ledger: Ledger, places: &Places, name: &str) -> Result<Vec<String>, Error> {
+    let entries = ledger.entries()?;
+    let mut left = Vec::new();
+    for entry in entries.iter().rev() {
+        left.extend(end(entry, places).await?);
+    }
+    ledger.close()?;
+    let folder = places.environment(name);
+    left.extend(sandbox::teardown::left_behind(name, &folder).map_err(unseen(&folder))?);
+    Ok(left)
+}
+
+/// Removes one thing, and says what is left of it.
+async fn end(entry: &Entry, places: &Places) -> Result<Vec<String>, Error> {
+    match entry {
+        // What is left of it is looked for in the end: the folder is in it.
+        Entry::Sandbox { environment, folder } => {
+            sandbox::teardown::end(environment, folder).await?;
+            Ok(Vec::new())
+        }
+        Entry::Kind { environment, docker } => {
+            kind::teardown::end(environment, docker, &places.state).await?;
+            Ok(kind::teardown::left_behind(environment, docker, &places.state).await?)
+        }
+        Entry::Forwarder { folder } => {
+            forwarder::end(folder).await.map_err(unseen(folder))?;
+            Ok(Vec::new())
+        }
+        Entry::Added { kubeconfig, run } => {
+            let failed = |error: existing::Error| substrate::Error::from(error);
+            existing::teardown::end(kubeconfig, run).await.map_err(failed)?;
+            Ok(existing::teardown::left_behind(kubeconfig, run)
+                .await
+                .map_err(failed)?)
+        }
+    }
+}
+
+fn unseen(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File {
+        what: "look for what is left of",
+        path,
+        source,
+    }
+}

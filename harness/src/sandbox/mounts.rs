@@ -1,0 +1,123 @@
+//! The sandbox's own view of the file system: what its processes write by fixed paths goes to the run folder or
+//! to memory, never to the machine.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, MountPropagationFlags};
+
+use super::spec::{Private, Spec};
+
+/// Where programs keep what lasts as long as they run; no two sandboxes may meet there.
+const RUN: &str = "/run";
+
+/// Where folders that must stay visible are held while a directory above them is hidden.
+const HELD: &str = "/dev/shm";
+
+/// Where what is written to layered directories is kept.
+const LAYERS: &str = "/run/layers";
+
+/// Makes it, in the mount namespace that the caller is in.
+pub(super) fn make_private(spec: &Spec) -> io::Result<()> {
+    rustix::mount::mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
+    hide(spec)?;
+    sys()?;
+    for directory in &spec.view.layered {
+        layer(directory)?;
+    }
+    for private in &spec.view.private {
+        replace(&spec.folder, private)?;
+    }
+    for directory in &spec.view.directories {
+        fs::create_dir_all(directory)?;
+    }
+    Ok(())
+}
+
+/// Hides directories, but for the folders in them that are needed.
+fn hide(spec: &Spec) -> io::Result<()> {
+    let hidden: Vec<&Path> = spec
+        .view
+        .hidden
+        .iter()
+        .map(PathBuf::as_path)
+        .chain([Path::new(RUN)])
+        .collect();
+    let kept: Vec<&Path> = spec
+        .view
+        .keep
+        .iter()
+        .chain([&spec.folder])
+        .map(PathBuf::as_path)
+        .filter(|path| hidden.iter().any(|hidden| path.starts_with(hidden)))
+        .collect();
+    memory(Path::new(HELD))?;
+    for (place, path) in kept.iter().enumerate() {
+        let held = Path::new(HELD).join(place.to_string());
+        fs::create_dir(&held)?;
+        rustix::mount::mount_bind_recursive(*path, &held)?;
+    }
+    for directory in hidden {
+        memory(directory)?;
+    }
+    for (place, path) in kept.iter().enumerate() {
+        fs::create_dir_all(path)?;
+        rustix::mount::mount_bind_recursive(Path::new(HELD).join(place.to_string()), *path)?;
+    }
+    Ok(())
+}
+
+fn memory(target: &Path) -> io::Result<()> {
+    Ok(rustix::mount::mount(
+        "tmpfs",
+        target,
+        "tmpfs",
+        MountFlags::empty(),
+        None,
+    )?)
+}
+
+/// `/sys` shows the network of the namespace that mounted it, so a new one is needed; the cgroup hierarchies are
+/// bound back into it.
+fn sys() -> io::Result<()> {
+    let held = Path::new("/run/cgroup");
+    fs::create_dir(held)?;
+    rustix::mount::mount_bind_recursive("/sys/fs/cgroup", held)?;
+    rustix::mount::mount("sysfs", "/sys", "sysfs", MountFlags::empty(), None)?;
+    Ok(rustix::mount::mount_bind_recursive(held, "/sys/fs/cgroup")?)
+}
+
+/// Lets what is written to `directory` go to memory.
+fn layer(directory: &Path) -> io::Result<()> {
+    let layer = Path::new(LAYERS).join(directory.strip_prefix("/").unwrap_or(directory));
+    let (upper, work) = (layer.join("upper"), layer.join("work"));
+    fs::create_dir_all(&upper)?;
+    fs::create_dir_all(&work)?;
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        directory.display(),
+        upper.display(),
+        work.display()
+    );
+    let options = std::ffi::CString::new(options)?;
+    Ok(rustix::mount::mount(
+        "overlay",
+        directory,
+        "overlay",
+        MountFlags::empty(),
+        options.as_c_str(),
+    )?)
+}
+
+fn replace(folder: &Path, private: &Private) -> io::Result<()> {
+    fs::create_dir_all(&private.place)?;
+    rustix::mount::mount_bind(folder.join(&private.folder), &private.place)?;
+    if private.shared {
+        rustix::mount::mount_change(
+            &private.place,
+            MountPropagationFlags::REC | MountPropagationFlags::SHARED,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! A cluster that is there already: used, never owned.
+//!
+//! What this run adds are namespaces with its label, what is in them, and cluster-scoped objects with its label or of a
+//! Helm release in one of those namespaces. Nothing else is changed, and what is there and is not this run's own is an
+//! error before anything is made.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use kube::config::{Kubeconfig, KubeconfigError};
+
+use super::{ClientError, Cluster, forwarder};
+use crate::events::Events;
+
+/// Whether the user may do what a run has to.
+mod allowed;
+
+/// What is there of others that a run would meet.
+mod foreign;
+
+/// Removing what a run added, and looking for what is left.
+pub mod teardown;
+
+/// Which cluster, and what is to be added.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The run folder; it exists.
+    pub folder: PathBuf,
+    /// The kubeconfig; that of the user's kubectl if there is none.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it; its current one if there is none.
+    pub context: Option<String>,
+    /// The run's id.
+    pub run: String,
+    /// The namespaces that are to be made.
+    pub namespaces: Vec<String>,
+    /// Whether Dapr is to be installed.
+    pub installs_dapr: bool,
+    /// Where the images were pushed to.
+    pub registry: Option<String>,
+}
+
+/// Why an existing cluster is not used; each text follows "failed to".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The kubeconfig cannot be read.
+    #[error("read the kubeconfig{}", path.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default())]
+    Kubeconfig {
+        /// The file; kubectl's own if there is none.
+        path: Option<PathBuf>,
+        /// Why not.
+        source: KubeconfigError,
+    },
+    /// There is no such context.
+    #[error("find the context `{wanted}`: the kubeconfig has {}", list(has))]
+    NoContext {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        has: Vec<String>,
+    },
+    /// The kubeconfig could not be kept.
+    #[error("write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No client can be made of it.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The cluster does not answer.
+    #[error("ask the cluster for {what}")]
+    Ask {
+        /// What.
+        what: String,
+        /// Why not.
+        source: kube::Error,
+    },
+    /// It is too old.
+    #[error(
+        "use a cluster of Kubernetes {version}: the tenants' policies (ValidatingAdmissionPolicy) need 1.30 or newer"
+    )]
+    TooOld {
+        /// What it says it is.
+        version: String,
+    },
+    /// The user may not do what a run has to.
+    #[error("use the cluster: this user may not {}", may_not.join(", "))]
+    NotAllowed {
+        /// What.
+        may_not: Vec<String>,
+    },
+    /// Something of others is where the run's own would be.
+    #[error("use the cluster: {what} is there, and is not this environment's")]
+    Foreign {
+        /// What.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// Dapr is to be used, and there is none, or it would not do.
+    #[error("use the cluster's own Dapr: {why}")]
+    Dapr {
+        /// Why not.
+        why: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// There is no way into the cluster.
+    #[error(transparent)]
+    Forwarder(#[from] forwarder::Error),
+    /// What was added does not go.
+    #[error("remove what was added to the cluster: {0}")]
+    Stays(String),
+}
+
+impl Error {
+    /// What the user can do about it, where there is something.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Foreign { remedy, .. } | Self::Dapr { remedy, .. } => Some(remedy.clone()),
+            Self::NotAllowed { .. } => Some(
+                "use a context whose user administers the cluster (kubectl auth can-i '*' '*' --all-namespaces)".to_owned(),
+            ),
+            Self::NoContext { .. } => Some("name one of them in --context".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn ask(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Ask { what, source }
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// Checks that the cluster can be used. Makes nothing in it but questions.
+pub async fn check(request: &Request) -> Result<PathBuf, Error> {
+    let kubeconfig = request.folder.join("kubeconfig/admin");
+    keep(&chosen(request)?, &kubeconfig)?;
+    let client = super::client(&kubeconfig).await?;
+    let version = client
+        .apiserver_version()
+        .await
+        .map_err(Error::ask("its version"))?;
+    if minor(&version.minor).is_some_and(|minor| version.major == "1" && minor < 30) {
+        return Err(Error::TooOld {
+            version: version.git_version,
+        });
+    }
+    allowed::check(&client).await?;
+    foreign::check(request, &client).await?;
+    Ok(kubeconfig)
+}
+
+/// Attaches to the cluster that [`check`] found usable.
+pub async fn up(request: &Request, kubeconfig: PathBuf, events: &Events) -> Result<Cluster, Error> {
+    let client = super::client(&kubeconfig).await?;
+    events.progress("substrate", "starting a forwarder to the cluster");
+    let service_cidr = super::addresses::services(&client)
+        .await
+        .map_err(Error::ask("the range of its Services"))?;
+    Ok(Cluster {
+        client,
+        registry: request.registry.clone(),
+        reach: forwarder::up(&request.folder.join(forwarder::FOLDER), &kubeconfig).await?,
+        service_cidr,
+        kubeconfig,
+    })
+}
+
+/// The kubeconfig, with nothing in it but the chosen context.
+fn chosen(request: &Request) -> Result<Kubeconfig, Error> {
+    let unreadable = |source| Error::Kubeconfig {
+        path: request.kubeconfig.clone(),
+        source,
+    };
+    let all = match &request.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    }
+    .map_err(unreadable)?;
+    only(&all, request.context.as_deref())
+}
+
+fn only(all: &Kubeconfig, wanted: Option<&str>) -> Result<Kubeconfig, Error> {
+    let wanted = wanted
+        .map(str::to_owned)
+        .or_else(|| all.current_context.clone())
+        .unwrap_or_default();
+    let has = || all.contexts.iter().map(|context| context.name.clone()).collect();
+    let context = all.contexts.iter().find(|context| context.name == wanted);
+    let Some(context) = context.filter(|context| context.context.is_some()) else {
+        return Err(Error::NoContext { wanted, has: has() });
+    };
+    let of = context.context.clone().unwrap_or_default();
+    Ok(Kubeconfig {
+        clusters: all
+            .clusters
+            .iter()
+            .filter(|it| it.name == of.cluster)
+            .cloned()
+            .collect(),
+        auth_infos: all
+            .auth_infos
+            .iter()
+            .filter(|it| Some(&it.name) == of.user.as_ref())
+            .cloned()
+            .collect(),
+        contexts: vec![context.clone()],
+        current_context: Some(wanted),
+        ..all.clone()
+    })
+}
+
+fn keep(kubeconfig: &Kubeconfig, path: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let text = serde_json::to_string_pretty(kubeconfig).map_err(|error| failed(error.into()))?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)
+}
+
+/// Some distributions write it as `30+`.
+fn minor(text: &str) -> Option<u32> {
+    text.trim_end_matches(|letter: char| !letter.is_ascii_digit())
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_contexts() -> Kubeconfig {
+        serde_json::from_value(serde_json::json!({
+            "current-context": "blue",
+            "clusters": [
+                {"name": "one", "cluster": {"server": "https://one"}},
+                {"name": "two", "cluster": {"server": "https://two"}},
+            ],
+            "users": [{"name": "ann", "user": {"token": "a"}}, {"name": "bob", "user": {"token": "b"}}],
+            "contexts": [
+                {"name": "blue", "context": {"cluster": "one", "user": "ann"}},
+                {"name": "green", "context": {"cluster": "two", "user": "bob"}},
+            ],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_the_chosen_context_is_kept_with_its_cluster_and_user() {
+        let kept = only(&two_contexts(), Some("green")).unwrap();
+        let text = serde_json::to_string(&kept).unwrap();
+        assert!(text.contains("https://two") && text.contains("\"bob\""), "{text}");
+        assert!(!text.contains("https://one") && !text.contains("ann"), "{text}");
+        assert_eq!(
+            only(&two_contexts(), None).unwrap().current_context.as_deref(),
+            Some("blue")
+        );
+    }
+
+    #[test]
+    fn a_context_that_is_not_there_is_named_with_those_that_are() {
+        let error = only(&two_contexts(), Some("red")).unwrap_err();
+        insta::assert_snapshot!(error, @"find the context `red`: the kubeconfig has blue, green");
+    }
+
+    #[test]
+    fn a_version_of_a_distribution_is_read() {
+        assert_eq!((minor("30"), minor("29+"), minor("")), (Some(30), Some(29), None));
+    }
+}

@@ -1,0 +1,286 @@
+//! A host cluster of Docker containers, made by kind.
+//!
+//! From `kind-config.yaml`, under a name of its own, with a kubeconfig of its own. Its nodes are upstream's image where
+//! a registry has it, else one made of components. Only what carries the environment's name is ever touched.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Node;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
+
+use super::{Cluster, forwarder};
+use crate::command::{self, Line};
+use crate::docker::client::{self as docker, Docker};
+use crate::events::Events;
+use crate::wait::{self, Budget, Seen};
+
+/// What kind is told to make.
+mod config;
+
+/// The ways between the nodes' pods, where no network plugin makes them.
+mod routes;
+
+/// A node's image, made of components.
+pub mod node_image;
+
+/// Removing it, and looking for what is left.
+pub mod teardown;
+
+/// kind's label on its containers, whose value is the cluster's name.
+const LABEL: &str = "io.x-k8s.kind.cluster";
+
+/// The file that says that the cluster was made to its end.
+const WHOLE: &str = "kind-is-whole";
+
+/// Three nodes take 30 s on two cores that are busy with other things.
+const CREATE: Duration = Duration::from_mins(6);
+
+/// Loading an image unpacks it on each node, side by side; the largest takes 10 s.
+const LOAD: Duration = Duration::from_mins(10);
+
+/// Workers are ready some seconds after the control plane that kind waits for.
+const NODES: Budget = Budget {
+    at_most: Duration::from_mins(3),
+    every: Duration::from_millis(200),
+};
+
+/// What a kind cluster is made from.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The environment's name.
+    pub name: String,
+    /// The run folder; it exists.
+    pub folder: PathBuf,
+    /// The kind program.
+    pub kind: PathBuf,
+    /// What its nodes are made from.
+    pub nodes: Nodes,
+    /// Archives of the images that the nodes are given.
+    pub archives: Vec<PathBuf>,
+}
+
+/// The image of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    /// Upstream's, by digest.
+    Pulled(String),
+    /// One made of components.
+    Made(node_image::NodeImage),
+}
+
+/// Why there is no host cluster of kind's; each text follows "failed to".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Docker did not do what it was asked.
+    #[error(transparent)]
+    Docker(#[from] docker::Error),
+    /// There is a cluster of that name which this environment did not make.
+    #[error("make the kind cluster {cluster}: there is one of that name, which is not this environment's")]
+    Foreign {
+        /// The cluster's name.
+        cluster: String,
+    },
+    /// kind failed.
+    #[error("{what}")]
+    Kind {
+        /// What was attempted.
+        what: String,
+        /// What it said.
+        source: command::Error,
+    },
+    /// A file could not be used.
+    #[error("{what} {}", path.display())]
+    File {
+        /// What was attempted.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// `kind-config.yaml` cannot be understood.
+    #[error("understand kind-config.yaml: {0}")]
+    Config(String),
+    /// The cluster cannot be talked to.
+    #[error(transparent)]
+    Client(#[from] super::ClientError),
+    /// There is no way into the cluster.
+    #[error(transparent)]
+    Forwarder(#[from] forwarder::Error),
+    /// It does not say which addresses it gives its Services.
+    #[error("ask the cluster for the range of its Services")]
+    Services(#[source] kube::Error),
+    /// Its nodes did not get ready.
+    #[error(transparent)]
+    Nodes(#[from] wait::Error<kube::Error>),
+}
+
+impl Error {
+    /// What the user can do about it, where there is something.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Docker(error) => error.remedy(),
+            Self::Foreign { cluster } => Some(format!(
+                "give another --name, or remove that cluster if nobody needs it (kind delete cluster --name {cluster})"
+            )),
+            Self::Kind { source, .. } if source.is_disk_full() => {
+                Some("free some room where Docker keeps its data".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { what, path, source }
+    }
+}
+
+/// The name of an environment's cluster.
+#[must_use]
+pub fn cluster_name(environment: &str) -> String {
+    format!("shared-dapr-{environment}")
+}
+
+/// Fails if there is a cluster of the environment's name. To be asked before the environment owns one.
+pub async fn require_none(environment: &str, docker: &Docker) -> Result<(), Error> {
+    let cluster = cluster_name(environment);
+    if containers(&cluster, docker).await?.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Foreign { cluster })
+    }
+}
+
+async fn containers(cluster: &str, docker: &Docker) -> Result<Vec<String>, docker::Error> {
+    docker.containers(&format!("{LABEL}={cluster}")).await
+}
+
+/// Brings the host cluster up and waits until its nodes are ready and have their images.
+///
+/// Returns at once what is up already. What an interrupted run left half-made is removed and made anew.
+pub async fn up(request: &Request, docker: &Docker, events: &Events) -> Result<Cluster, Error> {
+    let cluster = cluster_name(&request.name);
+    let kubeconfig = request.folder.join("kubeconfig/admin");
+    let whole = request.folder.join(WHOLE);
+    if !whole.exists() {
+        let half_made = containers(&cluster, docker).await?;
+        docker.remove(&half_made).await?;
+        create(request, &cluster, &kubeconfig, docker, events).await?;
+        load(request, &cluster, docker, events).await?;
+        std::fs::write(&whole, "").map_err(Error::file("write", &whole))?;
+    }
+    let client = super::client(&kubeconfig).await?;
+    wait_for_nodes(&client).await?;
+    events.progress("substrate", "nodes ready");
+    let service_cidr = super::addresses::services(&client)
+        .await
+        .map_err(Error::Services)?;
+    Ok(Cluster {
+        client,
+        service_cidr,
+        registry: None,
+        reach: forwarder::up(&request.folder.join(forwarder::FOLDER), &kubeconfig).await?,
+        kubeconfig,
+    })
+}
+
+async fn create(
+    request: &Request,
+    cluster: &str,
+    kubeconfig: &Path,
+    docker: &Docker,
+    events: &Events,
+) -> Result<(), Error> {
+    let image = match &request.nodes {
+        Nodes::Pulled(name) => name.clone(),
+        Nodes::Made(image) => {
+            events.progress("substrate", "importing the nodes' image");
+            image.bring(&request.name, docker).await?
+        }
+    };
+    let config = request.folder.join("kind.yaml");
+    let text = config::render(&request.nodes)?;
+    std::fs::write(&config, text).map_err(Error::file("write", &config))?;
+    let folder = kubeconfig.parent().unwrap_or(&request.folder);
+    std::fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
+    let create = docker
+        .user(&request.kind)
+        .args([
+            "create", "cluster", "--name", cluster, "--image", &image, "--wait", "3m",
+        ])
+        .arg("--config")
+        .arg(&config)
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .at_most(CREATE);
+    let created = create.run_telling(|line| {
+        // Such as ` ✓ Starting control-plane 🕹️`.
+        if let Line::Err(text) = line
+            && let Some(step) = text.trim().strip_prefix('✓')
+        {
+            let step = step.trim_matches(|letter: char| !letter.is_ascii_alphanumeric() && letter != ')');
+            events.progress("substrate", format!("kind: {step}"));
+        }
+    });
+    created.await.map_err(|source| Error::Kind {
+        what: format!("make the kind cluster {cluster}"),
+        source,
+    })?;
+    if let Nodes::Made(_) = &request.nodes {
+        let client = super::client(kubeconfig).await?;
+        routes::lay(&client, docker).await?;
+    }
+    Ok(())
+}
+
+async fn load(request: &Request, cluster: &str, docker: &Docker, events: &Events) -> Result<(), Error> {
+    for (done, archive) in request.archives.iter().enumerate() {
+        let of = request.archives.len();
+        events.progress(
+            "substrate",
+            format!("loading images on the nodes ({} of {of})", done + 1),
+        );
+        let load = docker
+            .user(&request.kind)
+            .args(["load", "image-archive", "--name", cluster])
+            .arg(archive)
+            .at_most(LOAD);
+        load.run().await.map_err(|source| Error::Kind {
+            what: format!("load {} on the nodes of {cluster}", archive.display()),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+async fn wait_for_nodes(client: &kube::Client) -> Result<(), wait::Error<kube::Error>> {
+    let nodes: Api<Node> = Api::all(client.clone());
+    wait::until("all nodes to be ready", NODES, async || {
+        let nodes = nodes.list(&ListParams::default()).await?;
+        let waiting: Vec<String> = nodes
+            .items
+            .iter()
+            .filter(|node| !is_ready(node))
+            .map(ResourceExt::name_any)
+            .collect();
+        Ok(if waiting.is_empty() && !nodes.items.is_empty() {
+            Seen::Ready(())
+        } else {
+            Seen::not_yet(format!("not ready: {}", waiting.join(", ")))
+        })
+    })
+    .await
+}
+
+fn is_ready(node: &Node) -> bool {
+    node.status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten())
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}

@@ -1,0 +1,47 @@
+//! Removing a kind cluster, and looking for what is left of one.
+
+use std::path::Path;
+
+use super::{cluster_name, containers, node_image};
+use crate::docker::client::{self as docker, Docker};
+
+/// Removes the environment's containers, their volumes and the nodes' image. A daemon that is gone for good, as one
+/// that was started for a single command, has taken them with it.
+pub async fn end(environment: &str, docker: &Docker, state: &Path) -> Result<(), docker::Error> {
+    if is_gone(docker, state) {
+        return Ok(());
+    }
+    let nodes = containers(&cluster_name(environment), docker).await?;
+    docker.remove(&nodes).await?;
+    let image = node_image::name_prefix(environment);
+    for name in docker.images(&image).await? {
+        docker.remove_image(&name).await?;
+    }
+    Ok(())
+}
+
+/// The containers that are left of an environment that should be gone.
+pub async fn left_behind(
+    environment: &str,
+    docker: &Docker,
+    state: &Path,
+) -> Result<Vec<String>, docker::Error> {
+    if is_gone(docker, state) {
+        return Ok(Vec::new());
+    }
+    let nodes = containers(&cluster_name(environment), docker).await?;
+    Ok(nodes
+        .into_iter()
+        .map(|name| format!("container {name}"))
+        .collect())
+}
+
+/// Whether it was a daemon of this program's own, whose folder is gone. Any other may only have been stopped.
+fn is_gone(docker: &Docker, state: &Path) -> bool {
+    docker
+        .host
+        .as_deref()
+        .and_then(|host| host.strip_prefix("unix://"))
+        .map(Path::new)
+        .is_some_and(|socket| socket.starts_with(state) && !socket.exists())
+}

@@ -1,0 +1,69 @@
+//! What is left when a run is cut off: nothing, or what `down` removes.
+//!
+//! Each case brings up an environment of its own, which takes root and built components, and cuts it off at a moment
+//! that it tells of. Run them by `cargo test -p harness --test interruption -- --ignored --test-threads 1`.
+
+use rstest::rstest;
+use rustix::process::Signal;
+
+use crate::environment::Environment;
+
+/// An environment that is cut off.
+mod environment;
+
+/// A command with a Docker daemon of its own.
+mod docker;
+
+/// Brings up as little as there is to bring up.
+const UP: [&str; 3] = ["up", "--tenants", "1"];
+
+const SANDBOX: &str = "substrate: sandbox started";
+const API: &str = "substrate: API server ready";
+const CANARY: &str = "waiting for a canary";
+const TENANTS: &str = "platform ok";
+
+#[rstest]
+#[case::in_the_substrate("int-substrate", Signal::INT, SANDBOX)]
+#[case::in_the_platform("term-platform", Signal::TERM, CANARY)]
+#[case::in_the_tenants("int-tenants", Signal::INT, TENANTS)]
+#[ignore = "needs root and built components"]
+fn a_signal_stops_it_and_leaves_nothing(#[case] name: &str, #[case] signal: Signal, #[case] moment: &str) {
+    let environment = Environment::new(name);
+    let (code, said) = environment.until(&UP, moment).ends_by(signal);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    assert_eq!(environment.remains(), Vec::<String>::new());
+}
+
+#[rstest]
+#[case::in_the_substrate("kill-substrate", SANDBOX)]
+#[case::when_the_api_answers("kill-api", API)]
+#[case::in_the_platform("kill-platform", CANARY)]
+#[case::in_the_tenants("kill-tenants", TENANTS)]
+#[ignore = "needs root and built components"]
+fn what_a_killed_run_leaves_is_removed_by_down(#[case] name: &str, #[case] moment: &str) {
+    let environment = Environment::new(name);
+    let (code, said) = environment.until(&UP, moment).ends_by(Signal::KILL);
+    assert_eq!(code, None, "{said}");
+    assert_ne!(
+        environment.remains(),
+        Vec::<String>::new(),
+        "the probe sees nothing"
+    );
+    environment.down();
+    assert_eq!(environment.remains(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs root and built components"]
+fn a_second_run_of_the_same_name_is_told_who_holds_it() {
+    let environment = Environment::new("held");
+    let first = environment.until(&UP, SANDBOX);
+    let second = environment.harness(&UP).output().expect("the program can be run");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(3), "{said}");
+    let holder = format!("process {} (`harness up`) holds it", first.process.id());
+    assert!(said.contains(&holder), "{said}");
+    first.ends_by(Signal::INT);
+    assert_eq!(environment.remains(), Vec::<String>::new());
+}
