@@ -32,7 +32,7 @@ use arguments::{Arguments, Command, Enter};
 pub use exit::Exit;
 use failure::Failure;
 
-use crate::docker::runtime;
+use crate::docker::{names, runtime};
 use crate::report::terminal::Verbosity;
 use crate::sandbox::{enter, supervisor};
 
@@ -44,10 +44,11 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     log(arguments.common.verbosity());
-    // Before anything has started a thread: these become another process, or move to other namespaces.
+    // Before anything has started a thread: these become another process, or need no runtime.
     let done = match &arguments.command {
         Command::SandboxInit { folder } => never(supervisor::init(folder)).map_err(Failure::Sandbox),
         Command::SandboxEnter(wanted) => return enter(wanted),
+        Command::DockerNames { address } => never(names::serve(*address)).map_err(Failure::Sandbox),
         Command::DockerRuntime { runc, arguments } => {
             never(runtime::run(runc, arguments)).map_err(Failure::Runc)
         }

@@ -22,6 +22,9 @@ use crate::wait::{self, Budget, Seen};
 /// Whatever daemon there is, by its command line.
 pub mod client;
 
+/// A name server that knows no name.
+pub mod names;
+
 /// A runtime for daemons that may not do everything.
 pub mod runtime;
 
@@ -142,7 +145,21 @@ impl Request {
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()))
                 .collect(),
-            processes: vec![self.containerd(), self.dockerd()],
+            processes: vec![self.names(), self.containerd(), self.dockerd()],
+        }
+    }
+
+    /// This program, in a copy that stays as it is while the daemon runs, whatever is compiled meanwhile.
+    fn own_program(&self) -> PathBuf {
+        self.path(PROGRAMS).join("harness")
+    }
+
+    fn names(&self) -> Process {
+        Process {
+            name: "names".to_owned(),
+            program: self.own_program(),
+            arguments: vec![names::COMMAND.to_owned(), ADDRESS.to_string()],
+            after: vec![],
         }
     }
 
@@ -171,11 +188,7 @@ impl Request {
 
 /// Starts the daemon and waits until it answers.
 pub async fn up(request: &Request, events: &Events) -> Result<Daemon, Error> {
-    let programs = request.path(PROGRAMS);
-    let client = programs.join("docker");
-    std::fs::create_dir_all(&programs)
-        .and_then(|()| symlink(request.packages.path("docker"), &client))
-        .map_err(Error::io("put the Docker client into the run folder"))?;
+    let client = programs(request).map_err(Error::io("put programs into the run folder"))?;
     configuration::write(request).map_err(Error::io("write the daemon's configuration"))?;
     sandbox::start(&request.sandbox().await).await?;
     events.progress(STAGE, "sandbox started");
@@ -196,6 +209,16 @@ pub async fn up(request: &Request, events: &Events) -> Result<Daemon, Error> {
         version,
         folder: request.folder.clone(),
     })
+}
+
+/// Puts the programs into the run folder that others find there, and gives the client's.
+fn programs(request: &Request) -> io::Result<PathBuf> {
+    let programs = request.path(PROGRAMS);
+    std::fs::create_dir_all(&programs)?;
+    std::fs::copy(std::env::current_exe()?, request.own_program())?;
+    let client = programs.join("docker");
+    symlink(request.packages.path("docker"), &client)?;
+    Ok(client)
 }
 
 fn not_up(folder: &Path, source: wait::Error<Infallible>) -> Error {

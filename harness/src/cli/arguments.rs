@@ -1,13 +1,14 @@
 //! What can be asked for.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use crate::components::{Options, Verify};
-use crate::docker::runtime;
+use crate::docker::{names, runtime};
 use crate::plan::{self, Dapr, Images, Keep, Kubernetes, SubstrateChoice, TenantChoice, VirtualCluster};
 use crate::report::terminal::Verbosity;
 use crate::sandbox::{enter, supervisor};
@@ -136,6 +137,12 @@ pub(super) enum Command {
     /// Is a command in a sandbox's network
     #[command(name = enter::COMMAND, hide = true)]
     SandboxEnter(Enter),
+    /// Is the name server of a Docker daemon
+    #[command(name = names::COMMAND, hide = true)]
+    DockerNames {
+        /// Where it listens
+        address: IpAddr,
+    },
     /// Is the runtime of a Docker daemon that may not do everything
     #[command(name = runtime::COMMAND, hide = true)]
     DockerRuntime {

@@ -69,9 +69,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             supervised.map(|()| Exit::Passed).map_err(Failure::Sandbox)
         }
         // Those that have to run before there are threads.
-        Command::SandboxInit { .. } | Command::SandboxEnter(_) | Command::DockerRuntime { .. } => {
-            Ok(Exit::Passed)
-        }
+        Command::SandboxInit { .. }
+        | Command::SandboxEnter(_)
+        | Command::DockerNames { .. }
+        | Command::DockerRuntime { .. } => Ok(Exit::Passed),
     }
 }
 

@@ -50,8 +50,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
     )
 }
 
-/// No name server on the machine is asked: what a container resolves must not depend on where it runs. At the
-/// sandbox's own address nobody listens, so what is not known is refused at once.
+/// No name server of the machine is asked: what a container resolves must not depend on where it runs.
 fn dockerd(request: &Request) -> Value {
     json!({
         "data-root": request.path("data"),
@@ -75,13 +74,10 @@ fn may_raise_limits() -> io::Result<bool> {
         .contains(CapabilitySet::SYS_RESOURCE))
 }
 
-/// Makes the runtime that asks for less: a script, since a runtime is one file that takes the arguments of runc. What it
-/// runs is a copy of this program, which stays as it is while the daemon runs, whatever is compiled meanwhile.
+/// Makes the runtime that asks for less: a script, since a runtime is one file that takes the arguments of runc.
 fn runtime(request: &Request) -> io::Result<PathBuf> {
-    let programs = request.path(PROGRAMS);
-    let (script, copy) = (programs.join(RUNTIME), programs.join("harness"));
-    std::fs::copy(std::env::current_exe()?, &copy)?;
-    let command = Command::new(&copy)
+    let script = request.path(PROGRAMS).join(RUNTIME);
+    let command = Command::new(request.own_program())
         .arg(runtime::COMMAND)
         .arg(request.packages.path("runc"))
         .arg("--");
