@@ -9,9 +9,10 @@ use futures::future::try_join_all;
 use tokio::sync::Semaphore;
 
 use crate::components::cache::{Claim, Room};
-use crate::components::{Components, DEBIAN};
+use crate::components::{self, Components, DEBIAN};
 use crate::events::Events;
 use crate::pins::{ImagePin, pins};
+use crate::places::Places;
 
 pub use error::Error;
 pub use store::Store;
@@ -106,7 +107,7 @@ impl Images {
 ///
 /// `cache` is the folder that components, images and stores share.
 pub async fn build(
-    wanted: impl Fn(&ImagePin) -> bool,
+    wanted: impl Fn(&str, &ImagePin) -> bool,
     components: &Components,
     cache: &Path,
     events: &Events,
@@ -120,7 +121,7 @@ pub async fn build(
         Ok(debian) => Some(debian.iptables().await),
         Err(_) => None,
     };
-    let wanted = pins().images.iter().filter(|(_, pin)| wanted(pin));
+    let wanted = pins().images.iter().filter(|(short, pin)| wanted(short, pin));
     let archives = wanted.map(async |(short, pin)| {
         let name = pins().full_name(pin, components.kubernetes());
         let plan = contents::Plan::of(pin, components, iptables)?;
@@ -151,4 +152,20 @@ pub async fn build(
     Ok(Images {
         archives: try_join_all(archives).await?,
     })
+}
+
+/// Gives the archives of the images of these short names, from the user's cache.
+///
+/// For tests that run real containers: nothing has to be up, and a first run builds what is missing.
+pub async fn for_tests(wanted: &[&str]) -> Result<Images, Error> {
+    let programs: Vec<&str> = wanted
+        .iter()
+        .filter_map(|short| pins().images.get(*short))
+        .flat_map(|pin| pin.files.keys().map(String::as_str))
+        .collect();
+    let components = components::for_tests(&programs).await?;
+    // Writing archives takes a moment, of which nobody has to be told.
+    let (events, _told) = Events::channel();
+    let is_wanted = |short: &str, _: &ImagePin| wanted.contains(&short);
+    build(is_wanted, &components, &Places::from_environment().cache, &events).await
 }
