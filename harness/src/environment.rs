@@ -25,7 +25,9 @@ use host::{Host, Material};
 
 pub use attached::{Attached, AttachedTenant};
 pub use host::Recipe;
+pub(crate) use host::existing_request;
 use identity::Identity;
+pub(crate) use identity::of_cut_off;
 pub(crate) use removal::remove;
 
 /// Why an environment could not be brought up, found or removed.

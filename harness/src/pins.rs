@@ -259,6 +259,8 @@ mod tests {
         ghcr.io/dapr/injector:1.16.0
         registry.k8s.io/kube-apiserver:v1.36.3
         registry.k8s.io/kube-controller-manager:v1.36.3
+        registry.k8s.io/kube-proxy:v1.36.3
+        registry.k8s.io/kube-scheduler:v1.36.3
         ghcr.io/dapr/operator:1.16.0
         registry.k8s.io/pause:3.10.1
         docker.io/shared-dapr/read-app:0.1.0
@@ -278,7 +280,10 @@ mod tests {
     )]
     fn one_kubernetes_is_chosen(#[case] kubernetes: Kubernetes, #[case] folder: &str, #[case] image: &str) {
         let folders: Vec<&str> = pins().go(kubernetes).map(GoPin::folder).collect();
-        assert_eq!(folders, [folder, "dapr", "containerd", "coredns", "helm", "etcd"]);
+        assert_eq!(
+            folders,
+            [folder, "dapr", "containerd", "coredns", "helm", "etcd", "kind"]
+        );
         assert_eq!(pins().image("kube-apiserver", kubernetes), image);
         let minor = format!("{kubernetes}.");
         assert!(

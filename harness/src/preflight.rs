@@ -5,9 +5,10 @@
 use serde::Serialize;
 
 use crate::docker::Docker;
-use crate::environment::Recipe;
+use crate::environment::{self, Recipe};
 use crate::places::Places;
 use crate::plan::{Plan, Substrate};
+use crate::substrate::existing;
 
 /// The machine's memory, processors and disks.
 pub mod machine;
@@ -66,13 +67,35 @@ pub async fn inspect(plan: &Plan, places: &Places) -> Vec<Check> {
     let mut checks = match plan.substrate {
         Substrate::Native => kernel::inspect().await,
         Substrate::Kind => docker::inspect(&Docker::here()).await,
-        // What it needs of the cluster is asked of the cluster, before anything is made in it.
-        Substrate::Existing => Vec::new(),
+        Substrate::Existing => vec![existing(plan, places).await],
     };
     let recipe = Recipe::of(plan.substrate, plan.images, plan.existing.registry.clone()).await;
     checks.extend(programs::inspect(recipe.pulls).await);
     checks.extend(room::inspect(&plan.name, places));
     checks
+}
+
+/// A cluster that is there, may be used and has nothing of others in the way: asked of the cluster.
+async fn existing(plan: &Plan, places: &Places) -> Check {
+    let need = "a cluster that can be used";
+    let folder = places.environment(&plan.name);
+    let run = environment::of_cut_off(&folder).unwrap_or_default();
+    let request = environment::existing_request(plan, folder.join("host"), run);
+    match existing::check(&request).await {
+        Ok(found) => Check::met(
+            need,
+            format!("context {}", found.current_context.unwrap_or_default()),
+        ),
+        Err(error) => {
+            let remedy = error.remedy();
+            let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+            let causes: String = causes.map(|cause| format!(": {cause}")).collect();
+            Check {
+                remedy,
+                ..Check::lacking(need, format!("failed to {error}{causes}"), "")
+            }
+        }
+    }
 }
 
 /// Fails if something that `plan` needs is not there.

@@ -81,10 +81,15 @@ pub async fn client(kubeconfig: &Path) -> Result<kube::Client, ClientError> {
         source,
     };
     let read = kube::config::Kubeconfig::read_from(kubeconfig).map_err(|error| unusable(error.into()))?;
-    let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
-        .await
-        .map_err(|error| unusable(error.into()))?;
-    kube::Client::try_from(config).map_err(|error| unusable(error.into()))
+    client_of(read).await.map_err(unusable)
+}
+
+/// The same for a kubeconfig that is not in a file of its own.
+async fn client_of(
+    kubeconfig: kube::config::Kubeconfig,
+) -> Result<kube::Client, Box<dyn std::error::Error + Send + Sync>> {
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    Ok(kube::Client::try_from(config)?)
 }
 
 /// A running host cluster.

@@ -23,6 +23,9 @@ impl fmt::Display for Said {
     }
 }
 
+/// Where no daemon listens.
+const NO_DOCKER: &str = "unix:///nowhere/docker.sock";
+
 impl Harness {
     fn new() -> Self {
         Self {
@@ -45,6 +48,8 @@ impl Harness {
             .current_dir(self.folder.path())
             .env("XDG_STATE_HOME", self.folder.path().join("state"))
             .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
+            // Whatever Docker the machine has: what is said must not depend on it.
+            .env("DOCKER_HOST", NO_DOCKER)
             .env_remove("COLUMNS")
             .env_remove("RUST_LOG")
             .output()
@@ -111,7 +116,9 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::no_jobs("wrong-no-jobs", &["e2e", "--jobs", "0"])]
 #[case::no_values("wrong-no-values", &["up", "--values", "none.yaml"])]
 #[case::values("wrong-values", &["up", "--values", "mine.yaml"])]
-#[case::substrate("wrong-substrate", &["e2e", "--substrate", "kind"])]
+#[case::substrate("wrong-substrate", &["e2e", "--substrate", "minikube"])]
+#[case::native_images("wrong-images", &["up", "--substrate", "native", "--images", "pull"])]
+#[case::context("wrong-context", &["up", "--substrate", "native", "--context", "blue"])]
 #[case::vcluster("wrong-vcluster", &["plan", "--virtual-cluster", "vcluster"])]
 #[case::component("wrong-component", &["up", "--component", "etcd"])]
 #[case::filter("wrong-filter", &["test", "--list", "SH-99"])]
@@ -234,4 +241,37 @@ fn doctor_says_what_it_found_and_what_to_do() {
     assert!(said.contains("root: user "), "{said}");
     assert_eq!(said.contains("LACKING"), said.ends_with("exit code 3"), "{said}");
     assert!(harness.is_empty());
+}
+
+#[test]
+fn kind_without_docker_is_refused_with_the_remedy() {
+    let harness = Harness::new();
+    let said = harness.says(&["up", "--substrate", "kind"]).0;
+    assert!(
+        said.contains("failed to reach the Docker daemon") || said.contains("it is not on PATH"),
+        "{said}"
+    );
+    assert!(said.contains("cargo harness docker -- COMMAND"), "{said}");
+    assert!(said.ends_with("exit code 3"), "{said}");
+}
+
+#[test]
+fn a_context_that_is_not_there_is_named_before_anything_is_made() {
+    let config = r#"{"contexts": [{"name": "blue", "context": {"cluster": "a", "user": "b"}}], "clusters": [], "users": []}"#;
+    let harness = Harness::new().file("config", config);
+    let said = harness
+        .says(&[
+            "doctor",
+            "--substrate",
+            "existing",
+            "--kubeconfig",
+            "config",
+            "--context",
+            "red",
+        ])
+        .0;
+    assert!(
+        said.contains("find the context `red`: the kubeconfig has blue"),
+        "{said}"
+    );
 }

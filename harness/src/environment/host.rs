@@ -93,7 +93,13 @@ pub(super) async fn material(
     places: &Places,
     events: &Events,
 ) -> Result<Material, Error> {
-    let images = images::build(|image| recipe.assembles(image), components, &places.cache, events).await?;
+    let images = images::build(
+        |_, image| recipe.assembles(image),
+        components,
+        &places.cache,
+        events,
+    )
+    .await?;
     Ok(match recipe.substrate {
         Substrate::Native => {
             Material::Native(images::store::ensure(&images, components, &places.cache, events).await?)
@@ -202,42 +208,47 @@ impl Host<'_> {
     }
 
     async fn existing(&self, run: PathBuf, images: &Images) -> Result<Cluster, Error> {
-        let plan::Existing {
-            kubeconfig,
-            context,
-            registry,
-            dapr,
-        } = self.plan.existing.clone();
-        let installs_dapr = dapr == Dapr::Install;
-        let tenants = self.plan.tenants.iter().map(|tenant| tenant.namespace.clone());
-        let request = existing::Request {
-            folder: run.clone(),
-            kubeconfig,
-            context,
-            run: self.run.to_owned(),
-            namespaces: tenants
-                .chain([redis::NAMESPACE.to_owned()])
-                .chain(installs_dapr.then(|| dapr::NAMESPACE.to_owned()))
-                .collect(),
-            installs_dapr,
-            registry: registry.clone(),
-        };
+        let request = existing_request(self.plan, run.clone(), self.run.to_owned());
         let failed = |error: existing::Error| substrate::Error::from(error);
-        let kubeconfig = existing::check(&request).await.map_err(failed)?;
-        if let Some(registry) = registry {
-            registry::push(images, &registry, self.components, self.events).await?;
+        let found = existing::check(&request).await.map_err(failed)?;
+        if let Some(registry) = &request.registry {
+            registry::push(images, registry, self.components, self.events).await?;
         }
         self.ledger.record(&Entry::Added {
-            kubeconfig: kubeconfig.clone(),
+            kubeconfig: existing::kubeconfig(&run),
             run: self.run.to_owned(),
         })?;
         self.ledger.record(&Entry::Forwarder {
             folder: run.join(forwarder::FOLDER),
         })?;
-        let cluster = existing::up(&request, kubeconfig, self.events)
+        let cluster = existing::up(&request, &found, self.events)
             .await
             .map_err(failed)?;
         Ok(cluster)
+    }
+}
+
+/// What is asked of a cluster that is there already, by a run with this id.
+pub(crate) fn existing_request(plan: &Plan, folder: PathBuf, run: String) -> existing::Request {
+    let plan::Existing {
+        kubeconfig,
+        context,
+        registry,
+        dapr,
+    } = plan.existing.clone();
+    let installs_dapr = dapr == Dapr::Install;
+    let tenants = plan.tenants.iter().map(|tenant| tenant.namespace.clone());
+    existing::Request {
+        folder,
+        kubeconfig,
+        context,
+        run,
+        namespaces: tenants
+            .chain([redis::NAMESPACE.to_owned()])
+            .chain(installs_dapr.then(|| dapr::NAMESPACE.to_owned()))
+            .collect(),
+        installs_dapr,
+        registry,
     }
 }
 

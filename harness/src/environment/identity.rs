@@ -36,20 +36,25 @@ impl Identity {
                 })
             }
             Err(_) => Ok(Self {
-                run: kept(&folder.join(RUN))?,
+                run: kept(folder)?,
                 started: now(),
             }),
         }
     }
 }
 
+/// The id of the run that was cut off in this folder, if one was.
+pub(crate) fn of_cut_off(folder: &Path) -> Option<String> {
+    let run = std::fs::read_to_string(folder.join(RUN)).ok()?;
+    Uuid::parse_str(&run).is_ok().then_some(run)
+}
+
 /// The id of a run that was cut off, or a new one, which is kept for the next.
-fn kept(file: &Path) -> Result<String, Error> {
-    if let Ok(run) = std::fs::read_to_string(file)
-        && Uuid::parse_str(&run).is_ok()
-    {
+fn kept(folder: &Path) -> Result<String, Error> {
+    if let Some(run) = of_cut_off(folder) {
         return Ok(run);
     }
+    let file = &folder.join(RUN);
     let run = Uuid::now_v7().to_string();
     std::fs::write(file, &run).map_err(|source| Error::File {
         what: "write",

@@ -76,12 +76,34 @@ fn tenants_are_a_count_or_names(#[case] text: &str, #[case] expected: TenantChoi
     Settings { jobs: Some(0), ..settings() },
     "run 0 scenarios at a time: --jobs takes 1 or more"
 )]
-#[case::kind(
-    Settings { substrate: SubstrateChoice::Kind, ..settings() },
-    "use `--substrate kind`: this version has the native one"
+#[case::native_images(
+    Settings { substrate: SubstrateChoice::Native, images: Images::Pull, ..settings() },
+    "pull images with --substrate native: its host cluster has no way out; its images are assembled"
+)]
+#[case::a_context_of_nothing(
+    Settings { existing: Existing { context: Some("blue".to_owned()), ..Existing::default() }, ..settings() },
+    "use --context: it is for --substrate existing, and this is native"
 )]
 fn there_is_no_plan_for(#[case] settings: Settings, #[case] why: &str) {
     assert_eq!(Plan::new(settings, MACHINE).unwrap_err().to_string(), why);
+}
+
+#[rstest]
+#[case::docker_answers(SubstrateChoice::Auto, true, Substrate::Kind)]
+#[case::no_docker(SubstrateChoice::Auto, false, Substrate::Native)]
+#[case::native_all_the_same(SubstrateChoice::Native, true, Substrate::Native)]
+#[case::kind_all_the_same(SubstrateChoice::Kind, false, Substrate::Kind)]
+fn the_substrate_is(#[case] choice: SubstrateChoice, #[case] docker: bool, #[case] decided: Substrate) {
+    let machine = Machine { docker, ..MACHINE };
+    let plan = Plan::new(
+        Settings {
+            substrate: choice,
+            ..settings()
+        },
+        machine,
+    )
+    .unwrap();
+    assert_eq!(plan.substrate, decided);
 }
 
 #[test]

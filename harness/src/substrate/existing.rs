@@ -70,6 +70,9 @@ pub enum Error {
         source: io::Error,
     },
     /// No client can be made of it.
+    #[error("use the kubeconfig")]
+    Unusable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The same for the copy that is kept.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The cluster does not answer.
@@ -146,11 +149,13 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// Checks that the cluster can be used. Makes nothing in it but questions.
-pub async fn check(request: &Request) -> Result<PathBuf, Error> {
-    let kubeconfig = request.folder.join("kubeconfig/admin");
-    keep(&chosen(request)?, &kubeconfig)?;
-    let client = super::client(&kubeconfig).await?;
+/// Checks that the cluster can be used; gives what of the user's kubeconfig is about it. Makes nothing, neither there nor
+/// here.
+pub async fn check(request: &Request) -> Result<Kubeconfig, Error> {
+    let kubeconfig = chosen(request)?;
+    let client = super::client_of(kubeconfig.clone())
+        .await
+        .map_err(Error::Unusable)?;
     let version = client
         .apiserver_version()
         .await
@@ -165,8 +170,16 @@ pub async fn check(request: &Request) -> Result<PathBuf, Error> {
     Ok(kubeconfig)
 }
 
+/// Where the kubeconfig is kept of a run with this folder.
+#[must_use]
+pub fn kubeconfig(folder: &Path) -> PathBuf {
+    folder.join("kubeconfig/admin")
+}
+
 /// Attaches to the cluster that [`check`] found usable.
-pub async fn up(request: &Request, kubeconfig: PathBuf, events: &Events) -> Result<Cluster, Error> {
+pub async fn up(request: &Request, found: &Kubeconfig, events: &Events) -> Result<Cluster, Error> {
+    let kubeconfig = kubeconfig(&request.folder);
+    keep(found, &kubeconfig)?;
     let client = super::client(&kubeconfig).await?;
     events.progress("substrate", "starting a forwarder to the cluster");
     let service_cidr = super::addresses::services(&client)
