@@ -87,6 +87,12 @@ impl Components {
         })
     }
 
+    /// Whether a program is there.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.programs.contains_key(name)
+    }
+
     /// The folder of a component that is kept besides its programs: `dapr`'s is its chart.
     pub fn folder(&self, component: &str) -> Result<&Path, Error> {
         let found = self.folders.get(component);
@@ -163,5 +169,6 @@ pub fn names() -> BTreeSet<String> {
     let debian = pins().debian.iter().flat_map(|pin| pin.programs.iter().cloned());
     go.chain(debian)
         .chain(pins().cargo.programs.iter().cloned())
+        .chain(pins().given.programs.iter().cloned())
         .collect()
 }

@@ -209,7 +209,7 @@ async fn bring_up(
         events,
     };
     let cluster = events.stage("substrate", host.up(folder, &material)).await?;
-    let settings = stages::settings(&identity.run, folder, &cluster, &components)?;
+    let settings = stages::settings(plan, &identity.run, folder, &cluster, &components)?;
     let platform = events
         .stage(
             "platform",

@@ -1,6 +1,7 @@
 //! Helm, run as the program it is, without touching the user's own configuration of it.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,53 @@ pub struct Helm {
     pub home: PathBuf,
 }
 
+/// Where a chart is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chart {
+    /// In a folder of this machine.
+    Folder(PathBuf),
+    /// In a repository, from which Helm fetches it.
+    InRepository {
+        /// The repository's address.
+        repository: String,
+        /// The chart's name in it.
+        name: String,
+        /// Its version.
+        version: String,
+    },
+}
+
+/// The folder, or the name and version and where they are from.
+impl std::fmt::Display for Chart {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(formatter, "{}", folder.display()),
+            Self::InRepository {
+                repository,
+                name,
+                version,
+            } => write!(formatter, "{name} {version} of {repository}"),
+        }
+    }
+}
+
+impl Chart {
+    /// What follows the release's name on Helm's command line.
+    fn arguments(&self) -> Vec<OsString> {
+        match self {
+            Self::Folder(folder) => vec![folder.clone().into()],
+            Self::InRepository {
+                repository,
+                name,
+                version,
+            } => [name.as_str(), "--repo", repository, "--version", version]
+                .map(OsString::from)
+                .into(),
+        }
+    }
+}
+
 /// A release to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Release<'a> {
@@ -28,8 +76,8 @@ pub struct Release<'a> {
     pub name: &'a str,
     /// Its namespace, made if it is not there.
     pub namespace: &'a str,
-    /// The chart's folder.
-    pub chart: &'a Path,
+    /// The chart.
+    pub chart: &'a Chart,
     /// Its values, as YAML.
     pub values: &'a str,
     /// Single values on top, as `key=value`.
@@ -49,7 +97,7 @@ impl Helm {
         let mut command = self
             .command()
             .args(["upgrade", "--install", name])
-            .arg(chart)
+            .args(chart.arguments())
             .args(["--namespace", namespace, "--create-namespace", "--values", "-"])
             .input(values);
         for value in set {

@@ -121,7 +121,14 @@ pub async fn build(
         Ok(debian) => Some(debian.iptables().await),
         Err(_) => None,
     };
-    let wanted = pins().images.iter().filter(|(short, pin)| wanted(short, pin));
+    let can_be_had = |pin: &ImagePin| {
+        let only_with = pin.only_with.as_deref();
+        only_with.is_none_or(|program| components.has(program))
+    };
+    let wanted = pins()
+        .images
+        .iter()
+        .filter(|(short, pin)| wanted(short, pin) && can_be_had(pin));
     let archives = wanted.map(async |(short, pin)| {
         let name = pins().full_name(pin, components.kubernetes());
         let plan = contents::Plan::of(pin, components, iptables)?;

@@ -31,6 +31,8 @@ pub struct Pins {
     pub cargo: CargoPin,
     /// The nodes of kind's clusters, by version of Kubernetes.
     kind_nodes: BTreeMap<Kubernetes, String>,
+    /// Programs that are only ever given.
+    pub given: GivenPin,
     /// Container images, by a short name.
     pub images: BTreeMap<String, ImagePin>,
 }
@@ -128,6 +130,18 @@ pub struct CargoPin {
     pub programs: Vec<String>,
 }
 
+/// Programs that no recipe here makes: whoever wants them gives a file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenPin {
+    /// The component's name.
+    pub name: String,
+    /// The version that is known to work.
+    pub version: String,
+    /// The programs.
+    pub programs: Vec<String>,
+}
+
 /// A container image.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -149,9 +163,19 @@ pub struct ImagePin {
     /// Whether only nodes of kubeadm's run it.
     #[serde(default)]
     pub of_a_node: bool,
+    /// The program without which it is of no use; it is assembled only where that was given.
+    pub only_with: Option<String>,
 }
 
 impl ImagePin {
+    /// Whether it has only programs that a user gave.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.files
+            .keys()
+            .all(|program| pins().given.programs.contains(program))
+    }
+
     /// Whether it has programs of this workspace, which nobody else publishes.
     #[must_use]
     pub fn is_ours(&self) -> bool {
@@ -172,6 +196,9 @@ impl Pins {
     pub fn version(&self, component: &str, kubernetes: Kubernetes) -> Option<&str> {
         if component == self.cargo.name {
             return Some(&self.cargo.version);
+        }
+        if component == self.given.name {
+            return Some(&self.given.version);
         }
         self.go(kubernetes)
             .find(|pin| pin.name == component)
@@ -267,6 +294,8 @@ mod tests {
         docker.io/library/redis:7.0.15
         ghcr.io/dapr/sentry:1.16.0
         docker.io/shared-dapr/syncer:0.1.0
+        ghcr.io/loft-sh/vcluster-oss:0.25.2
+        ghcr.io/loft-sh/kubernetes:v1.36.3
         docker.io/shared-dapr/write-app:0.1.0
         ");
     }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 /// Names that Kubernetes and Helm take.
 pub mod names;
 
+mod vcluster;
+
 mod kubernetes;
 
 pub use kubernetes::Kubernetes;
@@ -18,6 +20,7 @@ pub use kubernetes::Kubernetes;
 mod existing;
 
 use names::Name;
+pub use vcluster::Vcluster;
 
 pub use existing::{Dapr, Existing};
 
@@ -62,6 +65,10 @@ pub struct Settings {
     pub kubernetes: Kubernetes,
     /// What makes the virtual clusters.
     pub virtual_cluster: VirtualCluster,
+    /// The folder of vcluster's chart, if it is not to come from its repository.
+    pub vcluster_chart: Option<PathBuf>,
+    /// The program of vcluster, if its image is to be assembled.
+    pub vcluster_program: Option<PathBuf>,
     /// Where images come from.
     pub images: Images,
     /// How many tenants, or their names.
@@ -106,6 +113,8 @@ pub struct Plan {
     pub kubernetes: Kubernetes,
     /// What makes the virtual clusters.
     pub virtual_cluster: VirtualCluster,
+    /// What real vcluster is made from, where that is what makes them.
+    pub vcluster: Option<Vcluster>,
     /// Where images come from.
     pub images: Images,
     /// The tenants, in the order of their making.
@@ -222,7 +231,7 @@ pub enum Substrate {
 pub enum VirtualCluster {
     /// This project's chart and syncer
     Embedded,
-    /// loft-sh's vcluster 0.25.2; not in this version
+    /// loft-sh's vcluster 0.25.2; with Kubernetes 1.33 only
     Vcluster,
 }
 
@@ -307,6 +316,9 @@ pub enum Error {
     /// The tenants' values cannot be used.
     #[error(transparent)]
     Values(#[from] syncer::values::Error),
+    /// Real vcluster cannot be had like this.
+    #[error(transparent)]
+    Vcluster(#[from] vcluster::Error),
     /// No scenario would run.
     #[error("run 0 scenarios at a time: --jobs takes 1 or more")]
     NoJobs,
@@ -320,14 +332,6 @@ pub enum Error {
         option: &'static str,
         /// Who provides the host cluster.
         substrate: Substrate,
-    },
-    /// It is designed, and not there yet.
-    #[error("use `{option}`: this version has {has}")]
-    NotInThisVersion {
-        /// What was asked.
-        option: String,
-        /// What there is.
-        has: &'static str,
     },
 }
 
@@ -361,6 +365,8 @@ impl Plan {
             substrate,
             kubernetes,
             virtual_cluster,
+            vcluster_chart,
+            vcluster_program,
             images,
             tenants,
             values,
@@ -386,10 +392,17 @@ impl Plan {
                 machine,
             });
         }
-        if virtual_cluster == VirtualCluster::Vcluster {
-            return Err(missing("--virtual-cluster vcluster", "embedded ones"));
-        }
         let substrate = substrate.decide(machine.docker);
+        let vcluster = vcluster::Wanted {
+            substrate,
+            kubernetes,
+            chart: vcluster_chart,
+            program: vcluster_program,
+        };
+        let vcluster = match virtual_cluster {
+            VirtualCluster::Embedded => vcluster.not_at_all().map(|()| None)?,
+            VirtualCluster::Vcluster => Some(vcluster.planned(&values)?),
+        };
         if substrate == Substrate::Native && images == Images::Pull {
             return Err(Error::NativePullsNothing);
         }
@@ -399,6 +412,7 @@ impl Plan {
             substrate,
             kubernetes,
             virtual_cluster,
+            vcluster,
             images,
             tenants,
             values,
@@ -450,13 +464,6 @@ impl SubstrateChoice {
             Self::Auto | Self::Native => Substrate::Native,
             Self::Existing => Substrate::Existing,
         }
-    }
-}
-
-fn missing(option: &str, has: &'static str) -> Error {
-    Error::NotInThisVersion {
-        option: option.to_owned(),
-        has,
     }
 }
 

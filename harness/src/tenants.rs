@@ -19,6 +19,15 @@ use crate::sandbox;
 use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
 
+/// What makes the virtual clusters.
+mod provider;
+
+/// What a tenant of real vcluster is made from.
+pub mod vcluster;
+
+/// A Component made in the guest, to see whether it comes to the host.
+mod canary;
+
 /// A kubeconfig that works from outside of the host cluster.
 pub mod access;
 
@@ -27,6 +36,8 @@ pub mod ready;
 
 /// Where a tenant's things are on the host.
 pub mod naming;
+
+pub use provider::Provider;
 
 /// The blog's values file as it stands, in the dialect of vcluster 0.15: what a tenant gets unless told otherwise.
 pub const BLOG_VALUES: &str = include_str!("../manifests/tenants/blog-values.yaml");
@@ -47,10 +58,8 @@ pub struct Settings {
     pub run: String,
     /// Helm, for the host cluster.
     pub helm: Helm,
-    /// The folder of the chart of one virtual cluster.
-    pub chart: PathBuf,
-    /// What the environment decides of the chart, as `key=value`.
-    pub set: Vec<String>,
+    /// What makes the virtual clusters.
+    pub provider: Provider,
     /// Where the kubeconfigs are written to, as `NAME.kubeconfig`.
     pub kubeconfigs: PathBuf,
 }
@@ -145,12 +154,13 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
             tenant: name.clone(),
             source,
         })?;
+    let input = settings.provider.input(&wanted.values)?;
     let release = Release {
         name,
         namespace: &namespace,
-        chart: &settings.chart,
-        values: &wanted.values,
-        set: &settings.set,
+        chart: input.chart,
+        values: &input.values,
+        set: input.set,
     };
     settings
         .helm
@@ -170,6 +180,10 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
     access::open(&platform.cluster, name, &namespace, &kubeconfig).await?;
     let client = access::client(&kubeconfig).await?;
     ready::usable(name, &client).await?;
+    if settings.provider.is_early() {
+        let mirror = naming::host_namespace(name, &namespace, canary::NAMESPACE);
+        canary::flies(name, &client, &platform.cluster.client, &mirror).await?;
+    }
     Ok(Tenant {
         name: name.clone(),
         namespace,
@@ -258,6 +272,9 @@ async fn delete(namespaces: &Api<Namespace>, namespace: &ObjectMeta) -> Result<(
 /// Why a tenant was not made or removed. What was made of it stays, and is removed with the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The tenant's values cannot be used.
+    #[error(transparent)]
+    Values(#[from] syncer::values::Error),
     /// Helm failed.
     #[error("{action} the virtual cluster of {tenant}")]
     Helm {

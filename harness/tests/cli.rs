@@ -119,7 +119,9 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::substrate("wrong-substrate", &["e2e", "--substrate", "minikube"])]
 #[case::native_images("wrong-images", &["up", "--substrate", "native", "--images", "pull"])]
 #[case::context("wrong-context", &["up", "--substrate", "native", "--context", "blue"])]
-#[case::vcluster("wrong-vcluster", &["plan", "--virtual-cluster", "vcluster"])]
+#[case::vcluster("wrong-vcluster", &["plan", "--virtual-cluster", "vcluster", "--overcommit"])]
+#[case::vcluster_binary("wrong-vcluster-binary", &["plan", "--virtual-cluster", "vcluster", "--kubernetes", "1.33", "--overcommit"])]
+#[case::vcluster_chart("wrong-vcluster-chart", &["up", "--vcluster-chart", "/chart", "--overcommit"])]
 #[case::component("wrong-component", &["up", "--component", "etcd"])]
 #[case::filter("wrong-filter", &["test", "--list", "SH-99"])]
 #[case::report("wrong-report", &["report", "nowhere"])]
@@ -152,6 +154,7 @@ fn where_no_environment_is(#[case] name: &str, #[case] arguments: &[&str]) {
 #[rstest]
 #[case::default("plan", &["plan", "--overcommit"])]
 #[case::named("plan-named", &["plan", "--overcommit", "--name", "mine", "--tenants", "blue,green", "--seed", "7", "--keep", "always"])]
+#[case::vcluster("plan-vcluster", &["plan", "--overcommit", "--virtual-cluster", "vcluster", "--kubernetes", "1.33", "--vcluster-binary", "/bin/vcluster"])]
 fn a_plan_touches_nothing(#[case] name: &str, #[case] arguments: &[&str]) {
     let harness = Harness::new();
     insta::assert_snapshot!(name, harness.says(arguments));

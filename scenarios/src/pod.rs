@@ -38,6 +38,12 @@ impl Pod {
         format!("{}/{}", self.ready_containers.len(), self.restarts.len())
     }
 
+    /// The containers that run, the sidecars of Kubernetes' own kind among them.
+    #[must_use]
+    pub fn running(&self) -> Vec<&str> {
+        self.ids.keys().map(String::as_str).collect()
+    }
+
     /// How many sidecars it has.
     #[must_use]
     pub fn sidecars(&self) -> usize {

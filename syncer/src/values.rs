@@ -4,6 +4,8 @@
 //! vcluster 0.15 knows and we do not do is refused only where it asks for something: files that repeat
 //! vcluster's defaults are common.
 
+mod asked;
+
 mod dialect;
 
 mod generic;
@@ -15,6 +17,7 @@ use std::fmt;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde::Deserialize;
 
+pub use asked::{Asked, asked};
 pub use generic::{Export, Generic, Import, Selector};
 use tree::Tree;
 

@@ -13,6 +13,7 @@ use crate::plan::{self, Dapr, Images, Keep, Kubernetes, SubstrateChoice, TenantC
 use crate::report::terminal::Verbosity;
 use crate::sandbox::{enter, supervisor};
 use crate::substrate::forwarder;
+use crate::tenants::vcluster;
 
 /// Brings up many tenants that share one Dapr, checks them end to end, and removes them again
 ///
@@ -177,6 +178,9 @@ pub(super) struct Wanted {
     /// What makes the virtual clusters
     #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
     pub(super) virtual_cluster: VirtualCluster,
+    /// The chart of vcluster 0.25.2; from its repository unless given
+    #[arg(long, value_name = "DIR")]
+    pub(super) vcluster_chart: Option<PathBuf>,
     /// Where images come from
     #[arg(long, value_enum, default_value_t = Images::Auto)]
     pub(super) images: Images,
@@ -254,6 +258,9 @@ pub(super) struct Components {
     /// A program that is there already, to be used in place of one that would be built; may be repeated
     #[arg(long, value_name = "NAME=FILE", value_parser = Options::parse_override)]
     component: Vec<(String, PathBuf)>,
+    /// A program of vcluster 0.25.2, statically linked, of which its image is assembled
+    #[arg(long, value_name = "FILE")]
+    vcluster_binary: Option<PathBuf>,
     /// Compare every cached program with its checksum, which takes a few seconds
     #[arg(long)]
     verify_cache: bool,
@@ -261,8 +268,12 @@ pub(super) struct Components {
 
 impl Components {
     pub(super) fn options(&self) -> Options {
+        let vcluster = self
+            .vcluster_binary
+            .clone()
+            .map(|file| (vcluster::PROGRAM.to_owned(), file));
         Options {
-            overrides: self.component.iter().cloned().collect(),
+            overrides: self.component.iter().cloned().chain(vcluster).collect(),
             verify: if self.verify_cache {
                 Verify::Content
             } else {
@@ -429,6 +440,9 @@ pub(super) struct Own {
     /// What makes the virtual clusters
     #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
     virtual_cluster: VirtualCluster,
+    /// The chart of vcluster 0.25.2; from its repository unless given
+    #[arg(long, value_name = "DIR")]
+    vcluster_chart: Option<PathBuf>,
     /// Where images come from
     #[arg(long, value_enum, default_value_t = Images::Auto)]
     images: Images,
@@ -447,6 +461,7 @@ impl Own {
             substrate,
             existing,
             virtual_cluster,
+            vcluster_chart,
             images,
             overcommit,
             components,
@@ -457,6 +472,7 @@ impl Own {
             substrate,
             existing,
             virtual_cluster,
+            vcluster_chart,
             images,
             keep: Keep::Never,
             seed: None,

@@ -129,6 +129,7 @@ impl Context {
             substrate,
             existing,
             virtual_cluster,
+            vcluster_chart,
             images,
             keep,
             seed,
@@ -141,6 +142,8 @@ impl Context {
             substrate: *substrate,
             kubernetes: components.kubernetes,
             virtual_cluster: *virtual_cluster,
+            vcluster_chart: vcluster_chart.as_deref().map(absolute).transpose()?,
+            vcluster_program: components.options().overrides.remove(tenants::vcluster::PROGRAM),
             images: *images,
             tenants: tenants.clone(),
             values: values_in(values.as_deref())?,
@@ -164,13 +167,18 @@ impl Context {
             DEFAULT_ENVIRONMENT => PathBuf::from("target/e2e"),
             name => PathBuf::from(format!("target/e2e-{name}")),
         });
-        std::path::absolute(folder).map_err(Failure::CurrentFolder)
+        absolute(&folder)
     }
 }
 
 /// Whether a Docker daemon answers, where that decides something.
 async fn docker_decides(substrate: SubstrateChoice) -> bool {
     substrate == SubstrateChoice::Auto && Docker::here().info().await.is_ok()
+}
+
+/// A path that means the same wherever it is used.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(Failure::CurrentFolder)
 }
 
 fn values_in(file: Option<&Path>) -> Result<Values, Failure> {

@@ -71,7 +71,8 @@ impl Recipe {
 
     /// Whether an image is assembled.
     fn assembles(&self, image: &ImagePin) -> bool {
-        (!image.of_a_node || self.substrate == Substrate::Kind) && (image.is_ours() || !self.pulls)
+        (!image.of_a_node || self.substrate == Substrate::Kind)
+            && (image.is_ours() || image.is_given() || !self.pulls)
     }
 }
 

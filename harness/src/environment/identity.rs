@@ -94,7 +94,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::helm::Helm;
+    use crate::helm::{Chart, Helm};
     use crate::plan::{
         Images, Keep, Kubernetes, Machine, Settings, SubstrateChoice, TenantChoice, Values, VirtualCluster,
     };
@@ -107,6 +107,8 @@ mod tests {
             substrate: SubstrateChoice::Native,
             kubernetes,
             virtual_cluster: VirtualCluster::Embedded,
+            vcluster_chart: None,
+            vcluster_program: None,
             images: Images::Build,
             tenants: TenantChoice::Count(tenants),
             values: Values {
@@ -160,8 +162,10 @@ mod tests {
                     kubeconfig: "/host".into(),
                     home: "/home".into(),
                 },
-                chart: "/chart".into(),
-                set: Vec::new(),
+                provider: tenants::Provider::Embedded {
+                    chart: Chart::Folder("/chart".into()),
+                    set: Vec::new(),
+                },
                 kubeconfigs: "/tenants".into(),
             },
             report_dir: plan.report_dir.clone(),

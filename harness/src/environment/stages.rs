@@ -1,18 +1,18 @@
 //! The stages of [`super::up`], each with what it takes from the plan, the pins and the stages before.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Error;
 use super::host::Recipe;
 use crate::components::{self, Components};
 use crate::events::Events;
-use crate::helm::Helm;
+use crate::helm::{Chart, Helm};
 use crate::pins::pins;
 use crate::places::Places;
 use crate::plan::{Dapr, Kubernetes, Plan};
 use crate::platform::{self, Platform};
 use crate::substrate::Cluster;
-use crate::tenants::{self, Tenant};
+use crate::tenants::{self, Provider, Tenant};
 
 /// The chart of one virtual cluster, in this workspace.
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart");
@@ -28,6 +28,7 @@ pub(super) async fn components(
 
 /// How tenants of this environment are made.
 pub(super) fn settings(
+    plan: &Plan,
     run: &str,
     folder: &Path,
     cluster: &Cluster,
@@ -40,10 +41,22 @@ pub(super) fn settings(
             kubeconfig: cluster.kubeconfig.clone(),
             home: folder.join("helm"),
         },
-        chart: PathBuf::from(CHART),
-        set: chart_settings(cluster, components.kubernetes()),
+        provider: provider(plan, cluster),
         kubeconfigs: folder.join("tenants"),
     })
+}
+
+fn provider(plan: &Plan, cluster: &Cluster) -> Provider {
+    match &plan.vcluster {
+        None => Provider::Embedded {
+            chart: Chart::Folder(CHART.into()),
+            set: chart_settings(cluster, plan.kubernetes),
+        },
+        Some(vcluster) => Provider::Vcluster {
+            chart: vcluster.chart.clone(),
+            images: tenants::vcluster::Images::of(plan.kubernetes),
+        },
+    }
 }
 
 /// What the host cluster decides of every virtual cluster: that both have the same Kubernetes, Service addresses and

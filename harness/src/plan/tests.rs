@@ -16,6 +16,8 @@ fn settings() -> Settings {
         substrate: SubstrateChoice::Auto,
         kubernetes: Kubernetes::default(),
         virtual_cluster: VirtualCluster::Embedded,
+        vcluster_chart: None,
+        vcluster_program: None,
         images: Images::Auto,
         tenants: TenantChoice::Count(2),
         values: Values {
@@ -84,6 +86,20 @@ fn tenants_are_a_count_or_names(#[case] text: &str, #[case] expected: TenantChoi
     Settings { existing: Existing { context: Some("blue".to_owned()), ..Existing::default() }, ..settings() },
     "use --context: it is for --substrate existing, and this is native"
 )]
+#[case::vcluster_on_the_newest(
+    Settings { virtual_cluster: VirtualCluster::Vcluster, ..settings() },
+    "use `--virtual-cluster vcluster` with Kubernetes 1.36: a guest of vcluster 0.25 is of 1.33 at most, and its pods \
+     stay unready for ever on a host of 1.34 or newer (loft-sh/vcluster#3578); say --kubernetes 1.33"
+)]
+#[case::vcluster_without_its_program(
+    Settings { virtual_cluster: VirtualCluster::Vcluster, kubernetes: Kubernetes::V1_33, ..settings() },
+    "use `--virtual-cluster vcluster` without its program: a native host cluster pulls no images; give a vcluster \
+     0.25.2 by --vcluster-binary FILE"
+)]
+#[case::vclusters_chart_for_another(
+    Settings { vcluster_chart: Some("/chart".into()), ..settings() },
+    "use `--vcluster-chart` with embedded virtual clusters: it is for --virtual-cluster vcluster"
+)]
 fn there_is_no_plan_for(#[case] settings: Settings, #[case] why: &str) {
     assert_eq!(Plan::new(settings, MACHINE).unwrap_err().to_string(), why);
 }
@@ -104,6 +120,29 @@ fn the_substrate_is(#[case] choice: SubstrateChoice, #[case] docker: bool, #[cas
     )
     .unwrap();
     assert_eq!(plan.substrate, decided);
+}
+
+#[test]
+fn vcluster_comes_from_its_repository_unless_a_chart_is_given() {
+    let vcluster = Settings {
+        virtual_cluster: VirtualCluster::Vcluster,
+        kubernetes: Kubernetes::V1_33,
+        vcluster_program: Some("/bin/vcluster".into()),
+        ..settings()
+    };
+    let chart = |settings| {
+        let planned = Plan::new(settings, MACHINE).unwrap().vcluster.unwrap();
+        planned.chart.to_string()
+    };
+    assert_eq!(
+        chart(vcluster.clone()),
+        "vcluster 0.25.2 of https://charts.loft.sh"
+    );
+    let local = Settings {
+        vcluster_chart: Some("/chart".into()),
+        ..vcluster
+    };
+    assert_eq!(chart(local), "/chart");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rcgen::{
 
 use super::{Error, Settings, canary};
 use crate::events::Events;
-use crate::helm::Release;
+use crate::helm::{Chart, Release};
 use crate::manifests;
 use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
@@ -49,7 +49,7 @@ pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Eve
     let release = Release {
         name: RELEASE,
         namespace: NAMESPACE,
-        chart: &settings.dapr_chart,
+        chart: &Chart::Folder(settings.dapr_chart.clone()),
         values: &values,
         set: &[],
     };

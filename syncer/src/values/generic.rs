@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::dialect;
 use super::tree::{self, Tree};
@@ -20,7 +20,7 @@ pub struct Generic {
 }
 
 /// A kind that goes from guest to host.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Export {
     /// Group and version, such as `dapr.io/v1alpha1`.
@@ -34,12 +34,12 @@ pub struct Export {
     #[serde(default)]
     pub replace_on_conflict: bool,
     /// Which of its objects go; all if not given.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<Selector>,
 }
 
 /// Which objects of a kind are meant.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Selector {
     /// The labels that an object has to have.
@@ -47,7 +47,7 @@ pub struct Selector {
 }
 
 /// A kind that goes from host to guest.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Import {
     /// Group and version, such as `v1`.

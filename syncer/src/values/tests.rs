@@ -165,6 +165,21 @@ fn a_file_that_repeats_vclusters_defaults_is_fine() {
 }
 
 #[test]
+fn what_a_file_asks_for_is_told_key_by_key() {
+    let text = "fallbackHostDns: true\nenableHA: false\ncoredns:\n  replicas: 2\n  resources: {}\nsync:\n  generic:\n    role:\n      extraRules: [{verbs: [get]}]\n";
+    let told = asked(text, "values.yaml").expect("it is YAML");
+    let told: Vec<_> = told.iter().map(|asked| (&*asked.key, asked.line)).collect();
+    assert_eq!(
+        told,
+        [
+            ("fallbackHostDns", 1),
+            ("coredns.replicas", 4),
+            ("sync.generic.role.extraRules", 9)
+        ]
+    );
+}
+
+#[test]
 fn every_problem_is_listed_under_the_files_name() {
     let text = "multiNamespaceMode: {enabled: true}\nenableHA: true\nfalbackHostDns: true\n";
     let error = parse(text, "my/values.yaml").expect_err("two things are wrong");

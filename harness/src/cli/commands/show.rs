@@ -53,6 +53,7 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
         substrate,
         kubernetes,
         virtual_cluster,
+        vcluster,
         images,
         tenants,
         values,
@@ -83,6 +84,9 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
             tenant.name, tenant.namespace
         );
     }
+    if let Some(vcluster) = vcluster {
+        text += &format!("  chart             {}\n", vcluster.chart);
+    }
     let seed = if seed_is_random {
         "another one in each run".to_owned()
     } else {
@@ -100,6 +104,12 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
             crate::plan::Keep::Always => "the environment",
         }
     );
+    if let Some(vcluster) = vcluster {
+        text += "  values that the chart gets\n";
+        for line in vcluster.values.lines() {
+            text += &format!("    {line}\n");
+        }
+    }
     text
 }
 

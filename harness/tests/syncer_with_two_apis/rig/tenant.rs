@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use harness::helm::Release;
+use harness::helm::{Chart, Release};
 use harness::tenants::{BLOG_VALUES, naming};
 use harness::wait::{self, Seen};
 use k8s_openapi::ByteString;
@@ -58,7 +58,7 @@ impl Tenant {
         let release = Release {
             name,
             namespace,
-            chart: Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart")),
+            chart: &Chart::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart").into()),
             values: BLOG_VALUES,
             set: &[],
         };

@@ -1,0 +1,98 @@
+//! What real vcluster is made from, and where it can run.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kubernetes, Substrate, Values};
+use crate::helm::Chart;
+use crate::tenants::vcluster::{self, Images};
+
+/// The Kubernetes that it runs on.
+const KUBERNETES: Kubernetes = Kubernetes::V1_33;
+
+/// What real vcluster is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vcluster {
+    /// Its chart.
+    pub chart: Chart,
+    /// The tenants' values as its chart gets them.
+    pub values: String,
+}
+
+/// Why real vcluster cannot be had as it is asked for; each text follows "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its pods would never be ready.
+    #[error(
+        "use `--virtual-cluster vcluster` with Kubernetes {asked}: a guest of vcluster 0.25 is of 1.33 at most, and its pods \
+         stay unready for ever on a host of 1.34 or newer (loft-sh/vcluster#3578); say --kubernetes {KUBERNETES}"
+    )]
+    Kubernetes {
+        /// What was asked for.
+        asked: Kubernetes,
+    },
+    /// Its image cannot come to the host cluster.
+    #[error(
+        "use `--virtual-cluster vcluster` without its program: a {substrate} host cluster pulls no images; give a vcluster \
+         0.25.2 by --vcluster-binary FILE"
+    )]
+    NoProgram {
+        /// Who provides the host cluster.
+        substrate: Substrate,
+    },
+    /// There is no chart there.
+    #[error("use `{option}` with embedded virtual clusters: it is for --virtual-cluster vcluster")]
+    NotForThat {
+        /// What was given.
+        option: &'static str,
+    },
+}
+
+/// What is asked for of it.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) substrate: Substrate,
+    pub(super) kubernetes: Kubernetes,
+    pub(super) chart: Option<PathBuf>,
+    pub(super) program: Option<PathBuf>,
+}
+
+impl Wanted {
+    /// Checks that nothing is asked for of it.
+    pub(super) fn not_at_all(&self) -> Result<(), Error> {
+        let given = [
+            ("--vcluster-chart", self.chart.is_some()),
+            ("--vcluster-binary", self.program.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(Error::NotForThat { option }),
+            None => Ok(()),
+        }
+    }
+
+    /// What it will be made from.
+    pub(super) fn planned(self, values: &Values) -> Result<Vcluster, super::Error> {
+        if self.kubernetes != KUBERNETES {
+            return Err(Error::Kubernetes {
+                asked: self.kubernetes,
+            }
+            .into());
+        }
+        match self.substrate {
+            Substrate::Native if self.program.is_none() => {
+                return Err(Error::NoProgram {
+                    substrate: self.substrate,
+                }
+                .into());
+            }
+            // Others pull what is not given.
+            Substrate::Native | Substrate::Kind | Substrate::Existing => {}
+        }
+        let images = Images::of(self.kubernetes);
+        Ok(Vcluster {
+            chart: self.chart.map_or_else(vcluster::chart, Chart::Folder),
+            values: vcluster::translate(&values.text, &values.origin, &images)?,
+        })
+    }
+}

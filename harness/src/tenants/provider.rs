@@ -1,0 +1,60 @@
+//! What makes the virtual clusters.
+
+use serde::{Deserialize, Serialize};
+
+use super::vcluster;
+use crate::helm::Chart;
+
+/// What makes the virtual clusters: a chart, and what it takes as values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// This project's chart, which takes the values file as it stands.
+    Embedded {
+        /// The chart.
+        chart: Chart,
+        /// What the environment decides of it, as `key=value`.
+        set: Vec<String>,
+    },
+    /// loft-sh's chart, which takes a translation of it.
+    Vcluster {
+        /// The chart.
+        chart: Chart,
+        /// What the environment decides of it.
+        images: vcluster::Images,
+    },
+}
+
+/// What a chart takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Input<'a> {
+    pub(super) chart: &'a Chart,
+    pub(super) values: String,
+    pub(super) set: &'a [String],
+}
+
+impl Provider {
+    /// What its chart takes for a tenant with this values file.
+    pub(super) fn input(&self, values: &str) -> Result<Input<'_>, syncer::values::Error> {
+        Ok(match self {
+            Self::Embedded { chart, set } => Input {
+                chart,
+                values: values.to_owned(),
+                set,
+            },
+            Self::Vcluster { chart, images } => Input {
+                chart,
+                values: vcluster::translate(values, "the tenant's values", images)?,
+                set: &[],
+            },
+        })
+    }
+
+    /// Whether the kubeconfig is there before the syncer has begun to work, so that only a canary tells.
+    pub(super) fn is_early(&self) -> bool {
+        match self {
+            Self::Embedded { .. } => false,
+            Self::Vcluster { .. } => true,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a tenant of real vcluster is made from: loft-sh's chart and images, at the last version that syncs freely
+//! configured kinds between many namespaces without a licence.
+
+use serde::{Deserialize, Serialize};
+
+use crate::helm::Chart;
+use crate::pins::pins;
+use crate::plan::Kubernetes;
+
+pub use values::translate;
+
+/// The values file in the dialect of its chart.
+mod values;
+
+/// The program, as `--component` names it; the images are assembled where it is given.
+pub const PROGRAM: &str = "vcluster";
+
+/// The repository of its chart.
+const REPOSITORY: &str = "https://charts.loft.sh";
+
+/// What its control plane runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Images {
+    /// vcluster itself.
+    pub vcluster: String,
+    /// The Kubernetes programs, which its control plane copies out of it.
+    pub kubernetes: String,
+    /// Its store.
+    pub etcd: String,
+    /// The guest's DNS server.
+    pub coredns: String,
+}
+
+impl Images {
+    /// Those for guests of this Kubernetes.
+    #[must_use]
+    pub fn of(kubernetes: Kubernetes) -> Self {
+        let image = |short| pins().image(short, kubernetes);
+        Self {
+            vcluster: image("vcluster"),
+            kubernetes: image("vcluster-kubernetes"),
+            etcd: image("etcd"),
+            coredns: image("coredns"),
+        }
+    }
+}
+
+/// The chart in its repository.
+#[must_use]
+pub fn chart() -> Chart {
+    Chart::InRepository {
+        repository: REPOSITORY.to_owned(),
+        name: PROGRAM.to_owned(),
+        version: pins().given.version.clone(),
+    }
+}
