@@ -119,6 +119,14 @@ pub enum Error {
     /// The environment's processes could not be listed.
     #[error(transparent)]
     Processes(sandbox::Error),
+    /// Only a native host cluster's processes are this machine's to look at.
+    #[error(
+        "measure the memory of {name}: none of its processes are in sight; only those of --substrate native are"
+    )]
+    NoProcesses {
+        /// The environment.
+        name: String,
+    },
     /// A process could not be looked at.
     #[error("read {}", path.display())]
     Process {

@@ -52,6 +52,9 @@ pub mod report;
 /// Measuring an environment.
 pub mod bench;
 
+/// Two kinds of virtual cluster side by side.
+pub mod compare;
+
 /// What a failed scenario leaves for whoever looks into it.
 pub mod evidence;
 

@@ -100,6 +100,7 @@ fn part(name: &str, bytes: &[u8]) -> String {
 #[case::bench_sync("help-bench-sync", &["bench", "sync", "--help"])]
 #[case::bench_memory("help-bench-memory", &["bench", "memory", "-h"])]
 #[case::bench_up("help-bench-up", &["bench", "up", "-h"])]
+#[case::compare("help-compare", &["compare", "-h"])]
 fn help(#[case] name: &str, #[case] arguments: &[&str]) {
     insta::assert_snapshot!(name, Harness::new().says(arguments));
 }
@@ -122,6 +123,7 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::vcluster("wrong-vcluster", &["plan", "--virtual-cluster", "vcluster", "--overcommit"])]
 #[case::vcluster_binary("wrong-vcluster-binary", &["plan", "--virtual-cluster", "vcluster", "--kubernetes", "1.33", "--overcommit"])]
 #[case::vcluster_chart("wrong-vcluster-chart", &["up", "--vcluster-chart", "/chart", "--overcommit"])]
+#[case::compare("wrong-compare", &["compare", "--overcommit"])]
 #[case::component("wrong-component", &["up", "--component", "etcd"])]
 #[case::filter("wrong-filter", &["test", "--list", "SH-99"])]
 #[case::report("wrong-report", &["report", "nowhere"])]

@@ -92,11 +92,11 @@ pub struct Process {
     pub pss_mb: f64,
 }
 
-/// Measures the environment as it is at the moment; one of the benchmark's own, once it has settled.
+/// Measures the environment as it is at the moment; one that has just been brought up, once it has settled.
 pub async fn measure(source: &Source, setting: &Setting<'_>) -> Result<Measured<Figures>, Error> {
     subject::with(source, setting, async |attached| {
         let work = async {
-            if matches!(source, Source::Own(..)) {
+            if matches!(source, Source::Own(..) | Source::Held(_)) {
                 setting.events.progress("memory", "waiting for it to settle");
                 wait::rest(SETTLED).await;
             }
@@ -172,6 +172,11 @@ async fn pods(attached: &Attached, client: &Client) -> Result<Pods, Error> {
 /// All processes of the environment; one that ends meanwhile takes no memory.
 fn processes(environment: &str) -> Result<Vec<Found>, Error> {
     let members = sandbox::members(environment).map_err(Error::Processes)?;
+    if members.is_empty() {
+        return Err(Error::NoProcesses {
+            name: environment.to_owned(),
+        });
+    }
     let mut found = Vec::new();
     for (pid, cgroup) in members {
         let folder = PathBuf::from(format!("/proc/{pid}"));

@@ -13,6 +13,8 @@ use super::{Error, Measured, Setting};
 pub enum Source {
     /// An environment that is up, and stays.
     Found(Box<Attached>),
+    /// One that whoever asks has just brought up, and holds.
+    Held(Box<Attached>),
     /// One of the benchmark's own, to be brought up and removed.
     Own(Box<Plan>, Options),
 }
@@ -22,7 +24,7 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Found(attached) => &attached.name,
+            Self::Found(attached) | Self::Held(attached) => &attached.name,
             Self::Own(plan, _) => &plan.name,
         }
     }
@@ -31,7 +33,7 @@ impl Source {
     #[must_use]
     pub fn tenants(&self) -> Vec<String> {
         match self {
-            Self::Found(attached) => attached
+            Self::Found(attached) | Self::Held(attached) => attached
                 .tenants
                 .iter()
                 .map(|tenant| tenant.name.clone())
@@ -54,6 +56,7 @@ pub async fn with<T>(
             let _held = Ledger::take(&folder, "bench")?;
             work(attached).await
         }
+        Source::Held(attached) => work(attached).await,
         Source::Own(plan, options) => {
             let up = bring_up(plan, options, setting).await?;
             let measured = work(&up.attached).await;

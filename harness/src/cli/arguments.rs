@@ -111,6 +111,13 @@ pub(super) enum Command {
     Docker(Docker),
     /// Measure
     Bench(Bench),
+    /// Bring up an environment of each of two kinds of virtual cluster, and compare them
+    ///
+    /// One after the other, with the same options and the same input: verdicts of the scenarios, what a Component takes
+    /// to the host, memory, and the objects that the host has. What is meant to differ is explained; a scenario that
+    /// failed or a difference that nobody can explain gives exit code 1. They are called NAME-left and NAME-right, after
+    /// `compare` unless --name says otherwise.
+    Compare(Compare),
     /// Render the reports again from a run's events
     Report {
         /// The report folder
@@ -421,6 +428,86 @@ pub(super) struct BenchUp {
     pub(super) runs: u16,
     #[command(flatten)]
     pub(super) own: Own,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// What makes the virtual clusters on the left
+    #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
+    pub(super) left: VirtualCluster,
+    /// What makes the virtual clusters on the right
+    #[arg(long, value_enum, default_value_t = VirtualCluster::Vcluster)]
+    pub(super) right: VirtualCluster,
+    #[command(flatten)]
+    pub(super) both: Both,
+    /// Where the reports go, one of each side and compare.txt and compare.json; target/NAME unless given
+    #[arg(long, value_name = "DIR")]
+    pub(super) report_dir: Option<PathBuf>,
+}
+
+/// What both environments of a comparison are to be.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Both {
+    /// How many tenants, named tenant-1 and so on, or their names: blue,green
+    #[arg(long, default_value_t = TenantChoice::Count(2), value_name = "N|NAMES")]
+    tenants: TenantChoice,
+    /// The tenants' values, in the dialect of vcluster 0.15; those of the tutorial unless given
+    #[arg(long, value_name = "FILE")]
+    values: Option<PathBuf>,
+    /// Who provides the host cluster
+    #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
+    substrate: SubstrateChoice,
+    #[command(flatten)]
+    existing: Existing,
+    /// The chart of vcluster 0.25.2; from its repository unless given
+    #[arg(long, value_name = "DIR")]
+    vcluster_chart: Option<PathBuf>,
+    /// Where images come from
+    #[arg(long, value_enum, default_value_t = Images::Auto)]
+    images: Images,
+    /// What unique names are derived from; another one in each run unless given
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// Take more tenants than are estimated to fit
+    #[arg(long)]
+    overcommit: bool,
+    #[command(flatten)]
+    components: Components,
+}
+
+impl Both {
+    /// What the environment of one side is to be; what is for vcluster only is left out of that of another.
+    pub(super) fn wanted(&self, virtual_cluster: VirtualCluster, report_dir: PathBuf) -> Wanted {
+        let Self {
+            tenants,
+            values,
+            substrate,
+            existing,
+            vcluster_chart,
+            images,
+            seed,
+            overcommit,
+            mut components,
+        } = self.clone();
+        let is_vcluster = virtual_cluster == VirtualCluster::Vcluster;
+        components.vcluster_binary = components.vcluster_binary.filter(|_| is_vcluster);
+        Wanted {
+            tenants,
+            values,
+            substrate,
+            virtual_cluster,
+            vcluster_chart: vcluster_chart.filter(|_| is_vcluster),
+            images,
+            existing,
+            keep: Keep::Never,
+            seed,
+            overcommit,
+            components,
+            report: ReportDir {
+                report_dir: Some(report_dir),
+            },
+        }
+    }
 }
 
 /// What an environment of a benchmark's own is to be. It writes no reports and is never kept.

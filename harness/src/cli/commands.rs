@@ -33,6 +33,9 @@ mod bench;
 /// `docker`.
 mod docker;
 
+/// `compare`.
+mod compare;
+
 /// `kubeconfig`.
 mod kubeconfig;
 
@@ -57,6 +60,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Logs(wanted) => logs::print(&context, &wanted).await,
         Command::Kubeconfig(wanted) => kubeconfig::print(&context, &wanted),
         Command::Docker(wanted) => docker::run(&context, &wanted).await,
+        Command::Compare(wanted) => compare::run(&context, &wanted).await,
         Command::Bench(wanted) => bench::run(&context, &wanted).await,
         Command::Report { folder } => render(&context, &folder),
         Command::Completions { shell } => completions(shell),

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use super::Exit;
 use crate::{
-    bench, command, components, docker, environment, ledger, plan, preflight, report, substrate, suite,
+    bench, command, compare, components, docker, environment, ledger, plan, preflight, report, substrate,
+    suite,
 };
 
 /// Why a command did not do what it was asked for. Texts follow "failed to".
@@ -44,6 +45,10 @@ pub(super) enum Failure {
     Suite(#[from] suite::Error),
     #[error(transparent)]
     Bench(#[from] bench::Error),
+    #[error(transparent)]
+    Compare(#[from] compare::Error),
+    #[error("write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Report(#[from] report::Error),
     #[error("find the tenant `{tenant}` in environment {name}: there are {}", has.join(", "))]

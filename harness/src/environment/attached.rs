@@ -76,13 +76,19 @@ impl Attached {
 
     /// The host cluster.
     pub async fn cluster(&self) -> Result<Cluster, substrate::ClientError> {
-        Ok(Cluster {
-            client: substrate::client(&self.kubeconfig).await?,
+        Ok(self.cluster_of(substrate::client(&self.kubeconfig).await?))
+    }
+
+    /// The same for whoever has a client of it.
+    #[must_use]
+    pub fn cluster_of(&self, client: kube::Client) -> Cluster {
+        Cluster {
+            client,
             kubeconfig: self.kubeconfig.clone(),
             reach: self.reach.clone(),
             service_cidr: self.service_cidr.clone(),
             registry: self.registry.clone(),
-        })
+        }
     }
 
     /// Reads the description that [`Attached::write`] wrote.

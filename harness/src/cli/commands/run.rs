@@ -50,7 +50,7 @@ pub(super) async fn up(context: &Context, wanted: &Wanted) -> Result<Exit, Failu
     Ok(Exit::Passed)
 }
 
-async fn bring_up(
+pub(super) async fn bring_up(
     context: &Context,
     plan: &Plan,
     options: &components::Options,
@@ -74,7 +74,7 @@ async fn bring_up(
 }
 
 /// Removes what a run that did not get its environment up has made, unless it is to be kept.
-async fn tidy(
+pub(super) async fn tidy(
     context: &Context,
     plan: &Plan,
     failure: &Failure,
@@ -240,7 +240,7 @@ async fn whole(
 }
 
 /// Compiles the scenarios, until it is cancelled.
-async fn compile(events: &Events, cancel: &CancellationToken) -> Result<Binary, Failure> {
+pub(super) async fn compile(events: &Events, cancel: &CancellationToken) -> Result<Binary, Failure> {
     let built = cancel
         .run_until_cancelled(events.stage(COMPILE, Binary::build(events, COMPILE)))
         .await;
@@ -248,14 +248,14 @@ async fn compile(events: &Events, cancel: &CancellationToken) -> Result<Binary, 
 }
 
 /// Which scenarios run, and where to.
-struct Scope {
-    filter: Option<String>,
-    jobs: usize,
-    report_dir: PathBuf,
+pub(super) struct Scope {
+    pub(super) filter: Option<String>,
+    pub(super) jobs: usize,
+    pub(super) report_dir: PathBuf,
 }
 
 /// Runs the scenarios and returns how many failed.
-async fn scenarios(
+pub(super) async fn scenarios(
     context: &Context,
     attached: &Attached,
     binary: &Binary,
@@ -364,13 +364,13 @@ pub(super) fn print(context: &Context, summary: &Summary, folder: &Path) -> Resu
 }
 
 /// What a report says of the run itself.
-struct Run {
+pub(super) struct Run {
     started: Event,
     report_dir: PathBuf,
 }
 
 impl Run {
-    fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &Plan) -> Self {
         Self {
             started: Event::RunStarted {
                 run: uuid::Uuid::now_v7().to_string(),
@@ -407,15 +407,15 @@ impl Run {
 }
 
 /// Follows a run and reports it.
-struct Reporter {
-    events: Events,
+pub(super) struct Reporter {
+    pub(super) events: Events,
     folder: PathBuf,
     began: Instant,
     recording: JoinHandle<Result<Summary, report::Error>>,
 }
 
 impl Reporter {
-    fn start(context: &Context, run: &Run) -> Self {
+    pub(super) fn start(context: &Context, run: &Run) -> Self {
         let (events, receiver) = Events::channel();
         let terminal = Terminal::new(context.common.verbosity());
         let recording = tokio::spawn(record(receiver, run.report_dir.clone(), terminal));
@@ -428,7 +428,7 @@ impl Reporter {
         }
     }
 
-    async fn finish(self, stopped_by: Option<&Failure>) -> Result<Summary, Failure> {
+    pub(super) async fn finish(self, stopped_by: Option<&Failure>) -> Result<Summary, Failure> {
         self.events.tell(Event::RunFinished {
             seconds: seconds(self.began.elapsed()),
             stopped_by: stopped_by.map(explain),

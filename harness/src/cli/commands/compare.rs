@@ -1,0 +1,224 @@
+//! `compare`.
+
+use std::fs;
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::run::{self, Reporter, Run, Scope};
+use super::{Context, absolute};
+use crate::bench::subject::Source;
+use crate::bench::{self, memory, sync};
+use crate::cli::arguments::Compare;
+use crate::cli::{Exit, Failure, interrupt, output};
+use crate::compare::objects::{self, Tenant};
+use crate::compare::{self, Comparison, Objects, Side, input, text};
+use crate::components;
+use crate::environment::Attached;
+use crate::events::Events;
+use crate::pins::pins;
+use crate::plan::{DEFAULT_ENVIRONMENT, Plan};
+use crate::platform;
+use crate::report::Outcome;
+
+/// What both environments are named after, so that neither is the one in use.
+const NAME: &str = "compare";
+
+/// The stage of the input, and of looking what became of it.
+const STAGE: &str = "compare";
+
+/// Compares two kinds of virtual cluster.
+pub(super) async fn run(context: &Context, wanted: &Compare) -> Result<Exit, Failure> {
+    let mut context = context.clone();
+    if context.name() == DEFAULT_ENVIRONMENT {
+        NAME.clone_into(&mut context.common.name);
+    }
+    let folder = match &wanted.report_dir {
+        Some(folder) => absolute(folder)?,
+        None => absolute(&Path::new("target").join(context.name()))?,
+    };
+    // Both are planned before one is made.
+    let left = Planned::of(&context, wanted, "left", &folder).await?;
+    let right = Planned::of(&context, wanted, "right", &folder).await?;
+    let cancel = interrupt::listen(context.name())?;
+    let (left, left_behind) = left.seen(&cancel).await?;
+    let (right, left_behind_too) = right.seen(&cancel).await?;
+    let comparison = Comparison::of(left.scenarios.kubernetes, &left, &right)?;
+    let text = text::render(&comparison);
+    write(&folder.join("compare.txt"), &text)?;
+    let json = serde_json::to_string_pretty(&comparison).map_err(|source| Failure::Write {
+        path: folder.join("compare.json"),
+        source: source.into(),
+    })?;
+    write(&folder.join("compare.json"), &format!("{json}\n"))?;
+    if context.is_json() {
+        output::json(&comparison)?;
+    } else {
+        output::text(&format!("{text}\nReports: {}\n", folder.display()))?;
+    }
+    Ok(if comparison.is_bad() {
+        Exit::Failed
+    } else if left_behind || left_behind_too {
+        Exit::LeftBehind
+    } else {
+        Exit::Passed
+    })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, text).map_err(|source| Failure::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// One side, before it is brought up.
+struct Planned {
+    context: Context,
+    plan: Plan,
+    options: components::Options,
+}
+
+impl Planned {
+    async fn of(context: &Context, wanted: &Compare, side: &str, folder: &Path) -> Result<Self, Failure> {
+        let virtual_cluster = match side {
+            "left" => wanted.left,
+            _ => wanted.right,
+        };
+        let mut context = context.clone();
+        context.common.name = format!("{}-{side}", context.name());
+        let wanted = wanted.both.wanted(virtual_cluster, folder.join(side));
+        let plan = context.plan(&wanted, None).await?;
+        if Attached::open(&context.places, &plan.name).is_ok() {
+            return Err(Failure::AlreadyUp { name: plan.name });
+        }
+        Ok(Self {
+            context,
+            plan,
+            options: wanted.components.options(),
+        })
+    }
+
+    /// Brings it up, looks at everything, and removes it; and whether something of it was left behind.
+    async fn seen(self, cancel: &CancellationToken) -> Result<(Side, bool), Failure> {
+        let reporter = Reporter::start(&self.context, &Run::of(&self.plan));
+        let seen = self.looked_at(&reporter.events, cancel).await;
+        let scenarios = reporter.finish(seen.as_ref().err()).await?;
+        let Seen {
+            objects,
+            sync,
+            memory,
+        } = seen?;
+        let left_behind = scenarios.outcome() == Outcome::LeftBehind;
+        let side = Side {
+            virtual_cluster: self.plan.virtual_cluster.to_string(),
+            objects,
+            sync,
+            memory,
+            scenarios,
+        };
+        Ok((side, left_behind))
+    }
+
+    async fn looked_at(&self, events: &Events, cancel: &CancellationToken) -> Result<Seen, Failure> {
+        let Self {
+            context,
+            plan,
+            options,
+        } = self;
+        let made = tokio::try_join!(
+            run::bring_up(context, plan, options, events, cancel),
+            run::compile(events, cancel)
+        );
+        let (up, binary) = match made {
+            Ok(made) => made,
+            Err(failure) => {
+                run::tidy(context, plan, &failure, events, cancel).await;
+                return Err(failure);
+            }
+        };
+        let scope = Scope {
+            filter: None,
+            jobs: plan.jobs,
+            report_dir: plan.report_dir.clone(),
+        };
+        let looked = async {
+            let seen = self.measured(&up.attached, events, cancel).await?;
+            run::scenarios(context, &up.attached, &binary, &scope, events, cancel).await?;
+            Ok(seen)
+        };
+        // On the heap: it is large, and so would everything be that waits for it.
+        let looked = Box::pin(looked).await;
+        run::tell_left(events, up.down(&context.places, events).await?);
+        looked
+    }
+
+    /// Gives the first tenant the input and looks what the host has then; measures after that, with nothing else running.
+    async fn measured(
+        &self,
+        attached: &Attached,
+        events: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<Seen, Failure> {
+        let objects = cancel
+            .run_until_cancelled(events.stage(STAGE, self.objects(attached)))
+            .await;
+        let objects = objects.ok_or(Failure::Interrupted)??;
+        let setting = bench::Setting {
+            places: &self.context.places,
+            events,
+            cancel,
+        };
+        let source = Source::Held(Box::new(attached.clone()));
+        let memory = memory::measure(&source, &setting).await?.figures;
+        let first = source.tenants().first().cloned().unwrap_or_default();
+        let sync = sync::measure(&source, &first, &setting).await?.figures;
+        Ok(Seen {
+            objects,
+            sync,
+            memory,
+        })
+    }
+
+    async fn objects(&self, attached: &Attached) -> Result<Objects, Failure> {
+        let host = run::client(&attached.kubeconfig).await?;
+        let Some(tenant) = attached.tenants.first() else {
+            return Ok(Objects::new());
+        };
+        let guest = run::client(&tenant.kubeconfig).await?;
+        let password = password(attached, &tenant.name, &host).await?;
+        let whose = Tenant {
+            name: &tenant.name,
+            namespace: &tenant.namespace,
+            password: &password,
+        };
+        let image = pins().image("pause", self.plan.kubernetes);
+        input::give(&whose, &guest, &host, &image)
+            .await
+            .map_err(compare::Error::from)?;
+        let listed = objects::of(&whose, &guest, &host).await;
+        Ok(listed.map_err(|source| compare::Error::Objects {
+            tenant: tenant.name.clone(),
+            source,
+        })?)
+    }
+}
+
+/// The tenant's password of Redis.
+async fn password(attached: &Attached, tenant: &str, host: &kube::Client) -> Result<String, Failure> {
+    let failed = |source| compare::Error::Password {
+        tenant: tenant.to_owned(),
+        source,
+    };
+    let cluster = attached.cluster_of(host.clone());
+    let platform = platform::attach(&cluster).await.map_err(failed)?;
+    let login = platform.redis.admit(tenant).await.map_err(failed)?;
+    Ok(login.password)
+}
+
+/// What was looked at while it was up.
+struct Seen {
+    objects: Objects,
+    sync: sync::Figures,
+    memory: memory::Figures,
+}

@@ -1,0 +1,124 @@
+//! What differs between two sides' objects.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::objects::{Objects, Parts};
+
+/// One thing that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The object, as `kind/guest namespace/name`.
+    pub object: String,
+    /// What differs.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// Why it is meant to; nobody knows, if there is none.
+    pub why: Option<String>,
+}
+
+/// How two sides differ in an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "difference", rename_all = "snake_case")]
+pub enum Kind {
+    /// Only the left has it.
+    OnlyLeft,
+    /// Only the right has it.
+    OnlyRight,
+    /// Both have it, and say different things in one place.
+    Field {
+        /// Where, such as `spec.containers[daprd].image`.
+        path: String,
+        /// What the left says, if anything.
+        left: Option<String>,
+        /// What the right says, if anything.
+        right: Option<String>,
+    },
+}
+
+impl Difference {
+    /// Where in the object it is; empty, if it is the object as a whole.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match &self.kind {
+            Kind::OnlyLeft | Kind::OnlyRight => "",
+            Kind::Field { path, .. } => path,
+        }
+    }
+}
+
+/// All that differs, in the order of the objects.
+pub(super) fn between(left: &Objects, right: &Objects) -> Vec<Difference> {
+    let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    let mut found = Vec::new();
+    for key in keys {
+        let difference = |kind| Difference {
+            object: key.clone(),
+            kind,
+            why: None,
+        };
+        match (left.get(key), right.get(key)) {
+            (Some(_), None) => found.push(difference(Kind::OnlyLeft)),
+            (None, Some(_)) => found.push(difference(Kind::OnlyRight)),
+            (Some(left), Some(right)) => found.extend(fields(left, right).map(difference)),
+            (None, None) => {}
+        }
+    }
+    found
+}
+
+fn fields<'a>(left: &'a Parts, right: &'a Parts) -> impl Iterator<Item = Kind> + 'a {
+    let paths: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    paths
+        .into_iter()
+        .filter(|&path| left.get(path) != right.get(path))
+        .map(|path| Kind::Field {
+            path: path.clone(),
+            left: left.get(path).cloned(),
+            right: right.get(path).cloned(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects(object: &str, parts: &[(&str, &str)]) -> Objects {
+        let parts = parts
+            .iter()
+            .map(|&(path, text)| (path.to_owned(), text.to_owned()));
+        [(object.to_owned(), parts.collect())].into()
+    }
+
+    #[test]
+    fn what_is_the_same_is_not_told() {
+        let left = objects("Pod/default/a", &[("spec.x", "1"), ("spec.y", "2")]);
+        assert_eq!(between(&left, &left), []);
+    }
+
+    #[test]
+    fn fields_and_whole_objects_are_told_with_their_side() {
+        let left = objects("Pod/default/a", &[("spec.x", "1"), ("spec.y", "2")]);
+        let mut right = objects("Pod/default/a", &[("spec.x", "3"), ("spec.z", "4")]);
+        right.extend(objects("Secret/default/b", &[]));
+        let found = between(&left, &right);
+        let told: Vec<_> = found
+            .iter()
+            .map(|difference| match &difference.kind {
+                Kind::Field { path, left, right } => (path.as_str(), left.as_deref(), right.as_deref()),
+                Kind::OnlyLeft => ("", Some(&*difference.object), None),
+                Kind::OnlyRight => ("", None, Some(&*difference.object)),
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("spec.x", Some("1"), Some("3")),
+                ("spec.y", Some("2"), None),
+                ("spec.z", None, Some("4")),
+                ("", None, Some("Secret/default/b")),
+            ]
+        );
+    }
+}
