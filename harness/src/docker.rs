@@ -4,7 +4,6 @@
 //! folder, so all of it goes with that. Containers have a network of their own; published ports are on the sandbox's
 //! loopback, where [`Daemon::command`] has commands run.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::net::Ipv4Addr;
@@ -48,7 +47,13 @@ const HOST_NAME: &str = "docker";
 const PROGRAMS: &str = "programs";
 
 /// Where containerd listens.
-const CONTAINERD: &str = "/run/containerd/containerd.sock";
+const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
+
+/// The processes of the sandbox, which log under these names.
+const PROCESSES: [&str; 3] = [NAMES, CONTAINERD, DOCKERD];
+const NAMES: &str = "names";
+const CONTAINERD: &str = "containerd";
+const DOCKERD: &str = "dockerd";
 
 /// A daemon without images is up within 2 s; with both cores busy it has taken 6.
 const UP: Budget = Budget {
@@ -95,17 +100,22 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The daemon did not answer in time.
-    #[error("start the Docker daemon (logs: {}){said}", logs.display())]
+    /// The daemon did not answer in time, or ended.
+    #[error("start the Docker daemon, whose log ends with:{said}")]
     NotUp {
-        /// Where it logs.
-        logs: PathBuf,
         /// The end of its log.
         said: Tail,
         /// What was waited for.
         #[source]
-        source: wait::Error<Infallible>,
+        source: wait::Error<Ended>,
     },
+}
+
+/// A process of the daemon's ended before the daemon answered.
+#[derive(Debug, thiserror::Error)]
+#[error("{process} ended")]
+pub struct Ended {
+    process: &'static str,
 }
 
 impl Error {
@@ -156,7 +166,7 @@ impl Request {
 
     fn names(&self) -> Process {
         Process {
-            name: "names".to_owned(),
+            name: NAMES.to_owned(),
             program: self.own_program(),
             arguments: vec![names::COMMAND.to_owned(), ADDRESS.to_string()],
             after: vec![],
@@ -165,7 +175,7 @@ impl Request {
 
     fn containerd(&self) -> Process {
         Process {
-            name: "containerd".to_owned(),
+            name: CONTAINERD.to_owned(),
             program: self.packages.path("containerd"),
             arguments: vec![flag("--config", &self.path(configuration::CONTAINERD))],
             after: vec![],
@@ -174,14 +184,14 @@ impl Request {
 
     fn dockerd(&self) -> Process {
         Process {
-            name: "dockerd".to_owned(),
+            name: DOCKERD.to_owned(),
             program: self.packages.path("dockerd"),
             arguments: vec![
                 flag("--config-file", &self.path(configuration::DOCKERD)),
-                format!("--containerd={CONTAINERD}"),
+                format!("--containerd={CONTAINERD_SOCKET}"),
                 format!("--host={}", address(&self.socket())),
             ],
-            after: vec![Sign::Socket(CONTAINERD.into())],
+            after: vec![Sign::Socket(CONTAINERD_SOCKET.into())],
         }
     }
 }
@@ -196,6 +206,12 @@ pub async fn up(request: &Request, events: &Events) -> Result<Daemon, Error> {
     let host = address(&request.socket());
     let ask = Command::new(&client).args(["--host", &host, "version", "--format", "{{.Server.Version}}"]);
     let version = wait::until("the Docker daemon", UP, async || {
+        if let Some(process) = PROCESSES
+            .into_iter()
+            .find(|process| sandbox::has_ended(&request.folder, process))
+        {
+            return Err(Ended { process });
+        }
         Ok(match ask.text().await {
             Ok(version) => Seen::Ready(version),
             Err(error) => Seen::not_yet(error.to_string()),
@@ -221,18 +237,14 @@ fn programs(request: &Request) -> io::Result<PathBuf> {
     Ok(client)
 }
 
-fn not_up(folder: &Path, source: wait::Error<Infallible>) -> Error {
-    let logs = sandbox::logs(folder);
-    // A daemon that was not even started has no log; the sandbox's says why.
-    let said = ["dockerd.log", "supervisor.log"]
-        .iter()
-        .find_map(|log| std::fs::read(logs.join(log)).ok())
-        .unwrap_or_default();
-    Error::NotUp {
-        said: command::tail(&said),
-        logs,
-        source,
-    }
+fn not_up(folder: &Path, source: wait::Error<Ended>) -> Error {
+    let process = match &source {
+        wait::Error::Failed { source, .. } => source.process,
+        wait::Error::TimedOut { .. } => DOCKERD,
+    };
+    let log = sandbox::logs(folder).join(format!("{process}.log"));
+    let said = command::tail(&std::fs::read(log).unwrap_or_default());
+    Error::NotUp { said, source }
 }
 
 impl Daemon {

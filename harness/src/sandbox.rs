@@ -124,3 +124,10 @@ pub async fn start(spec: &Spec) -> Result<(), Error> {
 pub fn logs(folder: &Path) -> PathBuf {
     folder.join("logs")
 }
+
+/// Whether a process of the sandbox whose run folder is `folder` has ended. It is then started again, which is of no use to
+/// one that cannot run.
+#[must_use]
+pub fn has_ended(folder: &Path, process: &str) -> bool {
+    init::has_ended(folder, process)
+}

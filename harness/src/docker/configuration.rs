@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rustix::thread::{CapabilitySet, capabilities};
 use serde_json::{Value, json};
 
-use super::{ADDRESS, CONTAINERD as SOCKET, PROGRAMS, Request, runtime};
+use super::{ADDRESS, CONTAINERD_SOCKET, PROGRAMS, Request, runtime};
 use crate::command::Command;
 use crate::sandbox::cgroup_name;
 
@@ -40,7 +40,7 @@ state = "/run/containerd"
 disabled_plugins = ["io.containerd.grpc.v1.cri"]
 
 [grpc]
-  address = "{SOCKET}"
+  address = "{CONTAINERD_SOCKET}"
 
 [plugins."io.containerd.internal.v1.opt"]
   path = "{opt}"
@@ -64,6 +64,7 @@ fn dockerd(request: &Request) -> Value {
         "dns": [ADDRESS],
         "dns-search": ["."],
         "ip6tables": false,
+        "log-level": "warn",
     })
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ fn keep(spec: &Spec) -> io::Result<std::convert::Infallible> {
     let mut journal = OpenOptions::new()
         .create(true)
         .append(true)
-        .open(spec.log("init"))?;
+        .open(journal_of(&spec.folder))?;
     let began = Instant::now();
     let mut waiting: Vec<(&Process, Instant)> = spec
         .processes
@@ -82,6 +82,17 @@ fn keep(spec: &Spec) -> io::Result<std::convert::Infallible> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Where the init writes what it starts and what ends.
+fn journal_of(folder: &Path) -> PathBuf {
+    logs(folder).join("init.log")
+}
+
+/// Whether a process has ended, whatever has become of it since.
+pub(super) fn has_ended(folder: &Path, process: &str) -> bool {
+    let ended = format!(" ended {process}: ");
+    fs::read_to_string(journal_of(folder)).is_ok_and(|journal| journal.contains(&ended))
 }
 
 #[expect(clippy::disallowed_methods, reason = "process 1 has no runtime to wait with")]

@@ -1,6 +1,6 @@
 //! A command with a Docker daemon of its own, and what is left of both.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use harness::components;
 use rstest::rstest;
@@ -127,5 +127,36 @@ fn what_a_killed_one_leaves_is_removed_by_down(#[case] name: &str, #[case] momen
     assert_eq!(again.status.code(), Some(3), "{refused}");
     assert!(refused.contains("cargo harness down --name"), "{refused}");
     environment.down();
+    assert_eq!(environment.remains(), Vec::<String>::new());
+}
+
+/// Puts an overlay over the state folder, in a mount namespace of its own, and calls the harness there: no daemon can have
+/// its images on such a file system.
+const ON_AN_OVERLAY: &str = r#"
+set -e
+mount -t tmpfs none "$XDG_STATE_HOME"
+cd "$XDG_STATE_HOME"
+mkdir lower upper work state
+mount -t overlay none -o lowerdir=lower,upperdir=upper,workdir=work state
+export XDG_STATE_HOME=$PWD/state
+exec "$@"
+"#;
+
+#[test]
+#[ignore = "needs root and Debian's packages"]
+fn a_daemon_that_cannot_run_says_why() {
+    let environment = Environment::new("docker-overlay");
+    let plain = environment.harness(&["docker", "--", "true"]);
+    let mut within = Command::new("unshare");
+    within
+        .args(["--mount", "bash", "-c", ON_AN_OVERLAY, "bash"])
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let done = within.output().expect("the program can be run");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(3), "{said}");
+    assert!(said.contains("driver not supported"), "{said}");
+    assert!(said.contains("caused by: dockerd ended"), "{said}");
     assert_eq!(environment.remains(), Vec::<String>::new());
 }
