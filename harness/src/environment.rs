@@ -12,7 +12,8 @@ use crate::docker::client as docker;
 use crate::events::Events;
 use crate::ledger::{self, Ledger};
 use crate::places::Places;
-use crate::plan::Plan;
+use crate::plan::{Plan, Until};
+use crate::substrate::Cluster;
 use crate::{images, platform, sandbox, substrate, tenants, workloads};
 
 mod attached;
@@ -20,6 +21,7 @@ mod host;
 mod identity;
 mod removal;
 mod stages;
+mod trouble;
 
 use host::{Host, Material};
 
@@ -83,6 +85,16 @@ pub enum Error {
         /// What was asked for.
         wanted: String,
     },
+    /// A pod will not start, however long one waits.
+    #[error("start pod {pod} with the image {image}: {why}")]
+    NotStarting {
+        /// Its namespace and name.
+        pod: String,
+        /// The image.
+        image: String,
+        /// What the kubelet says.
+        why: String,
+    },
     /// A file of the environment could not be read or written.
     #[error("{what} {}", path.display())]
     File {
@@ -107,6 +119,11 @@ impl Error {
             )),
             Self::Substrate(error) => error.remedy(),
             Self::Docker(error) => error.remedy(),
+            Self::NotStarting { .. } => Some(
+                "have the image where the cluster pulls it from: --registry PREFIX pushes all of them there, and its nodes need to \
+                 be able to pull from it"
+                    .to_owned(),
+            ),
             Self::Ledger(ledger::Error::Held { .. }) => {
                 Some("wait until it is done, or use another --name".to_owned())
             }
@@ -174,7 +191,7 @@ pub async fn up(
     let folder = places.environment(&plan.name);
     let ledger = Ledger::take(&folder, "up")?;
     let made = cancel
-        .run_until_cancelled(bring_up(plan, options, places, &folder, &ledger, events))
+        .run_until_cancelled(Box::pin(bring_up(plan, options, places, &folder, &ledger, events)))
         .await;
     let (attached, components) = made.unwrap_or_else(|| {
         Err(Error::Interrupted {
@@ -198,7 +215,8 @@ async fn bring_up(
     events: &Events,
 ) -> Result<(Attached, Components), Error> {
     let recipe = Recipe::of(plan.substrate, plan.images, plan.existing.registry.clone()).await;
-    let (components, material) = provide(&recipe, options, places, events).await?;
+    // A stage's future is large: each on the heap, where it does not add to the others.
+    let (components, material) = Box::pin(provide(&recipe, options, places, events)).await?;
     let identity = Identity::of(folder, plan)?;
     let host = Host {
         plan,
@@ -208,20 +226,11 @@ async fn bring_up(
         ledger,
         events,
     };
-    let cluster = events.stage("substrate", host.up(folder, &material)).await?;
+    let cluster = Box::pin(host.up(folder, &material));
+    let cluster = events.stage("substrate", cluster).await?;
     let settings = stages::settings(plan, &identity.run, folder, &cluster, &components)?;
-    let platform = events
-        .stage(
-            "platform",
-            stages::platform(plan, &settings, &cluster, &components, events),
-        )
-        .await?;
-    let tenants = events
-        .stage("tenants", stages::tenants(plan, &settings, &platform, events))
-        .await?;
-    events
-        .stage("workloads", workloads::deploy(&tenants, events))
-        .await?;
+    let filling = Box::pin(fill(plan, &settings, &cluster, &components, events));
+    let tenants = trouble::watched(&cluster.client, &identity.run, filling).await?;
 
     let attached = Attached {
         name: plan.name.clone(),
@@ -248,6 +257,32 @@ async fn bring_up(
     };
     attached.write(folder)?;
     Ok((attached, components))
+}
+
+/// What comes onto the host cluster, as far as it is planned.
+async fn fill(
+    plan: &Plan,
+    settings: &tenants::Settings,
+    cluster: &Cluster,
+    components: &Components,
+    events: &Events,
+) -> Result<Vec<tenants::Tenant>, Error> {
+    if plan.until < Until::Platform {
+        return Ok(Vec::new());
+    }
+    let platform = stages::platform(plan, settings, cluster, components, events);
+    let platform = events.stage("platform", platform).await?;
+    if plan.until < Until::Tenants {
+        return Ok(Vec::new());
+    }
+    let tenants = stages::tenants(plan, settings, &platform, events);
+    let tenants = events.stage("tenants", tenants).await?;
+    if plan.until < Until::Workloads {
+        return Ok(tenants);
+    }
+    let deployed = workloads::deploy(&tenants, events);
+    events.stage("workloads", deployed).await?;
+    Ok(tenants)
 }
 
 /// Removes everything that the environment's ledger owns, and says what is left all the same, one thing a line.

@@ -311,7 +311,17 @@ mod tests {
         let folders: Vec<&str> = pins().go(kubernetes).map(GoPin::folder).collect();
         assert_eq!(
             folders,
-            [folder, "dapr", "containerd", "coredns", "helm", "etcd", "kind"]
+            [
+                folder,
+                "dapr",
+                "containerd",
+                "coredns",
+                "helm",
+                "etcd",
+                "kind",
+                "crane",
+                "registry"
+            ]
         );
         assert_eq!(pins().image("kube-apiserver", kubernetes), image);
         let minor = format!("{kubernetes}.");

@@ -19,10 +19,14 @@ pub use kubernetes::Kubernetes;
 /// What there is to say of a cluster that is there already.
 mod existing;
 
+/// How far an environment is brought up.
+mod until;
+
 use names::Name;
 pub use vcluster::Vcluster;
 
 pub use existing::{Dapr, Existing};
+pub use until::Until;
 
 /// The environment that is meant where none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "default";
@@ -89,6 +93,8 @@ pub struct Settings {
     pub overcommit: bool,
     /// What there is to say of a cluster that is there already.
     pub existing: Existing,
+    /// How far it is brought up.
+    pub until: Until,
 }
 
 /// What there is to run on, as far as a plan depends on it.
@@ -134,6 +140,9 @@ pub struct Plan {
     /// Which cluster that is there already, and how it is used.
     #[serde(default, skip_serializing_if = "Existing::is_none")]
     pub existing: Existing,
+    /// How far it is brought up.
+    #[serde(default, skip_serializing_if = "Until::is_everything")]
+    pub until: Until,
 }
 
 /// A tenant: a virtual cluster and the two apps in it.
@@ -270,7 +279,15 @@ macro_rules! printed_as_given {
         }
     )*};
 }
-printed_as_given!(SubstrateChoice, Kubernetes, VirtualCluster, Images, Keep, Dapr);
+printed_as_given!(
+    Until,
+    SubstrateChoice,
+    Kubernetes,
+    VirtualCluster,
+    Images,
+    Keep,
+    Dapr
+);
 
 /// Prints as the command line takes it.
 impl std::fmt::Display for Substrate {
@@ -377,6 +394,7 @@ impl Plan {
             filter,
             overcommit,
             existing,
+            until,
         } = settings;
         if jobs == Some(0) {
             return Err(Error::NoJobs);
@@ -422,6 +440,7 @@ impl Plan {
             seed,
             filter,
             existing,
+            until,
         })
     }
 }

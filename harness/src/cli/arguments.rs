@@ -9,7 +9,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use super::exit;
 use crate::components::{Options, Verify};
 use crate::docker::{names, runtime};
-use crate::plan::{self, Dapr, Images, Keep, Kubernetes, SubstrateChoice, TenantChoice, VirtualCluster};
+use crate::plan::{
+    self, Dapr, Images, Keep, Kubernetes, SubstrateChoice, TenantChoice, Until, VirtualCluster,
+};
 use crate::report::terminal::Verbosity;
 use crate::sandbox::{enter, supervisor};
 use crate::substrate::forwarder;
@@ -85,7 +87,7 @@ pub(super) enum Command {
     ///
     /// Run again, it goes on where it stopped. If it fails or is interrupted, what it made is removed, unless --keep says
     /// otherwise.
-    Up(Wanted),
+    Up(Up),
     /// Run scenarios against an environment that is up
     Test(Test),
     /// Bring an environment up, run the scenarios, report, and remove it
@@ -166,6 +168,15 @@ pub(super) enum Command {
         /// The run's folder
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// The last stage that is done
+    #[arg(long, value_enum, default_value_t = Until::default(), value_name = "STAGE")]
+    pub(super) until: Until,
+    #[command(flatten)]
+    pub(super) wanted: Wanted,
 }
 
 /// What an environment is to be.

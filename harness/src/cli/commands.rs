@@ -10,7 +10,7 @@ use crate::docker::Docker;
 use crate::environment::{Attached, AttachedTenant};
 use crate::places::Places;
 use crate::plan::names::Name;
-use crate::plan::{self, DEFAULT_ENVIRONMENT, Machine, Plan, Settings, SubstrateChoice, Values};
+use crate::plan::{self, DEFAULT_ENVIRONMENT, Machine, Plan, Settings, SubstrateChoice, Until, Values};
 use crate::preflight::machine;
 use crate::substrate::forwarder;
 use crate::{report, tenants};
@@ -158,6 +158,7 @@ impl Context {
             filter: scenarios.and_then(|scenarios| scenarios.filter.clone()),
             overcommit: *overcommit,
             existing: existing.settings(),
+            until: Until::default(),
         };
         let machine = Machine {
             docker: docker_decides(*substrate).await,

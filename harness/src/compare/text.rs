@@ -116,7 +116,8 @@ fn by_object(text: &mut String, comparison: &Comparison, unexplained: &[&Differe
                 left: ours,
                 right: theirs,
             } => {
-                let shown = |said: &Option<String>| said.as_deref().map_or_else(|| "nothing".to_owned(), short);
+                let shown =
+                    |said: &Option<String>| said.as_deref().map_or_else(|| "nothing".to_owned(), short);
                 writeln!(
                     text,
                     "    {path}\n      {left}: {}\n      {right}: {}",

@@ -144,9 +144,9 @@ impl Host<'_> {
         let run = folder.join("host");
         fs::create_dir_all(&run).map_err(failed("make", &run))?;
         match material {
-            Material::Native(store) => self.native(run, store).await,
-            Material::Kind { nodes, archives } => self.kind(run, nodes, archives).await,
-            Material::Existing(images) => self.existing(run, images).await,
+            Material::Native(store) => Box::pin(self.native(run, store)).await,
+            Material::Kind { nodes, archives } => Box::pin(self.kind(run, nodes, archives)).await,
+            Material::Existing(images) => Box::pin(self.existing(run, images)).await,
         }
     }
 

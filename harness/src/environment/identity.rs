@@ -70,6 +70,8 @@ fn different(found: &Attached, plan: &Plan) -> Option<(String, String)> {
     let wanted: Vec<&str> = plan.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
     let (tenants, wanted) = (tenants.join(", "), wanted.join(", "));
     let virtual_clusters = |kind: &str| format!("{kind} virtual clusters");
+    // One that was brought up until before its tenants has none yet.
+    let wanted = if tenants.is_empty() { String::new() } else { wanted };
     [
         (tenants, wanted),
         (
@@ -122,6 +124,7 @@ mod tests {
             filter: None,
             overcommit: true,
             existing: crate::plan::Existing::default(),
+            until: crate::plan::Until::default(),
         };
         let machine = Machine {
             cores: 2,

@@ -31,6 +31,7 @@ fn settings() -> Settings {
         filter: None,
         overcommit: false,
         existing: Existing::default(),
+        until: Until::default(),
     }
 }
 

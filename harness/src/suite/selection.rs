@@ -195,7 +195,7 @@ fn cannot(entry: &Entry, surroundings: &Surroundings) -> Option<String> {
     let here = |needed: &&String| *needed == substrate || *needed == virtual_cluster;
     if let Some(needed) = entry.requires.iter().find(|needed| !here(needed)) {
         return Some(format!(
-            "it needs {needed}; this environment has {virtual_cluster} virtual clusters on a {substrate} host cluster"
+            "it needs {needed}; this environment has {virtual_cluster} virtual clusters; its substrate is {substrate}"
         ));
     }
     (entry.scope == Scope::Pair && tenants.len() < 2)

@@ -133,7 +133,7 @@ fn what_cannot_run_is_left_out_with_why() {
             (
                 "UP-01",
                 Verdict::NotRun,
-                "it needs vcluster; this environment has embedded virtual clusters on a native host cluster"
+                "it needs vcluster; this environment has embedded virtual clusters; its substrate is native"
             ),
         ]
     );

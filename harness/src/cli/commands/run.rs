@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use crate::cli::arguments::{E2e, Test, Wanted};
+use crate::cli::arguments::{self, E2e, Test};
 use crate::cli::failure::{self, explain};
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::environment::{self, Attached, Up};
@@ -29,8 +29,12 @@ const SCENARIOS: &str = "scenarios";
 const COMPILE: &str = "scenarios/build";
 
 /// Brings an environment up and leaves it.
-pub(super) async fn up(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
-    let plan = context.plan(wanted, None).await?;
+pub(super) async fn up(context: &Context, wanted: &arguments::Up) -> Result<Exit, Failure> {
+    let arguments::Up { until, wanted } = wanted;
+    let plan = Plan {
+        until: *until,
+        ..context.plan(wanted, None).await?
+    };
     let cancel = interrupt::listen(&plan.name)?;
     let was_up = Attached::open(&context.places, &plan.name).is_ok();
     let reporter = Reporter::start(context, &Run::of(&plan));

@@ -63,6 +63,7 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
         seed,
         filter: _,
         existing,
+        until: _,
     } = plan;
     let which = existing.to_string();
     let mut text = format!(

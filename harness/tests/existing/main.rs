@@ -1,0 +1,206 @@
+//! What a run does to a cluster that is there already: uses it, leaves it as it was, and refuses where it must.
+//!
+//! The cluster is a native one, brought up by a process of its own that the run under test knows nothing of.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use host::{Host, Other};
+use registry::Registry;
+
+/// A cluster that somebody else brought up.
+mod host;
+
+/// A registry on the loopback of such a cluster's node.
+mod registry;
+
+#[test]
+#[ignore = "needs root and brings up a native host cluster"]
+fn a_run_leaves_the_cluster_as_it_was() {
+    let host = Host::up("whole");
+    let before = host.everything();
+    let ran = host.run(
+        &Other::named("guest"),
+        &["e2e", "SH-0", "--tenants", "1", "--images", "pull"],
+    );
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert!(ran.passed() > 0, "{ran}");
+    assert_eq!(host.everything(), before);
+}
+
+#[test]
+#[ignore = "needs root and brings up a native host cluster"]
+fn images_come_by_way_of_a_registry() {
+    let host = Host::up("registry");
+    let registry = Registry::on(&host);
+    let before = host.everything();
+    let ran = host.run_beside(
+        &Other::named("pushed"),
+        &[
+            "e2e",
+            "SH-01",
+            "--tenants",
+            "1",
+            "--images",
+            "build",
+            "--registry",
+            registry.prefix(),
+        ],
+    );
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert!(ran.passed() > 0, "{ran}");
+    assert!(registry.serves("ghcr.io/dapr/daprd"), "{ran}");
+    assert!(registry.serves("docker.io/shared-dapr/syncer"), "{ran}");
+    assert_eq!(host.everything(), before);
+}
+
+#[test]
+#[ignore = "needs root and brings up a native host cluster"]
+fn the_clusters_own_dapr_is_used_and_left_alone() {
+    let host = Host::up("dapr");
+    host.brings_up("platform");
+    host.delete("namespace", "shared-dapr");
+    let before = host.everything();
+
+    let refused = host.run(
+        &Other::named("second"),
+        &["up", "--tenants", "1", "--images", "pull"],
+    );
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert!(
+        refused.said("Dapr 1.16.0 in dapr-system is there, and is not this environment's"),
+        "{refused}"
+    );
+    assert!(refused.said("--dapr existing"), "{refused}");
+    assert_eq!(host.everything(), before);
+
+    let ran = host.run(
+        &Other::named("third"),
+        &[
+            "e2e",
+            "SH-01",
+            "--tenants",
+            "1",
+            "--images",
+            "pull",
+            "--dapr",
+            "existing",
+        ],
+    );
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert!(ran.passed() > 0, "{ran}");
+    assert_eq!(host.everything(), before);
+}
+
+#[test]
+#[ignore = "needs root and brings up a native host cluster"]
+fn a_cluster_that_restricts_its_pods_will_do() {
+    let host = Host::up("restricted");
+    host.apply(&restricted_by_default());
+    let before = host.everything();
+    let ran = host.run(
+        &Other::named("strict"),
+        &["e2e", "SH-01", "--tenants", "1", "--images", "pull"],
+    );
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert!(ran.passed() > 0, "{ran}");
+    assert_eq!(host.everything(), before);
+}
+
+/// What a cluster with `restricted` as its default of Pod Security does, by a policy that labels each namespace so.
+fn restricted_by_default() -> [Value; 2] {
+    let level = "pod-security.kubernetes.io/enforce";
+    [
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
+            "metadata": {"name": "restricted-by-default"},
+            "spec": {
+                "reinvocationPolicy": "Never",
+                "failurePolicy": "Fail",
+                "matchConstraints": {"resourceRules": [{
+                    "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["namespaces"],
+                }]},
+                "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression":
+                    format!("Object{{metadata: Object.metadata{{labels: {{'{level}': 'restricted'}}}}}}")}}],
+            },
+        }),
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding",
+            "metadata": {"name": "restricted-by-default"},
+            "spec": {"policyName": "restricted-by-default"},
+        }),
+    ]
+}
+
+#[rstest]
+#[case::a_namespace(
+    "foreign",
+    &[json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "vcluster-tenant-1"}})],
+    &["--images", "pull"],
+    "namespace vcluster-tenant-1 is there, and is not this environment's"
+)]
+#[case::a_context("context", &[], &["--images", "pull", "--context", "nowhere"], "find the context `nowhere`")]
+#[case::no_dapr("no-dapr", &[], &["--images", "pull", "--dapr", "existing"], "use the cluster's own Dapr: there is none")]
+#[case::a_registry(
+    "no-registry",
+    &[],
+    &["--registry", "127.0.0.1:9/nobody", "--images", "build"],
+    "push 127.0.0.1:9/nobody/"
+)]
+#[ignore = "needs root and brings up a native host cluster"]
+fn nothing_is_made_where(
+    #[case] name: &str,
+    #[case] there: &[Value],
+    #[case] options: &[&str],
+    #[case] why: &str,
+) {
+    let host = Host::up(name);
+    host.apply(there);
+    let before = host.everything();
+    let arguments = [&["up", "--tenants", "1"], options].concat();
+    let refused = host.run(&Other::named("refused"), &arguments);
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert!(refused.said(why), "{refused}");
+    assert_eq!(host.everything(), before);
+}
+
+#[test]
+#[ignore = "needs root and brings up a native host cluster"]
+fn a_user_who_may_not_make_kinds_is_told_before_anything_is_made() {
+    let host = Host::up("rights");
+    let kubeconfig = host.as_a_user_with("edit");
+    let before = host.everything();
+    let refused = host.run(
+        &Other::with("weak", &kubeconfig),
+        &["up", "--tenants", "1", "--images", "pull"],
+    );
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert!(refused.said("create customresourcedefinitions"), "{refused}");
+    assert!(
+        refused.said("use a context whose user administers the cluster"),
+        "{refused}"
+    );
+    assert_eq!(host.everything(), before);
+}
+
+#[test]
+#[ignore = "needs root and brings up a native host cluster"]
+fn an_image_that_does_not_start_is_named_and_nothing_stays() {
+    let host = Host::up("image");
+    let before = host.everything();
+    let failed = host.run(
+        &Other::named("unpushed"),
+        &[
+            "up",
+            "--tenants",
+            "1",
+            "--images",
+            "pull",
+            "--registry",
+            "127.0.0.1:9/nobody",
+        ],
+    );
+    assert_eq!(failed.code, Some(3), "{failed}");
+    assert!(failed.said("127.0.0.1:9/nobody/"), "{failed}");
+    assert_eq!(host.everything(), before);
+}

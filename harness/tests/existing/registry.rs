@@ -1,0 +1,69 @@
+//! A registry on the loopback of a cluster's node.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use crate::host::Host;
+
+/// Where it listens. Loopback, of a network that the test's own cluster has made.
+const ADDRESS: &str = "127.0.0.1:5000";
+
+/// What images are pushed below.
+const PREFIX: &str = "team";
+
+/// A real one, which keeps what is pushed in a folder.
+pub(crate) struct Registry {
+    folder: tempfile::TempDir,
+    process: Child,
+    prefix: String,
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.process.kill().expect("it was started from here");
+        self.process.wait().expect("it was started from here");
+    }
+}
+
+impl Registry {
+    pub(crate) fn on(host: &Host) -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("there can be a runtime");
+        let components = runtime
+            .block_on(harness::components::for_tests(&["registry"]))
+            .expect("a registry can be had");
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let settings = folder.path().join("config.yaml");
+        let text = format!(
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{ADDRESS}\"}}\n",
+            folder.path().join("data").display()
+        );
+        fs::write(&settings, text).expect("it can be written");
+        let process = host
+            .beside(components.program("registry").expect("it was asked for"))
+            .arg("serve")
+            .arg(&settings)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it can be started");
+        Self {
+            folder,
+            process,
+            prefix: format!("{ADDRESS}/{PREFIX}"),
+        }
+    }
+
+    /// What images in it are called by.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether it has an image of this name.
+    pub(crate) fn serves(&self, name: &str) -> bool {
+        let kept = PathBuf::from("data/docker/registry/v2/repositories")
+            .join(PREFIX)
+            .join(name);
+        self.folder.path().join(kept).join("_manifests/tags").is_dir()
+    }
+}
