@@ -191,7 +191,9 @@ pub async fn up(
     let folder = places.environment(&plan.name);
     let ledger = Ledger::take(&folder, "up")?;
     let made = cancel
-        .run_until_cancelled(Box::pin(bring_up(plan, options, places, &folder, &ledger, events)))
+        .run_until_cancelled(Box::pin(bring_up(
+            plan, options, places, &folder, &ledger, events,
+        )))
         .await;
     let (attached, components) = made.unwrap_or_else(|| {
         Err(Error::Interrupted {

@@ -43,6 +43,9 @@ pub const HOST_MEGABYTES: u64 = 1500;
 /// and their sidecars.
 pub const TENANT_MEGABYTES: u64 = 350;
 
+/// The same where real vcluster makes the virtual clusters: 517 MB (PSS) for one with its DNS, the rest for its apps.
+pub const VCLUSTER_TENANT_MEGABYTES: u64 = 650;
+
 /// How many tenants a core carries before probes with a timeout of a second start to fail.
 ///
 /// An idle tenant takes 3 to 6 % of a core; creating it takes five CPU seconds.
@@ -309,7 +312,7 @@ pub enum Error {
     /// They would not fit.
     #[error(
         "plan {wanted} tenants: {fit} fit this machine ({} MB free and {} cores; the host cluster takes about \
-         {HOST_MEGABYTES} MB, a tenant about {TENANT_MEGABYTES} MB)",
+         {HOST_MEGABYTES} MB, a tenant about {tenant_megabytes} MB)",
         machine.free_megabytes,
         machine.cores
     )]
@@ -320,6 +323,8 @@ pub enum Error {
         fit: usize,
         /// What that is estimated from.
         machine: Machine,
+        /// What one of them is estimated to take, in MB.
+        tenant_megabytes: u64,
     },
     /// Two tenants would have the same name.
     #[error("plan two tenants of the same name, `{name}`")]
@@ -366,10 +371,10 @@ impl Error {
     }
 }
 
-/// How many tenants are estimated to fit `machine`.
+/// How many tenants that take so much memory each are estimated to fit `machine`.
 #[must_use]
-pub fn tenants_that_fit(machine: Machine) -> usize {
-    let by_memory = machine.free_megabytes.saturating_sub(HOST_MEGABYTES) / TENANT_MEGABYTES;
+pub fn tenants_that_fit(machine: Machine, tenant_megabytes: u64) -> usize {
+    let by_memory = machine.free_megabytes.saturating_sub(HOST_MEGABYTES) / tenant_megabytes;
     let by_cores = machine.cores.saturating_mul(TENANTS_PER_CORE);
     usize::try_from(by_memory.min(by_cores)).unwrap_or(usize::MAX)
 }
@@ -402,12 +407,17 @@ impl Plan {
         let name = Name::environment(&name).map_err(Error::Name)?;
         syncer::values::parse(&values.text, &values.origin)?;
         let tenants = tenants_of(tenants)?;
-        let fit = tenants_that_fit(machine);
+        let tenant_megabytes = match virtual_cluster {
+            VirtualCluster::Embedded => TENANT_MEGABYTES,
+            VirtualCluster::Vcluster => VCLUSTER_TENANT_MEGABYTES,
+        };
+        let fit = tenants_that_fit(machine, tenant_megabytes);
         if tenants.len() > fit && !overcommit {
             return Err(Error::TooManyTenants {
                 wanted: tenants.len(),
                 fit,
                 machine,
+                tenant_megabytes,
             });
         }
         let substrate = substrate.decide(machine.docker);

@@ -17,6 +17,7 @@ mod docker;
 mod kernel;
 mod programs;
 mod room;
+mod vcluster;
 
 /// One thing that a run needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,6 +72,7 @@ pub async fn inspect(plan: &Plan, places: &Places) -> Vec<Check> {
     };
     let recipe = Recipe::of(plan.substrate, plan.images, plan.existing.registry.clone()).await;
     checks.extend(programs::inspect(recipe.pulls).await);
+    checks.extend(plan.vcluster.as_ref().and_then(vcluster::inspect));
     checks.extend(room::inspect(&plan.name, places));
     checks
 }

@@ -71,6 +71,16 @@ fn tenants_are_a_count_or_names(#[case] text: &str, #[case] expected: TenantChoi
     "plan 50 tenants: 18 fit this machine (8000 MB free and 2 cores; the host cluster takes about 1500 MB, a tenant \
      about 350 MB)"
 )]
+#[case::too_many_of_vcluster(
+    Settings {
+        tenants: TenantChoice::Count(11),
+        virtual_cluster: VirtualCluster::Vcluster,
+        kubernetes: Kubernetes::V1_33,
+        ..settings()
+    },
+    "plan 11 tenants: 10 fit this machine (8000 MB free and 2 cores; the host cluster takes about 1500 MB, a tenant \
+     about 650 MB)"
+)]
 #[case::twice(
     Settings { tenants: TenantChoice::Names(vec!["a".to_owned(), "a".to_owned()]), ..settings() },
     "plan two tenants of the same name, `a`"
@@ -176,5 +186,5 @@ fn the_estimate_can_be_overruled() {
 #[case::cores(Machine { cores: 1, free_megabytes: 64_000, docker: false }, 10)]
 #[case::nothing(Machine { cores: 2, free_megabytes: 1000, docker: false }, 0)]
 fn what_fits_is_bounded_by(#[case] machine: Machine, #[case] fit: usize) {
-    assert_eq!(tenants_that_fit(machine), fit);
+    assert_eq!(tenants_that_fit(machine, TENANT_MEGABYTES), fit);
 }
