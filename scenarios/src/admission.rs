@@ -1,4 +1,4 @@
-//! Who gets a sidecar.
+//! What accounts of the host may do, and which of them get a sidecar.
 
 use harness::platform::canary;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -37,10 +37,25 @@ impl Account {
 
     /// The API server learns of a role binding a moment after it is made.
     async fn may_make_pods(&self, client: &Client) -> anyhow::Result<bool> {
+        self.may(client, "create", "pods", Some(&self.namespace)).await
+    }
+
+    /// Whether the host lets it read Secrets of a namespace, or of all namespaces at once.
+    pub async fn may_read_secrets(&self, client: &Client, namespace: Option<&str>) -> anyhow::Result<bool> {
+        self.may(client, "list", "secrets", namespace).await
+    }
+
+    async fn may(
+        &self,
+        client: &Client,
+        verb: &str,
+        resource: &str,
+        namespace: Option<&str>,
+    ) -> anyhow::Result<bool> {
         let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
         let question = json!({"spec": {
             "user": self.user(),
-            "resourceAttributes": {"namespace": self.namespace, "resource": "pods", "verb": "create"},
+            "resourceAttributes": {"namespace": namespace, "resource": resource, "verb": verb},
         }});
         let answer = reviews
             .create(&PostParams::default(), &serde_json::from_value(question)?)

@@ -37,6 +37,9 @@ pub mod admission;
 /// Killing and freezing a container's processes.
 pub mod process;
 
+/// A host namespace that refuses Components for a while.
+pub mod quota;
+
 /// Requests that go on while something is disturbed.
 pub mod load;
 

@@ -72,6 +72,20 @@ impl Side {
             .into())
     }
 
+    /// Whether a Component could be made here. Nothing is made.
+    pub(crate) async fn takes(&self, component: Component) -> anyhow::Result<bool> {
+        let params = PatchParams {
+            dry_run: true,
+            ..PatchParams::apply(MANAGER)
+        };
+        let object = Patch::Apply(component.object());
+        match self.components().patch(component.name(), &params, &object).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 403 => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Changes a metadata item of a Component that others declared, without their knowing.
     pub async fn tamper(&self, component: &Component) -> anyhow::Result<Found> {
         let change = Patch::Merge(component.object());

@@ -43,6 +43,12 @@ impl Space {
 
     /// Makes the namespace in the guest and waits until the host mirrors it.
     pub(crate) async fn make(&self) -> anyhow::Result<()> {
+        self.begin().await?;
+        self.tenant.mirrors(self.guest.namespace()).await
+    }
+
+    /// Makes the namespace in the guest.
+    pub(crate) async fn begin(&self) -> anyhow::Result<()> {
         let name = self.guest.namespace();
         let namespaces: Api<Namespace> = Api::all(self.tenant.guest_client().clone());
         let namespace = Namespace {
@@ -63,8 +69,7 @@ impl Space {
                 Err(error) => Err(error.into()),
             }
         })
-        .await?;
-        self.tenant.mirrors(name).await
+        .await
     }
 
     /// Removes the namespace, with all that is in it, without waiting for it.

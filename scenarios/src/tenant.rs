@@ -123,6 +123,13 @@ impl Tenant {
         Ok(space)
     }
 
+    /// A new namespace that the host need not have yet.
+    pub async fn begun_space(&self, stem: &str) -> anyhow::Result<Space> {
+        let space = Space::new(self.clone(), &self.environment.names.unique(stem));
+        space.begin().await?;
+        Ok(space)
+    }
+
     /// The standard write and read app, for this scenario alone until the returned guard is dropped.
     pub async fn apps(&self) -> anyhow::Result<Apps> {
         let alone = self

@@ -175,6 +175,35 @@ async fn is_02_a_tenant_lists_only_what_is_its_own(#[future(awt)] pair: Pair) ->
 
 #[rstest]
 #[tokio::test]
+async fn is_03_a_control_plane_may_not_read_anothers_secrets(#[future(awt)] pair: Pair) -> Outcome {
+    let witness = pair.witness().await?;
+    let client = &pair.ours.environment().host().client;
+    let account = Account::of_tenant(&pair.ours);
+    let own = pair.ours.default_space().host().namespace().to_owned();
+    assert!(
+        account.may_read_secrets(client, Some(&own)).await?,
+        "the probe sees nothing"
+    );
+
+    let theirs = pair.theirs.default_space().host().namespace().to_owned();
+    let mut reads = Vec::new();
+    for namespace in [
+        Some(&*theirs),
+        Some(pair.theirs.namespace()),
+        Some("dapr-system"),
+        None,
+    ] {
+        if account.may_read_secrets(client, namespace).await? {
+            reads.push(namespace);
+        }
+    }
+
+    assert_eq!(reads, []);
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
 async fn is_07_a_strangers_pod_gets_no_sidecar(#[future(awt)] environment: Environment) -> Outcome {
     let tenant: Tenant = environment.tenant().await?;
     let witness = tenant.witness().await?;

@@ -1,7 +1,7 @@
 //! SY: what a tenant declares is what the host has.
 
 use rstest::rstest;
-use scenarios::{Component, Outcome, Tenant};
+use scenarios::{Component, Outcome, Tenant, quota};
 
 use crate::cast::tenant;
 
@@ -42,6 +42,50 @@ async fn sy_01_a_component_is_exported_under_its_own_name(#[future(awt)] tenant:
         Some("component/dapr.io/GenericExport")
     );
     space.remove().await?;
+    witness.is_content().await
+}
+
+/// How many namespaces are made at once: one of them may be quick enough by chance, not all.
+const AT_ONCE: usize = 20;
+
+#[rstest]
+#[tokio::test]
+async fn sy_02_a_component_made_with_its_namespace_is_exported(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let mut spaces = Vec::new();
+    for number in 0..AT_ONCE {
+        let space = tenant.begun_space(&format!("sy-02-{number}")).await?;
+        space.guest().apply(&full()).await?;
+        spaces.push(space);
+    }
+
+    for space in &spaces {
+        space.host().has(&full()).await?;
+    }
+    for space in spaces {
+        space.remove().await?;
+    }
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_03_what_the_host_refused_for_a_while_gets_there(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-03").await?;
+    let other = tenant.new_space("sy-03-other").await?;
+    quota::refuse(space.host()).await?;
+
+    space.guest().apply(&full()).await?;
+
+    // What was made later is there, so this one had its turn.
+    other.guest().apply(&full()).await?;
+    other.host().has(&full()).await?;
+    assert_eq!(space.host().component("store").await?, None);
+    quota::allow(space.host()).await?;
+    space.host().has(&full()).await?;
+    space.remove().await?;
+    other.remove().await?;
     witness.is_content().await
 }
 
