@@ -103,6 +103,15 @@ impl Images {
     }
 }
 
+/// The architecture of images that are assembled here, as registries and nodes call it.
+#[must_use]
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        _ => "amd64",
+    }
+}
+
 /// Gives the archives of the images that `wanted` accepts, writing those whose content changed.
 ///
 /// `cache` is the folder that components, images and stores share.

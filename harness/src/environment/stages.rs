@@ -7,6 +7,7 @@ use super::host::Recipe;
 use crate::components::{self, Components};
 use crate::events::Events;
 use crate::helm::{Chart, Helm};
+use crate::images;
 use crate::pins::pins;
 use crate::places::Places;
 use crate::plan::{Dapr, Kubernetes, Plan};
@@ -71,6 +72,11 @@ fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes) -> Vec<String> {
         format!("serviceCIDR={}", cluster.service_cidr),
         format!("api.image={}", image("kube-apiserver")),
         format!("controller.image={}", image("kube-controller-manager")),
+        r"syncer.nodeSelector.kubernetes\.io/os=linux".to_owned(),
+        format!(
+            r"syncer.nodeSelector.kubernetes\.io/arch={}",
+            images::architecture()
+        ),
     ]
     .into_iter()
     .chain(registry)

@@ -165,8 +165,8 @@ fn json_of(value: &impl Serialize) -> Result<Vec<u8>, OciSpecError> {
 }
 
 fn architecture() -> Arch {
-    match std::env::consts::ARCH {
-        "aarch64" => Arch::ARM64,
+    match super::architecture() {
+        "arm64" => Arch::ARM64,
         _ => Arch::Amd64,
     }
 }

@@ -14,6 +14,7 @@ use kube::{Client, Resource};
 use minijinja::context;
 
 use super::{Error, Settings};
+use crate::images;
 use crate::manifests;
 use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
@@ -101,7 +102,11 @@ fn canary(settings: &Settings) -> Result<Pod, Error> {
     let objects = manifests::objects(
         "platform/canary-pod.yaml",
         include_str!("../../manifests/platform/canary-pod.yaml"),
-        context! { run => settings.run.as_str(), image => settings.pause_image.as_str() },
+        context! {
+            run => settings.run.as_str(),
+            image => settings.pause_image.as_str(),
+            architecture => images::architecture(),
+        },
     )?;
     objects
         .into_iter()

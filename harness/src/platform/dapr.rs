@@ -13,6 +13,7 @@ use rcgen::{
 use super::{Error, Settings, canary};
 use crate::events::Events;
 use crate::helm::{Chart, Release};
+use crate::images;
 use crate::manifests;
 use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
@@ -107,6 +108,7 @@ fn values(version: &str, registry: &str) -> Result<String, Error> {
             version => version,
             registry => registry,
             tenants => TENANTS,
+            architecture => images::architecture(),
             root_certificate => quoted(&authority.root_certificate),
             issuer_certificate => quoted(&authority.issuer_certificate),
             issuer_key => quoted(&authority.issuer_key),

@@ -17,6 +17,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
 use super::{Error, Settings};
+use crate::images;
 use crate::manifests;
 use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
@@ -82,7 +83,7 @@ impl Redis {
             NAMESPACE,
             "platform/redis.yaml",
             include_str!("../../manifests/platform/redis.yaml"),
-            context! { run => settings.run.as_str(), image => settings.redis_image.as_str() },
+            context! { run => settings.run.as_str(), image => settings.redis_image.as_str(), architecture => images::architecture() },
         )
         .await?;
         let redis = Self::reach(cluster, &password).await?;

@@ -10,6 +10,7 @@ use kube::api::Api;
 use minijinja::context;
 
 use super::{Error, store};
+use crate::images;
 use crate::manifests;
 use crate::substrate::{Cluster, Reach};
 use crate::wait::{self, Budget, Seen};
@@ -76,6 +77,7 @@ impl App {
         let values = context! {
             name => self.name.as_str(),
             image => self.image.as_str(),
+            architecture => images::architecture(),
             store => self.store.as_str(),
             grace_seconds => self.grace.as_secs(),
         };

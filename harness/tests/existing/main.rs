@@ -21,7 +21,7 @@ fn a_run_leaves_the_cluster_as_it_was() {
     let before = host.everything();
     let ran = host.run(
         &Other::named("guest"),
-        &["e2e", "SH-0", "--tenants", "1", "--images", "pull"],
+        &["e2e", "shared_state::sh_0", "--tenants", "1", "--images", "pull"],
     );
     assert_eq!(ran.code, Some(0), "{ran}");
     assert!(ran.passed() > 0, "{ran}");

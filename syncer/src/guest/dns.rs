@@ -167,6 +167,8 @@ impl Server {
         json!({
             "serviceAccountName": "coredns",
             "dnsPolicy": "Default",
+            // Where the syncer runs, its image does too: both come from one source.
+            "nodeSelector": {"kubernetes.io/os": "linux", "kubernetes.io/arch": architecture()},
             "securityContext": {
                 "runAsNonRoot": true,
                 "runAsUser": 65532,
@@ -251,6 +253,14 @@ fn nameservers(resolv_conf: &str) -> Vec<String> {
         })
         .map(str::to_owned)
         .collect()
+}
+
+/// This program's architecture, as nodes call it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        _ => "amd64",
+    }
 }
 
 #[cfg(test)]

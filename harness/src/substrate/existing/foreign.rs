@@ -8,6 +8,7 @@ use kube::{Client, ResourceExt};
 
 use super::{Error, Request};
 use crate::manifests::RUN;
+use crate::plan::names::NAMESPACE_PREFIX;
 use crate::platform::dapr;
 
 /// A kind that every Dapr has.
@@ -21,26 +22,33 @@ const ALLOWED: &str = "ALLOWED_SERVICE_ACCOUNTS_PREFIX_NAMES";
 
 /// Fails if something of others is where the run's own would be, or if their Dapr would not do.
 pub(super) async fn check(request: &Request, client: &Client) -> Result<(), Error> {
+    if request.installs_dapr {
+        no_dapr_of_others(request, client).await?;
+    } else {
+        dapr_that_will_do(client).await?;
+    }
     let namespaces: Api<Namespace> = Api::all(client.clone());
     for name in &request.namespaces {
         let found = namespaces
             .get_metadata_opt(name)
             .await
             .map_err(Error::ask(format!("the namespace {name}")))?;
-        if let Some(found) = found
-            && !is_own(&found, &request.run)
-        {
+        if found.is_some_and(|found| !is_own(&found, &request.run)) {
             return Err(Error::Foreign {
                 what: format!("namespace {name}"),
-                remedy: "give the tenants other names (--tenants blue,green), or remove the namespace if nobody needs it"
-                    .to_owned(),
+                remedy: remedy_for(name).to_owned(),
             });
         }
     }
-    if request.installs_dapr {
-        no_dapr_of_others(request, client).await
+    Ok(())
+}
+
+/// What to do about a namespace of this name.
+fn remedy_for(namespace: &str) -> &'static str {
+    if namespace.starts_with(NAMESPACE_PREFIX) {
+        "give the tenants other names (--tenants blue,green), or remove the namespace if nobody needs it"
     } else {
-        dapr_that_will_do(client).await
+        "one environment at a time is on a cluster: remove the other (cargo harness status), or the namespace if nobody needs it"
     }
 }
 

@@ -1,0 +1,202 @@
+//! An environment on kind, and what Docker has of it.
+
+use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+
+use harness::substrate::kind;
+use serde_json::Value;
+
+use crate::docker;
+use crate::proxy::Proxy;
+
+/// An environment, and the folder that its ledger is in.
+pub(crate) struct Environment {
+    name: String,
+    state: Rc<tempfile::TempDir>,
+    arguments: Vec<String>,
+    docker_host: Option<String>,
+}
+
+/// What came of a run.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    said: String,
+}
+
+impl Ran {
+    pub(crate) fn said(&self, text: &str) -> bool {
+        self.said.contains(text)
+    }
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "exit code {:?}\n{}", self.code, self.said)
+    }
+}
+
+impl Environment {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: format!("{name}-{}", std::process::id()),
+            state: Rc::new(tempfile::tempdir().expect("a temporary folder can be made")),
+            arguments: ["--substrate", "kind", "--images", "build"]
+                .map(str::to_owned)
+                .to_vec(),
+            docker_host: None,
+        }
+    }
+
+    /// The same by another way to the daemon.
+    pub(crate) fn by(mut self, proxy: &Proxy) -> Self {
+        self.docker_host = Some(proxy.host());
+        self
+    }
+
+    /// An environment on this one's cluster, which it did not make.
+    pub(crate) fn guest(&self, name: &str) -> Self {
+        let kubeconfig = self.kubeconfig().display().to_string();
+        Self {
+            name: name.to_owned(),
+            state: Rc::clone(&self.state),
+            arguments: vec![
+                "--substrate".into(),
+                "existing".into(),
+                "--kubeconfig".into(),
+                kubeconfig,
+            ],
+            docker_host: None,
+        }
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_and(arguments, |_| ())
+    }
+
+    /// Runs the harness, with a look at each line of its progress.
+    pub(crate) fn run_and(&self, arguments: &[&str], look: impl Fn(&str)) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        command.args(["--name", &self.name]).args(arguments);
+        if arguments[0] == "up" {
+            command.args(&self.arguments);
+        }
+        if let Some(host) = &self.docker_host {
+            command.env("DOCKER_HOST", host);
+        }
+        let mut process = command
+            .env("XDG_STATE_HOME", self.state.path())
+            .current_dir(self.state.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be run");
+        let mut said = String::new();
+        for line in BufReader::new(process.stderr.take().expect("it is piped")).lines() {
+            let line = line.expect("it is text");
+            look(&line);
+            said += &line;
+            said.push('\n');
+        }
+        let status = process.wait().expect("it was started from here");
+        Ran {
+            code: status.code(),
+            said,
+        }
+    }
+
+    /// The containers that are nodes of a cluster of its name.
+    pub(crate) fn nodes(&self) -> Vec<String> {
+        let listed = docker(&["ps", "--all", "--filter", &self.label(), "--format", "{{.Names}}"]);
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    /// Makes a container that looks like a node of a cluster of its name.
+    pub(crate) fn somebody_elses_node(&self) -> String {
+        let name = format!("somebody-elses-{}", self.name);
+        let image = self.state.path().join("image");
+        std::fs::create_dir(&image).expect("it can be made");
+        let tar = format!(
+            "tar --create --directory {} . | docker import - somebody-elses",
+            image.display()
+        );
+        let made = Command::new("sh")
+            .args(["-c", &tar])
+            .output()
+            .expect("there is a shell");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let label = self.label();
+        let label = label.trim_start_matches("label=");
+        docker(&[
+            "create",
+            "--name",
+            &name,
+            "--label",
+            label,
+            "somebody-elses",
+            "nothing",
+        ]);
+        name
+    }
+
+    pub(crate) fn remove_nodes(&self) {
+        for node in self.nodes() {
+            docker(&["rm", "--force", &node]);
+        }
+        docker(&["image", "rm", "somebody-elses"]);
+    }
+
+    /// The pods that would go to a node of any architecture, but for those that every node of the cluster has.
+    pub(crate) fn pods_for_any_architecture(&self) -> Vec<String> {
+        let ours = "--field-selector=metadata.namespace!=kube-system";
+        let listed = self.kubectl(&["get", "pods", "--all-namespaces", ours, "--output", "json"]);
+        let listed: Value = serde_json::from_str(&listed).expect("kubectl prints JSON");
+        let pods = listed["items"].as_array().expect("a list has items");
+        assert!(!pods.is_empty(), "the probe sees nothing");
+        pods.iter()
+            .filter(|pod| !pod["spec"].to_string().contains("kubernetes.io/arch"))
+            .map(|pod| pod["metadata"]["name"].to_string())
+            .collect()
+    }
+
+    /// Everything of the kinds that a run makes in no namespace, and all namespaces.
+    pub(crate) fn everything(&self) -> Vec<String> {
+        let kinds = "namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,\
+            mutatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings";
+        let listed: Value =
+            serde_json::from_str(&self.kubectl(&["get", kinds, "--output", "json"])).expect("JSON");
+        let items = listed["items"].as_array().expect("a list has items");
+        items
+            .iter()
+            .map(|object| format!("{} {}", object["kind"], object["metadata"]["uid"]))
+            .collect()
+    }
+
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        let runtime = tokio::runtime::Runtime::new().expect("there can be a runtime");
+        let components = runtime
+            .block_on(harness::components::for_tests(&["kubectl"]))
+            .expect("kubectl can be had");
+        let output = Command::new(components.program("kubectl").expect("it was asked for"))
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig())
+            .args(arguments)
+            .output()
+            .expect("kubectl can be run");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "kubectl {arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        let folder = self.state.path().join("shared-dapr").join(&self.name);
+        folder.join("host/kubeconfig/admin")
+    }
+
+    fn label(&self) -> String {
+        format!("label=io.x-k8s.kind.cluster={}", kind::cluster_name(&self.name))
+    }
+}

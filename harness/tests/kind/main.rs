@@ -1,0 +1,90 @@
+//! What a run does to kind clusters and their Docker: only what is its own.
+//!
+//! They need a Docker daemon that answers and may give all privileges, and take minutes:
+//! `cargo harness docker -- cargo test -p harness --test kind -- --ignored --test-threads 1`.
+
+use std::process::Command;
+
+use environment::Environment;
+use proxy::Proxy;
+
+/// An environment on kind, and what Docker has of it.
+mod environment;
+
+/// A way to the daemon that can be cut off.
+mod proxy;
+
+#[test]
+#[ignore = "needs Docker"]
+fn a_cluster_of_the_same_name_that_is_somebody_elses_is_not_touched() {
+    let environment = Environment::new("foreign");
+    let node = environment.somebody_elses_node();
+    let refused = environment.run(&["up", "--tenants", "1"]);
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert!(refused.said("which is not this environment's"), "{refused}");
+    assert!(refused.said("kind delete cluster --name"), "{refused}");
+    assert_eq!(environment.nodes(), [node]);
+    environment.remove_nodes();
+}
+
+#[test]
+#[ignore = "needs Docker"]
+fn a_daemon_that_goes_away_is_told_and_what_was_made_is_removed_when_it_is_back() {
+    let proxy = Proxy::to_docker();
+    let environment = Environment::new("cut-off").by(&proxy);
+    let failed = environment.run_and(&["up", "--tenants", "1", "--keep", "always"], |line| {
+        if line.contains("kind: Preparing nodes") {
+            proxy.cut();
+        }
+    });
+    assert_eq!(failed.code, Some(3), "{failed}");
+    assert!(failed.said("make the kind cluster"), "{failed}");
+    assert!(!environment.nodes().is_empty(), "the probe sees nothing");
+
+    let down = environment.run(&["down"]);
+    assert_eq!(down.code, Some(3), "{down}");
+    assert!(
+        down.said("reach the Docker daemon") || down.said("list the containers"),
+        "{down}"
+    );
+
+    proxy.mend();
+    let down = environment.run(&["down"]);
+    assert_eq!(down.code, Some(0), "{down}");
+    assert_eq!(environment.nodes(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs Docker"]
+fn a_run_on_somebody_elses_kind_cluster_leaves_it_as_it_was() {
+    let owner = Environment::new("owner");
+    let up = owner.run(&["up", "--until", "substrate"]);
+    assert_eq!(up.code, Some(0), "{up}");
+    let before = owner.everything();
+
+    let guest = owner.guest("guest");
+    let up = guest.run(&["up", "--tenants", "1", "--images", "pull"]);
+    assert_eq!(up.code, Some(0), "{up}");
+    // On a cluster with nodes of several kinds they would not start.
+    assert_eq!(owner.pods_for_any_architecture(), Vec::<String>::new());
+    let tested = guest.run(&["test", "SH-01"]);
+    assert_eq!(tested.code, Some(0), "{tested}");
+    let down = guest.run(&["down"]);
+    assert_eq!(down.code, Some(0), "{down}");
+    assert_eq!(owner.everything(), before);
+
+    let down = owner.run(&["down"]);
+    assert_eq!(down.code, Some(0), "{down}");
+    assert_eq!(owner.nodes(), Vec::<String>::new());
+}
+
+/// Docker, as the machine has it.
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker")
+        .args(arguments)
+        .output()
+        .expect("docker can be run");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {arguments:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
