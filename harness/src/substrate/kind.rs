@@ -35,6 +35,9 @@ const LABEL: &str = "io.x-k8s.kind.cluster";
 /// The file that says that the cluster was made to its end.
 const WHOLE: &str = "kind-is-whole";
 
+/// How much of a line of kind's is repeated in an error: it names whole commands.
+const LINE: usize = 300;
+
 /// Three nodes take 30 s on two cores that are busy with other things.
 const CREATE: Duration = Duration::from_mins(6);
 
@@ -219,17 +222,21 @@ async fn create(
         .arg("--kubeconfig")
         .arg(kubeconfig)
         .at_most(CREATE);
+    let mut said = String::new();
     let created = create.run_telling(|line| {
+        let Line::Err(text) = line else { return };
+        // What ends it is told before a trace of kubeadm's.
+        if text.starts_with("ERROR: ") || text.starts_with("error: ") {
+            said += &format!(": {}", text.chars().take(LINE).collect::<String>());
+        }
         // Such as ` ✓ Starting control-plane 🕹️`.
-        if let Line::Err(text) = line
-            && let Some(step) = text.trim().strip_prefix('✓')
-        {
+        if let Some(step) = text.trim().strip_prefix('✓') {
             let step = step.trim_matches(|letter: char| !letter.is_ascii_alphanumeric() && letter != ')');
             events.progress("substrate", format!("kind: {step}"));
         }
     });
     created.await.map_err(|source| Error::Kind {
-        what: format!("make the kind cluster {cluster}"),
+        what: format!("make the kind cluster {cluster}{said}"),
         source,
     })?;
     if let Nodes::Made(_) = &request.nodes {

@@ -23,9 +23,14 @@ pub(super) fn render(nodes: &Nodes) -> Result<String, Error> {
         }
     }
     if let Nodes::Made(image) = nodes {
-        let dns = json!({"kind": "ClusterConfiguration", "dns": {"imageTag": image.dns_tag}});
+        // kubeadm would ask for those that its own release was tested with.
+        let has = json!({
+            "kind": "ClusterConfiguration",
+            "dns": {"imageTag": image.dns_tag},
+            "etcd": {"local": {"imageTag": image.etcd_tag}},
+        });
         if let Some(patches) = config["kubeadmConfigPatches"].as_array_mut() {
-            patches.push(dns.to_string().into());
+            patches.push(has.to_string().into());
         }
         config["networking"] = json!({"ipFamily": "ipv4"});
     }
@@ -54,18 +59,17 @@ mod tests {
     }
 
     #[test]
-    fn nodes_of_our_own_say_which_dns_they_have() {
+    fn nodes_of_our_own_say_which_images_they_have() {
         let made = NodeImage {
             tar: "/node.tar".into(),
             version: "1.36.3".into(),
             dns_tag: "v1.11.3".into(),
+            etcd_tag: "3.6.8-0".into(),
         };
         let config = read(&Nodes::Made(made));
         let patches = config["kubeadmConfigPatches"].as_array().unwrap();
-        assert!(
-            patches
-                .iter()
-                .any(|patch| patch.as_str().unwrap().contains("v1.11.3"))
-        );
+        let patch: Value = serde_json::from_str(patches.last().unwrap().as_str().unwrap()).unwrap();
+        assert_eq!(patch["dns"]["imageTag"], "v1.11.3");
+        assert_eq!(patch["etcd"]["local"]["imageTag"], "3.6.8-0");
     }
 }

@@ -111,6 +111,8 @@ pub struct NodeImage {
     pub version: String,
     /// The tag of the DNS server's image that is in it, which kubeadm has to be told.
     pub dns_tag: String,
+    /// The same of etcd's.
+    pub etcd_tag: String,
 }
 
 /// The repository of an environment's node images.
@@ -181,13 +183,17 @@ pub async fn ensure(
     Ok(NodeImage {
         tar: entry.folder.join(FILE),
         version: version.to_owned(),
-        dns_tag: format!(
-            "v{}",
-            pins()
-                .version("coredns", components.kubernetes())
-                .unwrap_or_default()
-        ),
+        dns_tag: tag("coredns", components),
+        etcd_tag: tag("etcd", components),
     })
+}
+
+/// The tag of an image that is in it.
+fn tag(image: &str, components: &Components) -> String {
+    let name = pins().image(image, components.kubernetes());
+    name.rsplit_once(':')
+        .map(|(_, tag)| tag.to_owned())
+        .unwrap_or_default()
 }
 
 fn inputs(components: &Components, images: &Images) -> Result<Inputs, Error> {
