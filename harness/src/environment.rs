@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::components::{self, Components};
-use crate::docker::client as docker;
 use crate::events::Events;
 use crate::ledger::{self, Ledger};
 use crate::places::Places;
@@ -48,9 +47,6 @@ pub enum Error {
     /// There is no host cluster.
     #[error("bring up the host cluster")]
     Substrate(#[from] substrate::Error),
-    /// Docker did not do what it was asked.
-    #[error(transparent)]
-    Docker(#[from] docker::Error),
     /// What runs in it could not be ended.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
@@ -118,7 +114,6 @@ impl Error {
                 "remove it first (cargo harness down --name {name}), or use another --name"
             )),
             Self::Substrate(error) => error.remedy(),
-            Self::Docker(error) => error.remedy(),
             Self::NotStarting { .. } => Some(
                 "have the image where the cluster pulls it from: --registry PREFIX pushes all of them there, and its nodes need to \
                  be able to pull from it"

@@ -252,6 +252,18 @@ mod tests {
         assert_eq!((info.server_version.as_str(), info.is_rootless()), ("28.2", true));
     }
 
+    #[test]
+    fn a_user_who_may_not_use_it_is_told_how_to() {
+        let error = Error::NoDaemon {
+            host: None,
+            said: "permission denied while trying to connect to the Docker daemon socket".to_owned(),
+        };
+        assert!(
+            error.remedy().unwrap().contains("add it to the group `docker`"),
+            "{error}"
+        );
+    }
+
     #[tokio::test]
     async fn a_daemon_that_is_not_there_is_named_with_the_remedy() {
         let docker = Docker {

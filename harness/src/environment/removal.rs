@@ -31,8 +31,13 @@ async fn end(entry: &Entry, places: &Places) -> Result<Vec<String>, Error> {
             Ok(Vec::new())
         }
         Entry::Kind { environment, docker } => {
-            kind::teardown::end(environment, docker, &places.state).await?;
-            Ok(kind::teardown::left_behind(environment, docker, &places.state).await?)
+            let failed = |error: kind::Error| substrate::Error::from(error);
+            kind::teardown::end(environment, docker, &places.state)
+                .await
+                .map_err(failed)?;
+            kind::teardown::left_behind(environment, docker, &places.state)
+                .await
+                .map_err(|error| failed(error).into())
         }
         Entry::Forwarder { folder } => {
             forwarder::end(folder).await.map_err(unseen(folder))?;

@@ -89,8 +89,33 @@ fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
 
 /// Ends the processes of this program that are one of these commands for `folder`.
 pub(crate) async fn end_parts(commands: &[&str], folder: &Path) -> io::Result<()> {
+    end_found(|| parts(commands, folder)).await
+}
+
+/// Ends the processes of these programs that have an argument of which `is_it` says that it is the one.
+pub(crate) async fn end_programs(programs: &[&str], is_it: impl Fn(&[u8]) -> bool) -> io::Result<()> {
+    end_found(|| {
+        let mut found = Vec::new();
+        for pid in all()? {
+            // One that has ended meanwhile has no line.
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let mut arguments = line.split(|&byte| byte == 0);
+            let program = arguments
+                .next()
+                .and_then(|path| path.rsplit(|&byte| byte == b'/').next());
+            let is_one = program.is_some_and(|name| programs.iter().any(|one| one.as_bytes() == name));
+            if is_one && arguments.any(&is_it) {
+                found.push(pid);
+            }
+        }
+        Ok(found)
+    })
+    .await
+}
+
+async fn end_found(find: impl Fn() -> io::Result<Vec<i32>>) -> io::Result<()> {
     wait::until("processes in the background to end", GONE, async || {
-        let left = parts(commands, folder)?;
+        let left = find()?;
         for &pid in &left {
             kill(pid);
         }
@@ -111,14 +136,7 @@ pub(crate) async fn end_parts(commands: &[&str], folder: &Path) -> io::Result<()
 /// The processes of this program that are one of these commands for `folder`.
 fn parts(commands: &[&str], folder: &Path) -> io::Result<Vec<i32>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let Some(pid) = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        else {
-            continue;
-        };
+    for pid in all()? {
         let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else {
             continue;
         };
@@ -131,6 +149,16 @@ fn parts(commands: &[&str], folder: &Path) -> io::Result<Vec<i32>> {
         }
     }
     Ok(found)
+}
+
+/// All processes of the machine.
+fn all() -> io::Result<Vec<i32>> {
+    let names = fs::read_dir("/proc")?.map(|entry| Ok(entry?.file_name()));
+    let names: io::Result<Vec<_>> = names.collect();
+    Ok(names?
+        .iter()
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect())
 }
 
 /// One that is gone by now needs no killing.

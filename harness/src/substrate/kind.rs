@@ -291,3 +291,23 @@ fn is_ready(node: &Node) -> bool {
         .flat_map(|status| status.conditions.iter().flatten())
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Command;
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_with_where_to_free_some() {
+        let said = "echo 'ERROR: write /var/lib/containerd/x: no space left on device' >&2; exit 1";
+        let source = Command::new("sh").args(["-c", said]).run().await.unwrap_err();
+        let error = Error::Kind {
+            what: "load redis.tar on the nodes of shared-dapr-x".to_owned(),
+            source,
+        };
+        assert_eq!(
+            error.remedy().unwrap(),
+            "free some room where Docker keeps its data"
+        );
+    }
+}

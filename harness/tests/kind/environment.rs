@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 
 use harness::substrate::kind;
@@ -73,11 +73,11 @@ impl Environment {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        self.run_and(arguments, |_| ())
+        self.run_and(arguments, |_, _| ())
     }
 
-    /// Runs the harness, with a look at each line of its progress.
-    pub(crate) fn run_and(&self, arguments: &[&str], look: impl Fn(&str)) -> Ran {
+    /// Runs the harness, with a look at each line of its progress and its process.
+    pub(crate) fn run_and(&self, arguments: &[&str], look: impl Fn(&str, &Child)) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
         command.args(["--name", &self.name]).args(arguments);
         if arguments[0] == "up" {
@@ -97,7 +97,7 @@ impl Environment {
         let mut said = String::new();
         for line in BufReader::new(process.stderr.take().expect("it is piped")).lines() {
             let line = line.expect("it is text");
-            look(&line);
+            look(&line, &process);
             said += &line;
             said.push('\n');
         }
@@ -111,6 +111,17 @@ impl Environment {
     /// The containers that are nodes of a cluster of its name.
     pub(crate) fn nodes(&self) -> Vec<String> {
         let listed = docker(&["ps", "--all", "--filter", &self.label(), "--format", "{{.Names}}"]);
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    /// The images of nodes that Docker has of it.
+    pub(crate) fn images(&self) -> Vec<String> {
+        let listed = docker(&[
+            "image",
+            "ls",
+            "--quiet",
+            &kind::node_image::name_prefix(&self.name),
+        ]);
         listed.lines().map(str::to_owned).collect()
     }
 

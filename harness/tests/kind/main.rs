@@ -5,6 +5,9 @@
 
 use std::process::Command;
 
+use rstest::rstest;
+use rustix::process::{Pid, Signal, kill_process};
+
 use environment::Environment;
 use proxy::Proxy;
 
@@ -32,7 +35,7 @@ fn a_cluster_of_the_same_name_that_is_somebody_elses_is_not_touched() {
 fn a_daemon_that_goes_away_is_told_and_what_was_made_is_removed_when_it_is_back() {
     let proxy = Proxy::to_docker();
     let environment = Environment::new("cut-off").by(&proxy);
-    let failed = environment.run_and(&["up", "--tenants", "1", "--keep", "always"], |line| {
+    let failed = environment.run_and(&["up", "--tenants", "1", "--keep", "always"], |line, _| {
         if line.contains("kind: Preparing nodes") {
             proxy.cut();
         }
@@ -52,6 +55,40 @@ fn a_daemon_that_goes_away_is_told_and_what_was_made_is_removed_when_it_is_back(
     let down = environment.run(&["down"]);
     assert_eq!(down.code, Some(0), "{down}");
     assert_eq!(environment.nodes(), Vec::<String>::new());
+}
+
+#[rstest]
+#[case::while_nodes_are_made("int-nodes", Signal::INT, "kind: Ensuring node image")]
+#[case::while_images_are_loaded("term-images", Signal::TERM, "loading images on the nodes (2 of")]
+#[ignore = "needs Docker"]
+fn a_signal_stops_it_and_leaves_nothing(#[case] name: &str, #[case] signal: Signal, #[case] moment: &str) {
+    let environment = Environment::new(name);
+    let stopped = environment.run_and(&["up", "--tenants", "1"], |line, process| {
+        if line.contains(moment) {
+            kill_process(Pid::from_child(process), signal).expect("it runs");
+        }
+    });
+    assert_eq!(stopped.code, Some(3), "{stopped}");
+    assert!(stopped.said("interrupted"), "{stopped}");
+    assert_eq!(environment.nodes(), Vec::<String>::new());
+    assert_eq!(environment.images(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs Docker"]
+fn what_a_killed_run_leaves_is_removed_by_down() {
+    let environment = Environment::new("killed");
+    let killed = environment.run_and(&["up", "--tenants", "1"], |line, process| {
+        if line.contains("kind: Preparing nodes") {
+            kill_process(Pid::from_child(process), Signal::KILL).expect("it runs");
+        }
+    });
+    assert_eq!(killed.code, None, "{killed}");
+    assert!(!environment.nodes().is_empty(), "the probe sees nothing");
+    let down = environment.run(&["down"]);
+    assert_eq!(down.code, Some(0), "{down}");
+    assert_eq!(environment.nodes(), Vec::<String>::new());
+    assert_eq!(environment.images(), Vec::<String>::new());
 }
 
 #[test]

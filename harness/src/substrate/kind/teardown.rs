@@ -2,16 +2,19 @@
 
 use std::path::Path;
 
-use super::{cluster_name, containers, node_image};
-use crate::docker::client::{self as docker, Docker};
+use super::{Error, LABEL, cluster_name, containers, node_image};
+use crate::docker::Docker;
+use crate::sandbox;
 
 /// Removes the environment's containers, their volumes and the nodes' image. A daemon that is gone for good, as one
 /// that was started for a single command, has taken them with it.
-pub async fn end(environment: &str, docker: &Docker, state: &Path) -> Result<(), docker::Error> {
+pub async fn end(environment: &str, docker: &Docker, state: &Path) -> Result<(), Error> {
     if is_gone(docker, state) {
         return Ok(());
     }
-    let nodes = containers(&cluster_name(environment), docker).await?;
+    let cluster = cluster_name(environment);
+    end_kind(&cluster).await?;
+    let nodes = containers(&cluster, docker).await?;
     docker.remove(&nodes).await?;
     let image = node_image::name_prefix(environment);
     for name in docker.images(&image).await? {
@@ -20,12 +23,17 @@ pub async fn end(environment: &str, docker: &Docker, state: &Path) -> Result<(),
     Ok(())
 }
 
+/// Ends what a run that was killed has left at work: kind, and the docker that it starts, would go on making nodes.
+async fn end_kind(cluster: &str) -> Result<(), Error> {
+    let label = format!("{LABEL}={cluster}");
+    let is_about_it = |argument: &[u8]| argument == cluster.as_bytes() || argument == label.as_bytes();
+    sandbox::teardown::end_programs(&["kind", "docker"], is_about_it)
+        .await
+        .map_err(Error::file("end kind's processes in", Path::new("/proc")))
+}
+
 /// The containers that are left of an environment that should be gone.
-pub async fn left_behind(
-    environment: &str,
-    docker: &Docker,
-    state: &Path,
-) -> Result<Vec<String>, docker::Error> {
+pub async fn left_behind(environment: &str, docker: &Docker, state: &Path) -> Result<Vec<String>, Error> {
     if is_gone(docker, state) {
         return Ok(Vec::new());
     }
