@@ -1,5 +1,6 @@
 //! Ending a sandbox, and looking for what is left of one.
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,29 +18,20 @@ const GONE: Budget = Budget {
     every: Duration::from_millis(20),
 };
 
+/// What is waited for, where there is no sandbox to name.
+const IN_BACKGROUND: &str = "processes in the background to end";
+
 /// Ends every process of the environment's sandbox and removes its cgroups, whatever state it is in. The run
 /// folder is the caller's to remove.
 pub async fn end(environment: &str, folder: &Path) -> Result<(), Error> {
     let name = cgroup_name(environment);
-    wait::until(format!("the processes of {name} to end"), GONE, async || {
-        let left = processes(&name, folder)?;
-        for &pid in &left {
-            kill(pid);
-        }
-        Ok::<_, io::Error>(if left.is_empty() {
-            Seen::Ready(())
-        } else {
-            Seen::not_yet(format!(
-                "{} processes, the first {}",
-                left.len(),
-                describe(left[0])
-            ))
-        })
+    end_found(format!("the processes of {name} to end"), || {
+        processes(&name, folder)
     })
     .await
-    .map_err(|error| Error::Io {
+    .map_err(|source| Error::Io {
         what: "end the sandbox's processes".into(),
-        source: io::Error::other(error),
+        source,
     })?;
     wait::until(format!("the cgroups of {name} to go"), GONE, async || {
         Ok::<_, io::Error>(match cgroup::remove(&name) {
@@ -89,12 +81,12 @@ fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
 
 /// Ends the processes of this program that are one of these commands for `folder`.
 pub(crate) async fn end_parts(commands: &[&str], folder: &Path) -> io::Result<()> {
-    end_found(|| parts(commands, folder)).await
+    end_found(IN_BACKGROUND, || parts(commands, folder)).await
 }
 
 /// Ends the processes of these programs that have an argument of which `is_it` says that it is the one.
 pub(crate) async fn end_programs(programs: &[&str], is_it: impl Fn(&[u8]) -> bool) -> io::Result<()> {
-    end_found(|| {
+    end_found(IN_BACKGROUND, || {
         let mut found = Vec::new();
         for pid in all()? {
             // One that has ended meanwhile has no line.
@@ -113,8 +105,8 @@ pub(crate) async fn end_programs(programs: &[&str], is_it: impl Fn(&[u8]) -> boo
     .await
 }
 
-async fn end_found(find: impl Fn() -> io::Result<Vec<i32>>) -> io::Result<()> {
-    wait::until("processes in the background to end", GONE, async || {
+async fn end_found(what: impl Display, find: impl Fn() -> io::Result<Vec<i32>>) -> io::Result<()> {
+    wait::until(what, GONE, async || {
         let left = find()?;
         for &pid in &left {
             kill(pid);
