@@ -15,21 +15,22 @@ use crate::plan::{Plan, Until};
 use crate::substrate::Cluster;
 use crate::{images, platform, sandbox, substrate, tenants, workloads};
 
+use host::{Host, Material};
+use identity::Identity;
+
+pub use attached::{Attached, AttachedTenant};
+pub(crate) use host::existing_request;
+pub(crate) use identity::of_cut_off;
+pub use recipe::Recipe;
+pub(crate) use removal::remove;
+
 mod attached;
 mod host;
 mod identity;
+mod recipe;
 mod removal;
 mod stages;
 mod trouble;
-
-use host::{Host, Material};
-
-pub use attached::{Attached, AttachedTenant};
-pub use host::Recipe;
-pub(crate) use host::existing_request;
-use identity::Identity;
-pub(crate) use identity::of_cut_off;
-pub(crate) use removal::remove;
 
 /// Why an environment could not be brought up, found or removed.
 #[derive(Debug, thiserror::Error)]
@@ -141,9 +142,7 @@ impl Up {
     /// Removes it; see [`down`].
     pub async fn down(self, places: &Places, events: &Events) -> Result<Vec<String>, Error> {
         let name = self.attached.name;
-        events
-            .stage("down", removal::remove(self.ledger, places, &name))
-            .await
+        events.stage("down", remove(self.ledger, places, &name)).await
     }
 }
 
@@ -211,7 +210,7 @@ async fn bring_up(
     ledger: &Ledger,
     events: &Events,
 ) -> Result<(Attached, Components), Error> {
-    let recipe = Recipe::of(plan.substrate, plan.images, plan.existing.registry.clone()).await;
+    let recipe = Recipe::planned(plan).await;
     // A stage's future is large: each on the heap, where it does not add to the others.
     let (components, material) = Box::pin(provide(&recipe, options, places, events)).await?;
     let identity = Identity::of(folder, plan)?;
@@ -289,7 +288,7 @@ pub async fn down(name: &str, places: &Places, events: &Events) -> Result<Vec<St
         return Ok(Vec::new());
     }
     let ledger = Ledger::take(&folder, "down")?;
-    events.stage("down", removal::remove(ledger, places, name)).await
+    events.stage("down", remove(ledger, places, name)).await
 }
 
 /// An environment that is there, whole or in part.

@@ -19,6 +19,12 @@ pub mod components;
 /// Container images, assembled from components and from our own programs.
 pub mod images;
 
+/// Processes that outlive the command that started them.
+mod background;
+
+/// Files with something secret in them.
+mod private;
+
 /// Processes in namespaces of their own.
 pub mod sandbox;
 

@@ -426,6 +426,7 @@ impl Plan {
             kubernetes,
             chart: vcluster_chart,
             program: vcluster_program,
+            registry: existing.registry.clone(),
         };
         let vcluster = match virtual_cluster {
             VirtualCluster::Embedded => vcluster.not_at_all().map(|()| None)?,

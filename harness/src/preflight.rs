@@ -70,7 +70,7 @@ pub async fn inspect(plan: &Plan, places: &Places) -> Vec<Check> {
         Substrate::Kind => docker::inspect(&Docker::here()).await,
         Substrate::Existing => vec![existing(plan, places).await],
     };
-    let recipe = Recipe::of(plan.substrate, plan.images, plan.existing.registry.clone()).await;
+    let recipe = Recipe::planned(plan).await;
     checks.extend(programs::inspect(recipe.pulls).await);
     checks.extend(plan.vcluster.as_ref().and_then(vcluster::inspect));
     checks.extend(room::inspect(&plan.name, places));

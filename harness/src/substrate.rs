@@ -27,6 +27,9 @@ pub mod forwarder;
 /// The range of addresses that a cluster gives its Services.
 mod addresses;
 
+/// When a cluster's nodes are ready.
+mod nodes;
+
 /// The host cluster's DNS.
 pub(crate) mod dns;
 
@@ -124,20 +127,13 @@ impl std::fmt::Debug for Cluster {
     }
 }
 
-/// How addresses inside of the cluster are reached from the machine that the harness runs on.
+/// How addresses inside of the cluster are reached from the machine that the harness runs on: a process in the background
+/// listens on loopback and connects there. The native substrate's supervisor connects inside of its sandbox, a
+/// [forwarder](forwarder) by way of the API server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reach {
-    /// Through the native substrate's supervisor, which listens on loopback and connects inside of the sandbox.
-    Sandbox {
-        /// The supervisor's control socket.
-        control: PathBuf,
-    },
-    /// Through a forwarder, which listens on loopback and goes to pods by way of the API server.
-    Forwarder {
-        /// The forwarder's control socket.
-        control: PathBuf,
-    },
+pub struct Reach {
+    /// The socket on which that process is asked.
+    pub control: PathBuf,
 }
 
 impl Reach {
@@ -145,10 +141,6 @@ impl Reach {
     ///
     /// Asked again for the same target, it gives the same address; it lasts as long as the cluster.
     pub async fn open(&self, target: SocketAddr) -> Result<SocketAddr, sandbox::Error> {
-        match self {
-            Self::Sandbox { control } | Self::Forwarder { control } => {
-                sandbox::forward::open(control, target).await
-            }
-        }
+        sandbox::forward::open(&self.control, target).await
     }
 }

@@ -16,7 +16,7 @@ use crate::helm::{Helm, Release};
 use crate::manifests;
 use crate::platform::{self, Login, Platform};
 use crate::sandbox;
-use crate::substrate::Cluster;
+use crate::substrate::{self, Cluster};
 use crate::wait::{self, Budget, Seen};
 
 /// What makes the virtual clusters.
@@ -178,7 +178,7 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
     })?;
     let kubeconfig = settings.kubeconfigs.join(format!("{name}.kubeconfig"));
     access::open(&platform.cluster, name, &namespace, &kubeconfig).await?;
-    let client = access::client(&kubeconfig).await?;
+    let client = substrate::client(&kubeconfig).await?;
     ready::usable(name, &client).await?;
     if settings.provider.is_early() {
         let mirror = naming::host_namespace(name, &namespace, canary::NAMESPACE);
@@ -204,7 +204,7 @@ pub async fn attach(settings: &Settings, name: &str, platform: &Platform) -> Res
     Ok(Tenant {
         name: name.to_owned(),
         namespace: namespace_of(name),
-        client: access::client(&kubeconfig).await?,
+        client: substrate::client(&kubeconfig).await?,
         kubeconfig,
         login,
         cluster: platform.cluster.clone(),
@@ -328,13 +328,8 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The kubeconfig could not be used.
-    #[error("make a client from {}", path.display())]
-    Client {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    #[error(transparent)]
+    Client(#[from] substrate::ClientError),
     /// It did not come up, or go, in time.
     #[error(transparent)]
     Waiting(#[from] wait::Error<kube::Error>),

@@ -2,19 +2,18 @@
 
 use std::fs::File;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use harness::environment::{Attached, AttachedTenant};
 use harness::platform::{self, Redis};
-use harness::substrate::Cluster;
+use harness::substrate::{self, Cluster};
 use harness::tenants;
 use harness::workloads::store;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams};
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use serde::Deserialize;
 
 use crate::names::Names;
@@ -172,7 +171,7 @@ impl Environment {
     }
 
     async fn attach_tenant(&self, tenant: &AttachedTenant) -> anyhow::Result<Tenant> {
-        let guest = client(&tenant.kubeconfig).await?;
+        let guest = substrate::client(&tenant.kubeconfig).await?;
         Ok(Tenant::new(self.clone(), &tenant.name, &tenant.namespace, guest))
     }
 }
@@ -216,13 +215,6 @@ where
 #[must_use = "dropped, it is shared again"]
 pub struct Alone {
     _file: File,
-}
-
-/// Makes a client from a kubeconfig file.
-pub(crate) async fn client(kubeconfig: &Path) -> anyhow::Result<Client> {
-    let read = Kubeconfig::read_from(kubeconfig)?;
-    let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?;
-    Ok(Client::try_from(config)?)
 }
 
 #[expect(

@@ -61,7 +61,7 @@ pub async fn measure(
         });
     }
     subject::check(plan, setting).await?;
-    let recipe = Recipe::of(plan.substrate, plan.images, plan.existing.registry.clone()).await;
+    let recipe = Recipe::planned(plan).await;
     let prepared = Box::pin(environment::prepare(
         &recipe,
         options,

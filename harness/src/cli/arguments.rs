@@ -185,6 +185,24 @@ pub(super) struct Wanted {
     /// How many tenants, named tenant-1 and so on, or their names: blue,green
     #[arg(long, default_value_t = TenantChoice::default(), value_name = "N|NAMES")]
     pub(super) tenants: TenantChoice,
+    /// What makes the virtual clusters
+    #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
+    pub(super) virtual_cluster: VirtualCluster,
+    #[command(flatten)]
+    pub(super) basis: Basis,
+    /// What remains in the end: of `e2e` in any case, of `up` if it fails
+    #[arg(long, value_enum, default_value_t = Keep::Never)]
+    pub(super) keep: Keep,
+    /// What unique names are derived from; another one in each run unless given
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) report: ReportDir,
+}
+
+/// What any environment is made on and from, whatever it is for.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Basis {
     /// The tenants' values, in the dialect of vcluster 0.15; those of the tutorial unless given
     #[arg(long, value_name = "FILE")]
     pub(super) values: Option<PathBuf>,
@@ -193,28 +211,17 @@ pub(super) struct Wanted {
     pub(super) substrate: SubstrateChoice,
     #[command(flatten)]
     pub(super) existing: Existing,
-    /// What makes the virtual clusters
-    #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
-    pub(super) virtual_cluster: VirtualCluster,
     /// The chart of vcluster 0.25.2; from its repository unless given
     #[arg(long, value_name = "DIR")]
     pub(super) vcluster_chart: Option<PathBuf>,
     /// Where images come from
     #[arg(long, value_enum, default_value_t = Images::Auto)]
     pub(super) images: Images,
-    /// What remains in the end: of `e2e` in any case, of `up` if it fails
-    #[arg(long, value_enum, default_value_t = Keep::Never)]
-    pub(super) keep: Keep,
-    /// What unique names are derived from; another one in each run unless given
-    #[arg(long)]
-    pub(super) seed: Option<u64>,
     /// Take more tenants than are estimated to fit
     #[arg(long)]
     pub(super) overcommit: bool,
     #[command(flatten)]
     pub(super) components: Components,
-    #[command(flatten)]
-    pub(super) report: ReportDir,
 }
 
 /// What there is to say of a cluster that is there already.
@@ -462,28 +469,11 @@ pub(super) struct Both {
     /// How many tenants, named tenant-1 and so on, or their names: blue,green
     #[arg(long, default_value_t = TenantChoice::Count(2), value_name = "N|NAMES")]
     tenants: TenantChoice,
-    /// The tenants' values, in the dialect of vcluster 0.15; those of the tutorial unless given
-    #[arg(long, value_name = "FILE")]
-    values: Option<PathBuf>,
-    /// Who provides the host cluster
-    #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
-    substrate: SubstrateChoice,
     #[command(flatten)]
-    existing: Existing,
-    /// The chart of vcluster 0.25.2; from its repository unless given
-    #[arg(long, value_name = "DIR")]
-    vcluster_chart: Option<PathBuf>,
-    /// Where images come from
-    #[arg(long, value_enum, default_value_t = Images::Auto)]
-    images: Images,
+    basis: Basis,
     /// What unique names are derived from; another one in each run unless given
     #[arg(long)]
     pub(super) seed: Option<u64>,
-    /// Take more tenants than are estimated to fit
-    #[arg(long)]
-    overcommit: bool,
-    #[command(flatten)]
-    components: Components,
 }
 
 impl Both {
@@ -491,29 +481,19 @@ impl Both {
     pub(super) fn wanted(&self, virtual_cluster: VirtualCluster, report_dir: PathBuf) -> Wanted {
         let Self {
             tenants,
-            values,
-            substrate,
-            existing,
-            vcluster_chart,
-            images,
+            mut basis,
             seed,
-            overcommit,
-            mut components,
         } = self.clone();
-        let is_vcluster = virtual_cluster == VirtualCluster::Vcluster;
-        components.vcluster_binary = components.vcluster_binary.filter(|_| is_vcluster);
+        if virtual_cluster != VirtualCluster::Vcluster {
+            basis.vcluster_chart = None;
+            basis.components.vcluster_binary = None;
+        }
         Wanted {
             tenants,
-            values,
-            substrate,
             virtual_cluster,
-            vcluster_chart: vcluster_chart.filter(|_| is_vcluster),
-            images,
-            existing,
+            basis,
             keep: Keep::Never,
             seed,
-            overcommit,
-            components,
             report: ReportDir {
                 report_dir: Some(report_dir),
             },
@@ -527,55 +507,26 @@ pub(super) struct Own {
     /// How many tenants, named tenant-1 and so on, or their names: blue,green
     #[arg(long, default_value_t = TenantChoice::default(), value_name = "N|NAMES")]
     tenants: TenantChoice,
-    /// The tenants' values, in the dialect of vcluster 0.15; those of the tutorial unless given
-    #[arg(long, value_name = "FILE")]
-    values: Option<PathBuf>,
-    /// Who provides the host cluster
-    #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
-    substrate: SubstrateChoice,
-    #[command(flatten)]
-    existing: Existing,
     /// What makes the virtual clusters
     #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
     virtual_cluster: VirtualCluster,
-    /// The chart of vcluster 0.25.2; from its repository unless given
-    #[arg(long, value_name = "DIR")]
-    vcluster_chart: Option<PathBuf>,
-    /// Where images come from
-    #[arg(long, value_enum, default_value_t = Images::Auto)]
-    images: Images,
-    /// Take more tenants than are estimated to fit
-    #[arg(long)]
-    overcommit: bool,
     #[command(flatten)]
-    components: Components,
+    basis: Basis,
 }
 
 impl Own {
     pub(super) fn wanted(&self) -> Wanted {
         let Self {
             tenants,
-            values,
-            substrate,
-            existing,
             virtual_cluster,
-            vcluster_chart,
-            images,
-            overcommit,
-            components,
+            basis,
         } = self.clone();
         Wanted {
             tenants,
-            values,
-            substrate,
-            existing,
             virtual_cluster,
-            vcluster_chart,
-            images,
+            basis,
             keep: Keep::Never,
             seed: None,
-            overcommit,
-            components,
             report: ReportDir { report_dir: None },
         }
     }

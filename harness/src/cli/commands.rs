@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 
-use super::arguments::{Arguments, Command, Common, Format, ReportDir, Scenarios, Wanted};
+use super::arguments::{Arguments, Basis, Command, Common, Format, ReportDir, Scenarios, Wanted};
 use super::{Exit, Failure, output};
 use crate::docker::Docker;
 use crate::environment::{Attached, AttachedTenant};
@@ -129,18 +129,21 @@ impl Context {
     async fn plan(&self, wanted: &Wanted, scenarios: Option<&Scenarios>) -> Result<Plan, Failure> {
         let Wanted {
             tenants,
+            virtual_cluster,
+            basis,
+            keep,
+            seed,
+            report,
+        } = wanted;
+        let Basis {
             values,
             substrate,
             existing,
-            virtual_cluster,
             vcluster_chart,
             images,
-            keep,
-            seed,
             overcommit,
             components,
-            report,
-        } = wanted;
+        } = basis;
         let settings = Settings {
             name: self.common.name.clone(),
             substrate: *substrate,

@@ -1,80 +1,21 @@
-//! The host cluster of each substrate: what it is made from, and how it is brought up.
+//! The host cluster of each substrate: what is there before it, and how it is brought up.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Error;
-use crate::components::{self, Components, Wanted};
+use super::{Error, Recipe};
+use crate::components::{self, Components};
 use crate::docker::Docker;
 use crate::events::Events;
 use crate::images::{self, Images, Store, registry};
 use crate::ledger::{Entry, Ledger};
-use crate::pins::{ImagePin, pins};
+use crate::pins::pins;
 use crate::places::Places;
 use crate::plan::{self, Dapr, Plan, Substrate};
 use crate::platform::{dapr, redis};
 use crate::substrate::kind::{self, Nodes, node_image};
 use crate::substrate::{self, Cluster, existing, forwarder, native};
-
-/// What a host cluster is made from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recipe {
-    /// Who provides it.
-    pub substrate: Substrate,
-    /// Whether it pulls images that others publish; else they are assembled.
-    pub pulls: bool,
-    /// Where images are pushed to and pulled from, if not where their names say.
-    pub registry: Option<String>,
-}
-
-impl Recipe {
-    /// Decides how a host cluster of this substrate gets its images. Asks a registry where it depends on whether one
-    /// answers.
-    pub async fn of(substrate: Substrate, images: plan::Images, registry: Option<String>) -> Self {
-        let pulls = match (substrate, images) {
-            (Substrate::Native, _) | (_, plan::Images::Build) => false,
-            (_, plan::Images::Pull) => true,
-            // An existing cluster without a registry of ours can have images from nowhere else.
-            (Substrate::Existing, plan::Images::Auto) if registry.is_none() => true,
-            (_, plan::Images::Auto) => registry::answers().await,
-        };
-        Self {
-            substrate,
-            pulls,
-            registry,
-        }
-    }
-
-    /// The programs that have to be there.
-    pub(super) fn components(&self) -> Wanted {
-        let ours = pins().cargo.name.as_str();
-        let always = ["helm", ours];
-        // Of what others publish as images, the programs; Dapr's chart is always needed.
-        let assembled = ["coredns", "dapr", "debian", "etcd", "kubernetes"];
-        let of_substrate: &[&str] = match (self.substrate, self.pulls) {
-            (Substrate::Native, _) => &["containerd"],
-            (Substrate::Kind, false) => &["bootstrap", "containerd", "kind"],
-            (Substrate::Kind, true) => &["kind"],
-            (Substrate::Existing, _) if self.registry.is_some() => &["crane"],
-            (Substrate::Existing, _) => &[],
-        };
-        let assembled: &[&str] = if self.pulls { &[] } else { &assembled };
-        Wanted::these(
-            always
-                .into_iter()
-                .chain(of_substrate.iter().copied())
-                .chain(assembled.iter().copied()),
-        )
-        .with_folders(["dapr"])
-    }
-
-    /// Whether an image is assembled.
-    fn assembles(&self, image: &ImagePin) -> bool {
-        (!image.of_a_node || self.substrate == Substrate::Kind)
-            && (image.is_ours() || image.is_given() || !self.pulls)
-    }
-}
 
 /// What of it is there before the cluster is.
 #[derive(Debug)]

@@ -144,7 +144,7 @@ mod tests {
             kubernetes: plan.kubernetes,
             virtual_cluster: plan.virtual_cluster.to_string(),
             kubeconfig: "/host".into(),
-            reach: Reach::Sandbox {
+            reach: Reach {
                 control: "/control".into(),
             },
             service_cidr: "10.96.0.0/16".into(),

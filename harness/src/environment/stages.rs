@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::Error;
-use super::host::Recipe;
+use super::{Error, Recipe};
 use crate::components::{self, Components};
 use crate::events::Events;
 use crate::helm::{Chart, Helm};
@@ -55,7 +54,7 @@ fn provider(plan: &Plan, cluster: &Cluster) -> Provider {
         },
         Some(vcluster) => Provider::Vcluster {
             chart: vcluster.chart.clone(),
-            images: tenants::vcluster::Images::of(plan.kubernetes),
+            images: tenants::vcluster::Images::of(plan.kubernetes, cluster.registry.as_deref()),
         },
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use super::{Error, Images, STAGE};
+use crate::command::Command;
 use crate::components::Components;
 use crate::events::Events;
 
@@ -12,13 +15,17 @@ const PUBLIC: &str = "https://registry.k8s.io/v2/";
 /// One that answers does so within a second.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Whether images can be pulled from where they are published.
+/// Whether images can be pulled from where they are published. Asked once, so that all of a run goes by one answer.
 pub async fn answers() -> bool {
-    let client = reqwest::Client::builder().timeout(ANSWER).build();
-    match client {
-        Ok(client) => client.get(PUBLIC).send().await.is_ok(),
-        Err(_) => false,
-    }
+    static ANSWERS: OnceCell<bool> = OnceCell::const_new();
+    let ask = || async {
+        let client = reqwest::Client::builder().timeout(ANSWER).build();
+        match client {
+            Ok(client) => client.get(PUBLIC).send().await.is_ok(),
+            Err(_) => false,
+        }
+    };
+    *ANSWERS.get_or_init(ask).await
 }
 
 /// An image's name in a registry that all images are pushed to: its own, with the registry's prefix before it.
@@ -39,10 +46,7 @@ pub async fn push(
         let name = name_in(Some(registry), &archive.name);
         let of = images.archives.len();
         events.progress(STAGE, format!("pushing {name} ({} of {of})", done + 1));
-        let push = crate::command::Command::new(crane)
-            .arg("push")
-            .arg(&archive.path)
-            .arg(&name);
+        let push = Command::new(crane).arg("push").arg(&archive.path).arg(&name);
         push.run().await.map_err(|source| Error::Push { name, source })?;
     }
     Ok(())

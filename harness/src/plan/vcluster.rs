@@ -56,6 +56,7 @@ pub(super) struct Wanted {
     pub(super) kubernetes: Kubernetes,
     pub(super) chart: Option<PathBuf>,
     pub(super) program: Option<PathBuf>,
+    pub(super) registry: Option<String>,
 }
 
 impl Wanted {
@@ -89,7 +90,7 @@ impl Wanted {
             // Others pull what is not given.
             Substrate::Native | Substrate::Kind | Substrate::Existing => {}
         }
-        let images = Images::of(self.kubernetes);
+        let images = Images::of(self.kubernetes, self.registry.as_deref());
         Ok(Vcluster {
             chart: self.chart.map_or_else(vcluster::chart, Chart::Folder),
             values: vcluster::translate(&values.text, &values.origin, &images)?,

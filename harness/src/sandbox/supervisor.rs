@@ -1,9 +1,8 @@
 //! The half of a sandbox that stays outside: starts it, leads connections into it, and ends with it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tokio::net::UnixListener;
 
 use super::forward::Forwarder;
 use super::{Spec, cgroup, init};
+use crate::background;
 use crate::wait::{self, Budget, Seen};
 
 /// The command line's hidden commands that are the two halves of a sandbox.
@@ -47,27 +47,12 @@ fn namespace(pid: impl std::fmt::Display) -> String {
 
 /// Starts a supervisor that outlives the caller, and the sandbox with it.
 pub(super) fn spawn(spec: &Spec) -> io::Result<()> {
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(spec.log("supervisor"))?;
-    std::process::Command::new(std::env::current_exe()?)
-        .arg(COMMAND)
-        .arg(&spec.folder)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        // Ctrl-C ends the caller, which then decides about the sandbox.
-        .process_group(0)
-        .spawn()?;
-    Ok(())
+    background::start(COMMAND, &spec.folder, &[], &spec.log("supervisor"))
 }
 
 /// Is the supervisor of the sandbox whose run folder is `folder`; returns when the sandbox has ended.
 pub async fn supervise(folder: &Path) -> io::Result<()> {
-    // A session of its own: what closes the caller's terminal must not reach it.
-    let _session = rustix::process::setsid();
+    background::detach();
     let spec = Spec::read(folder)?;
     cgroup::enter(&spec.cgroup, cgroup::SYSTEM)?;
     let mut sandbox = tokio::process::Command::new("unshare")

@@ -4,14 +4,14 @@
 //! Helm release in one of those namespaces. Nothing else is changed, and what is there and is not this run's own is an
 //! error before anything is made.
 
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use kube::config::{Kubeconfig, KubeconfigError};
 
 use super::{ClientError, Cluster, forwarder};
 use crate::events::Events;
+use crate::private;
 
 /// Whether the user may do what a run has to.
 mod allowed;
@@ -239,22 +239,11 @@ fn only(all: &Kubeconfig, wanted: Option<&str>) -> Result<Kubeconfig, Error> {
 }
 
 fn keep(kubeconfig: &Kubeconfig, path: &Path) -> Result<(), Error> {
-    let failed = |source| Error::Write {
+    let write = || private::write(path, &serde_json::to_string_pretty(kubeconfig)?);
+    write().map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
-    };
-    let text = serde_json::to_string_pretty(kubeconfig).map_err(|error| failed(error.into()))?;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)
+    })
 }
 
 /// Some distributions write it as `30+`.

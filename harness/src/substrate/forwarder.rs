@@ -4,12 +4,9 @@
 //! does. It outlives the command that started it, so that kubeconfigs and addresses stay good, and it is asked like
 //! the supervisor of a sandbox: for the address of a Service or pod, over a Unix socket.
 
-use std::fs::OpenOptions;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +17,7 @@ use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use super::Reach;
-use crate::sandbox;
+use crate::background;
 use crate::sandbox::forward::{Forwarder, Wanted};
 use crate::wait::{self, Budget, Seen};
 
@@ -74,38 +71,22 @@ pub async fn up(folder: &Path, kubeconfig: &Path) -> Result<Reach, Error> {
         .map_err(io::Error::other)
         .map_err(failed("wait for a forwarder"))?;
     }
-    Ok(Reach::Forwarder { control })
+    Ok(Reach { control })
 }
 
 fn spawn(folder: &Path, kubeconfig: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(folder.join("log"))?;
-    std::process::Command::new(std::env::current_exe()?)
-        .arg(COMMAND)
-        .arg(folder)
-        .arg(kubeconfig)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        // Ctrl-C ends the caller, which then decides about it.
-        .process_group(0)
-        .spawn()
-        .map(drop)
+    background::start(COMMAND, folder, &[kubeconfig.as_os_str()], &folder.join("log"))
 }
 
 /// Ends the process whose folder is `folder`; one that has ended is fine.
 pub async fn end(folder: &Path) -> io::Result<()> {
-    sandbox::teardown::end_parts(&[COMMAND], folder).await
+    background::end("the forwarder to end", || background::started(&[COMMAND], folder)).await
 }
 
 /// Is the process in the background; returns only if it cannot serve.
 pub async fn serve(folder: &Path, kubeconfig: &Path) -> io::Result<()> {
-    // A session of its own: what closes the caller's terminal must not reach it.
-    let _session = rustix::process::setsid();
+    background::detach();
     let client = super::client(kubeconfig).await.map_err(io::Error::other)?;
     let control = folder.join(CONTROL);
     match std::fs::remove_file(&control) {

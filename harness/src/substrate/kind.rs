@@ -7,15 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Node;
-use kube::ResourceExt;
-use kube::api::{Api, ListParams};
-
 use super::{Cluster, forwarder};
 use crate::command::{self, Line};
 use crate::docker::client::{self as docker, Docker};
 use crate::events::Events;
-use crate::wait::{self, Budget, Seen};
+use crate::wait::{self, Budget};
 
 /// What kind is told to make.
 mod config;
@@ -179,7 +175,7 @@ pub async fn up(request: &Request, docker: &Docker, events: &Events) -> Result<C
         std::fs::write(&whole, "").map_err(Error::file("write", &whole))?;
     }
     let client = super::client(&kubeconfig).await?;
-    wait_for_nodes(&client).await?;
+    super::nodes::ready(&client, NODES).await?;
     events.progress("substrate", "nodes ready");
     let service_cidr = super::addresses::services(&client)
         .await
@@ -264,32 +260,6 @@ async fn load(request: &Request, cluster: &str, docker: &Docker, events: &Events
         })?;
     }
     Ok(())
-}
-
-async fn wait_for_nodes(client: &kube::Client) -> Result<(), wait::Error<kube::Error>> {
-    let nodes: Api<Node> = Api::all(client.clone());
-    wait::until("all nodes to be ready", NODES, async || {
-        let nodes = nodes.list(&ListParams::default()).await?;
-        let waiting: Vec<String> = nodes
-            .items
-            .iter()
-            .filter(|node| !is_ready(node))
-            .map(ResourceExt::name_any)
-            .collect();
-        Ok(if waiting.is_empty() && !nodes.items.is_empty() {
-            Seen::Ready(())
-        } else {
-            Seen::not_yet(format!("not ready: {}", waiting.join(", ")))
-        })
-    })
-    .await
-}
-
-fn is_ready(node: &Node) -> bool {
-    node.status
-        .iter()
-        .flat_map(|status| status.conditions.iter().flatten())
-        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 #[cfg(test)]

@@ -7,13 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Node;
-use kube::Api;
-use kube::config::KubeConfigOptions;
-
 use super::kubeconfig::Kubeconfig;
-use super::{Cluster, Reach};
+use super::{ClientError, Cluster, Reach};
 use crate::events::Events;
+use crate::private;
 use crate::sandbox::spec::{Private, View};
 use crate::sandbox::{self, Spec, forward, supervisor};
 use crate::wait::{self, Budget, Seen};
@@ -145,9 +142,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The API server's kubeconfig was refused.
-    #[error("use the host cluster's kubeconfig")]
-    Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No client could be made of its kubeconfig.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The cluster did not come up in time.
     #[error("start the host cluster (logs: {})", logs.display())]
     NotUp {
@@ -175,9 +172,9 @@ pub async fn up(request: Request, events: &Events) -> Result<Cluster, Error> {
         start(&request, events).await?;
     }
     let cluster = Cluster {
-        client: client(&kubeconfig).await?,
+        client: super::client(&kubeconfig).await?,
         kubeconfig,
-        reach: Reach::Sandbox { control },
+        reach: Reach { control },
         service_cidr: address::SERVICES.to_owned(),
         registry: None,
     };
@@ -188,7 +185,7 @@ pub async fn up(request: Request, events: &Events) -> Result<Cluster, Error> {
     wait_for_api(&cluster.client).await.map_err(not_up)?;
     std::fs::write(request.api_ready(), "").map_err(Error::io("tell the sandbox that its API is ready"))?;
     events.progress("substrate", "API server ready");
-    wait_for_node(&cluster.client).await.map_err(not_up)?;
+    super::nodes::ready(&cluster.client, NODE).await.map_err(not_up)?;
     events.progress("substrate", "node ready");
     Ok(cluster)
 }
@@ -204,18 +201,8 @@ async fn start(request: &Request, events: &Events) -> Result<(), Error> {
         server: format!("https://{reached}"),
         credentials,
     };
-    pki::write_private(&request.path("kubeconfig/admin"), &kubeconfig.render())
+    private::write(&request.path("kubeconfig/admin"), &kubeconfig.render())
         .map_err(Error::io("write the host cluster's kubeconfig"))
-}
-
-/// A client for the cluster that a kubeconfig file names.
-pub async fn client(kubeconfig: &Path) -> Result<kube::Client, Error> {
-    let read =
-        kube::config::Kubeconfig::read_from(kubeconfig).map_err(|error| Error::Kubeconfig(error.into()))?;
-    let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
-        .await
-        .map_err(|error| Error::Kubeconfig(error.into()))?;
-    kube::Client::try_from(config).map_err(|error| Error::Kubeconfig(error.into()))
 }
 
 async fn wait_for_api(client: &kube::Client) -> Result<(), wait::Error<kube::Error>> {
@@ -233,31 +220,4 @@ fn http_get(path: &'static str) -> http::Request<Vec<u8>> {
     let mut request = http::Request::new(Vec::new());
     *request.uri_mut() = http::Uri::from_static(path);
     request
-}
-
-async fn wait_for_node(client: &kube::Client) -> Result<(), wait::Error<kube::Error>> {
-    let nodes: Api<Node> = Api::all(client.clone());
-    wait::until(
-        format!("node {} to be ready", address::NODE_NAME),
-        NODE,
-        async || {
-            let Some(node) = nodes.get_opt(address::NODE_NAME).await? else {
-                return Ok(Seen::not_yet("the kubelet has not registered it"));
-            };
-            let ready = node
-                .status
-                .and_then(|status| status.conditions)
-                .and_then(|conditions| {
-                    conditions
-                        .into_iter()
-                        .find(|condition| condition.type_ == "Ready")
-                });
-            Ok(match ready {
-                Some(condition) if condition.status == "True" => Seen::Ready(()),
-                Some(condition) => Seen::not_yet(condition.message.unwrap_or_default()),
-                None => Seen::not_yet("the kubelet has not said"),
-            })
-        },
-    )
-    .await
 }

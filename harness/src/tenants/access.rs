@@ -3,19 +3,15 @@
 //! What the virtual cluster gives, in the Secret `vc-NAME`, names `https://localhost:8443`, for a forwarded port. The
 //! certificate is valid for 127.0.0.1 too, so only the port is exchanged for the one that leads there from here.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Secret, Service};
-use kube::Client;
 use kube::api::Api;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 
 use super::Error;
+use crate::private;
 use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
 
@@ -55,23 +51,10 @@ pub(super) async fn open(cluster: &Cluster, tenant: &str, namespace: &str, path:
         tenant: tenant.to_owned(),
         why,
     })?;
-    keep(path, &changed).map_err(|source| Error::Write {
+    private::write(path, &changed).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
     })
-}
-
-/// Makes a client from a kubeconfig file.
-pub(super) async fn client(path: &Path) -> Result<Client, Error> {
-    let unusable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Client {
-        path: path.to_owned(),
-        source,
-    };
-    let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unusable(error.into()))?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .map_err(|error| unusable(error.into()))?;
-    Client::try_from(config).map_err(|error| unusable(error.into()))
 }
 
 async fn address(cluster: &Cluster, tenant: &str, namespace: &str) -> Result<IpAddr, Error> {
@@ -105,22 +88,6 @@ fn leading_to(text: &str, address: SocketAddr) -> Result<String, String> {
     serde_saphyr::to_string(&config).map_err(|error| error.to_string())
 }
 
-/// Writes beside and renames, so that nobody reads half of it.
-fn keep(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let beside = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    std::fs::rename(&beside, path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,19 +110,5 @@ mod tests {
     fn what_has_no_clusters_is_refused() {
         let refused = leading_to("kind: Config\n", "127.0.0.1:1".parse().unwrap());
         assert_eq!(refused.unwrap_err(), "it has no clusters");
-    }
-
-    #[test]
-    fn nobody_else_can_read_it() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tenants/tenant-1.kubeconfig");
-        keep(&path, "secret").unwrap();
-        keep(&path, "newer").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "newer");
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
     }
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::helm::Chart;
+use crate::images::registry;
 use crate::pins::pins;
 use crate::plan::Kubernetes;
 
@@ -32,10 +33,10 @@ pub struct Images {
 }
 
 impl Images {
-    /// Those for guests of this Kubernetes.
+    /// Those for guests of this Kubernetes, by their names in a registry that all images are pushed to, if there is one.
     #[must_use]
-    pub fn of(kubernetes: Kubernetes) -> Self {
-        let image = |short| pins().image(short, kubernetes);
+    pub fn of(kubernetes: Kubernetes, registry: Option<&str>) -> Self {
+        let image = |short| registry::name_in(registry, &pins().image(short, kubernetes));
         Self {
             vcluster: image("vcluster"),
             kubernetes: image("vcluster-kubernetes"),

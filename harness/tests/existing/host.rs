@@ -1,6 +1,5 @@
 //! A cluster that somebody else brought up.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -8,16 +7,13 @@ use std::process::{Command, Output, Stdio};
 use harness::substrate::native::address;
 use serde_json::{Value, json};
 
-/// Kinds that are looked at, to see that nothing is left and nothing has changed; with what each has by itself left out.
-const KINDS: &str = "namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,\
-    mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,\
-    validatingadmissionpolicybindings,roles,rolebindings,deployments,statefulsets,services,secrets";
+use crate::support::{Kubectl, Ran};
 
 /// A native host cluster, and everything that runs against it.
 pub(crate) struct Host {
     name: String,
     state: tempfile::TempDir,
-    kubectl: PathBuf,
+    pub(crate) kubectl: Kubectl,
 }
 
 /// A run against the cluster: an environment of a name, by a kubeconfig.
@@ -44,46 +40,15 @@ impl Other {
     }
 }
 
-/// What came of a run.
-pub(crate) struct Ran {
-    pub(crate) code: Option<i32>,
-    said: String,
-    report: Option<Value>,
-}
-
-impl Ran {
-    pub(crate) fn said(&self, text: &str) -> bool {
-        self.said.contains(text)
-    }
-
-    /// How many scenarios passed, as its report says.
-    pub(crate) fn passed(&self) -> u64 {
-        let report = self.report.as_ref().expect("an end-to-end run writes a report");
-        assert_eq!(report["substrate"], "existing");
-        report["totals"]["passed"].as_u64().unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Ran {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "exit code {:?}\n{}", self.code, self.said)
-    }
-}
-
 impl Host {
     /// Brings the cluster up, and nothing on it.
     pub(crate) fn up(name: &str) -> Self {
         let state = tempfile::tempdir().expect("a temporary folder can be made");
-        let runtime = tokio::runtime::Runtime::new().expect("there can be a runtime");
-        let components = runtime
-            .block_on(harness::components::for_tests(&["kubectl"]))
-            .expect("kubectl can be had");
+        let name = format!("existing-{name}-{}", std::process::id());
+        let folder = folder(&state, &name);
         let host = Self {
-            name: format!("existing-{name}-{}", std::process::id()),
-            kubectl: components
-                .program("kubectl")
-                .expect("it was asked for")
-                .to_owned(),
+            kubectl: Kubectl::by(folder.join("host/kubeconfig/admin")),
+            name,
             state,
         };
         host.brings_up("substrate");
@@ -103,20 +68,16 @@ impl Host {
 
     /// Runs the harness against it.
     pub(crate) fn run(&self, other: &Other, arguments: &[&str]) -> Ran {
-        let kubeconfig = other.kubeconfig.clone().unwrap_or_else(|| self.kubeconfig());
-        let mut command = self.harness(other.name);
-        command.args(arguments).args(["--substrate", "existing"]);
-        command.arg("--kubeconfig").arg(kubeconfig);
-        self.ran(other.name, command)
+        let kubeconfig = other.kubeconfig.clone();
+        let kubeconfig = kubeconfig.unwrap_or_else(|| self.kubectl.kubeconfig.clone());
+        self.ran(self.harness(other.name), other, arguments, &kubeconfig)
     }
 
     /// The same as if this machine were the cluster's node: in its network.
     pub(crate) fn run_beside(&self, other: &Other, arguments: &[&str]) -> Ran {
         let mut command = self.beside(env!("CARGO_BIN_EXE_harness"));
-        command.args(["--name", other.name]).args(arguments);
-        command.args(["--substrate", "existing", "--kubeconfig"]);
-        command.arg(self.kubeconfig_beside());
-        self.ran(other.name, command)
+        command.args(["--name", other.name]);
+        self.ran(command, other, arguments, &self.kubeconfig_beside())
     }
 
     /// A command in the network of the cluster's node.
@@ -124,7 +85,7 @@ impl Host {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
         command
             .arg(harness::sandbox::enter::COMMAND)
-            .arg(self.folder(&self.name).join("host"))
+            .arg(folder(&self.state, &self.name).join("host"))
             .arg("--")
             .arg(program)
             .env("XDG_STATE_HOME", self.state.path())
@@ -133,18 +94,19 @@ impl Host {
         command
     }
 
-    fn ran(&self, name: &str, mut command: Command) -> Ran {
-        let reports = self.state.path().join(format!("reports-{name}"));
+    fn ran(&self, mut command: Command, other: &Other, arguments: &[&str], kubeconfig: &Path) -> Ran {
+        command.args(arguments);
+        // An environment that is up knows its cluster.
+        if ["up", "e2e"].contains(&arguments[0]) {
+            command.args(["--substrate", "existing", "--kubeconfig"]);
+            command.arg(kubeconfig);
+            command.arg("--report-dir").arg(self.reports(other.name));
+        }
         let Output {
             status,
             stdout,
             stderr,
-        } = command
-            .arg("--report-dir")
-            .arg(&reports)
-            .output()
-            .expect("the program can be run");
-        let report = fs::read(reports.join("report.json")).ok();
+        } = command.output().expect("the program can be run");
         Ran {
             code: status.code(),
             said: format!(
@@ -152,25 +114,20 @@ impl Host {
                 String::from_utf8_lossy(&stdout),
                 String::from_utf8_lossy(&stderr)
             ),
-            report: report.map(|text| serde_json::from_slice(&text).expect("a report is JSON")),
         }
     }
 
-    /// Everything in the cluster of the kinds that a run makes, and what changes when somebody changes it.
-    pub(crate) fn everything(&self) -> Vec<String> {
-        let listed = self.kubectl(&["get", KINDS, "--all-namespaces", "--output", "json"]);
-        let listed: Value = serde_json::from_str(&listed).expect("kubectl prints JSON");
-        let mut all: Vec<String> = listed["items"]
-            .as_array()
-            .expect("a list has items")
-            .iter()
-            .map(|object| {
-                let (meta, kind) = (&object["metadata"], &object["kind"]);
-                format!("{kind} {} {} {}", meta["namespace"], meta["name"], meta["uid"])
-            })
-            .collect();
-        all.sort();
-        all
+    /// How many scenarios passed in the run of this name, as its report says.
+    pub(crate) fn passed(&self, name: &str) -> u64 {
+        let report =
+            fs::read(self.reports(name).join("report.json")).expect("an end-to-end run writes a report");
+        let report: Value = serde_json::from_slice(&report).expect("a report is JSON");
+        assert_eq!(report["substrate"], "existing");
+        report["totals"]["passed"].as_u64().unwrap_or_default()
+    }
+
+    fn reports(&self, name: &str) -> PathBuf {
+        self.state.path().join(format!("reports-{name}"))
     }
 
     /// Applies objects as its administrator.
@@ -178,37 +135,37 @@ impl Host {
         for object in objects {
             let file = self.state.path().join("object.json");
             fs::write(&file, object.to_string()).expect("it can be written");
-            self.kubectl(&["apply", "--filename", &file.display().to_string()]);
+            self.kubectl
+                .run(&["apply", "--filename", &file.display().to_string()]);
         }
     }
 
     /// Deletes an object and waits until it is gone.
     pub(crate) fn delete(&self, kind: &str, name: &str) {
-        self.kubectl(&["delete", kind, name, "--wait"]);
+        self.kubectl.run(&["delete", kind, name, "--wait"]);
     }
 
     /// The kubeconfig of a user who has one of the cluster's own roles.
     pub(crate) fn as_a_user_with(&self, role: &str) -> PathBuf {
-        self.kubectl(&["create", "serviceaccount", "weak", "--namespace", "default"]);
+        self.kubectl
+            .run(&["create", "serviceaccount", "weak", "--namespace", "default"]);
         let role = format!("--clusterrole={role}");
-        self.kubectl(&[
+        self.kubectl.run(&[
             "create",
             "clusterrolebinding",
             "weak",
             &role,
             "--serviceaccount=default:weak",
         ]);
-        let token = self.kubectl(&["create", "token", "weak", "--namespace", "default"]);
+        let token = self
+            .kubectl
+            .run(&["create", "token", "weak", "--namespace", "default"]);
         self.changed("weak", |config| {
             config["users"][0]["user"] = json!({"token": token.trim()});
         })
     }
 
-    fn kubeconfig(&self) -> PathBuf {
-        self.folder(&self.name).join("host/kubeconfig/admin")
-    }
-
-    /// The same with the address that the cluster's API server has in its node's network.
+    /// Its kubeconfig with the address that the API server has in its node's network.
     fn kubeconfig_beside(&self) -> PathBuf {
         self.changed("beside", |config| {
             config["clusters"][0]["cluster"]["server"] = format!("https://{}", address::API).into();
@@ -216,24 +173,12 @@ impl Host {
     }
 
     fn changed(&self, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
-        let text = fs::read_to_string(self.kubeconfig()).expect("there is a kubeconfig");
+        let text = fs::read_to_string(&self.kubectl.kubeconfig).expect("there is a kubeconfig");
         let mut config: Value = serde_json::from_str(&text).expect("ours is JSON");
         change(&mut config);
         let path = self.state.path().join(format!("{name}.kubeconfig"));
         fs::write(&path, config.to_string()).expect("it can be written");
         path
-    }
-
-    fn kubectl(&self, arguments: &[&str]) -> String {
-        let output = Command::new(&self.kubectl)
-            .arg("--kubeconfig")
-            .arg(self.kubeconfig())
-            .args(arguments)
-            .output()
-            .expect("kubectl can be run");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "kubectl {arguments:?}: {said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     fn harness(&self, name: &str) -> Command {
@@ -245,10 +190,11 @@ impl Host {
             .stdin(Stdio::null());
         command
     }
+}
 
-    fn folder(&self, name: &str) -> PathBuf {
-        self.state.path().join("shared-dapr").join(name)
-    }
+/// The folder of an environment.
+fn folder(state: &tempfile::TempDir, name: &str) -> PathBuf {
+    state.path().join("shared-dapr").join(name)
 }
 
 impl Drop for Host {

@@ -11,6 +11,10 @@ use registry::Registry;
 /// A cluster that somebody else brought up.
 mod host;
 
+/// What is shared with other tests.
+#[path = "../support/mod.rs"]
+mod support;
+
 /// A registry on the loopback of such a cluster's node.
 mod registry;
 
@@ -18,14 +22,14 @@ mod registry;
 #[ignore = "needs root and brings up a native host cluster"]
 fn a_run_leaves_the_cluster_as_it_was() {
     let host = Host::up("whole");
-    let before = host.everything();
+    let before = host.kubectl.everything();
     let ran = host.run(
         &Other::named("guest"),
         &["e2e", "shared_state::sh_0", "--tenants", "1", "--images", "pull"],
     );
     assert_eq!(ran.code, Some(0), "{ran}");
-    assert!(ran.passed() > 0, "{ran}");
-    assert_eq!(host.everything(), before);
+    assert!(host.passed("guest") > 0, "{ran}");
+    assert_eq!(host.kubectl.everything(), before);
 }
 
 #[test]
@@ -33,25 +37,34 @@ fn a_run_leaves_the_cluster_as_it_was() {
 fn images_come_by_way_of_a_registry() {
     let host = Host::up("registry");
     let registry = Registry::on(&host);
-    let before = host.everything();
-    let ran = host.run_beside(
-        &Other::named("pushed"),
-        &[
-            "e2e",
-            "SH-01",
-            "--tenants",
-            "1",
-            "--images",
-            "build",
-            "--registry",
-            registry.prefix(),
-        ],
+    let before = host.kubectl.everything();
+    let pushed = Other::named("pushed");
+    let up = host.run_beside(
+        &pushed,
+        &["up", "--tenants", "1", "--registry", registry.prefix()],
     );
-    assert_eq!(ran.code, Some(0), "{ran}");
-    assert!(ran.passed() > 0, "{ran}");
-    assert!(registry.serves("ghcr.io/dapr/daprd"), "{ran}");
-    assert!(registry.serves("docker.io/shared-dapr/syncer"), "{ran}");
-    assert_eq!(host.everything(), before);
+    assert_eq!(up.code, Some(0), "{up}");
+    // The node has them by their own names too, and none of the run's pods may rest on that.
+    let others: Vec<String> = images(&host.kubectl.pods_of_runs())
+        .filter(|image| !image.starts_with(registry.prefix()))
+        .collect();
+    assert_eq!(others, Vec::<String>::new());
+    assert!(registry.serves("ghcr.io/dapr/daprd"), "{up}");
+    let tested = host.run_beside(&pushed, &["test", "SH-01"]);
+    assert_eq!(tested.code, Some(0), "{tested}");
+    let down = host.run_beside(&pushed, &["down"]);
+    assert_eq!(down.code, Some(0), "{down}");
+    assert_eq!(host.kubectl.everything(), before);
+}
+
+/// The images of all containers of pods.
+fn images(pods: &[Value]) -> impl Iterator<Item = String> {
+    pods.iter()
+        .flat_map(|pod| [&pod["spec"]["initContainers"], &pod["spec"]["containers"]])
+        .filter_map(Value::as_array)
+        .flatten()
+        .filter_map(|container| container["image"].as_str())
+        .map(str::to_owned)
 }
 
 #[test]
@@ -60,7 +73,7 @@ fn the_clusters_own_dapr_is_used_and_left_alone() {
     let host = Host::up("dapr");
     host.brings_up("platform");
     host.delete("namespace", "shared-dapr");
-    let before = host.everything();
+    let before = host.kubectl.everything();
 
     let refused = host.run(
         &Other::named("second"),
@@ -72,7 +85,7 @@ fn the_clusters_own_dapr_is_used_and_left_alone() {
         "{refused}"
     );
     assert!(refused.said("--dapr existing"), "{refused}");
-    assert_eq!(host.everything(), before);
+    assert_eq!(host.kubectl.everything(), before);
 
     let ran = host.run(
         &Other::named("third"),
@@ -88,8 +101,8 @@ fn the_clusters_own_dapr_is_used_and_left_alone() {
         ],
     );
     assert_eq!(ran.code, Some(0), "{ran}");
-    assert!(ran.passed() > 0, "{ran}");
-    assert_eq!(host.everything(), before);
+    assert!(host.passed("third") > 0, "{ran}");
+    assert_eq!(host.kubectl.everything(), before);
 }
 
 #[test]
@@ -97,14 +110,14 @@ fn the_clusters_own_dapr_is_used_and_left_alone() {
 fn a_cluster_that_restricts_its_pods_will_do() {
     let host = Host::up("restricted");
     host.apply(&restricted_by_default());
-    let before = host.everything();
+    let before = host.kubectl.everything();
     let ran = host.run(
         &Other::named("strict"),
         &["e2e", "SH-01", "--tenants", "1", "--images", "pull"],
     );
     assert_eq!(ran.code, Some(0), "{ran}");
-    assert!(ran.passed() > 0, "{ran}");
-    assert_eq!(host.everything(), before);
+    assert!(host.passed("strict") > 0, "{ran}");
+    assert_eq!(host.kubectl.everything(), before);
 }
 
 /// What a cluster with `restricted` as its default of Pod Security does, by a policy that labels each namespace so.
@@ -156,12 +169,12 @@ fn nothing_is_made_where(
 ) {
     let host = Host::up(name);
     host.apply(there);
-    let before = host.everything();
+    let before = host.kubectl.everything();
     let arguments = [&["up", "--tenants", "1"], options].concat();
     let refused = host.run(&Other::named("refused"), &arguments);
     assert_eq!(refused.code, Some(3), "{refused}");
     assert!(refused.said(why), "{refused}");
-    assert_eq!(host.everything(), before);
+    assert_eq!(host.kubectl.everything(), before);
 }
 
 #[test]
@@ -169,7 +182,7 @@ fn nothing_is_made_where(
 fn a_user_who_may_not_make_kinds_is_told_before_anything_is_made() {
     let host = Host::up("rights");
     let kubeconfig = host.as_a_user_with("edit");
-    let before = host.everything();
+    let before = host.kubectl.everything();
     let refused = host.run(
         &Other::with("weak", &kubeconfig),
         &["up", "--tenants", "1", "--images", "pull"],
@@ -180,14 +193,14 @@ fn a_user_who_may_not_make_kinds_is_told_before_anything_is_made() {
         refused.said("use a context whose user administers the cluster"),
         "{refused}"
     );
-    assert_eq!(host.everything(), before);
+    assert_eq!(host.kubectl.everything(), before);
 }
 
 #[test]
 #[ignore = "needs root and brings up a native host cluster"]
 fn an_image_that_does_not_start_is_named_and_nothing_stays() {
     let host = Host::up("image");
-    let before = host.everything();
+    let before = host.kubectl.everything();
     let failed = host.run(
         &Other::named("unpushed"),
         &[
@@ -202,5 +215,5 @@ fn an_image_that_does_not_start_is_named_and_nothing_stays() {
     );
     assert_eq!(failed.code, Some(3), "{failed}");
     assert!(failed.said("127.0.0.1:9/nobody/"), "{failed}");
-    assert_eq!(host.everything(), before);
+    assert_eq!(host.kubectl.everything(), before);
 }

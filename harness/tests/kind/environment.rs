@@ -1,16 +1,15 @@
 //! An environment on kind, and what Docker has of it.
 
-use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 
 use harness::substrate::kind;
-use serde_json::Value;
 
 use crate::docker;
 use crate::proxy::Proxy;
+use crate::support::{Kubectl, Ran};
 
 /// An environment, and the folder that its ledger is in.
 pub(crate) struct Environment {
@@ -18,24 +17,6 @@ pub(crate) struct Environment {
     state: Rc<tempfile::TempDir>,
     arguments: Vec<String>,
     docker_host: Option<String>,
-}
-
-/// What came of a run.
-pub(crate) struct Ran {
-    pub(crate) code: Option<i32>,
-    said: String,
-}
-
-impl Ran {
-    pub(crate) fn said(&self, text: &str) -> bool {
-        self.said.contains(text)
-    }
-}
-
-impl fmt::Display for Ran {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "exit code {:?}\n{}", self.code, self.said)
-    }
 }
 
 impl Environment {
@@ -162,44 +143,15 @@ impl Environment {
 
     /// The pods that would go to a node of any architecture, but for those that every node of the cluster has.
     pub(crate) fn pods_for_any_architecture(&self) -> Vec<String> {
-        let ours = "--field-selector=metadata.namespace!=kube-system";
-        let listed = self.kubectl(&["get", "pods", "--all-namespaces", ours, "--output", "json"]);
-        let listed: Value = serde_json::from_str(&listed).expect("kubectl prints JSON");
-        let pods = listed["items"].as_array().expect("a list has items");
-        assert!(!pods.is_empty(), "the probe sees nothing");
-        pods.iter()
-            .filter(|pod| !pod["spec"].to_string().contains("kubernetes.io/arch"))
-            .map(|pod| pod["metadata"]["name"].to_string())
-            .collect()
-    }
-
-    /// Everything of the kinds that a run makes in no namespace, and all namespaces.
-    pub(crate) fn everything(&self) -> Vec<String> {
-        let kinds = "namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,\
-            mutatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings";
-        let listed: Value =
-            serde_json::from_str(&self.kubectl(&["get", kinds, "--output", "json"])).expect("JSON");
-        let items = listed["items"].as_array().expect("a list has items");
-        items
+        let pods = self.kubectl().pods_of_runs();
+        let anywhere = pods
             .iter()
-            .map(|object| format!("{} {}", object["kind"], object["metadata"]["uid"]))
-            .collect()
+            .filter(|pod| !pod["spec"].to_string().contains("kubernetes.io/arch"));
+        anywhere.map(|pod| pod["metadata"]["name"].to_string()).collect()
     }
 
-    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
-        let runtime = tokio::runtime::Runtime::new().expect("there can be a runtime");
-        let components = runtime
-            .block_on(harness::components::for_tests(&["kubectl"]))
-            .expect("kubectl can be had");
-        let output = Command::new(components.program("kubectl").expect("it was asked for"))
-            .arg("--kubeconfig")
-            .arg(self.kubeconfig())
-            .args(arguments)
-            .output()
-            .expect("kubectl can be run");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "kubectl {arguments:?}: {said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+    pub(crate) fn kubectl(&self) -> Kubectl {
+        Kubectl::by(self.kubeconfig())
     }
 
     fn kubeconfig(&self) -> PathBuf {

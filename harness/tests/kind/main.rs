@@ -14,6 +14,10 @@ use proxy::Proxy;
 /// An environment on kind, and what Docker has of it.
 mod environment;
 
+/// What is shared with other tests.
+#[path = "../support/mod.rs"]
+mod support;
+
 /// A way to the daemon that can be cut off.
 mod proxy;
 
@@ -97,7 +101,7 @@ fn a_run_on_somebody_elses_kind_cluster_leaves_it_as_it_was() {
     let owner = Environment::new("owner");
     let up = owner.run(&["up", "--until", "substrate"]);
     assert_eq!(up.code, Some(0), "{up}");
-    let before = owner.everything();
+    let before = owner.kubectl().everything();
 
     let guest = owner.guest("guest");
     let up = guest.run(&["up", "--tenants", "1", "--images", "pull"]);
@@ -108,7 +112,7 @@ fn a_run_on_somebody_elses_kind_cluster_leaves_it_as_it_was() {
     assert_eq!(tested.code, Some(0), "{tested}");
     let down = guest.run(&["down"]);
     assert_eq!(down.code, Some(0), "{down}");
-    assert_eq!(owner.everything(), before);
+    assert_eq!(owner.kubectl().everything(), before);
 
     let down = owner.run(&["down"]);
     assert_eq!(down.code, Some(0), "{down}");

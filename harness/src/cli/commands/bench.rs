@@ -53,7 +53,7 @@ async fn of_up(context: &Context, wanted: &BenchUp) -> Result<Exit, Failure> {
     }
     let wanted_own = wanted.own.wanted();
     let plan = context.plan(&wanted_own, None).await?;
-    let options = wanted_own.components.options();
+    let options = wanted_own.basis.components.options();
     let measured = showing(&context, async |setting| {
         up::measure(&plan, &options, wanted.runs.into(), &setting).await
     })
@@ -68,7 +68,7 @@ async fn source(context: &Context, own: &Own) -> Result<Source, Failure> {
         Err(environment::Error::NotUp { .. }) => {
             let wanted = own.wanted();
             let plan = context.plan(&wanted, None).await?;
-            Ok(Source::Own(Box::new(plan), wanted.components.options()))
+            Ok(Source::Own(Box::new(plan), wanted.basis.components.options()))
         }
         Err(error) => Err(error.into()),
     }

@@ -17,7 +17,7 @@ use crate::components;
 use crate::environment::Attached;
 use crate::events::Events;
 use crate::pins::pins;
-use crate::plan::{DEFAULT_ENVIRONMENT, Plan};
+use crate::plan::{DEFAULT_ENVIRONMENT, Plan, Substrate};
 use crate::platform;
 use crate::report::Outcome;
 
@@ -89,13 +89,16 @@ impl Planned {
         context.common.name = format!("{}-{side}", context.name());
         let wanted = wanted.both.wanted(virtual_cluster, folder.join(side));
         let plan = context.plan(&wanted, None).await?;
+        if plan.substrate != Substrate::Native {
+            return Err(bench::Error::NoProcesses { name: plan.name }.into());
+        }
         if Attached::open(&context.places, &plan.name).is_ok() {
             return Err(Failure::AlreadyUp { name: plan.name });
         }
         Ok(Self {
             context,
             plan,
-            options: wanted.components.options(),
+            options: wanted.basis.components.options(),
         })
     }
 

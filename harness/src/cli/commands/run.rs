@@ -39,7 +39,14 @@ pub(super) async fn up(context: &Context, wanted: &arguments::Up) -> Result<Exit
     let was_up = Attached::open(&context.places, &plan.name).is_ok();
     let reporter = Reporter::start(context, &Run::of(&plan));
     let events = &reporter.events;
-    let done = bring_up(context, &plan, &wanted.components.options(), events, &cancel).await;
+    let done = bring_up(
+        context,
+        &plan,
+        &wanted.basis.components.options(),
+        events,
+        &cancel,
+    )
+    .await;
     if let (Err(failure), false) = (&done, was_up) {
         tidy(context, &plan, failure, events, &cancel).await;
     }
@@ -189,7 +196,7 @@ pub(super) async fn e2e(context: &Context, wanted: &E2e) -> Result<Exit, Failure
     let done = whole(
         context,
         &plan,
-        &wanted.wanted.components.options(),
+        &wanted.wanted.basis.components.options(),
         &reporter.events,
         &cancel,
     )

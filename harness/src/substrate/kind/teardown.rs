@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{Error, LABEL, cluster_name, containers, node_image};
+use crate::background;
 use crate::docker::Docker;
-use crate::sandbox;
 
 /// Removes the environment's containers, their volumes and the nodes' image. A daemon that is gone for good, as one
 /// that was started for a single command, has taken them with it.
@@ -27,9 +27,11 @@ pub async fn end(environment: &str, docker: &Docker, state: &Path) -> Result<(),
 async fn end_kind(cluster: &str) -> Result<(), Error> {
     let label = format!("{LABEL}={cluster}");
     let is_about_it = |argument: &[u8]| argument == cluster.as_bytes() || argument == label.as_bytes();
-    sandbox::teardown::end_programs(&["kind", "docker"], is_about_it)
-        .await
-        .map_err(Error::file("end kind's processes in", Path::new("/proc")))
+    background::end("kind to end", || {
+        background::of_programs(&["kind", "docker"], is_about_it)
+    })
+    .await
+    .map_err(Error::file("end kind's processes in", Path::new("/proc")))
 }
 
 /// The containers that are left of an environment that should be gone.

@@ -9,6 +9,7 @@ use rcgen::{
 };
 
 use super::address;
+use crate::private;
 use crate::substrate::kubeconfig::{Credentials, Kubeconfig};
 
 /// A cluster's certificate authority.
@@ -84,11 +85,11 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
     let kubeconfigs = folder.join("kubeconfig");
     std::fs::create_dir_all(&pki)?;
     std::fs::create_dir_all(&kubeconfigs)?;
-    write_private(&pki.join("ca.crt"), &authority.certificate)?;
-    write_private(&pki.join("ca.key"), &authority.issuer.key().serialize_pem())?;
+    private::write(&pki.join("ca.crt"), &authority.certificate)?;
+    private::write(&pki.join("ca.key"), &authority.issuer.key().serialize_pem())?;
     let service_account = KeyPair::generate().map_err(io::Error::other)?;
-    write_private(&pki.join("service-account.key"), &service_account.serialize_pem())?;
-    write_private(
+    private::write(&pki.join("service-account.key"), &service_account.serialize_pem())?;
+    private::write(
         &pki.join("service-account.pub"),
         &service_account.public_key_pem(),
     )?;
@@ -123,8 +124,8 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
         ),
     ] {
         let signed = authority.sign(&identity, names).map_err(io::Error::other)?;
-        write_private(&pki.join(format!("{name}.crt")), &signed.certificate)?;
-        write_private(&pki.join(format!("{name}.key")), &signed.key)?;
+        private::write(&pki.join(format!("{name}.crt")), &signed.certificate)?;
+        private::write(&pki.join(format!("{name}.key")), &signed.key)?;
     }
 
     let inside = format!("https://{}:{}", address::NODE, address::API_PORT);
@@ -162,7 +163,7 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
             server: inside.clone(),
             credentials: authority.credentials(&identity)?,
         };
-        write_private(&kubeconfigs.join(name), &kubeconfig.render())?;
+        private::write(&kubeconfigs.join(name), &kubeconfig.render())?;
     }
     authority.credentials(&Identity {
         user: "admin",
@@ -190,17 +191,4 @@ impl Authority {
             key: signed.key,
         })
     }
-}
-
-/// Writes a file that only its owner can read.
-pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?
-        .write_all(text.as_bytes())
 }

@@ -169,6 +169,17 @@ mod tests {
     }
 
     #[test]
+    fn images_are_those_of_a_registry_that_all_are_pushed_to() {
+        let images = Images::of(crate::plan::Kubernetes::V1_33, Some("127.0.0.1:5000/team"));
+        assert_eq!(
+            control_plane(&images)["statefulSet"]["image"],
+            json!({
+                "registry": "127.0.0.1:5000", "repository": "team/ghcr.io/loft-sh/vcluster-oss", "tag": "0.25.2",
+            })
+        );
+    }
+
+    #[test]
     fn what_is_said_of_dns_is_kept() {
         let text = "multiNamespaceMode: {enabled: true}\ncoredns: {replicas: 2, image: 'r/dns:1', resources: {requests: {cpu: 5m}}}\n";
         let chart = translate(text, "values.yaml", &images()).expect("it is fine");
