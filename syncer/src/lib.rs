@@ -7,6 +7,9 @@ pub mod naming;
 /// What a virtual cluster is asked to be: the values file, in the dialect of vcluster 0.15.
 pub mod values;
 
+/// Changes to objects on their way between guest and host.
+pub mod patches;
+
 /// Who a virtual cluster's programs are to each other: its certificate authority and what that issues.
 pub mod pki;
 
