@@ -1,0 +1,63 @@
+//! How names are said on the other side, also where they are only part of a text.
+
+use regex::Regex;
+
+/// What names become on the other side.
+pub trait Names {
+    /// What the name of an object becomes. Without a namespace, it is of the namespace of the patched object.
+    fn name(&self, name: &str, namespace: Option<&str>) -> String;
+
+    /// What the name of a namespace becomes.
+    fn namespace(&self, namespace: &str) -> String;
+}
+
+/// Which part of a text is a name, and which the namespace that it is of.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern(Regex);
+
+/// Why a text is no pattern of names.
+#[derive(Debug, thiserror::Error)]
+#[error("`{pattern}` is no regular expression")]
+pub struct BadPattern {
+    /// The text.
+    pub pattern: String,
+    /// Why not.
+    pub source: Box<regex::Error>,
+}
+
+const NAME: &str = "(?P<NAME>[a-z](?:[-a-z0-9]*[a-z0-9])?)";
+const NAMESPACE: &str = "(?P<NAMESPACE>[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)";
+
+impl Pattern {
+    /// Reads a regular expression in which `$NAME` and `$NAMESPACE` stand for names.
+    pub(super) fn parse(text: &str) -> Result<Self, BadPattern> {
+        let pattern = text
+            .trim()
+            .replace("$NAMESPACE", NAMESPACE)
+            .replace("$NAME", NAME);
+        Regex::new(&pattern).map(Self).map_err(|source| BadPattern {
+            pattern: text.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Renames in a text whatever the pattern finds.
+    pub(super) fn rename(&self, text: &str, namespace: Option<&str>, names: &dyn Names) -> String {
+        let mut changes = Vec::new();
+        for found in self.0.captures_iter(text) {
+            let Some(name) = found.name("NAME") else { continue };
+            let of = found.name("NAMESPACE");
+            let within = of.map(|of| of.as_str()).or(namespace);
+            changes.push((name.range(), names.name(name.as_str(), within)));
+            if let Some(of) = of {
+                changes.push((of.range(), names.namespace(of.as_str())));
+            }
+        }
+        changes.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+        let mut renamed = text.to_owned();
+        for (range, name) in changes {
+            renamed.replace_range(range, &name);
+        }
+        renamed
+    }
+}
