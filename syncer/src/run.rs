@@ -198,12 +198,16 @@ fn config(tenant: &Tenant, kinds: &Generic, api: IpAddr) -> sync::Config {
         optional: export.optional,
         replace_on_conflict: export.replace_on_conflict,
         selector: export.selector.clone().unwrap_or_default().label_selector,
+        patches: Vec::new(),
+        reverse_patches: Vec::new(),
     });
     let imports = kinds.import.iter().map(|import| sync::Import {
         api_version: import.api_version.clone(),
         kind: import.kind.clone(),
         optional: import.optional,
         replace_on_conflict: import.replace_on_conflict,
+        patches: Vec::new(),
+        reverse_patches: Vec::new(),
     });
     sync::Config {
         tenant: tenant.clone(),

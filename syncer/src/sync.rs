@@ -25,6 +25,7 @@ pub use self::readiness::Readiness;
 use self::references::{Payload, References};
 use self::services::Services;
 use self::slices::Slices;
+use crate::patches;
 
 /// What there is to keep in step.
 mod config;
@@ -77,6 +78,9 @@ mod kinds;
 /// Definitions of custom resources.
 mod crds;
 
+/// What the patches of a rule make of an object.
+mod patched;
+
 /// Export of configured kinds.
 mod export;
 
@@ -121,6 +125,9 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A patch can't be read.
+    #[error("read the patches of an export or import rule")]
+    Patches(#[from] patches::Error),
 }
 
 /// Workers for what comes in numbers.
@@ -158,7 +165,8 @@ pub async fn run(
     let imports = engine.config().imports.iter();
     let importer = (imports.filter(|import| import.is_of_pods()))
         .map(|import| Importer::of_pods(&engine, import.clone(), &pods))
-        .next();
+        .next()
+        .transpose()?;
 
     start(&engine, &readiness, &namespaces, FEW);
     start(&engine, &readiness, &config_maps, MANY);

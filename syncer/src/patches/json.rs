@@ -59,6 +59,26 @@ impl Json {
         })
     }
 
+    /// A merge patch that turns one value into another: what the old one has beyond the new is set to null.
+    #[must_use]
+    pub fn replacement(old: Option<Self>, new: Option<Self>) -> Self {
+        match (old, new) {
+            (Some(Self::Map(old)), Some(Self::Map(mut new))) => {
+                for (name, value) in old {
+                    let merged = match (value, new.remove(&name)) {
+                        (value @ Self::Map(_), Some(later @ Self::Map(_))) => {
+                            Self::replacement(Some(value), Some(later))
+                        }
+                        (_, later) => later.unwrap_or_default(),
+                    };
+                    new.insert(name, merged);
+                }
+                Self::Map(new)
+            }
+            (_, new) => new.unwrap_or_default(),
+        }
+    }
+
     /// The value as it would stand in a text: strings without quotes, everything else as JSON.
     pub(super) fn plain(&self) -> String {
         match self {
@@ -204,6 +224,8 @@ impl Queryable for Json {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -211,6 +233,15 @@ mod tests {
         let text = r#"{"a":[1e10,9007199254740993,-0.10,123456789012345678901234567890],"b":"00123","c":{"d":null,"e":true}}"#;
         let value: Json = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&value).unwrap(), text);
+    }
+
+    #[test]
+    fn a_replacement_nulls_what_is_gone_at_any_depth() {
+        let old = json!({"phase": "Pending", "loadBalancer": {"ingress": [1]}, "message": "m"});
+        let new = json!({"phase": "Running", "loadBalancer": {}});
+        let patch = json!({"phase": "Running", "loadBalancer": {"ingress": null}, "message": null});
+        let replacement = Json::replacement(Some((&old).into()), Some((&new).into()));
+        assert_eq!(replacement, Json::from(&patch));
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::naming::Tenant;
+use crate::patches::Patch;
 
 /// Everything the engine has to know besides its two clients.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The virtual cluster.
     pub tenant: Tenant,
@@ -25,7 +26,7 @@ pub struct Config {
 }
 
 /// A kind whose guest objects are kept on the host under their own names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Export {
     /// Group and version, `dapr.io/v1alpha1`; a core kind's is `v1`.
     pub api_version: String,
@@ -37,10 +38,14 @@ pub struct Export {
     pub replace_on_conflict: bool,
     /// Only objects with these labels; empty for all.
     pub selector: BTreeMap<String, String>,
+    /// What is changed on the way to the host.
+    pub patches: Vec<Patch>,
+    /// What is changed in the guest's object, by what the host's has; it is not exported.
+    pub reverse_patches: Vec<Patch>,
 }
 
 /// A kind whose host objects are shown in the guest.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Import {
     /// Group and version, as in [`Export::api_version`].
     pub api_version: String,
@@ -50,6 +55,10 @@ pub struct Import {
     pub optional: bool,
     /// Deletes and makes anew a guest copy that can't be changed into what the host has.
     pub replace_on_conflict: bool,
+    /// What is changed on the way to the guest.
+    pub patches: Vec<Patch>,
+    /// What is changed in the host's object, by what the copy has; it is not imported.
+    pub reverse_patches: Vec<Patch>,
 }
 
 impl Import {

@@ -11,7 +11,7 @@ use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::cache::{Cache, Change};
 use super::config::Export;
@@ -22,18 +22,21 @@ use super::kinds::{self, Status};
 use super::marks::{self, HostName};
 use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
+use super::patched::{HostNames, Rule};
 use super::queue::Queue;
 use super::references::{References, Referrer};
 use super::removal;
 use super::watches::metadata;
 use super::written::{Versions, Written};
 use crate::naming;
+use crate::patches::{self, Json};
 
 /// Keeps one kind on the host.
 #[derive(Debug)]
 pub(crate) struct Exporter {
     engine: Engine,
     export: Export,
+    rule: Rule,
     kind: ApiResource,
     status: Status,
     guest: Arc<Cache<Object>>,
@@ -45,15 +48,20 @@ pub(crate) struct Exporter {
 
 impl Exporter {
     /// Makes the part for a kind that both sides know; nothing runs yet.
+    ///
+    /// # Errors
+    ///
+    /// A patch of the rule can't be read.
     pub(crate) fn new(
         engine: &Engine,
         export: Export,
         kind: ApiResource,
         status: Status,
         references: Arc<References>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> Result<Arc<Self>, patches::Error> {
+        Ok(Arc::new(Self {
             engine: engine.clone(),
+            rule: Rule::new(&export.patches, &export.reverse_patches)?,
             export,
             kind,
             status,
@@ -62,7 +70,7 @@ impl Exporter {
             queue: Arc::default(),
             references,
             written: Written::default(),
-        })
+        }))
     }
 
     /// Watches the kind on both sides.
@@ -135,35 +143,57 @@ impl Exporter {
         let Some(written) = self.apply(key, guest, host).await? else {
             return Ok(Next::Idle);
         };
-        if self.status == Status::Subresource {
-            self.show_status(key, guest).await?;
-        }
-        self.written.set(key, now(written.resource_version));
+        self.bring_back(key, guest, &written).await?;
+        self.written.set(key, now(written.metadata.resource_version));
         Ok(Next::Idle)
     }
 
-    /// Writes the host object; nothing if it has to go first.
+    /// Whether anything of the host object is shown in the guest.
+    fn brings_back(&self) -> bool {
+        self.status != Status::None || self.rule.has_reverse()
+    }
+
+    /// Writes the host object; nothing if it has to go first. What comes back has its fields only where they are
+    /// needed.
     async fn apply(
         &self,
         key: &Key,
         guest: &Object,
         host: Option<&ObjectMeta>,
-    ) -> Result<Option<ObjectMeta>, Failure> {
+    ) -> Result<Option<Object>, Failure> {
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        let metadata = self.host_metadata(key, guest, host);
-        let fields = without_status(&guest.fields);
+        let there = match host {
+            Some(_) if self.rule.looks_across() => hosts
+                .get_opt(&key.name)
+                .await
+                .attempting(|| format!("read {} {key} of the host", self.kind.kind))?,
+            _ => None,
+        };
+        let wanted = self.rule.forward(
+            &self.host_metadata(key, guest, host),
+            &without_status(&guest.fields),
+            there.as_ref(),
+            &self.names(key),
+        )?;
         let body = Body {
             kind: &self.kind,
-            metadata: &metadata,
-            fields: &fields,
+            metadata: &wanted.metadata,
+            fields: &wanted.fields,
         };
         // Unforced, an object that somebody else has made meanwhile is not taken over.
         let params = PatchParams::apply(MANAGER);
         let params = if host.is_some() { params.force() } else { params };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
-        let written = hosts
-            .patch_metadata(&key.name, &params, &Patch::Apply(Applied(&body)))
-            .await;
+        let patch = Patch::Apply(Applied(&body));
+        let written = if self.brings_back() {
+            hosts.patch(&key.name, &params, &patch).await
+        } else {
+            let written = hosts.patch_metadata(&key.name, &params, &patch).await;
+            written.map(|written| Object {
+                metadata: written.metadata,
+                ..Object::default()
+            })
+        };
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
             && self.export.replace_on_conflict
@@ -172,7 +202,14 @@ impl Exporter {
             return Ok(None);
         }
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
-        Ok(Some(written.metadata))
+        Ok(Some(written))
+    }
+
+    fn names<'a>(&'a self, key: &'a Key) -> HostNames<'a> {
+        HostNames {
+            engine: &self.engine,
+            namespace: &key.namespace,
+        }
     }
 
     /// Makes a host object one whose guest object is gone. So it is deleted, and somebody who holds it there does not
@@ -208,31 +245,65 @@ impl Exporter {
         }
     }
 
-    async fn show_status(&self, key: &Key, guest: &Object) -> Result<(), Failure> {
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        let read = hosts.get_opt(&key.name).await;
-        let host = read.attempting(|| format!("read the status of {} {key}", self.kind.kind))?;
-        let unreadable = |source| Failure::Unreadable {
-            what: format!("the status of {key}"),
-            source,
-        };
-        let theirs: Option<Value> = match &host {
-            Some(host) => host.field("status").map_err(unreadable)?,
-            None => None,
-        };
-        let ours: Option<Value> = guest.field("status").map_err(unreadable)?;
-        if theirs == ours || theirs.is_none() {
+    /// Shows in the guest what of the host object belongs there: its status, and what reverse patches say.
+    async fn bring_back(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), Failure> {
+        if !self.brings_back() {
             return Ok(());
         }
+        let unreadable = |source| Failure::Unreadable {
+            what: format!("the status of {} {key}", self.kind.kind),
+            source,
+        };
+        let (mut before, mut after) = self.rule.reverse(guest, host, &self.names(key))?;
+        if self.status != Status::None {
+            let theirs: Option<Json> = host.field("status").map_err(unreadable)?;
+            if let (Some(theirs), Json::Map(fields)) = (theirs, &mut after) {
+                // What a reverse patch says of the status stands.
+                let patched =
+                    matches!(&before, Json::Map(before) if before.get("status") != fields.get("status"));
+                if !patched {
+                    fields.insert("status".to_owned(), theirs);
+                }
+            }
+        }
+        if self.status == Status::Subresource {
+            let status = |object: &mut Json| match object {
+                Json::Map(fields) => fields.remove("status"),
+                _ => None,
+            };
+            let (ours, theirs) = (status(&mut before), status(&mut after));
+            if ours != theirs && theirs.is_some() {
+                self.change_guest(key, guest, ours, theirs, "status").await?;
+            }
+        }
+        if before != after {
+            self.change_guest(key, guest, Some(before), Some(after), "reverse")
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Changes the guest's object; `what` is its status or all the rest.
+    async fn change_guest(
+        &self,
+        key: &Key,
+        guest: &Object,
+        before: Option<Json>,
+        after: Option<Json>,
+        what: &'static str,
+    ) -> Result<(), Failure> {
         let guests = self.engine.guest_objects(&self.kind, &key.namespace);
-        let body = json!({"metadata": {"uid": guest.metadata.uid}, "status": replaced(ours, theirs)});
-        self.engine.metrics().write("guest", &self.kind.kind, "status");
-        unless_gone(
-            guests
-                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
-                .await,
-        )
-        .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))
+        let params = PatchParams::default();
+        let change = Json::replacement(before, after);
+        self.engine.metrics().write("guest", &self.kind.kind, what);
+        let changed = if what == "status" {
+            let body = json!({"metadata": {"uid": guest.metadata.uid}, "status": change});
+            guests.patch_status(&key.name, &params, &Patch::Merge(body)).await
+        } else {
+            guests.patch(&key.name, &params, &Patch::Merge(change)).await
+        };
+        unless_gone(changed)
+            .attempting(|| format!("show the {what} of {} {key} in the guest", self.kind.kind))
     }
 
     async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
@@ -322,36 +393,4 @@ pub(crate) fn without_status(fields: &Fields) -> Fields {
         .filter(|(name, _)| *name != "status")
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
-}
-
-/// A merge patch that turns one value into another: what the old one has beyond the new is set to null.
-pub(crate) fn replaced(old: Option<Value>, new: Option<Value>) -> Value {
-    match (old, new) {
-        (Some(Value::Object(old)), Some(Value::Object(mut new))) => {
-            for (name, value) in old {
-                let merged = match (value, new.remove(&name)) {
-                    (value @ Value::Object(_), Some(later @ Value::Object(_))) => {
-                        replaced(Some(value), Some(later))
-                    }
-                    (_, later) => later.unwrap_or(Value::Null),
-                };
-                new.insert(name, merged);
-            }
-            Value::Object(new)
-        }
-        (_, new) => new.unwrap_or(Value::Null),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_replacement_nulls_what_is_gone_at_any_depth() {
-        let old = json!({"phase": "Pending", "loadBalancer": {"ingress": [1]}, "message": "m"});
-        let new = json!({"phase": "Running", "loadBalancer": {}});
-        let patch = json!({"phase": "Running", "loadBalancer": {"ingress": null}, "message": null});
-        assert_eq!(replaced(Some(old), Some(new)), patch);
-    }
 }

@@ -19,19 +19,21 @@ use self::step::{Step, is_going, step};
 use super::cache::{Cache, Change};
 use super::config::Import;
 use super::engine::{Engine, MANAGER};
-use super::export::{replaced, without_status};
+use super::export::without_status;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::kinds::Status;
 use super::marks;
 use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
+use super::patched::{GuestNames, HostNames, Rule};
 use super::pods::{Pods, status};
 use super::queue::Queue;
 use super::removal;
 use super::watches::metadata;
 use super::written::{Versions, Written};
 use crate::naming;
+use crate::patches::{self, Json};
 
 /// What is to be done about one object.
 mod step;
@@ -44,6 +46,7 @@ mod pod;
 pub(crate) struct Importer {
     engine: Engine,
     import: Import,
+    rule: Rule,
     kind: ApiResource,
     status: Status,
     sides: Sides,
@@ -95,17 +98,28 @@ impl Sides {
 struct Sight {
     fields: Fields,
     status: Shown,
+    /// The host's object, where reverse patches may change it.
+    whole: Option<Object>,
 }
 
 /// Where a copy's status comes from.
 enum Shown {
-    Value(Option<Value>),
+    Value(Option<Json>),
     Pod(Arc<Pod>),
 }
 
 impl Importer {
     /// Makes the part for a kind that both sides know; nothing runs yet.
-    pub(crate) fn of_kind(engine: &Engine, import: Import, kind: ApiResource, status: Status) -> Arc<Self> {
+    ///
+    /// # Errors
+    ///
+    /// A patch of the rule can't be read.
+    pub(crate) fn of_kind(
+        engine: &Engine,
+        import: Import,
+        kind: ApiResource,
+        status: Status,
+    ) -> Result<Arc<Self>, patches::Error> {
         let sides = Sides::Own {
             guest: Arc::default(),
             host: Arc::default(),
@@ -114,7 +128,15 @@ impl Importer {
     }
 
     /// Makes the part for pods, which sees what the part that keeps pods sees and needs no watches of its own.
-    pub(crate) fn of_pods(engine: &Engine, import: Import, pods: &Arc<Pods>) -> Arc<Self> {
+    ///
+    /// # Errors
+    ///
+    /// A patch of the rule can't be read.
+    pub(crate) fn of_pods(
+        engine: &Engine,
+        import: Import,
+        pods: &Arc<Pods>,
+    ) -> Result<Arc<Self>, patches::Error> {
         let kind = ApiResource::erase::<Pod>(&());
         Self::new(
             engine,
@@ -125,16 +147,23 @@ impl Importer {
         )
     }
 
-    fn new(engine: &Engine, import: Import, kind: ApiResource, status: Status, sides: Sides) -> Arc<Self> {
-        Arc::new(Self {
+    fn new(
+        engine: &Engine,
+        import: Import,
+        kind: ApiResource,
+        status: Status,
+        sides: Sides,
+    ) -> Result<Arc<Self>, patches::Error> {
+        Ok(Arc::new(Self {
             engine: engine.clone(),
+            rule: Rule::new(&import.patches, &import.reverse_patches)?,
             import,
             kind,
             status,
             sides,
             queue: Queue::default(),
             written: Written::default(),
-        })
+        }))
     }
 
     /// Takes note of what another part has seen.
@@ -194,6 +223,9 @@ impl Importer {
             return Ok(Next::Idle);
         };
         self.show_status(key, &copy, sight.status).await?;
+        if let Some(theirs) = &sight.whole {
+            self.send_back(key, theirs, &copy).await?;
+        }
         if marks::shown_in(host) != Some(life) {
             // What it changes comes back, and with it what else was changed meanwhile.
             self.mark(key, host, life).await?;
@@ -230,6 +262,7 @@ impl Importer {
             return Ok(Some(Sight {
                 fields: BTreeMap::from([("spec".to_owned(), spec)]),
                 status: Shown::Pod(theirs),
+                whole: None,
             }));
         }
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
@@ -239,12 +272,13 @@ impl Importer {
             return Ok(None);
         };
         let (fields, status) = match self.status {
-            Status::None => ((*theirs.fields).clone(), None),
+            Status::None | Status::Field => ((*theirs.fields).clone(), None),
             Status::Subresource => (without_status(&theirs.fields), self.status_of(key, &theirs)?),
         };
         Ok(Some(Sight {
             fields,
             status: Shown::Value(status),
+            whole: self.rule.has_reverse().then_some(theirs),
         }))
     }
 
@@ -269,16 +303,25 @@ impl Importer {
             annotations: Some(annotations),
             ..ObjectMeta::default()
         };
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        let there = match guest {
+            Some(_) if self.rule.looks_across() => guests
+                .get_opt(&key.name)
+                .await
+                .attempting(|| format!("read {} {key} of the guest", self.kind.kind))?,
+            _ => None,
+        };
+        let names = GuestNames { engine: &self.engine };
+        let wanted = self.rule.forward(&metadata, fields, there.as_ref(), &names)?;
         let body = Body {
             kind: &self.kind,
-            metadata: &metadata,
-            fields,
+            metadata: &wanted.metadata,
+            fields: &wanted.fields,
         };
         // Unforced, an object that the tenant has made meanwhile is not taken over.
         let params = PatchParams::apply(MANAGER);
         let params = if guest.is_some() { params.force() } else { params };
         self.engine.metrics().write("guest", &self.kind.kind, "apply");
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
         let written = guests
             .patch(&key.name, &params, &Patch::Apply(Applied(&body)))
             .await;
@@ -296,6 +339,27 @@ impl Importer {
             .attempting(|| format!("show {} {key} of the host in the guest", self.kind.kind))
     }
 
+    /// Changes the host's object by what reverse patches take from the copy.
+    async fn send_back(&self, key: &Key, host: &Object, copy: &Object) -> Result<(), Failure> {
+        let names = HostNames {
+            engine: &self.engine,
+            namespace: &key.namespace,
+        };
+        let (before, after) = self.rule.reverse(host, copy, &names)?;
+        if before == after {
+            return Ok(());
+        }
+        self.engine.metrics().write("host", &self.kind.kind, "reverse");
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let body = Patch::Merge(Json::replacement(Some(before), Some(after)));
+        unless_gone(hosts.patch(&key.name, &PatchParams::default(), &body).await).attempting(|| {
+            format!(
+                "change {} {key} of the host by its reverse patches",
+                self.kind.kind
+            )
+        })
+    }
+
     async fn show_status(&self, key: &Key, copy: &Object, shown: Shown) -> Result<(), Failure> {
         let unreadable = |source| Failure::Unreadable {
             what: format!("the status of {key}"),
@@ -310,14 +374,15 @@ impl Importer {
                     status: copy.field("status").map_err(unreadable)?,
                 };
                 self.bind(key, &copy, &host).await?;
-                Some(serde_json::to_value(status::shown(&copy, &host)).map_err(unreadable)?)
+                let shown = serde_json::to_value(status::shown(&copy, &host)).map_err(unreadable)?;
+                Some(Json::from(&shown))
             }
         };
         let ours = self.status_of(key, copy)?;
         if theirs == ours || theirs.is_none() {
             return Ok(());
         }
-        let body = json!({"metadata": {"uid": copy.metadata.uid}, "status": replaced(ours, theirs)});
+        let body = json!({"metadata": {"uid": copy.metadata.uid}, "status": Json::replacement(ours, theirs)});
         self.engine.metrics().write("guest", &self.kind.kind, "status");
         let guests = self.engine.guest_objects(&self.kind, &key.namespace);
         unless_gone(
@@ -336,7 +401,7 @@ impl Importer {
         }
     }
 
-    fn status_of(&self, key: &Key, object: &Object) -> Result<Option<Value>, Failure> {
+    fn status_of(&self, key: &Key, object: &Object) -> Result<Option<Json>, Failure> {
         object.field("status").map_err(|source| Failure::Unreadable {
             what: format!("the status of {} {key}", self.kind.kind),
             source,

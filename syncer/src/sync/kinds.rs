@@ -26,9 +26,13 @@ use super::queue::Queue;
 use super::readiness::Readiness;
 use super::references::References;
 use super::watches::metadata;
+use crate::patches;
 
-/// How often the host's definition is looked at; nothing is written if it is the one that the guest has.
+/// How often a kind that nothing is heard of is looked for; nothing is written if all is as it was.
 const RECHECK: Duration = Duration::from_secs(30);
+
+/// How soon to look again for a kind that may just have been defined on the host: its API takes a moment to serve it.
+const LATER: Duration = Duration::from_secs(2);
 
 /// How soon to look again at a definition that the guest does not serve yet.
 const SOON: Duration = Duration::from_millis(50);
@@ -41,6 +45,8 @@ const WORKERS: usize = 16;
 pub(crate) enum Status {
     /// It has a status subresource: the host's status is shown in the guest.
     Subresource,
+    /// It has a status like any other field: the host's is shown in the guest.
+    Field,
     /// It has none.
     None,
 }
@@ -53,6 +59,7 @@ pub(crate) struct Kinds {
     references: Arc<References>,
     configured: BTreeMap<Key, Configured>,
     guest: Arc<Cache<ObjectMeta>>,
+    host: Arc<Cache<ObjectMeta>>,
     queue: Queue,
     state: Mutex<HashMap<Key, State>>,
 }
@@ -67,6 +74,12 @@ struct Configured {
 }
 
 impl Configured {
+    /// Whether a definition, of which the name is known, is of the kind's group.
+    fn may_be(&self, definition: &str) -> bool {
+        let group = self.api_version.split_once('/').map(|(group, _)| group);
+        definition.split_once('.').map(|(_, of)| of) == group
+    }
+
     fn is_optional(&self) -> bool {
         self.export.as_ref().is_none_or(|export| export.optional)
             && self.import.as_ref().is_none_or(|import| import.optional)
@@ -79,7 +92,17 @@ struct State {
     definition: Option<String>,
     /// The versions of the host's and the guest's definition when they were last the same.
     same: Option<(Option<String>, Option<String>)>,
+    /// How the definition has the status written.
+    status: Option<Status>,
     started: bool,
+}
+
+/// Whether the guest has a kind's definition.
+enum Defined {
+    /// It has, or there is none, as of kinds that an API brings along. The definition says how its status is written.
+    Yes(Option<Status>),
+    /// It does not serve it yet.
+    NotYet,
 }
 
 /// A kind as one side serves it.
@@ -104,17 +127,18 @@ impl Kinds {
             references: references.clone(),
             configured,
             guest: Arc::default(),
+            host: Arc::default(),
             queue: Queue::default(),
             state: Mutex::default(),
         })
     }
 
-    /// Watches the guest's definitions.
+    /// Watches the definitions of both sides.
     pub(crate) fn watch(self: &Arc<Self>) {
         let part = self.clone();
         let guests: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.engine.guest());
         let changed = move |change| match change {
-            Change::Object(definition) => part.definition_changed(&definition.name),
+            Change::Object(definition) => part.recheck(&definition.name),
             Change::Complete => {
                 part.configured
                     .keys()
@@ -125,33 +149,50 @@ impl Kinds {
         };
         self.engine
             .watch_guest("definitions", guests, &self.guest, metadata, changed);
+        let part = self.clone();
+        let hosts: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.engine.host());
+        self.engine
+            .watch_host("definitions", hosts, &self.host, metadata, move |change| {
+                if let Change::Object(definition) = change {
+                    part.recheck(&definition.name);
+                }
+            });
     }
 
-    fn definition_changed(&self, name: &str) {
+    /// Has the kinds looked at that a definition is of, or may be of.
+    fn recheck(&self, definition: &str) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, state) in &*state {
-            if state.definition.as_deref() == Some(name) {
+        let defined = |key: &Key| state.get(key).and_then(|state| state.definition.as_deref());
+        for (key, configured) in &self.configured {
+            let concerned = match defined(key) {
+                Some(name) => name == definition,
+                None => configured.may_be(definition),
+            };
+            if concerned {
                 self.queue.add(key.clone());
             }
         }
     }
 
-    /// Makes the guest's definition the host's; `false` while the guest does not serve it yet.
-    async fn define(&self, key: &Key, name: &str) -> Result<bool, Failure> {
+    /// Makes the guest's definition the host's.
+    async fn define(&self, key: &Key, name: &str, version: &str) -> Result<Defined, Failure> {
         let hosts: Api<CustomResourceDefinition> = Api::all(self.engine.host());
         let guests: Api<CustomResourceDefinition> = Api::all(self.engine.guest());
         let reading = || format!("read definition {name} of the host");
-        let Some(host) = hosts.get_metadata_opt(name).await.attempting(reading)? else {
-            return Ok(true);
+        let found = hosts.get_metadata_opt(name).await.attempting(reading)?;
+        let Some(host) = found else {
+            return Ok(Defined::Yes(None));
         };
-        let version = |meta: &ObjectMeta| meta.resource_version.clone();
+        let at = |meta: &ObjectMeta| meta.resource_version.clone();
         let guest = self.guest.get(&Key::new("", name));
-        let same = (version(&host.metadata), guest.as_deref().and_then(version));
-        if guest.is_some() && self.state(key).same.as_ref() == Some(&same) {
-            return Ok(true);
+        let same = (at(&host.metadata), guest.as_deref().and_then(at));
+        let state = self.state(key);
+        if guest.is_some() && state.same.as_ref() == Some(&same) {
+            return Ok(Defined::Yes(state.status));
         }
-        let Some(host) = hosts.get_opt(name).await.attempting(reading)? else {
-            return Ok(true);
+        let found = hosts.get_opt(name).await.attempting(reading)?;
+        let Some(host) = found else {
+            return Ok(Defined::Yes(None));
         };
         self.engine
             .metrics()
@@ -162,18 +203,22 @@ impl Kinds {
             .await
             .attempting(|| format!("write definition {name} to the guest"))?;
         if !crds::is_established(written.status.as_ref()) {
-            return Ok(false);
+            return Ok(Defined::NotYet);
         }
-        let same = (version(&host.metadata), version(&written.metadata));
-        self.change(key, |state| state.same = Some(same));
-        Ok(true)
+        let same = (at(&host.metadata), at(&written.metadata));
+        let status = crds::status(&host, version);
+        self.change(key, |state| {
+            state.same = Some(same);
+            state.status = Some(status);
+        });
+        Ok(Defined::Yes(Some(status)))
     }
 
-    fn start(&self, key: &Key, configured: &Configured, served: &Served) {
+    fn start(&self, key: &Key, configured: &Configured, served: &Served) -> Result<(), patches::Error> {
         let mut already = false;
         self.change(key, |state| already = std::mem::replace(&mut state.started, true));
         if already {
-            return;
+            return Ok(());
         }
         let (tasks, stop) = (self.engine.tasks(), self.engine.stop());
         let name = part_name(configured);
@@ -185,17 +230,19 @@ impl Kinds {
                 served.resource.clone(),
                 served.status,
                 self.references.clone(),
-            );
+            )?;
             exporter.watch();
             Part::start(&exporter, WORKERS, &self.engine, tasks, stop);
-            exporter
+            Ok::<_, patches::Error>(exporter)
         });
+        let exporter = exporter.transpose()?;
         let importer = configured.import.clone().map(|import| {
-            let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), served.status);
+            let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), served.status)?;
             importer.watch();
             Part::start(&importer, WORKERS, &self.engine, tasks, stop);
-            importer
+            Ok::<_, patches::Error>(importer)
         });
+        let importer = importer.transpose()?;
         let stop = stop.clone();
         tasks.spawn(async move {
             let passed = async {
@@ -210,6 +257,7 @@ impl Kinds {
                 readiness.passed(&name);
             }
         });
+        Ok(())
     }
 
     fn state(&self, key: &Key) -> State {
@@ -261,7 +309,11 @@ impl Part for Kinds {
             if configured.is_optional() {
                 self.references.know(&key.name);
                 self.readiness.passed(&part_name(configured));
-                return Ok(Next::After(RECHECK));
+                let is_near = self.host.any(|definition| {
+                    let name = definition.name.as_deref();
+                    name.is_some_and(|name| configured.may_be(name))
+                });
+                return Ok(Next::After(if is_near { LATER } else { RECHECK }));
             }
             return Err(Failure::Refused(format!(
                 "the host does not know the kind {}",
@@ -270,13 +322,19 @@ impl Part for Kinds {
         };
         let definition = format!("{}.{}", host.resource.plural, host.resource.group);
         self.change(key, |state| state.definition = Some(definition.clone()));
-        if !host.resource.group.is_empty() && !self.define(key, &definition).await? {
-            return Ok(Next::After(SOON));
+        let mut host = host;
+        if !host.resource.group.is_empty() {
+            match self.define(key, &definition, &host.resource.version).await? {
+                Defined::Yes(Some(status)) => host.status = status,
+                Defined::Yes(None) => {}
+                Defined::NotYet => return Ok(Next::After(SOON)),
+            }
         }
         if !self.state(key).started && served(&self.engine.guest(), configured).await?.is_none() {
             return Ok(Next::After(SOON));
         }
-        self.start(key, configured, &host);
+        self.start(key, configured, &host)
+            .map_err(|error| Failure::Refused(format!("its patches can't be used: {error}")))?;
         Ok(Next::After(RECHECK))
     }
 }
@@ -361,5 +419,5 @@ fn part_name(configured: &Configured) -> String {
         (Some(_), None) => "export",
         _ => "import",
     };
-    format!("{way} of {}", configured.kind)
+    format!("{way} of {}", name(&configured.api_version, &configured.kind))
 }

@@ -19,7 +19,6 @@ use self::tokens::Tokens;
 use self::translate::{Surroundings, volumes};
 use super::cache::{Cache, Change};
 use super::engine::{Engine, MANAGER};
-use super::export::replaced;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::marks;
@@ -29,6 +28,7 @@ use super::queue::Queue;
 use super::references::{Payload, References, Referrer};
 use super::removal;
 use super::services::Services;
+use crate::patches::Json;
 
 /// The host's form of a guest pod.
 pub(crate) mod translate;
@@ -385,7 +385,8 @@ impl Pods {
         };
         let before = serde_json::to_value(&guest.status).map_err(unreadable)?;
         let after = serde_json::to_value(&wanted).map_err(unreadable)?;
-        let body = json!({"metadata": {"uid": guest.uid()}, "status": replaced(Some(before), Some(after))});
+        let status = Json::replacement(Some((&before).into()), Some((&after).into()));
+        let body = json!({"metadata": {"uid": guest.uid()}, "status": status});
         self.engine.metrics().write("guest", "Pod", "status");
         let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
         let written = guests

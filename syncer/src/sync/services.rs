@@ -13,11 +13,10 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::cache::{Cache, Change};
 use super::engine::{Engine, MANAGER};
-use super::export::replaced;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
@@ -26,6 +25,7 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
 use super::written::{Versions, Written};
+use crate::patches::Json;
 
 /// Annotation on a twin: the guest's Service while it is being made anew.
 const MADE_ANEW: &str = "vcluster.loft.sh/made-anew";
@@ -286,8 +286,8 @@ impl Services {
         if ours.clone().unwrap_or_default() == theirs.clone().unwrap_or_default() {
             return Ok(());
         }
-        let value = |side| serde_json::to_value(side).unwrap_or(Value::Null);
-        let status = json!({"loadBalancer": replaced(Some(value(ours)), Some(value(theirs)))});
+        let value = |side| serde_json::to_value(side).ok().map(|side| Json::from(&side));
+        let status = json!({"loadBalancer": Json::replacement(value(&ours), value(&theirs))});
         let body = json!({"metadata": {"uid": guest.uid()}, "status": status});
         self.engine.metrics().write("guest", "Service", "status");
         let guests: Api<Service> = self.engine.guest_api(&key.namespace);

@@ -27,10 +27,41 @@ impl Engine {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
+        self.watch_all(format!("{what} of the guest"), api, cache, keep, changed);
+    }
+
+    /// Keeps a cache of all host objects of a kind that belongs to nobody in particular.
+    pub(crate) fn watch_host<K, T>(
+        &self,
+        what: &str,
+        api: Api<K>,
+        cache: &Arc<Cache<T>>,
+        keep: impl Fn(K) -> T + Send + 'static,
+        changed: impl Fn(Change) + Send + 'static,
+    ) where
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Send + Sync,
+        T: Send + Sync + 'static,
+    {
+        self.watch_all(format!("{what} of the host"), api, cache, keep, changed);
+    }
+
+    fn watch_all<K, T>(
+        &self,
+        what: String,
+        api: Api<K>,
+        cache: &Arc<Cache<T>>,
+        keep: impl Fn(K) -> T + Send + 'static,
+        changed: impl Fn(Change) + Send + 'static,
+    ) where
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Send + Sync,
+        T: Send + Sync + 'static,
+    {
         let feed = Feed {
             cache: cache.clone(),
             scope: Scope::Everything,
-            what: format!("{what} of the guest"),
+            what,
             stop: self.stop().clone(),
         };
         let keep = move |mut object: K| {
