@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::leader::Candidate;
 use crate::naming::Tenant;
 use crate::patience::chain;
 use crate::pki::{self, Names};
@@ -86,6 +87,12 @@ struct Run {
     /// Where /healthz, /readyz and /metrics are
     #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)))]
     status: SocketAddr,
+    /// The pod that this runs in: of several syncers of one virtual cluster, one leads
+    #[arg(long, env = "POD_NAME", requires = "pod_uid")]
+    pod_name: Option<String>,
+    /// The UID of that pod
+    #[arg(long, env = "POD_UID", requires = "pod_name")]
+    pod_uid: Option<String>,
     /// Where the host's DNS is written down
     #[arg(long, default_value = "/etc/resolv.conf")]
     resolv_conf: PathBuf,
@@ -179,8 +186,11 @@ async fn start(command: Run) -> Result<(), Error> {
         common,
         guest_kubeconfig,
         status,
+        pod_name,
+        pod_uid,
         resolv_conf,
     } = command;
+    let candidate = pod_name.zip(pod_uid);
     let Common {
         name,
         namespace,
@@ -198,6 +208,7 @@ async fn start(command: Run) -> Result<(), Error> {
         guest_kubeconfig,
         status,
         pod: pod_ip,
+        candidate: candidate.map(|(name, uid)| Candidate { name, uid }),
         resolv_conf,
     };
     Ok(Box::pin(run::run(settings)).await?)

@@ -16,6 +16,12 @@ pub mod pki;
 /// What the syncer needs of the host for its own control plane.
 pub mod host;
 
+/// One syncer at a time.
+pub mod leader;
+
+/// Whether the guest is the one that the host's objects come from.
+pub mod store;
+
 /// What a guest has to have before it is a cluster: its API's own Service, and DNS.
 pub mod guest;
 

@@ -1,6 +1,7 @@
 //! The syncer's life: what comes after what.
 //!
-//! Wait for the guest's API; start the engine; give the guest its own Service and DNS; when the engine has looked
+//! Wait until no other syncer leads, and for the guest's API; check that it is the guest that the host's objects are
+//! of; start the engine; give the guest its own Service and DNS; when the engine has looked
 //! at everything once and the guest takes pods, publish the kubeconfig. Then the virtual cluster is ready.
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,9 +16,11 @@ use tracing::{error, info};
 
 use crate::guest::{self, dns, kubernetes};
 use crate::host::{self, ApiService};
+use crate::leader::{self, Candidate, Election};
 use crate::naming::Tenant;
 use crate::patience::{pause, persist};
 use crate::status::{self, Status};
+use crate::store;
 use crate::sync::{self, Metrics, Readiness};
 use crate::values::{Generic, Values};
 
@@ -41,6 +44,8 @@ pub struct Settings {
     pub status: SocketAddr,
     /// The address of the pod, if this is one.
     pub pod: Option<IpAddr>,
+    /// This pod, if this is one: of several, one leads.
+    pub candidate: Option<Candidate>,
     /// The host's DNS, as a resolv.conf.
     pub resolv_conf: PathBuf,
 }
@@ -51,6 +56,9 @@ pub enum Error {
     /// An API cannot be reached at all, or the host is not as the chart makes it.
     #[error(transparent)]
     Host(#[from] host::Error),
+    /// Another syncer of the virtual cluster leads.
+    #[error(transparent)]
+    Leader(#[from] leader::Error),
     /// The engine stopped.
     #[error("keep guest and host in step")]
     Engine(#[from] sync::Error),
@@ -106,6 +114,15 @@ async fn work(
         return Ok(());
     };
 
+    let candidate = settings.candidate.clone();
+    let election = candidate.map(|me| Election::new(&host, &settings.tenant, me));
+    if let Some(election) = &election {
+        let stand = || status.hear(election.stand(&service.owner));
+        let Some(()) = persist("lead", shutdown, stand).await else {
+            return Ok(());
+        };
+    }
+
     status.waits_for("the guest's API");
     let look = || guest::answers(&guest);
     let Some(()) = persist("reach the guest's API", shutdown, look).await else {
@@ -115,6 +132,11 @@ async fn work(
         seconds = started.elapsed().as_secs_f64(),
         "the guest's API answered"
     );
+
+    let check = || status.hear(store::check(&host, &guest, &settings.tenant));
+    let Some(()) = persist("sync this guest", shutdown, check).await else {
+        return Ok(());
+    };
 
     let readiness = Readiness::new();
     let place = kubernetes::Place {
@@ -149,7 +171,13 @@ async fn work(
         kubernetes::keep(&guest, place, shutdown).await;
         Ok(())
     };
-    tokio::try_join!(engine, keeping, opening).map(drop)
+    let leading = async {
+        match &election {
+            Some(election) => election.hold(shutdown).await.map_err(Error::from),
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(engine, keeping, leading, opening).map(drop)
 }
 
 /// Gives the guest what it needs and publishes its kubeconfig; nothing if told to stop before.

@@ -1,5 +1,6 @@
 //! What the syncer tells about itself over HTTP: `/healthz`, `/readyz` and `/metrics`.
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,8 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+
+use crate::patience::chain;
 
 /// How far the syncer has got; copies tell the same.
 #[derive(Clone, Debug)]
@@ -38,6 +41,18 @@ impl Status {
     /// Says what is waited for now.
     pub fn waits_for(&self, what: impl Into<String>) {
         self.set(Some(what.into()));
+    }
+
+    /// Makes an attempt that is waited for; should it fail, what is waited for is its reason.
+    pub async fn hear<T, E: Error + 'static>(
+        &self,
+        attempt: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let outcome = attempt.await;
+        if let Err(error) = &outcome {
+            self.waits_for(format!("something that failed to {}", chain(error)));
+        }
+        outcome
     }
 
     /// Says that the virtual cluster can be used.

@@ -27,6 +27,9 @@ mod refusal;
 /// What happens while the syncer is down is made up for.
 mod restart;
 
+/// Which guest, and which of several syncers.
+mod life;
+
 /// Pods, and what they name.
 mod pods;
 

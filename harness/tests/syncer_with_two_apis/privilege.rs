@@ -53,6 +53,10 @@ async fn what_is_not_its_own_it_may_not_read(#[case] path: String) {
     format!("{NAMESPACES}/CONTROL/secrets"),
     json!({"metadata": {"name": "vc-somebody"}}),
 )]
+#[case::a_lease_beside_it(
+    "/apis/coordination.k8s.io/v1/namespaces/CONTROL/leases".to_owned(),
+    json!({"metadata": {"name": "somebodys-syncer"}}),
+)]
 #[case::a_pod_beside_it(
     format!("{NAMESPACES}/CONTROL/pods"),
     json!({"metadata": {"name": "ours"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}),

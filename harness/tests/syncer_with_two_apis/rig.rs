@@ -10,6 +10,7 @@ pub(crate) use host::Host;
 pub(crate) use objects::{VALUE, component, namespace};
 pub(crate) use side::{Refusal, Side};
 pub(crate) use space::Space;
+pub(crate) use syncer::Syncer;
 pub(crate) use tenant::Tenant;
 
 /// What lives as long as the test process, and what ends with it.
@@ -23,6 +24,9 @@ mod control_plane;
 
 /// The host.
 mod host;
+
+/// A syncer while it runs.
+mod syncer;
 
 /// A tenant: its guest and its syncer.
 mod tenant;

@@ -311,6 +311,7 @@ impl Twin {
         let labels_of_guest = labels.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
         let annotations = [
             (naming::OBJECT_NAME, guest.name_any()),
+            (naming::OBJECT_UID, guest.uid().unwrap_or_default()),
             (MANAGED_LABELS, labels_of_guest),
         ];
         Self {

@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 use harness::helm::{Chart, Release};
 use harness::tenants::{BLOG_VALUES, naming};
-use harness::wait::{self, Seen};
 use k8s_openapi::ByteString;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::control_plane::ControlPlane;
-use super::process::{Process, tail};
-use super::{Host, STARTED, Side, Space, background, unique};
+use super::process::tail;
+use super::{Host, Side, Space, Syncer, background, unique};
 
 /// A virtual cluster without a pod around it.
 pub(crate) struct Tenant {
@@ -26,12 +25,6 @@ pub(crate) struct Tenant {
     guest: ControlPlane,
     syncer: Option<Syncer>,
     starts: u32,
-}
-
-/// The syncer while it runs.
-struct Syncer {
-    process: Process,
-    address: String,
 }
 
 impl Tenant {
@@ -127,54 +120,54 @@ impl Tenant {
     /// Starts the syncer and waits until it has looked at everything.
     pub(crate) async fn start(&mut self) {
         assert!(self.syncer.is_none(), "it runs");
+        let mut syncer = self.another(&[]).await;
+        syncer.is_ready().await;
+        self.syncer = Some(syncer);
+    }
+
+    /// Starts a syncer besides, or instead of, the one that runs, with further arguments; it answers about itself.
+    pub(crate) async fn another(&mut self, further: &[String]) -> Syncer {
         self.starts += 1;
-        let mut arguments = [&["run".to_owned()], &common(&self.name, &self.namespace)[..]].concat();
+        let mut arguments = [
+            &["run".to_owned()],
+            &common(&self.name, &self.namespace)[..],
+            further,
+        ]
+        .concat();
         arguments.extend([
             "--guest-kubeconfig=syncer.kubeconfig".to_owned(),
             "--status=127.0.0.1:0".to_owned(),
             "--resolv-conf=resolv.conf".to_owned(),
         ]);
         let name = format!("syncer-{}", self.starts);
-        let mut process = Process::start(self.host.syncer(), &arguments, &self.folder, &name);
-        let address = wait::until(format!("the syncer of {}", self.name), STARTED, || {
-            let ready = match (process.ended(), listens_at(&process.log())) {
-                (Some(ended), _) => Err(ended),
-                (None, address) => Ok(address),
-            };
-            async {
-                let Some(address) = ready? else {
-                    return Ok(Seen::not_yet("it does not say where it listens"));
-                };
-                let answer = reqwest::get(format!("http://{address}/readyz")).await;
-                let answer = answer.map_err(|error| error.to_string())?;
-                if answer.status().is_success() {
-                    return Ok(Seen::Ready(address));
-                }
-                Ok::<_, String>(Seen::NotYet(answer.text().await.unwrap_or_default()))
-            }
-        })
-        .await
-        .unwrap_or_else(|error| panic!("it starts: {error:#?}\n{}", tail(&process.log(), "")));
-        self.syncer = Some(Syncer { process, address });
+        Syncer::start(self.host.syncer(), &arguments, &self.folder, &name).await
+    }
+
+    /// Gives the tenant a guest that has nothing of what the former had.
+    pub(crate) async fn lose_store(&mut self) {
+        assert!(self.syncer.is_none(), "it would see the guest go");
+        let arguments = [&["init".to_owned()], &common(&self.name, &self.namespace)[..]].concat();
+        run(self.host.syncer(), &arguments, &self.folder).await;
+        let (programs, etcd) = (self.host.programs(), self.host.etcd());
+        let prefix = format!("/{}/{}-again", self.namespace, self.name);
+        self.guest = ControlPlane::start(programs, etcd, &prefix, &self.folder).await;
     }
 
     /// Has the syncer stop.
     pub(crate) async fn stop(&mut self) {
         let syncer = self.syncer.take().expect("it runs");
-        assert_eq!(syncer.process.end(Signal::TERM).await, Some(0));
+        assert_eq!(syncer.end(Signal::TERM).await, Some(0));
     }
 
     /// Kills the syncer.
     pub(crate) async fn kill(&mut self) {
         let syncer = self.syncer.take().expect("it runs");
-        assert_eq!(syncer.process.end(Signal::KILL).await, None);
+        assert_eq!(syncer.end(Signal::KILL).await, None);
     }
 
     /// How often the syncer says it has written something, on either side.
     pub(crate) async fn writes(&self) -> u64 {
-        let address = &self.syncer.as_ref().expect("it runs").address;
-        let answer = reqwest::get(format!("http://{address}/metrics")).await;
-        let metrics = answer.expect("it answers").text().await.expect("it is text");
+        let metrics = self.syncer.as_ref().expect("it runs").metrics().await;
         (metrics.lines())
             .filter(|line| line.starts_with("syncer_writes_total"))
             .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
@@ -183,7 +176,7 @@ impl Tenant {
 
     /// What the syncer has last said of something.
     pub(super) fn said_of(&self, word: &str) -> String {
-        let log = self.syncer.as_ref().map(|syncer| syncer.process.log());
+        let log = self.syncer.as_ref().map(Syncer::log);
         tail(&log.unwrap_or_default(), word)
     }
 }
@@ -218,16 +211,6 @@ async fn write_host_kubeconfig(host: &Host, admin: &Side, name: &str, folder: &P
     let mut config: Value = serde_json::from_str(&text).expect("it is JSON");
     config["users"][0]["user"] = json!({"token": answer["status"]["token"]});
     fs::write(folder.join("host.kubeconfig"), config.to_string()).expect("the folder is ours");
-}
-
-/// Where the log says that the syncer answers about itself.
-fn listens_at(log: &str) -> Option<String> {
-    let lines = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
-        .filter(|line| line["message"] == "listening")
-        .find_map(|line| line["address"].as_str().map(ToOwned::to_owned))
 }
 
 /// Runs a command to its end.

@@ -1,0 +1,92 @@
+//! Which guest, and which of several syncers.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::rig::{Side, Tenant, VALUE, component};
+
+#[tokio::test]
+async fn a_guest_that_lost_its_store_takes_nothing_with_it_until_told() {
+    let mut tenant = Tenant::new("lost").await;
+    let space = tenant.space("default").await;
+    space.guest.create(component("store", "1")).await;
+    let before = space.host.shows("Component", "store", VALUE, "1").await;
+    tenant.stop().await;
+    tenant.lose_store().await;
+
+    let mut syncer = tenant.another(&[]).await;
+    syncer.says("Was its store lost?").await;
+    let during = space.host.get("Component", "store").await.expect("it is there");
+    assert_eq!(during["metadata"]["uid"], before["metadata"]["uid"]);
+
+    let guest = tenant.guest().await;
+    let system = guest.get("Namespace", "kube-system").await.expect("it is there");
+    let accepted = json!({"vcluster.loft.sh/accepted-guest": system["metadata"]["uid"]});
+    let control_plane = tenant.host().await.within(tenant.namespace());
+    let annotated = json!({"metadata": {"annotations": accepted}});
+    control_plane.merge("Service", tenant.name(), &annotated).await;
+    syncer.is_ready().await;
+    space.host.loses("Component", "store").await;
+    assert_eq!(syncer.end(Signal::TERM).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_guest_that_lost_its_store_starts_anew_where_nothing_is_left() {
+    let mut tenant = Tenant::new("anew").await;
+    let space = tenant.space("default").await;
+    space.guest.create(component("store", "1")).await;
+    space.host.shows("Component", "store", VALUE, "1").await;
+    tenant.stop().await;
+    tenant.lose_store().await;
+
+    let mut syncer = tenant.another(&[]).await;
+    syncer.says("Was its store lost?").await;
+    let host = tenant.host().await;
+    for namespace in host.list("Namespace").await {
+        if namespace["metadata"]["labels"]["vcluster.loft.sh/vcluster-name"] == tenant.name() {
+            let name = namespace["metadata"]["name"].as_str().expect("it has a name");
+            host.delete("Namespace", name).await;
+        }
+    }
+    syncer.is_ready().await;
+    assert_eq!(syncer.end(Signal::TERM).await, Some(0));
+}
+
+#[tokio::test]
+async fn of_two_syncers_one_leads_until_its_pod_is_gone() {
+    let mut tenant = Tenant::new("led").await;
+    tenant.stop().await;
+    let control_plane = tenant.host().await.within(tenant.namespace());
+    let (one, other) = (
+        pod(&control_plane, "one").await,
+        pod(&control_plane, "other").await,
+    );
+
+    let mut first = tenant.another(&one).await;
+    first.is_ready().await;
+    let mut second = tenant.another(&other).await;
+    second.says("pod one/").await;
+    // The same pod after a restart is not another.
+    assert_eq!(first.end(Signal::KILL).await, None);
+    let mut first = tenant.another(&one).await;
+    first.is_ready().await;
+
+    control_plane.delete("Pod", "one").await;
+    second.is_ready().await;
+    let said = first.ends().await;
+    assert!(said.contains("leads now"), "{said}");
+    assert_eq!(second.end(Signal::TERM).await, Some(0));
+}
+
+/// Makes a pod that nothing runs, and gives the arguments of a syncer in it.
+async fn pod(control_plane: &Side, name: &str) -> Vec<String> {
+    let pod: Value = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"containers": [{"name": "syncer", "image": "none"}]},
+    });
+    let pod = control_plane.create(pod).await;
+    let uid = pod["metadata"]["uid"].as_str().expect("it has one");
+    vec![format!("--pod-name={name}"), format!("--pod-uid={uid}")]
+}

@@ -1,0 +1,104 @@
+//! A syncer while it runs.
+
+use std::path::Path;
+
+use harness::wait::{self, Seen};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::STARTED;
+use super::process::{Process, tail};
+
+/// A syncer that answers about itself.
+pub(crate) struct Syncer {
+    process: Process,
+    address: String,
+}
+
+impl Syncer {
+    /// Starts it, and waits until it answers.
+    pub(super) async fn start(program: &Path, arguments: &[String], folder: &Path, name: &str) -> Self {
+        let mut process = Process::start(program, arguments, folder, name);
+        let address = wait::until(format!("{name} to listen"), STARTED, || {
+            let seen = match (process.ended(), listens_at(&process.log())) {
+                (Some(ended), _) => Err(ended),
+                (None, Some(address)) => Ok(Seen::Ready(address)),
+                (None, None) => Ok(Seen::not_yet("it does not say where it listens")),
+            };
+            async { seen }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("it starts: {error:#?}\n{}", tail(&process.log(), "")));
+        Self { process, address }
+    }
+
+    /// Waits until it has looked at everything.
+    pub(crate) async fn is_ready(&mut self) {
+        self.says("").await;
+    }
+
+    /// Waits until what it waits for has this in it; until it waits for nothing, if that is empty.
+    pub(crate) async fn says(&mut self, word: &str) {
+        let ready = format!("http://{}/readyz", self.address);
+        wait::until(format!("the syncer to say {word:?}"), STARTED, || {
+            let ended = self.process.ended();
+            let ready = ready.clone();
+            async move {
+                if let Some(ended) = ended {
+                    return Err(ended);
+                }
+                let answer = reqwest::get(ready).await.map_err(|error| error.to_string())?;
+                let done = answer.status().is_success();
+                let said = answer.text().await.unwrap_or_default();
+                let as_wanted = if word.is_empty() {
+                    done
+                } else {
+                    said.contains(word)
+                };
+                Ok::<_, String>(if as_wanted {
+                    Seen::Ready(())
+                } else {
+                    Seen::NotYet(said)
+                })
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("it says so: {error:#?}\n{}", tail(&self.log(), "")));
+    }
+
+    /// What it counts.
+    pub(crate) async fn metrics(&self) -> String {
+        let answer = reqwest::get(format!("http://{}/metrics", self.address)).await;
+        answer.expect("it answers").text().await.expect("it is text")
+    }
+
+    /// What it has said so far.
+    pub(super) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Sends a signal, waits for the end and gives the exit code.
+    pub(crate) async fn end(self, signal: Signal) -> Option<i32> {
+        self.process.end(signal).await
+    }
+
+    /// Waits until it ends by itself, and gives what it has said.
+    pub(crate) async fn ends(mut self) -> String {
+        let ended = wait::until("the syncer to end", STARTED, || {
+            let ended = self.process.ended();
+            async { Ok::<_, String>(ended.map_or_else(|| Seen::not_yet("it runs"), Seen::Ready)) }
+        })
+        .await;
+        ended.expect("it ends")
+    }
+}
+
+/// Where the log says that the syncer answers about itself.
+fn listens_at(log: &str) -> Option<String> {
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter(|line| line["message"] == "listening")
+        .find_map(|line| line["address"].as_str().map(ToOwned::to_owned))
+}

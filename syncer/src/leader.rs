@@ -1,0 +1,180 @@
+//! One syncer at a time.
+//!
+//! A syncer runs in a pod, and two of one virtual cluster are a mistake: somebody scaled the control plane, or started
+//! a second by hand. The first holds a `Lease` that names its pod, and the second waits for as long as that pod is
+//! there. So nothing has to be renewed, an idle syncer writes nothing, and what comes after a pod that is gone need
+//! not wait for a time to run out.
+
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, OwnerReference};
+use kube::api::{ObjectMeta, PostParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::naming::Tenant;
+use crate::patience::chain;
+
+/// The pod that a syncer runs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
+/// Why a syncer does not lead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The host did not answer, or refused.
+    #[error("{attempt}")]
+    Asked {
+        /// What was asked.
+        attempt: &'static str,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// Another does, and its pod is there.
+    #[error("lead: pod {0} does, and there can be one syncer only. Scale the control plane to 1")]
+    Led(String),
+    /// Another has taken over, which it may once this one's pod is deleted.
+    #[error("go on: {0} leads now")]
+    Lost(String),
+}
+
+impl Candidate {
+    /// It as the holder of a lease.
+    fn identity(&self) -> String {
+        format!("{}/{}", self.name, self.uid)
+    }
+}
+
+/// Where the lease of a virtual cluster is, and who asks for it.
+#[derive(Clone, Debug)]
+pub struct Election {
+    leases: Api<Lease>,
+    pods: Api<Pod>,
+    lease: String,
+    me: Candidate,
+}
+
+impl Election {
+    /// Makes nothing on the host yet.
+    #[must_use]
+    pub fn new(host: &Client, tenant: &Tenant, me: Candidate) -> Self {
+        Self {
+            leases: Api::namespaced(host.clone(), tenant.namespace()),
+            pods: Api::namespaced(host.clone(), tenant.namespace()),
+            lease: format!("{}-syncer", tenant.name()),
+            me,
+        }
+    }
+
+    /// Tries to lead; the lease goes with `owner`.
+    ///
+    /// # Errors
+    ///
+    /// Another leads, or the host did not answer.
+    pub async fn stand(&self, owner: &OwnerReference) -> Result<(), Error> {
+        let found = self.leases.get_opt(&self.lease).await;
+        let found = found.map_err(asked("read the syncer's lease"))?;
+        let Some(mut lease) = found else {
+            let lease = self.lease(owner);
+            let made = self.leases.create(&PostParams::default(), &lease).await;
+            return made.map(drop).map_err(asked("make the syncer's lease"));
+        };
+        match holder(&lease) {
+            Some(holder) if holder == self.me.identity() => return Ok(()),
+            Some(holder) if self.is_there(&holder).await? => return Err(Error::Led(holder)),
+            _ => {}
+        }
+        let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions);
+        lease.spec = Some(LeaseSpec {
+            lease_transitions: Some(transitions.unwrap_or_default() + 1),
+            ..self.spec()
+        });
+        // By its resource version, only one of several that found the holder gone gets it.
+        let taken = self
+            .leases
+            .replace(&self.lease, &PostParams::default(), &lease)
+            .await;
+        taken.map(drop).map_err(asked("take over the syncer's lease"))
+    }
+
+    /// Waits until another leads or it is told to stop.
+    ///
+    /// # Errors
+    ///
+    /// Another leads.
+    pub async fn hold(&self, shutdown: &CancellationToken) -> Result<(), Error> {
+        let watched = watcher::watch_object(self.leases.clone(), &self.lease).default_backoff();
+        pin_mut!(watched);
+        while let Some(Some(seen)) = shutdown.run_until_cancelled(watched.next()).await {
+            match seen {
+                Ok(lease) => {
+                    let other = lease
+                        .as_ref()
+                        .and_then(holder)
+                        .filter(|holder| *holder != self.me.identity());
+                    if let Some(other) = other {
+                        return Err(Error::Lost(other));
+                    }
+                }
+                Err(error) => warn!(error = %chain(&error), "the watch of the syncer's lease failed"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a holder's pod is there and has not ended.
+    async fn is_there(&self, holder: &str) -> Result<bool, Error> {
+        let Some((name, uid)) = holder.split_once('/') else {
+            return Ok(false);
+        };
+        let pod = self.pods.get_opt(name).await;
+        let pod = pod.map_err(asked("read the pod that holds the syncer's lease"))?;
+        Ok(pod.is_some_and(|pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            pod.metadata.uid.as_deref() == Some(uid) && !matches!(phase, Some("Succeeded" | "Failed"))
+        }))
+    }
+
+    fn lease(&self, owner: &OwnerReference) -> Lease {
+        Lease {
+            metadata: ObjectMeta {
+                name: Some(self.lease.clone()),
+                owner_references: Some(vec![owner.clone()]),
+                ..ObjectMeta::default()
+            },
+            spec: Some(self.spec()),
+        }
+    }
+
+    fn spec(&self) -> LeaseSpec {
+        LeaseSpec {
+            holder_identity: Some(self.me.identity()),
+            acquire_time: Some(MicroTime(jiff::Timestamp::now())),
+            ..LeaseSpec::default()
+        }
+    }
+}
+
+fn holder(lease: &Lease) -> Option<String> {
+    lease
+        .spec
+        .as_ref()?
+        .holder_identity
+        .clone()
+        .filter(|holder| !holder.is_empty())
+}
+
+fn asked(attempt: &'static str) -> impl FnOnce(kube::Error) -> Error {
+    move |error| Error::Asked {
+        attempt,
+        source: Box::new(error),
+    }
+}
