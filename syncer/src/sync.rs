@@ -111,6 +111,9 @@ mod failure;
 /// Telling the tenant.
 mod reporter;
 
+/// Faults that tests build in.
+mod mutation;
+
 /// Letting time pass.
 mod timing;
 

@@ -71,6 +71,29 @@ async fn what_happened_while_the_syncer_was_down_is_made_up_for(#[case] end: End
     assert_eq!(same["metadata"]["uid"], before[0]["metadata"]["uid"]);
 }
 
+/// A twin that a syncer made before it was killed, and nothing in it yet.
+#[tokio::test]
+async fn a_syncer_killed_between_two_writes_makes_the_second_when_it_comes_back() {
+    let mut tenant = Tenant::new("between").await;
+    tenant.kill().await;
+    let (guest, host) = (tenant.guest().await, tenant.host().await);
+    let made = guest.create(namespace("half")).await;
+    let twin = tenant.host_namespace("half");
+    let sibling = host.get("Namespace", &tenant.host_namespace("default")).await;
+    let mut metadata = json!({"name": twin, "labels": sibling.expect("it is there")["metadata"]["labels"]});
+    metadata["labels"]["kubernetes.io/metadata.name"] = json!(twin);
+    metadata["annotations"] = json!({
+        "vcluster.loft.sh/object-name": "half",
+        "vcluster.loft.sh/object-uid": made["metadata"]["uid"],
+        "vcluster.loft.sh/managed-labels": "kubernetes.io/metadata.name\nvcluster.loft.sh/managed-by\nvcluster.loft.sh/vcluster-name\nvcluster.loft.sh/vcluster-namespace",
+    });
+    host.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+        .await;
+    guest.within("half").create(component("store", "1")).await;
+    tenant.start().await;
+    host.within(&twin).shows("Component", "store", VALUE, "1").await;
+}
+
 #[tokio::test]
 async fn a_namespace_that_went_while_the_syncer_was_down_takes_its_twin_with_it() {
     let mut tenant = Tenant::new("restarted").await;
@@ -81,6 +104,19 @@ async fn a_namespace_that_went_while_the_syncer_was_down_takes_its_twin_with_it(
     space.host.shows("Component", "store", VALUE, "1").await;
     tenant.kill().await;
     guest.delete("Namespace", "going").await;
+    // Once the guest's own controller has emptied it, nothing but the syncer's finalizer keeps it.
+    let emptied = async || {
+        let namespace = guest.get("Namespace", "going").await;
+        let emptied = namespace.is_none_or(|namespace| namespace["spec"]["finalizers"].is_null());
+        Ok::<_, Refusal>(if emptied {
+            Seen::Ready(())
+        } else {
+            Seen::not_yet("it is not")
+        })
+    };
+    wait::until("the namespace to be emptied", SOON, emptied)
+        .await
+        .expect("it is");
     tenant.start().await;
     space
         .host

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::key::Key;
+use super::mutation::{self, Mutation};
 
 /// What a watch covers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -200,7 +201,9 @@ impl<T: Send + Sync> Feed<T> {
                 }
                 Ok(watcher::Event::Apply(object)) => {
                     if let Some((key, value)) = keep(object) {
-                        cache.change(|state| state.objects.insert(key.clone(), Arc::new(value)));
+                        if !(mutation::is(Mutation::StaleReads) && cache.get(&key).is_some()) {
+                            cache.change(|state| state.objects.insert(key.clone(), Arc::new(value)));
+                        }
                         changed(Change::Object(key));
                     }
                 }

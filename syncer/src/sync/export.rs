@@ -4,6 +4,7 @@
 //! and what others add in fields of their own stays.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -20,6 +21,7 @@ use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::kinds::{self, Status};
 use super::marks::{self, HostName};
+use super::mutation::{self, Mutation};
 use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
 use super::patched::{HostNames, Rule};
@@ -102,6 +104,7 @@ impl Exporter {
             Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
         };
         let changed = move |namespace: &str, change| match change {
+            Change::Object(_) if mutation::is(Mutation::MissDrift) => {}
             Change::Object(key) => part.queue.add(key),
             Change::Complete => {
                 for key in part.guest.keys_in(namespace) {
@@ -137,6 +140,9 @@ impl Exporter {
             guest: guest.metadata.resource_version.clone(),
             host,
         };
+        if mutation::is(host.map_or(Mutation::DropCreations, |_| Mutation::DropUpdates)) {
+            return Ok(Next::Idle);
+        }
         if host.is_some_and(|host| self.written.is_at(key, &now(host.resource_version.clone()))) {
             return Ok(Next::Idle);
         }
@@ -144,6 +150,9 @@ impl Exporter {
             return Ok(Next::Idle);
         };
         self.bring_back(key, guest, &written).await?;
+        if mutation::is(Mutation::WriteAlways) {
+            return Ok(Next::After(Duration::from_millis(200)));
+        }
         self.written.set(key, now(written.metadata.resource_version));
         Ok(Next::Idle)
     }
@@ -186,9 +195,9 @@ impl Exporter {
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let patch = Patch::Apply(Applied(&body));
         let written = if self.brings_back() {
-            hosts.patch(&key.name, &params, &patch).await
+            hosts.patch(&host_name(key), &params, &patch).await
         } else {
-            let written = hosts.patch_metadata(&key.name, &params, &patch).await;
+            let written = hosts.patch_metadata(&host_name(key), &params, &patch).await;
             written.map(|written| Object {
                 metadata: written.metadata,
                 ..Object::default()
@@ -235,7 +244,7 @@ impl Exporter {
         let mut annotations = marks::annotations(&guest.metadata, &self.kind, &name);
         annotations.insert(naming::CONTROLLED_BY.to_owned(), marks::exporter(&self.kind));
         ObjectMeta {
-            name: Some(key.name.clone()),
+            name: Some(host_name(key)),
             namespace: Some(namespace.clone()),
             // With its UID, an object that was deleted meanwhile is not made by what is meant as a change.
             uid: host.and_then(|host| host.uid.clone()),
@@ -355,7 +364,7 @@ impl Part for Exporter {
         match (self.wanted(key), host, ours) {
             (None, Some(host), Some(_)) => {
                 self.written.forget(key);
-                if host.deletion_timestamp.is_none() {
+                if host.deletion_timestamp.is_none() && !mutation::is(Mutation::DropDeletions) {
                     self.delete_host(key, &host).await?;
                 }
                 Ok(Next::Idle)
@@ -364,10 +373,12 @@ impl Part for Exporter {
                 self.written.forget(key);
                 Ok(Next::Idle)
             }
-            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
-                "the host has a {} {} that is not this virtual cluster's: it is left as it is",
-                self.kind.kind, key.name
-            ))),
+            (Some(_), Some(_), None) if !mutation::is(Mutation::AdoptForeign) => {
+                Err(Failure::Refused(format!(
+                    "the host has a {} {} that is not this virtual cluster's: it is left as it is",
+                    self.kind.kind, key.name
+                )))
+            }
             (Some(guest), Some(host), Some(ours)) if host.deletion_timestamp.is_some() => {
                 // Deleted on the host and held there, it goes from the guest too, as with vcluster. What nobody holds
                 // is made anew once it is gone, and so is what the guest has made anew meanwhile.
@@ -384,6 +395,12 @@ impl Part for Exporter {
             (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
         }
     }
+}
+
+/// What the host calls an object: the same as the guest.
+fn host_name(key: &Key) -> String {
+    let also = if mutation::is(Mutation::Rename) { "-x" } else { "" };
+    format!("{}{also}", key.name)
 }
 
 /// All fields but the status.

@@ -24,6 +24,7 @@ use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::kinds::Status;
 use super::marks;
+use super::mutation::{self, Mutation};
 use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
 use super::patched::{GuestNames, HostNames, Rule};
@@ -440,6 +441,9 @@ impl Importer {
 
     /// Deletes a copy at once: no kubelet would end it after its grace.
     async fn delete_copy(&self, key: &Key, guest: &ObjectMeta) -> Result<(), Failure> {
+        if mutation::is(Mutation::KeepCopies) {
+            return Ok(());
+        }
         let is_pod = matches!(self.sides, Sides::Pods(_));
         if is_going(guest) && (!is_pod || guest.deletion_grace_period_seconds == Some(0)) {
             return Ok(());

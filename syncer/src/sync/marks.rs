@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 
 use super::key::Key;
+use super::mutation::{self, Mutation};
 use crate::naming;
 
 /// Annotations and labels below this are the syncer's own.
@@ -150,7 +151,8 @@ pub(crate) fn kind_of(kind: &ApiResource) -> String {
 fn copied(from: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
     from.into_iter()
         .flatten()
-        .filter(|(name, _)| !is_own(name) && *name != LAST_APPLIED)
+        .filter(|(name, _)| !is_own(name) || mutation::is(Mutation::PassMarks))
+        .filter(|(name, _)| *name != LAST_APPLIED)
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }

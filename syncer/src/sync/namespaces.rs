@@ -20,6 +20,7 @@ use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
 use super::marks;
+use super::mutation::{self, Mutation};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
@@ -79,7 +80,8 @@ impl Namespaces {
 
     async fn keep(&self, guest: &Namespace) -> Result<Next, Failure> {
         let name = guest.name_any();
-        if !guest.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+        let held = guest.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+        if !held && !mutation::is(Mutation::ForgetFinalizer) {
             self.write_finalizers(&name, &[FINALIZER]).await?;
         }
         self.hold(guest).await
@@ -101,11 +103,14 @@ impl Namespaces {
             return Ok(Next::After(GOING));
         }
         let wanted = Twin::of(guest, &self.engine);
+        let known = twin.is_some();
         let twin = match twin {
             Some(twin) if wanted.fits(&twin) => twin,
             present => self.write(&name, &wanted, present.is_some()).await?,
         };
-        self.furnish(&name, &twin.uid().unwrap_or_default()).await?;
+        if !(known && mutation::is(Mutation::TrustHalfWritten)) {
+            self.furnish(&name, &twin.uid().unwrap_or_default()).await?;
+        }
         self.engine.mirror().begin(&name);
         Ok(Next::After(RECHECK))
     }

@@ -12,7 +12,9 @@ use tracing::{Instrument, debug, debug_span, warn};
 use super::engine::Engine;
 use super::failure::Failure;
 use super::key::Key;
+use super::mutation::{self, Mutation};
 use super::queue::Queue;
+use super::timing;
 
 /// What a look at an object left to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,6 +71,9 @@ pub(crate) trait Part: Debug + Send + Sync + 'static {
 }
 
 async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
+    if mutation::is(Mutation::Delay) {
+        timing::until(Some(Instant::now() + Duration::from_mins(1))).await;
+    }
     let began = Instant::now();
     let result = part.look(key).await;
     let outcome = match &result {
@@ -96,6 +101,7 @@ async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
             }
             part.queue().done(key);
         }
+        Err(_) if mutation::is(Mutation::SwallowErrors) => part.queue().done(key),
         Err(failure) => {
             let tries = part.queue().failed(key);
             engine.metrics().failure(name, failure.reason());

@@ -8,6 +8,7 @@ use kube::core::ApiResource;
 use serde_json::Value;
 
 use super::key::Key;
+use super::mutation::{self, Mutation};
 use super::object::Fields;
 use super::queue::Queue;
 
@@ -66,7 +67,7 @@ impl References {
 
     /// Whether anything names it.
     pub(crate) fn holds(&self, reference: &Reference) -> bool {
-        self.state().by_reference.contains_key(reference)
+        self.state().by_reference.contains_key(reference) && !mutation::is(Mutation::DropReferences)
     }
 
     /// Says that objects of a kind may name something, all of which is to be told by [`References::set`].

@@ -1,5 +1,6 @@
 //! Processes that end with whoever started them.
 
+use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,6 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use super::SOON;
+
+/// Chooses the fault of a syncer that has some built in.
+const MUTATION: &str = "SYNCER_MUTATION";
 
 /// How much of a log a failure shows.
 const TAIL: usize = 40;
@@ -31,6 +35,7 @@ impl Process {
             .args(arguments)
             .current_dir(folder)
             .env_clear()
+            .envs(env::var_os(MUTATION).map(|chosen| (MUTATION, chosen)))
             .stdin(Stdio::null())
             .stderr(file.try_clone().expect("files may be shared"))
             .stdout(file)

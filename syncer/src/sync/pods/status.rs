@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodCondition, PodStatus};
 
 use super::gates;
+use crate::sync::mutation::{self, Mutation};
 
 /// The status to show.
 pub(crate) fn shown(guest: &Pod, host: &Pod) -> PodStatus {
@@ -62,7 +63,7 @@ fn known(statuses: Option<Vec<ContainerStatus>>, names: &BTreeSet<String>) -> Op
     let known: Vec<_> = statuses
         .into_iter()
         .flatten()
-        .filter(|status| names.contains(&status.name))
+        .filter(|status| names.contains(&status.name) || mutation::is(Mutation::ShowSidecars))
         .collect();
     (!known.is_empty()).then_some(known)
 }
