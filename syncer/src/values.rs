@@ -5,7 +5,8 @@
 //! are common.
 //!
 //! A dialect is a table of keys ([`table`]); what is read is put at its place in the model, by whatever key it was
-//! said ([`document`]). So conversion is reading by one table and writing by another ([`convert`]).
+//! said ([`document`]). So conversion is reading by one table and writing by another ([`convert`]), and
+//! the chart reads files by the same tables ([`chart_files`]).
 
 /// What is asked for, whatever the dialect.
 mod model;
@@ -54,6 +55,12 @@ mod document;
 
 /// A file in another dialect.
 mod convert;
+
+/// What the chart reads files by.
+pub mod chart_files;
+
+/// The list of all keys, for the documentation.
+pub mod key_list;
 
 /// What the engine does not do.
 mod lacking;

@@ -66,7 +66,8 @@ async fn name(host: &Client, name: &KindName) -> Result<(String, String), Error>
 fn find(group: &ApiGroup, plural: &str, version: Option<&str>) -> Option<(String, String)> {
     let resources = match version {
         Some(version) => group.versioned_resources(version),
-        None => group.recommended_resources(),
+        // A group has one preferred version, which not all of its resources are in.
+        None => group.resources_by_stability(),
     };
     let mut resources = resources.into_iter().map(|(resource, _)| resource);
     let ApiResource {

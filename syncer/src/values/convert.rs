@@ -129,7 +129,16 @@ impl Writer<'_> {
             }
             // What is off asks for nothing, and all that not every dialect has is off by default.
             value if is_off(value) => {}
-            _ => self.refuse(place, "it has no key for this".to_owned()),
+            _ => {
+                let default = format!("defaults.{place}");
+                let why = match self.to.table().get(&default) {
+                    Some(_) => {
+                        format!("it has no key for this; this project's chart takes `{default}` with it")
+                    }
+                    None => "it has no key for this".to_owned(),
+                };
+                self.refuse(place, why);
+            }
         }
     }
 

@@ -5,6 +5,8 @@ use super::*;
 
 mod conversion;
 
+mod generated;
+
 mod messages;
 
 mod reading;

@@ -157,7 +157,7 @@ mod tests {
     )]
     #[case::not_said_there(
         "multiNamespaceMode: {enabled: true}\nsyncer:\n  logLevel: debug\n",
-        "values.yaml:3: `syncer.logLevel` cannot be said in the dialect of vcluster 0.20 to 0.25: it has no key for this"
+        "values.yaml:3: `syncer.logLevel` cannot be said in the dialect of vcluster 0.20 to 0.25: it has no key for this; this project's chart takes `defaults.syncer.logLevel` with it"
     )]
     #[case::not_known(
         "multiNamespaceMode: {enabled: true}\nfalbackHostDns: true\n",

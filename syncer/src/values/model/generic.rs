@@ -54,7 +54,7 @@ pub enum KindName {
     Resource {
         /// Plural and group, such as `components.dapr.io`, the name of its definition.
         resource: String,
-        /// The version; the host's preferred one if not given.
+        /// The version; the most stable one of the host if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
     },

@@ -100,7 +100,7 @@ fn vclusters_own_image_is_carried_where_there_is_a_key_for_it() {
 #[case::log_level(
     "multiNamespaceMode: {enabled: true}\nsyncer:\n  logLevel: debug\n",
     Dialect::V0_20,
-    "values.yaml:3: `syncer.logLevel` cannot be said in the dialect of vcluster 0.20 to 0.25: it has no key for this"
+    "values.yaml:3: `syncer.logLevel` cannot be said in the dialect of vcluster 0.20 to 0.25: it has no key for this; this project's chart takes `defaults.syncer.logLevel` with it"
 )]
 #[case::a_digest(
     "multiNamespaceMode: {enabled: true}\netcd: {image: 'r.io/etcd@sha256:00'}\n",
@@ -115,7 +115,7 @@ fn vclusters_own_image_is_carried_where_there_is_a_key_for_it() {
 #[case::an_image_of_a_program(
     "experimental: {multiNamespaceMode: {enabled: true}}\ncontrolPlane: {distro: {k8s: {apiServer: {image: {repository: kube-apiserver, tag: v1.30.0}}}}}\n",
     Dialect::V0_28,
-    "values.yaml:2: `controlPlane.distro.k8s.apiServer.image` cannot be said in the dialect of vcluster 0.28 and later: it has no key for this"
+    "values.yaml:2: `controlPlane.distro.k8s.apiServer.image` cannot be said in the dialect of vcluster 0.28 and later: it has no key for this; this project's chart takes `defaults.api.image` with it"
 )]
 #[case::mapped_objects(
     "experimental: {multiNamespaceMode: {enabled: true}}\nsync: {fromHost: {secrets: {mappings: {byName: {a/b: c/d}}}}}\n",
