@@ -39,7 +39,7 @@ fn a_file_is_written_in_another_dialect(#[case] name: &str, #[case] to: Dialect)
     let lost: String = (converted.not_carried.iter())
         .map(|lost| format!("# not carried: {}\n", lost.key))
         .collect();
-    insta::assert_snapshot!(format!("{name} as {to}"), format!("{}{lost}", converted.text()));
+    insta::assert_snapshot!(format!("{name}-as-{to:?}"), format!("{}{lost}", converted.text()));
 }
 
 /// Upstream's converter drops them, and what comes out may not read the kinds that it is to export.
