@@ -12,7 +12,7 @@ use crate::leader::Candidate;
 use crate::naming::Tenant;
 use crate::patience::chain;
 use crate::pki::{self, Names};
-use crate::values::{self, Values};
+use crate::values::{self, Dialect, Values};
 use crate::{host, run};
 
 /// The exit code for a values file that cannot be used.
@@ -32,7 +32,7 @@ enum Command {
     Init(Init),
     /// Run the syncer
     Run(Run),
-    /// Look at values files
+    /// Look at values files, in each dialect of vcluster's
     #[command(subcommand)]
     Values(OnValues),
 }
@@ -41,7 +41,24 @@ enum Command {
 enum OnValues {
     /// Say what in a values file cannot be done; nothing if all of it can
     Check {
-        /// The file
+        /// The dialect that it is in, if its keys are not to tell
+        #[arg(long, value_enum)]
+        dialect: Option<Dialect>,
+        /// The file; `-` is standard input
+        file: PathBuf,
+    },
+    /// Print a values file in another dialect
+    ///
+    /// What comes out asks for the same: a key that has no words in the other dialect is an error. Keys without an effect
+    /// that the other dialect does not have are told on standard error. Comments are not kept.
+    Convert {
+        /// The dialect to print it in
+        #[arg(long, value_enum)]
+        to: Dialect,
+        /// The dialect that it is in, if its keys are not to tell
+        #[arg(long, value_enum)]
+        dialect: Option<Dialect>,
+        /// The file; `-` is standard input
         file: PathBuf,
     },
 }
@@ -105,6 +122,8 @@ enum Error {
     Values(#[from] values::Error),
     #[error("read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("write what was asked for")]
+    Write(#[source] io::Error),
     #[error("start")]
     Start(#[source] io::Error),
     #[error(transparent)]
@@ -119,7 +138,9 @@ impl Error {
     fn code(&self) -> ExitCode {
         match self {
             Self::Values(_) | Self::Read { .. } => ExitCode::from(CONFIGURATION),
-            Self::Start(_) | Self::Host(_) | Self::Pki(_) | Self::Run(_) => ExitCode::FAILURE,
+            Self::Write(_) | Self::Start(_) | Self::Host(_) | Self::Pki(_) | Self::Run(_) => {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -131,7 +152,8 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Init(init) => block_on(init.common.log.clone(), initialize(init)),
         Command::Run(command) => block_on(command.common.log.clone(), start(command)),
-        Command::Values(OnValues::Check { file }) => read_values(&file).map(drop),
+        Command::Values(OnValues::Check { dialect, file }) => check(&file, dialect),
+        Command::Values(OnValues::Convert { to, dialect, file }) => convert(&file, dialect, to),
     };
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
@@ -167,8 +189,8 @@ fn block_on(log: EnvFilter, command: impl Future<Output = Result<(), Error>>) ->
 }
 
 async fn initialize(Init { common }: Init) -> Result<(), Error> {
-    read_values(&common.values)?;
     let tenant = Tenant::new(common.name, common.namespace);
+    read_values(&common.values, &tenant)?;
     let host = host::client("host", common.host_kubeconfig.as_deref()).await?;
     let service = host::api_service(&host, &tenant).await?;
     let authority = pki::keep(&host, &tenant, Some(service.owner)).await?;
@@ -200,9 +222,10 @@ async fn start(command: Run) -> Result<(), Error> {
         host_kubeconfig,
         log: _,
     } = common;
+    let tenant = Tenant::new(name, namespace);
     let settings = run::Settings {
-        tenant: Tenant::new(name, namespace),
-        values: read_values(&values)?,
+        values: read_values(&values, &tenant)?,
+        tenant,
         pki,
         host_kubeconfig,
         guest_kubeconfig,
@@ -214,12 +237,58 @@ async fn start(command: Run) -> Result<(), Error> {
     Ok(Box::pin(run::run(settings)).await?)
 }
 
-fn read_values(path: &Path) -> Result<Values, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+/// The values of this virtual cluster.
+fn read_values(path: &Path, tenant: &Tenant) -> Result<Values, Error> {
+    let (text, origin) = read(path)?;
+    let values = values::parse(&text, &origin)?;
+    let mut problems = values.check_names(tenant);
+    problems.extend(values::lacking(&values));
+    refuse(origin, problems)?;
+    Ok(values)
+}
+
+fn check(path: &Path, dialect: Option<Dialect>) -> Result<(), Error> {
+    let (text, origin) = read(path)?;
+    let values = values::parse_as(&text, &origin, dialect)?;
+    refuse(origin, values::lacking(&values))
+}
+
+fn refuse(origin: String, problems: Vec<values::Problem>) -> Result<(), Error> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(values::Error { origin, problems }.into())
+}
+
+fn convert(path: &Path, from: Option<Dialect>, to: Dialect) -> Result<(), Error> {
+    let (text, origin) = read(path)?;
+    let converted = values::convert(&text, &origin, from, to)?;
+    let mut told = io::stderr().lock();
+    for lost in &converted.not_carried {
+        writeln!(
+            told,
+            "{origin}:{}: not carried: `{}`, which has no effect and no key in the dialect of vcluster {to}",
+            lost.line, lost.key
+        )
+        .map_err(Error::Write)?;
+    }
+    io::stdout()
+        .write_all(converted.text().as_bytes())
+        .map_err(Error::Write)
+}
+
+/// A text, and what messages call it.
+fn read(path: &Path) -> Result<(String, String), Error> {
+    let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
-    })?;
-    Ok(values::parse(&text, &path.display().to_string())?)
+    };
+    if path == Path::new("-") {
+        let text = io::read_to_string(io::stdin()).map_err(failed)?;
+        return Ok((text, "standard input".to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    Ok((text, path.display().to_string()))
 }
 
 #[cfg(test)]

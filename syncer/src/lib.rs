@@ -4,7 +4,7 @@
 /// What a virtual cluster and its objects are called on the host.
 pub mod naming;
 
-/// What a virtual cluster is asked to be: the values file, in the dialect of vcluster 0.15.
+/// What a virtual cluster is asked to be: the values file, in each of vcluster's dialects.
 pub mod values;
 
 /// Changes to objects on their way between guest and host.

@@ -25,6 +25,24 @@ pub use path::BadPath;
 
 use apply::Prepared;
 
+/// Whether a text can be read as a path.
+///
+/// # Errors
+///
+/// It can't.
+pub fn check_path(text: &str) -> Result<(), BadPath> {
+    path::Path::parse(text).map(drop)
+}
+
+/// Whether a text can be read as a regular expression in which `$NAME` and `$NAMESPACE` stand for names.
+///
+/// # Errors
+///
+/// It can't.
+pub fn check_pattern(text: &str) -> Result<(), BadPattern> {
+    names::Pattern::parse(text).map(drop)
+}
+
 /// Patches that are applied one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Patches {

@@ -4,6 +4,8 @@
 //! of; start the engine; give the guest its own Service and DNS; when the engine has looked
 //! at everything once and the guest takes pods, publish the kubeconfig. Then the virtual cluster is ready.
 
+mod named;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,7 +24,7 @@ use crate::patience::{pause, persist};
 use crate::status::{self, Status};
 use crate::store;
 use crate::sync::{self, Metrics, Readiness};
-use crate::values::{Generic, Values};
+use crate::values::Values;
 
 /// How often the engine is asked whether it has looked at everything.
 const ENGINE_EVERY: Duration = Duration::from_millis(20);
@@ -138,17 +140,19 @@ async fn work(
         return Ok(());
     };
 
+    status.waits_for("the host to have the configured kinds");
+    let look = || named::kinds(&host, &settings.values.sync.generic.kinds);
+    let Some(kinds) = persist("find the configured kinds on the host", shutdown, look).await else {
+        return Ok(());
+    };
+
     let readiness = Readiness::new();
     let place = kubernetes::Place {
         service: service.address(),
         pod: settings.pod,
     };
     let engine = sync::run(
-        config(
-            &settings.tenant,
-            &settings.values.sync.generic.kinds,
-            service.address(),
-        ),
+        config(&settings.tenant, &settings.values, kinds, service.address()),
         host.clone(),
         guest.clone(),
         metrics,
@@ -219,32 +223,15 @@ async fn open(
 }
 
 /// What the engine has to know.
-fn config(tenant: &Tenant, kinds: &Generic, api: IpAddr) -> sync::Config {
-    let exports = kinds.export.iter().map(|export| sync::Export {
-        api_version: export.api_version.clone(),
-        kind: export.kind.clone(),
-        optional: export.optional,
-        replace_on_conflict: export.replace_on_conflict,
-        selector: export.selector.clone().unwrap_or_default().label_selector,
-        patches: Vec::new(),
-        reverse_patches: Vec::new(),
-    });
-    let imports = kinds.import.iter().map(|import| sync::Import {
-        api_version: import.api_version.clone(),
-        kind: import.kind.clone(),
-        optional: import.optional,
-        replace_on_conflict: import.replace_on_conflict,
-        patches: Vec::new(),
-        reverse_patches: Vec::new(),
-    });
+fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) -> sync::Config {
     sync::Config {
         tenant: tenant.clone(),
-        exports: exports.collect(),
-        imports: imports.collect(),
+        exports: kinds.exports,
+        imports: kinds.imports,
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
-        namespace_labels: std::collections::BTreeMap::new(),
+        namespace_labels: values.namespaces.labels.clone(),
     }
 }
 

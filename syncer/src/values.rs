@@ -1,94 +1,78 @@
-//! What a virtual cluster is asked to be: the values file, in the dialect of vcluster 0.15.
+//! What a virtual cluster is asked to be: the values file, in each of vcluster's dialects.
 //!
 //! Takes the text of a values file, gives [`Values`] or every place in it that cannot be done. A key that
-//! vcluster 0.15 knows and we do not do is refused only where it asks for something: files that repeat
-//! vcluster's defaults are common.
+//! vcluster knows and we do not do is refused only where it asks for something: files that repeat vcluster's defaults
+//! are common.
+//!
+//! A dialect is a table of keys ([`table`]); what is read is put at its place in the model, by whatever key it was
+//! said ([`document`]). So conversion is reading by one table and writing by another ([`convert`]), and
+//! the chart reads files by the same tables ([`chart_files`]).
 
-mod asked;
+/// What is asked for, whatever the dialect.
+mod model;
 
+/// The dialects, each with its table.
 mod dialect;
 
-mod generic;
+/// What a table of keys is made of.
+mod table;
 
+/// The chart's own keys.
+mod chart_keys;
+
+/// The dialect of vcluster 0.15 to 0.19.
+mod v0_15;
+
+/// What later dialects have in common.
+mod since_0_20;
+
+/// What is only in the dialect of 0.20 to 0.25.
+mod v0_20;
+
+/// What is only in the dialect of 0.28 and later.
+mod v0_28;
+
+/// Forms in which dialects write a value.
+mod forms;
+
+/// YAML with its lines.
 mod tree;
+
+/// A document against a table.
+mod check;
+
+/// Which keys of a patch go together.
+mod patch_rules;
+
+/// What an unknown key was meant to be.
+mod nearest;
+
+/// Which dialect a file is in.
+mod detect;
+
+/// A file without its dialect.
+mod document;
+
+/// A file in another dialect.
+mod convert;
+
+/// What the chart reads files by.
+pub mod chart_files;
+
+/// The list of all keys, for the documentation.
+pub mod key_list;
+
+/// What the engine does not do.
+mod lacking;
 
 use std::fmt;
 
-use k8s_openapi::api::rbac::v1::PolicyRule;
-use serde::Deserialize;
-
-pub use asked::{Asked, asked};
-pub use generic::{Export, Generic, Import, Selector};
-use tree::Tree;
-
-/// A virtual cluster's settings, as far as the syncer acts on them; the rest is for the chart.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Values {
-    /// Names that the guest does not know are asked for at the host's DNS.
-    pub fallback_host_dns: bool,
-    /// What is kept in step, and how.
-    pub sync: Sync,
-    /// The guest's DNS server.
-    pub coredns: CoreDns,
-    /// What every image name of the control plane is prefixed with.
-    pub default_image_registry: Option<String>,
-}
-
-/// What is kept in step between guest and host.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Sync {
-    /// The kinds that the syncer knows nothing of but their names.
-    pub generic: GenericSync,
-}
-
-/// The generic syncer's settings.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct GenericSync {
-    /// What it may do on the host; the chart narrows all of it to the tenant's own namespaces, and leaves
-    /// reading custom resource definitions as the only rule for the whole host.
-    pub cluster_role: Role,
-    /// What it may do in the tenant's own namespaces.
-    pub role: Role,
-    /// Which kinds go up and down. In the file it is YAML within a string.
-    #[serde(rename = "config", deserialize_with = "generic::deserialize")]
-    pub kinds: Generic,
-}
-
-/// Rules that a role gets in addition.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Role {
-    /// The rules, in Kubernetes' own form.
-    pub extra_rules: Vec<PolicyRule>,
-}
-
-/// The guest's DNS server.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CoreDns {
-    /// Whether there is one.
-    pub enabled: bool,
-    /// Its image.
-    pub image: String,
-    /// How many of it run.
-    pub replicas: i32,
-    /// What it asks of a node, in Kubernetes' own form.
-    pub resources: serde_json::Value,
-}
-
-impl Default for CoreDns {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            image: "registry.k8s.io/coredns/coredns:v1.11.3".to_owned(),
-            replicas: 1,
-            resources: serde_json::json!({"requests": {"cpu": "3m", "memory": "16Mi"}}),
-        }
-    }
-}
+pub use convert::{Carried, Converted, NotCarried, convert};
+pub use dialect::Dialect;
+use document::Document;
+pub use lacking::lacking;
+pub use model::*;
+use serde_json::Value;
 
 /// Why a values file cannot be used: every place that is wrong, in the order of the file.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,6 +119,28 @@ pub enum What {
         /// What is not done, as a sentence about the syncer.
         why: String,
     },
+    /// A file of two dialects.
+    Mixed {
+        /// The key with its path.
+        key: String,
+        /// The dialects that have it.
+        of: String,
+        /// A key before it that those do not have.
+        other: String,
+        /// The line of that.
+        other_line: u64,
+        /// The dialects that have that one.
+        other_of: String,
+    },
+    /// What the key asks for cannot be said in the dialect that the file was to be converted to.
+    NotSaid {
+        /// The key with its path.
+        key: String,
+        /// That dialect.
+        dialect: Dialect,
+        /// Why not, as a sentence about the dialect.
+        why: String,
+    },
     /// The text is no YAML, or a value has the wrong type.
     Malformed(String),
 }
@@ -149,38 +155,77 @@ impl fmt::Display for Problem {
                 write!(f, " unknown key `{key}`; the nearest known is `{nearest}`")
             }
             What::NotDone { key, why } => write!(f, " `{key}`: {why}"),
+            What::Mixed {
+                key,
+                of,
+                other,
+                other_line,
+                other_of,
+            } => write!(
+                f,
+                " `{key}` is of the dialect of vcluster {of}, `{other}` in line {other_line} of {other_of}; \
+                 write all of the file in one"
+            ),
+            What::NotSaid { key, dialect, why } => {
+                write!(
+                    f,
+                    " `{key}` cannot be said in the dialect of vcluster {dialect}: {why}"
+                )
+            }
             What::Malformed(message) => write!(f, " {message}"),
         }
     }
 }
 
-/// Reads a values file; `origin` is what messages call it.
+/// Reads a values file in the dialect that its keys show; `origin` is what messages call it.
 ///
 /// # Errors
 ///
 /// Everything in it that is no YAML, no key of the dialect, of the wrong type, or asks for what is not done.
 pub fn parse(text: &str, origin: &str) -> Result<Values, Error> {
-    let failed = |problems| Error {
+    parse_as(text, origin, None)
+}
+
+/// Reads a values file in this dialect, or as [`parse`] does.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_as(text: &str, origin: &str, dialect: Option<Dialect>) -> Result<Values, Error> {
+    let document = Document::read(text, dialect).map_err(|problems| Error {
         origin: origin.to_owned(),
         problems,
-    };
-    let tree = Tree::parse(text).map_err(|problem| failed(vec![problem]))?;
-    let mut problems = dialect::VALUES.check(&tree);
-    problems.extend(dialect::missing(&tree));
-    if let Some((config, at)) = tree.text_at(&["sync", "generic", "config"]) {
-        problems.extend(
-            generic::check(config)
-                .into_iter()
-                .map(|problem| at.shift(problem)),
-        );
+    })?;
+    typed(&document, origin)
+}
+
+/// The model of what a file says, with its `defaults` below.
+fn typed(document: &Document, origin: &str) -> Result<Values, Error> {
+    let mut said = document.said.clone();
+    let defaults = said
+        .as_object_mut()
+        .and_then(|said| said.shift_remove("defaults"));
+    let mut all = defaults.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    lay_over(&mut all, said);
+    serde_json::from_value(all).map_err(|error| Error {
+        origin: origin.to_owned(),
+        problems: vec![Problem {
+            line: 0,
+            what: What::Malformed(error.to_string()),
+        }],
+    })
+}
+
+/// Puts values over others, as Helm does: key by key, down to what is no mapping.
+pub fn lay_over(below: &mut Value, above: Value) {
+    match (below, above) {
+        (Value::Object(below), Value::Object(above)) => {
+            for (key, value) in above {
+                lay_over(below.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => *below = above,
     }
-    if !problems.is_empty() {
-        problems.sort_by_key(|problem| problem.line);
-        return Err(failed(problems));
-    }
-    serde_saphyr::from_str::<Option<Values>>(text)
-        .map(Option::unwrap_or_default)
-        .map_err(|error| failed(vec![tree::problem(&error)]))
 }
 
 #[cfg(test)]

@@ -59,21 +59,21 @@ fn provider(plan: &Plan, cluster: &Cluster) -> Provider {
     }
 }
 
-/// What the host cluster decides of every virtual cluster: that both have the same Kubernetes, Service addresses and
-/// source of images.
+/// What the host cluster decides of every virtual cluster where the values file says nothing: that both have the same
+/// Kubernetes, Service addresses and source of images.
 fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes) -> Vec<String> {
     let image = |short| pins().image(short, kubernetes);
     let registry = cluster
         .registry
         .iter()
-        .map(|registry| format!("defaultImageRegistry={registry}/"));
+        .map(|registry| format!("defaults.defaultImageRegistry={registry}/"));
     [
-        format!("serviceCIDR={}", cluster.service_cidr),
-        format!("api.image={}", image("kube-apiserver")),
-        format!("controller.image={}", image("kube-controller-manager")),
-        r"syncer.nodeSelector.kubernetes\.io/os=linux".to_owned(),
+        format!("defaults.serviceCIDR={}", cluster.service_cidr),
+        format!("defaults.api.image={}", image("kube-apiserver")),
+        format!("defaults.controller.image={}", image("kube-controller-manager")),
+        r"defaults.syncer.nodeSelector.kubernetes\.io/os=linux".to_owned(),
         format!(
-            r"syncer.nodeSelector.kubernetes\.io/arch={}",
+            r"defaults.syncer.nodeSelector.kubernetes\.io/arch={}",
             images::architecture()
         ),
     ]

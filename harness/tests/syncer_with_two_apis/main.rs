@@ -12,6 +12,9 @@ mod export;
 /// Values reach the host as they were written.
 mod values;
 
+/// Values files of each dialect make the same virtual cluster.
+mod dialects;
+
 /// What somebody else does to the host's copy is undone.
 mod drift;
 

@@ -35,7 +35,7 @@ release: {{ .Release.Name | quote }}
 {{ include "selector" . }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
-{{- with .Values.syncer.labels }}
+{{- with (include "values" . | fromYaml).syncer.labels }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
@@ -43,7 +43,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* The host's range of service addresses. */}}
 {{- define "serviceCIDR" -}}
 {{- $found := dig "spec" "cidrs" (list) (lookup "networking.k8s.io/v1" "ServiceCIDR" "" "kubernetes") -}}
-{{- .Values.serviceCIDR | default (join "," $found) | default "10.96.0.0/12" -}}
+{{- (include "values" . | fromYaml).serviceCIDR | default (join "," $found) | default "10.96.0.0/12" -}}
 {{- end -}}
 
 {{/* The controllers that the virtual cluster has. */}}

@@ -17,7 +17,7 @@ pub(super) struct Pattern(Regex);
 
 /// Why a text is no pattern of names.
 #[derive(Debug, thiserror::Error)]
-#[error("`{pattern}` is no regular expression")]
+#[error("`{pattern}` is no regular expression: {source}")]
 pub struct BadPattern {
     /// The text.
     pub pattern: String,

@@ -1,371 +1,145 @@
-//! Every key of the dialect, and what becomes of it.
-//!
-//! The keys are those of vcluster 0.15's chart `vcluster-k8s` (`charts/k8s/values.yaml`), plus `serviceCIDR`.
+//! The dialects of values files, each with its table.
 
-use Fate::{Free, Idle, Only, Read, Refuse};
+use std::fmt;
+use std::sync::LazyLock;
 
-use super::tree::Tree;
-use super::{Problem, What};
+use super::chart_keys::CHART;
+use super::forms::EMBEDDED;
+use super::table::{Fate, Table};
+use super::{since_0_20, v0_15, v0_20, v0_28};
 
-/// What becomes of a key.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Fate {
-    /// The syncer or the chart acts on it.
-    Read,
-    /// The chart hands it, and all below it, to Kubernetes as it is.
-    Free,
-    /// It says nothing of its own: its switch is another key, or it is vcluster's own bookkeeping.
-    Idle,
-    /// Fine with this value only; the text says why.
-    Only(&'static str, &'static str),
-    /// Fine as long as it is off; the text says what is not done.
-    Refuse(&'static str),
-}
-
-/// The keys of a kind of document.
-pub(super) struct Dialect {
-    /// Paths and what becomes of them. `{a,b}` stands for several keys, `[]` for the items of a list.
-    keys: &'static [(&'static str, Fate)],
-}
-
-const ONE_POD: &str = "the control plane is one pod";
-const NEWER: &str = "this is the dialect of vcluster 0.20 and later; the syncer reads that of 0.15";
-const NEWER_KEYS: &str =
-    "{controlPlane,networking,experimental,exportKubeConfig,policies,rbacs,integrations}";
-
-/// The keys of a values file.
-pub(super) const VALUES: Dialect = Dialect {
-    keys: &[
-        ("fallbackHostDns", Read),
-        ("multiNamespaceMode.enabled", Only("true", SINGLE_NAMESPACE)),
-        ("serviceCIDR", Read),
-        ("defaultImageRegistry", Read),
-        (
-            "sync.generic.{clusterRole,role}.extraRules[].{apiGroups,resources,resourceNames,verbs}",
-            Free,
-        ),
-        (
-            "sync.generic.{clusterRole,role}.extraRules[].nonResourceURLs",
-            Refuse("rules are for resources only"),
-        ),
-        ("sync.generic.config", Read),
-        (
-            "sync.{pods,services,configmaps,secrets,endpoints,events}.enabled",
-            Only("true", "it is always synced"),
-        ),
-        ("sync.{configmaps,secrets}.all", Idle),
-        (
-            "sync.pods.{ephemeralContainers,status}",
-            Refuse("only a pod's own fields are synced"),
-        ),
-        (
-            "sync.fake-nodes.enabled",
-            Only("true", "nodes of the host are never shown as they are"),
-        ),
-        (
-            "sync.{persistentvolumeclaims,fake-persistentvolumes,serviceaccounts}.enabled",
-            Idle,
-        ),
-        (
-            "sync.nodes.{enabled,syncAllNodes,enableScheduler,syncNodeChanges}",
-            Refuse("nodes of the host are never shown as they are"),
-        ),
-        ("sync.nodes.{fakeKubeletIPs,nodeSelector}", Idle),
-        (
-            "sync.{ingresses,ingressclasses,persistentvolumes,storageclasses,hoststorageclasses,legacy-storageclasses,priorityclasses,networkpolicies,volumesnapshots,poddisruptionbudgets}.enabled",
-            Refuse(
-                "the syncer does not sync this kind; `sync.generic.config` can export it if it is namespaced",
-            ),
-        ),
-        ("{etcd,api,controller,syncer}.{image,imagePullPolicy}", Read),
-        ("{etcd,api,controller,syncer}.resources", Free),
-        (
-            "{etcd,api,controller,syncer,scheduler}.replicas",
-            Only("1", ONE_POD),
-        ),
-        (
-            "{etcd,api,controller}.{nodeSelector,affinity,tolerations,labels,annotations,podAnnotations,podLabels,priorityClassName,securityContext,serviceAnnotations}",
-            Refuse("the control plane is one pod: set it under `syncer`"),
-        ),
-        ("{api,controller,etcd,syncer}.extraArgs", Read),
-        (
-            "syncer.{nodeSelector,affinity,tolerations,labels,annotations,podAnnotations,podLabels,serviceAnnotations}",
-            Free,
-        ),
-        ("syncer.{priorityClassName,logLevel}", Read),
-        (
-            "syncer.{volumeMounts,extraVolumeMounts,env,volumes,securityContext,podSecurityContext}",
-            Refuse("the pod's containers are as they are"),
-        ),
-        (
-            "syncer.{livenessProbe,readinessProbe}.enabled",
-            Only("true", "the probes are part of how the pod starts"),
-        ),
-        ("syncer.kubeConfigContextName", Idle),
-        ("etcd.storage.{persistence,size,className}", Read),
-        ("etcd.autoDeletePersistentVolumeClaims", Idle),
-        (
-            "scheduler.{image,imagePullPolicy,nodeSelector,affinity,tolerations,labels,annotations,podAnnotations,podLabels,resources,priorityClassName}",
-            Idle,
-        ),
-        ("coredns.{enabled,image,replicas}", Read),
-        ("coredns.resources", Free),
-        (
-            "coredns.{integrated,nodeSelector,config,manifests,podAnnotations,podLabels,plugin}",
-            Refuse("the guest's DNS server is set up as it is"),
-        ),
-        (
-            "coredns.service.type",
-            Only("ClusterIP", "the guest's DNS server is for the guest"),
-        ),
-        (
-            "coredns.service.{externalIPs,externalTrafficPolicy,annotations}",
-            Refuse("the guest's DNS server is for the guest"),
-        ),
-        ("service.type", Read),
-        (
-            "service.{externalIPs,externalTrafficPolicy,loadBalancerIP,loadBalancerSourceRanges,loadBalancerClass}",
-            Refuse("only the type of the Service can be set"),
-        ),
-        (
-            "serviceAccount.create",
-            Only(
-                "true",
-                "the name of the service account is what the host's policy goes by",
-            ),
-        ),
-        (
-            "serviceAccount.name",
-            Refuse("the name of the service account is what the host's policy goes by"),
-        ),
-        ("serviceAccount.imagePullSecrets", Free),
-        (
-            "workloadServiceAccount.annotations",
-            Refuse("it is not supported in multi-namespace mode"),
-        ),
-        (
-            "rbac.{clusterRole,role}.{create,extended,excludedApiResources}",
-            Idle,
-        ),
-        (
-            "{globalAnnotations,plugin,headless,enableHA,pro,openshift.enable,monitoring.serviceMonitor.enabled,isolation.enabled,ingress.enabled}",
-            Refuse("the syncer does not do this"),
-        ),
-        (
-            "{isolation.{namespace,podSecurityStandard,nodeProxyPermission,resourceQuota,limitRange,networkPolicy},ingress.{pathType,ingressClassName,host,annotations,tls}}",
-            Idle,
-        ),
-        (
-            "{mapServices.{fromVirtual,fromHost},proxy.metricsServer.{nodes,pods}.enabled,admission.{validatingWebhooks,mutatingWebhooks},init.{manifests,manifestsTemplate,helm}}",
-            Refuse("the syncer does not do this"),
-        ),
-        ("telemetry", Idle),
-        (NEWER_KEYS, Refuse(NEWER)),
-    ],
-};
-
-/// The keys of the text at `sync.generic.config`.
-pub(super) const GENERIC: Dialect = Dialect {
-    keys: &[
-        ("version", Only("v1beta1", "it is the only version")),
-        (
-            "{export,import}[].{apiVersion,kind,optional,replaceOnConflict}",
-            Read,
-        ),
-        ("export[].selector.labelSelector", Free),
-        (
-            "{export,import}[].{patches,reversePatches}",
-            Refuse("objects are synced as they are; patches are not done"),
-        ),
-        ("hooks", Refuse("hooks are not done")),
-    ],
-};
-
-const SINGLE_NAMESPACE: &str = "the syncer always gives each guest namespace a host namespace of its own, \
-                                so multi-namespace mode has to be on";
-
-/// What a values file has to say and does not.
-pub(super) fn missing(values: &Tree) -> Option<Problem> {
-    let said = matches!(values, Tree::Map(entries) if entries.iter().any(|(key, value)| {
-        key.value == "multiNamespaceMode"
-            && matches!(&value.value, Tree::Map(entries) if entries.iter().any(|(key, _)| key.value == "enabled"))
-    }));
-    let why = format!("not set, and off is its default; {SINGLE_NAMESPACE}");
-    (!said).then(|| Problem {
-        line: 0,
-        what: What::NotDone {
-            key: "multiNamespaceMode.enabled".to_owned(),
-            why,
-        },
-    })
+/// The form of a values file: that of vcluster's charts of some versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Dialect {
+    /// That of vcluster 0.15 to 0.19.
+    #[value(name = "0.15")]
+    V0_15,
+    /// That of vcluster 0.20 to 0.25.
+    #[value(name = "0.20")]
+    V0_20,
+    /// That of vcluster 0.28 and later.
+    #[value(name = "0.28")]
+    V0_28,
 }
 
 impl Dialect {
-    /// Everything in a document that is not in the dialect, or that is not done.
-    pub(super) fn check(&self, document: &Tree) -> Vec<Problem> {
-        let known: Vec<(String, Fate)> = self
-            .keys
-            .iter()
-            .flat_map(|(keys, fate)| expand(keys).into_iter().map(|key| (key, *fate)))
-            .collect();
-        let mut problems = Vec::new();
-        walk(&known, document, "", 1, &mut problems);
-        problems
-    }
-}
+    /// All of them, the oldest first.
+    pub const ALL: [Self; 3] = [Self::V0_15, Self::V0_20, Self::V0_28];
 
-fn walk(known: &[(String, Fate)], tree: &Tree, path: &str, line: u64, problems: &mut Vec<Problem>) {
-    let fate = known.iter().find(|(key, _)| key == path).map(|(_, fate)| *fate);
-    let not_done = |why: &str| Problem {
-        line,
-        what: What::NotDone {
-            key: shown(path),
-            why: why.to_owned(),
-        },
-    };
-    match (fate, tree) {
-        (Some(Refuse(why)), tree) if !tree.is_off() => problems.push(not_done(why)),
-        (Some(Only(value, why)), tree) if tree.plain().as_deref() != Some(value) => {
-            problems.push(not_done(&format!("only {value} will do: {why}")));
-        }
-        (Some(_), _) | (None, Tree::Leaf(serde_json::Value::Null)) => {}
-        (None, Tree::Map(entries)) => {
-            for (key, value) in entries {
-                let line = key.referenced.line();
-                let below = if path.is_empty() {
-                    key.value.clone()
-                } else {
-                    format!("{path}.{}", key.value)
-                };
-                if is_known(known, &below) {
-                    walk(known, &value.value, &below, line, problems);
-                } else {
-                    let nearest = nearest(known, path, &key.value);
-                    problems.push(Problem {
-                        line,
-                        what: What::Unknown {
-                            key: shown(&below),
-                            nearest,
-                        },
-                    });
-                }
-            }
-        }
-        (None, Tree::List(items)) => {
-            let below = format!("{path}[]");
-            if !is_known(known, &below) {
-                problems.push(Problem {
-                    line,
-                    what: What::Malformed(format!("`{}` is no list", shown(path))),
-                });
-                return;
-            }
-            for item in items {
-                walk(known, &item.value, &below, item.referenced.line(), problems);
-            }
-        }
-        (None, Tree::Leaf(_)) => {
-            let what = What::Malformed(format!("`{}` holds further keys, not a value", shown(path)));
-            problems.push(Problem { line, what });
+    /// Its keys.
+    pub(super) fn table(self) -> &'static Table {
+        static TABLES: LazyLock<[Table; 3]> = LazyLock::new(|| {
+            [
+                Table::of(&[
+                    ("", "", CHART),
+                    ("", "", v0_15::KEYS),
+                    ("defaults.", "defaults.", CHART),
+                ]),
+                Table::of(&[
+                    ("", "", v0_20::KEYS),
+                    ("experimental.genericSync.", "sync.generic.kinds.", EMBEDDED),
+                    ("", "", since_0_20::sync::KEYS),
+                    ("", "", since_0_20::control_plane::KEYS),
+                    ("", "", since_0_20::around::KEYS),
+                    ("defaults.", "defaults.", CHART),
+                ]),
+                Table::of(&[
+                    ("", "", v0_28::KEYS),
+                    ("", "", since_0_20::sync::KEYS),
+                    ("", "", since_0_20::control_plane::KEYS),
+                    ("", "", since_0_20::around::KEYS),
+                    ("defaults.", "defaults.", CHART),
+                ]),
+            ]
+        });
+        &TABLES[self as usize]
+    }
+
+    /// The key that has to be true.
+    pub(super) fn required(self) -> &'static str {
+        let keys = self.table().keys.iter();
+        let mut required = keys.filter(|key| matches!(key.fate, Fate::Required));
+        required.next().map_or("", |key| &key.path)
+    }
+
+    /// What has to be said for something below the first key to count: a key and its value.
+    pub(super) fn companions(self) -> &'static [(&'static str, &'static str, serde_json::Value)] {
+        static COMPANIONS: LazyLock<[(&str, &str, serde_json::Value); 2]> = LazyLock::new(|| {
+            [
+                (
+                    "experimental.genericSync",
+                    "experimental.genericSync.version",
+                    "v1beta1".into(),
+                ),
+                (
+                    "controlPlane.backingStore.etcd.deploy.statefulSet",
+                    "controlPlane.backingStore.etcd.deploy.enabled",
+                    true.into(),
+                ),
+            ]
+        });
+        match self {
+            Self::V0_15 => &[],
+            Self::V0_20 => &*COMPANIONS,
+            Self::V0_28 => &COMPANIONS[1..],
         }
     }
 }
 
-/// Whether a path is one of the known or on the way to one.
-fn is_known(known: &[(String, Fate)], path: &str) -> bool {
-    known.iter().any(|(key, _)| {
-        key.strip_prefix(path)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("[]"))
-    })
-}
-
-/// The known key that an unknown one was probably meant to be: one at the same place if any is spelled much like
-/// it, else the likeliest anywhere.
-fn nearest(known: &[(String, Fate)], parent: &str, key: &str) -> String {
-    /// Jaro-Winkler of `confg` and `config` is 0.96, of `extraRules` and `export` 0.77.
-    const ALIKE: f64 = 0.8;
-    let likeness = |path: &str| strsim::jaro_winkler(&last(path).to_lowercase(), &key.to_lowercase());
-    let best = |candidates: Vec<String>| {
-        candidates
-            .into_iter()
-            .map(|path| (likeness(&path), path))
-            .min_by(|one, other| other.0.total_cmp(&one.0))
-    };
-    let everywhere: Vec<String> = known.iter().flat_map(|(key, _)| prefixes(key)).collect();
-    let (here, elsewhere): (Vec<_>, Vec<_>) =
-        everywhere.into_iter().partition(|path| parent_of(path) == parent);
-    let (here, elsewhere) = (best(here), best(elsewhere));
-    let chosen = match (here, elsewhere) {
-        (Some(here), Some(elsewhere)) if here.0 < ALIKE && elsewhere.0 >= ALIKE => Some(elsewhere),
-        (here, elsewhere) => here.or(elsewhere),
-    };
-    chosen.map(|(_, path)| shown(&path)).unwrap_or_default()
-}
-
-/// A path and all the paths on the way to it: `a`, `a.b[]`, `a.b[].c`.
-fn prefixes(path: &str) -> Vec<String> {
-    let ends = path.match_indices('.').map(|(end, _)| end).chain([path.len()]);
-    ends.map(|end| path[..end].to_owned()).collect()
-}
-
-fn parent_of(path: &str) -> &str {
-    path.rsplit_once('.').map_or("", |(parent, _)| parent)
-}
-
-fn last(path: &str) -> &str {
-    path.rsplit('.').next().unwrap_or(path).trim_end_matches("[]")
-}
-
-/// A path as messages write it.
-fn shown(path: &str) -> String {
-    path.replace("[]", "")
-}
-
-/// Writes out the alternatives: `a.{b,c.{d,e}}` is `a.b`, `a.c.d` and `a.c.e`.
-fn expand(pattern: &str) -> Vec<String> {
-    let Some(open) = pattern.find('{') else {
-        return vec![pattern.to_owned()];
-    };
-    let mut depth = 0;
-    let mut parts = vec![open + 1];
-    for (at, character) in pattern.char_indices().skip(open) {
-        match character {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 1 => parts.push(at + 1),
-            _ => {}
-        }
-        if depth == 0 {
-            parts.push(at + 1);
-            break;
-        }
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V0_15 => "0.15 to 0.19",
+            Self::V0_20 => "0.20 to 0.25",
+            Self::V0_28 => "0.28 and later",
+        })
     }
-    let (before, after) = (
-        &pattern[..open],
-        &pattern[parts.last().copied().unwrap_or(pattern.len())..],
-    );
-    let alternatives = parts.windows(2).map(|ends| &pattern[ends[0]..ends[1] - 1]);
-    alternatives
-        .flat_map(|alternative| expand(&format!("{before}{alternative}{after}")))
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::table::{Shape, is_within};
     use super::*;
 
     #[test]
-    fn alternatives_are_written_out() {
-        assert_eq!(expand("a.{b,c.{d,e}}.f"), ["a.b.f", "a.c.d.f", "a.c.e.f"]);
-        assert_eq!(expand("a"), ["a"]);
+    fn no_key_is_listed_twice() {
+        for dialect in Dialect::ALL {
+            let mut seen = BTreeSet::new();
+            for key in &dialect.table().keys {
+                assert!(seen.insert(&key.path), "{dialect}: {}", key.path);
+            }
+        }
     }
 
     #[test]
-    fn no_key_is_listed_twice() {
-        let mut keys: Vec<String> = VALUES.keys.iter().flat_map(|(keys, _)| expand(keys)).collect();
-        let all = keys.len();
-        keys.sort();
-        keys.dedup();
-        assert_eq!(keys.len(), all);
+    fn nothing_is_listed_below_what_is_taken_whole() {
+        for dialect in Dialect::ALL {
+            for key in &dialect.table().keys {
+                let above = dialect.table().keys.iter().find(|above| {
+                    above.path != key.path
+                        && is_within(&key.path, &above.path)
+                        && !matches!(
+                            above.shape,
+                            Shape::Keys | Shape::Items(_) | Shape::Patches | Shape::Named(_)
+                        )
+                });
+                assert!(above.is_none(), "{dialect}: {} below {above:?}", key.path);
+            }
+        }
+    }
+
+    #[test]
+    fn each_has_one_key_that_is_required() {
+        let required = Dialect::ALL.map(Dialect::required);
+        assert_eq!(
+            required,
+            [
+                "multiNamespaceMode.enabled",
+                "experimental.multiNamespaceMode.enabled",
+                "sync.toHost.namespaces.enabled"
+            ]
+        );
     }
 }

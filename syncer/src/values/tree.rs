@@ -39,38 +39,47 @@ impl Tree {
         }
     }
 
-    /// The text at the end of a path of keys, if there is one, and where it begins.
-    pub(super) fn text_at(&self, path: &[&str]) -> Option<(&str, Place)> {
-        let (first, rest) = path.split_first()?;
+    /// What is at one of its own keys, and the key's line.
+    pub(super) fn get(&self, name: &str) -> Option<(u64, &Self)> {
         let Self::Map(entries) = self else { return None };
-        let (key, value) = entries.iter().find(|(key, _)| key.value == *first)?;
-        if !rest.is_empty() {
-            return value.value.text_at(rest);
-        }
-        let Self::Leaf(serde_json::Value::String(text)) = &value.value else {
-            return None;
-        };
-        let line = value.referenced.line();
-        Some((
-            text,
-            Place {
-                line,
-                block: line > key.referenced.line(),
-            },
-        ))
+        let (key, value) = entries.iter().find(|(key, _)| key.value == name)?;
+        Some((key.referenced.line(), &value.value))
     }
 
-    /// Whether it is a value that asks for nothing: false, zero, empty, or a mapping of nothing but such.
-    pub(super) fn is_off(&self) -> bool {
-        match self {
-            Self::Map(entries) => entries.iter().all(|(_, value)| value.value.is_off()),
-            Self::List(items) => items.is_empty(),
-            Self::Leaf(serde_json::Value::Null) => true,
-            Self::Leaf(serde_json::Value::Bool(on)) => !on,
-            Self::Leaf(serde_json::Value::Number(number)) => number.as_f64() == Some(0.0),
-            Self::Leaf(serde_json::Value::String(text)) => matches!(text.trim(), "" | "---"),
-            Self::Leaf(_) => false,
+    /// Where a text at the end of a path of keys begins.
+    pub(super) fn place_of(&self, path: &str) -> Option<Place> {
+        let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+        let Self::Map(entries) = self else { return None };
+        let (key, value) = entries.iter().find(|(key, _)| key.value == first)?;
+        if !rest.is_empty() {
+            return value.value.place_of(rest);
         }
+        let line = value.referenced.line();
+        let block = line > key.referenced.line();
+        Some(Place { line, block })
+    }
+
+    /// The document without its lines.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Map(entries) => entries
+                .iter()
+                .map(|(key, value)| (key.value.clone(), value.value.to_json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            Self::List(items) => items.iter().map(|item| item.value.to_json()).collect(),
+            Self::Leaf(value) => value.clone(),
+        }
+    }
+
+    /// Whether nothing is said.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self, Self::Leaf(serde_json::Value::Null))
+    }
+
+    /// Whether it asks for nothing, as [`is_off`].
+    pub(super) fn is_off(&self) -> bool {
+        is_off(&self.to_json())
     }
 
     /// A leaf as it would be written.
@@ -92,6 +101,19 @@ impl Place {
             self.line
         };
         Problem { line, ..problem }
+    }
+}
+
+/// Whether a value asks for nothing: false, zero, empty, left to others, or a mapping of nothing but such.
+pub(super) fn is_off(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::Object(entries) => entries.values().all(is_off),
+        Value::Array(items) => items.is_empty(),
+        Value::Null => true,
+        Value::Bool(on) => !on,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => matches!(text.trim(), "" | "---" | "auto" | "false"),
     }
 }
 

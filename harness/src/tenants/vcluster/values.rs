@@ -1,92 +1,50 @@
-//! The tenants' values file in the dialect that vcluster's chart has since 0.20.
-//!
-//! The rules are written by hand: upstream's own converter drops `extraRules`, and without them the syncer may not
-//! read the kinds that it is to export. What has no rule here is refused by name, never dropped.
+//! The tenants' values file for vcluster's chart: converted to its dialect by the syncer's reader, with what the
+//! environment decides.
 
 use serde_json::{Value, json};
-use syncer::values::{self, Asked, Error, Problem, What};
+use syncer::values::{self, Carried, Dialect, Error, Problem, What};
 
 use super::Images;
 
-/// The keys that are translated, and those that ask for what vcluster 0.25 does anyway; each with all below it.
-const TRANSLATED: [&str; 17] = [
-    "fallbackHostDns",
-    "multiNamespaceMode.enabled",
-    "sync.generic",
-    "coredns.enabled",
-    "coredns.image",
-    "coredns.replicas",
-    "coredns.resources",
-    "sync.pods.enabled",
-    "sync.services.enabled",
-    "sync.configmaps.enabled",
-    "sync.configmaps.all",
-    "sync.secrets.enabled",
-    "sync.secrets.all",
-    "sync.endpoints.enabled",
-    "sync.events.enabled",
-    "sync.fake-nodes.enabled",
-    "telemetry.disabled",
+/// What the environment decides, and a file that says another thing is refused: by its keys in that dialect.
+const DECIDED: [&str; 7] = [
+    "controlPlane.statefulSet.image",
+    "controlPlane.backingStore.etcd.deploy.statefulSet.image",
+    "controlPlane.distro.k8s.apiServer.image",
+    "controlPlane.distro.k8s.apiServer.imagePullPolicy",
+    "controlPlane.distro.k8s.controllerManager.image",
+    "controlPlane.distro.k8s.controllerManager.imagePullPolicy",
+    "defaults",
 ];
 
-/// Translates a values file in the dialect of vcluster 0.15; `origin` is what messages call it.
+/// Translates a values file in any dialect; `origin` is what messages call it.
 ///
 /// # Errors
 ///
-/// Everything in it that [`values::parse`] refuses, and every key that asks for something and has no translation.
+/// What [`values::convert`] refuses, and every key that says what the environment decides.
 pub fn translate(text: &str, origin: &str, images: &Images) -> Result<String, Error> {
-    let read = values::parse(text, origin)?;
-    let asked = values::asked(text, origin)?;
-    let problems: Vec<Problem> = asked
-        .iter()
-        .filter(|asked| !is_translated(asked))
-        .map(untold)
-        .collect();
-    if !problems.is_empty() {
-        return Err(Error {
-            origin: origin.to_owned(),
-            problems,
-        });
-    }
-    let said = |key: &str| asked.iter().any(|asked| is_within(&asked.key, key));
-    let mut chart = json!({
-        "controlPlane": control_plane(images),
-        "sync": { "toHost": {
-            "configMaps": { "enabled": true, "all": said("sync.configmaps.all") },
-            // It copies the Secrets that pods name and, unlike the embedded one, not those that exported objects name: a
-            // Component's own among them. With this it copies all.
-            "secrets": { "enabled": true, "all": true },
-        } },
-        "networking": { "advanced": { "fallbackHostCluster": read.fallback_host_dns } },
-        "experimental": {
-            "multiNamespaceMode": { "enabled": true },
-            "genericSync": generic_sync(&read.sync.generic),
-        },
-        // Nothing is to be told to anybody outside.
-        "telemetry": { "enabled": false },
-    });
-    let dns = &mut chart["controlPlane"]["coredns"];
-    dns["enabled"] = read.coredns.enabled.into();
-    if said("coredns.image") {
-        dns["deployment"]["image"] = read.coredns.image.clone().into();
-    }
-    if said("coredns.replicas") {
-        dns["deployment"]["replicas"] = read.coredns.replicas.into();
-    }
-    if said("coredns.resources") {
-        dns["deployment"]["resources"] = read.coredns.resources.clone();
-    }
-    serde_saphyr::to_string(&chart).map_err(|error| Error {
+    let failed = |problems| Error {
         origin: origin.to_owned(),
-        problems: vec![Problem {
-            line: 0,
-            what: What::Malformed(error.to_string()),
-        }],
+        problems,
+    };
+    let converted = values::convert(text, origin, None, Dialect::V0_20)?;
+    let decided =
+        (converted.carried.iter()).filter(|carried| DECIDED.iter().any(|key| is_within(&carried.to, key)));
+    let problems: Vec<Problem> = decided.map(not_taken).collect();
+    if !problems.is_empty() {
+        return Err(failed(problems));
+    }
+    let mut chart = unless_said();
+    values::lay_over(&mut chart, converted.values);
+    values::lay_over(&mut chart, always(images));
+    let dns = &mut chart["controlPlane"]["coredns"]["deployment"]["image"];
+    if dns.is_null() {
+        *dns = images.coredns.clone().into();
+    }
+    serde_saphyr::to_string(&chart).map_err(|error| {
+        let what = What::Malformed(error.to_string());
+        failed(vec![Problem { line: 0, what }])
     })
-}
-
-fn is_translated(asked: &Asked) -> bool {
-    TRANSLATED.iter().any(|key| is_within(&asked.key, key))
 }
 
 fn is_within(key: &str, above: &str) -> bool {
@@ -94,33 +52,49 @@ fn is_within(key: &str, above: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-fn untold(asked: &Asked) -> Problem {
+fn not_taken(carried: &Carried) -> Problem {
     Problem {
-        line: asked.line,
+        line: carried.line,
         what: What::NotDone {
-            key: asked.key.clone(),
-            why: "there is no translation of it for vcluster 0.25".to_owned(),
+            key: carried.key.clone(),
+            why: "what real vcluster's control plane runs is the environment's to say; leave it out"
+                .to_owned(),
         },
     }
 }
 
-/// The control plane as the embedded one is where vcluster leaves the choice: an etcd of its own, and nothing that needs
-/// a `StorageClass`.
-fn control_plane(images: &Images) -> Value {
+/// What holds where the file says nothing: nothing that needs a `StorageClass`, and what fits a small machine.
+fn unless_said() -> Value {
     let no_claim = json!({ "volumeClaim": { "enabled": false } });
     json!({
-        "backingStore": { "etcd": { "deploy": {
-            "enabled": true,
-            "statefulSet": { "image": parts(&images.etcd), "persistence": no_claim },
-        } } },
-        "distro": { "k8s": { "enabled": true, "image": parts(&images.kubernetes) } },
-        "coredns": { "enabled": true, "deployment": { "image": images.coredns } },
-        "statefulSet": {
-            "image": parts(&images.vcluster),
-            "persistence": no_claim,
-            // What it asks for by default, 200m, is more than two cores have for a handful of tenants.
-            "resources": { "requests": { "cpu": "20m", "memory": "256Mi" } },
+        "controlPlane": {
+            "backingStore": { "etcd": { "deploy": { "statefulSet": { "persistence": no_claim } } } },
+            "coredns": { "enabled": true },
+            "statefulSet": {
+                "persistence": no_claim,
+                // What it asks for by default, 200m, is more than two cores have for a handful of tenants.
+                "resources": { "requests": { "cpu": "20m", "memory": "256Mi" } },
+            },
         },
+    })
+}
+
+/// What holds whatever the file says: the control plane as the embedded one is, an etcd of its own with it.
+fn always(images: &Images) -> Value {
+    json!({
+        "controlPlane": {
+            "backingStore": { "etcd": { "deploy": {
+                "enabled": true,
+                "statefulSet": { "image": parts(&images.etcd) },
+            } } },
+            "distro": { "k8s": { "enabled": true, "image": parts(&images.kubernetes) } },
+            "statefulSet": { "image": parts(&images.vcluster) },
+        },
+        // It copies the Secrets that pods name and, unlike the embedded one, not those that exported objects name: a
+        // Component's own among them. With this it copies all.
+        "sync": { "toHost": { "secrets": { "all": true } } },
+        // Nothing is to be told to anybody outside.
+        "telemetry": { "enabled": false },
     })
 }
 
@@ -129,22 +103,6 @@ fn parts(image: &str) -> Value {
     let (name, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
     let (registry, repository) = name.split_once('/').unwrap_or(("docker.io", name));
     json!({ "registry": registry, "repository": repository, "tag": tag })
-}
-
-/// What was YAML within a string is a part of the file now; the rules for roles keep their form.
-fn generic_sync(generic: &values::GenericSync) -> Value {
-    let values::GenericSync {
-        cluster_role,
-        role,
-        kinds,
-    } = generic;
-    let mut translated = json!({ "version": "v1beta1", "export": kinds.export, "import": kinds.import });
-    for (name, role) in [("clusterRole", cluster_role), ("role", role)] {
-        if !role.extra_rules.is_empty() {
-            translated[name] = json!({ "extraRules": role.extra_rules });
-        }
-    }
-    translated
 }
 
 #[cfg(test)]
@@ -172,7 +130,7 @@ mod tests {
     fn images_are_those_of_a_registry_that_all_are_pushed_to() {
         let images = Images::of(crate::plan::Kubernetes::V1_33, Some("127.0.0.1:5000/team"));
         assert_eq!(
-            control_plane(&images)["statefulSet"]["image"],
+            always(&images)["controlPlane"]["statefulSet"]["image"],
             json!({
                 "registry": "127.0.0.1:5000", "repository": "team/ghcr.io/loft-sh/vcluster-oss", "tag": "0.25.2",
             })
@@ -190,13 +148,16 @@ mod tests {
                 "image": "r/dns:1", "replicas": 2, "resources": {"requests": {"cpu": "5m"}},
             }})
         );
-        assert_eq!(chart["networking"]["advanced"]["fallbackHostCluster"], false);
     }
 
     #[rstest]
-    #[case::not_translated(
-        "multiNamespaceMode: {enabled: true}\netcd:\n  storage:\n    persistence: true\n",
-        "values.yaml:4: `etcd.storage.persistence`: there is no translation of it for vcluster 0.25"
+    #[case::decided(
+        "multiNamespaceMode: {enabled: true}\napi:\n  image: r/kube-apiserver:v1\n",
+        "values.yaml:3: `api.image`: what real vcluster's control plane runs is the environment's to say; leave it out"
+    )]
+    #[case::not_said_there(
+        "multiNamespaceMode: {enabled: true}\nsyncer:\n  logLevel: debug\n",
+        "values.yaml:3: `syncer.logLevel` cannot be said in the dialect of vcluster 0.20 to 0.25: it has no key for this; this project's chart takes `defaults.syncer.logLevel` with it"
     )]
     #[case::not_known(
         "multiNamespaceMode: {enabled: true}\nfalbackHostDns: true\n",
@@ -211,9 +172,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_or_as_ever_needs_no_translation() {
-        let text = "multiNamespaceMode: {enabled: true}\nenableHA: false\nsync:\n  pods: {enabled: true}\n  ingresses: {enabled: false}\n";
-        let chart = translate(text, "values.yaml", &images()).expect("it asks for nothing more");
-        assert!(!chart.contains("ingresses"), "{chart}");
+    fn what_the_file_says_holds() {
+        let text = "multiNamespaceMode: {enabled: true}\nenableHA: false\netcd: {storage: {persistence: true}}\nsync: {ingresses: {enabled: true}}\n";
+        let chart = translate(text, "values.yaml", &images()).expect("it is fine");
+        let chart: Value = serde_saphyr::from_str(&chart).expect("it is YAML");
+        let claim = "/controlPlane/backingStore/etcd/deploy/statefulSet/persistence/volumeClaim/enabled";
+        assert_eq!(chart.pointer(claim), Some(&true.into()));
+        assert_eq!(chart["sync"]["toHost"]["ingresses"]["enabled"], true);
+    }
+
+    #[test]
+    fn a_file_of_its_own_dialect_is_taken() {
+        let text = "experimental: {multiNamespaceMode: {enabled: true}}\ncontrolPlane: {statefulSet: {image: {repository: loft-sh/vcluster-oss}}}\n";
+        let chart = translate(text, "values.yaml", &images()).expect("the image is not another thing");
+        assert!(chart.contains("0.25.2"), "{chart}");
     }
 }

@@ -45,6 +45,11 @@ impl Tenant {
 
     /// One of this name, whose control plane is in this host namespace. Its syncer is ready.
     pub(crate) async fn named(name: &str, namespace: &str) -> Self {
+        Self::with_values(name, namespace, BLOG_VALUES).await
+    }
+
+    /// The same, made from a values file.
+    pub(crate) async fn with_values(name: &str, namespace: &str, values: &str) -> Self {
         let host = Host::shared().await;
         let folder = background::folder().join(format!("{namespace}-{name}"));
         fs::create_dir(&folder).expect("the folder is ours");
@@ -52,7 +57,7 @@ impl Tenant {
             name,
             namespace,
             chart: &Chart::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart").into()),
-            values: BLOG_VALUES,
+            values,
             set: &[],
         };
         host.helm().install(release).await.expect("the chart installs");

@@ -1,0 +1,131 @@
+//! The syncer's chart takes values files of each dialect: what Helm makes of them, without a cluster.
+
+/// What Helm makes of the chart.
+mod helm;
+
+use helm::{Rendered, lint, refused, template};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+#[rstest]
+#[case("blog.0.15.yaml")]
+#[case("blog.0.20.yaml")]
+#[case("blog.0.28.yaml")]
+#[case("plain.0.15.yaml")]
+#[case("plain.0.20.yaml")]
+#[case("plain.0.28.yaml")]
+#[case("patches.0.15.yaml")]
+#[case("patches.0.20.yaml")]
+#[case("from-host.0.20.yaml")]
+#[case("from-host.0.28.yaml")]
+#[case("named.0.28.yaml")]
+#[tokio::test]
+async fn a_file_is_taken_as_it_stands(#[case] name: &str) {
+    lint(name).await;
+    let Rendered { values, .. } = template(name).await;
+    let given = syncer::values::parse(&helm::fixture(name), name).expect("the file is fine");
+    let read = syncer::values::parse(&values, "the Secret").expect("it is what was given");
+    // What the chart says below it is of the programs alone.
+    assert_eq!(read.sync, given.sync);
+    assert_eq!(read.to_host, given.to_host);
+    assert_eq!(read.from_host, given.from_host);
+    assert_eq!(read.networking, given.networking);
+    assert_eq!(read.namespaces, given.namespaces);
+}
+
+#[rstest]
+#[case::blog("blog.0.15.yaml", "blog.0.20.yaml")]
+#[case::plain("plain.0.15.yaml", "plain.0.20.yaml")]
+#[case::plain_newest("plain.0.15.yaml", "plain.0.28.yaml")]
+#[case::patches("patches.0.15.yaml", "patches.0.20.yaml")]
+#[case::from_host("from-host.0.20.yaml", "from-host.0.28.yaml")]
+#[tokio::test]
+async fn the_same_is_made_of_each_dialect(#[case] one: &str, #[case] other: &str) {
+    let (one, other) = (template(one).await, template(other).await);
+    assert!(one.objects.len() > 10);
+    assert_eq!(one.objects, other.objects);
+    assert_ne!(one.values, other.values);
+}
+
+#[tokio::test]
+async fn what_the_file_says_is_what_the_pod_is() {
+    let rendered = template("plain.0.28.yaml").await;
+    let pod = rendered.object("StatefulSet").pointer("/spec/template/spec");
+    let pod = pod.expect("it has a pod");
+    let container = |name: &str| {
+        let containers = ["initContainers", "containers"].map(|of| pod[of].as_array());
+        let mut containers = containers.into_iter().flatten().flatten();
+        containers
+            .find(|container| container["name"] == name)
+            .expect("it is there")
+            .clone()
+    };
+    let mirror = "registry.example.com/mirror/";
+    assert_eq!(
+        container("etcd")["image"],
+        format!("{mirror}registry.k8s.io/etcd:3.6.8-0")
+    );
+    assert_eq!(
+        container("syncer")["image"],
+        format!("{mirror}registry.example.com:5000/team/syncer:1.2.3")
+    );
+    let arguments = container("kube-apiserver")["command"].to_string();
+    assert!(
+        arguments.contains("--v=2") && arguments.contains("10.43.0.0/16"),
+        "{arguments}"
+    );
+    // Of the file, of its `defaults`, and of the chart's.
+    let controller = container("kube-controller-manager");
+    assert_eq!(
+        controller["resources"],
+        json!({"requests": {"cpu": "16m", "memory": "50Mi"}})
+    );
+    assert_eq!(pod["nodeSelector"], json!({"kubernetes.io/os": "linux"}));
+    assert_eq!(
+        rendered.object("Service").pointer("/spec/type"),
+        Some(&json!("NodePort"))
+    );
+}
+
+#[tokio::test]
+async fn the_secret_has_the_charts_defaults_as_they_were() {
+    let values: Value =
+        serde_saphyr::from_str(&template("plain.0.20.yaml").await.values).expect("it is YAML");
+    assert_eq!(values.pointer("/defaults/api/extraArgs"), Some(&json!([])));
+}
+
+#[tokio::test]
+async fn kinds_that_are_named_by_resource_bring_their_rules() {
+    let roles = template("blog.0.28.yaml").await;
+    let tenant = roles.named("ClusterRole", "vc-team-a-v-vcluster-team-a-tenant");
+    let rules = tenant["rules"].as_array().expect("it has rules");
+    let of_dapr: Vec<_> = (rules.iter())
+        .filter(|rule| rule["apiGroups"] == json!(["dapr.io"]))
+        .map(|rule| rule["resources"].clone())
+        .collect();
+    assert_eq!(
+        of_dapr,
+        [
+            json!(["components", "components/status"]),
+            json!(["subscriptions", "subscriptions/status"])
+        ]
+    );
+}
+
+#[rstest]
+#[case::at_the_top("falbackHostDns: true", "additional properties 'falbackHostDns' not allowed")]
+#[case::below(
+    "sync: {toHost: {ingreses: {enabled: true}}}",
+    "additional properties 'ingreses' not allowed"
+)]
+#[case::of_a_resource(
+    "sync: {toHost: {customResources: {a.b: {enabled: true, scop: x}}}}",
+    "additional properties 'scop' not allowed"
+)]
+#[case::of_the_wrong_type("fallbackHostDns: sometimes", "got string, want")]
+#[case::one_namespace_for_all("fallbackHostDns: true", "one of these has to be true")]
+#[tokio::test]
+async fn helm_says_what_is_wrong(#[case] values: &str, #[case] told: &str) {
+    let said = refused(values).await;
+    assert!(said.contains(told), "{said}");
+}

@@ -1,0 +1,164 @@
+//! What the chart reads values files by, made of the dialects' tables: the places that its templates find each key's
+//! value at, and the schema that Helm checks files against.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::dialect::Dialect;
+use super::forms::Form;
+use super::table::{Fate, Key, Shape};
+use super::{FromHost, Networking, ToHost};
+
+/// Where the templates find that each namespace has a namespace of its own.
+const OWN_NAMESPACES: &str = "ownNamespaces";
+
+/// What is at the places of the model if no file says it, and which key is moved to which place, in which form.
+///
+/// # Errors
+///
+/// None in practice: the model is plain data.
+pub fn keys() -> serde_json::Result<Value> {
+    let mut moves = Vec::new();
+    for dialect in Dialect::ALL {
+        for key in &dialect.table().keys {
+            let moved = moved(key);
+            if !key.path.starts_with("defaults.") && !moves.contains(&moved) {
+                moves.push(moved);
+            }
+        }
+    }
+    moves.retain(|moved| !moved.is_null());
+    Ok(json!({
+        "base": {
+            "fallbackHostDns": false,
+            "namespaces": {"labels": {}},
+            "sync": {"generic": {"clusterRole": {"extraRules": []}, "role": {"extraRules": []}}},
+            "toHost": serde_json::to_value(ToHost::default())?,
+            "fromHost": serde_json::to_value(FromHost::default())?,
+            "networking": serde_json::to_value(Networking::default())?,
+        },
+        "required": Dialect::ALL.map(Dialect::required),
+        "moves": moves,
+    }))
+}
+
+fn moved(key: &Key) -> Value {
+    let steps = |path: &str| path.split('.').map(Value::from).collect::<Value>();
+    let (from, to) = (steps(&key.path), steps(&key.to));
+    let form = match key.fate {
+        Fate::Required => return json!({"from": from, "to": [OWN_NAMESPACES], "form": "plain"}),
+        Fate::Read(form, _) => form,
+        _ => return Value::Null,
+    };
+    match form {
+        Form::Plain | Form::Namespaces => json!({"from": from, "to": to, "form": "plain"}),
+        Form::Auto => json!({"from": from, "to": to, "form": "switch"}),
+        Form::Selector => json!({"from": from, "to": to, "form": "selector"}),
+        Form::Registry => json!({"from": from, "to": to, "form": "registry"}),
+        Form::Image(registry, repository) => {
+            json!({"from": from, "to": to, "form": "image", "registry": registry, "repository": repository})
+        }
+        Form::Program => {
+            json!({"from": from, "to": to, "form": "image", "registry": "registry.k8s.io", "repository": ""})
+        }
+        // The syncer needs the right to what it is told to sync; with these, nobody writes the rule.
+        Form::ExportedResources | Form::ImportedResources => {
+            json!({"from": from, "to": ["sync", "generic", "role", "extraRules"], "form": "resources"})
+        }
+        // The kinds themselves are for the syncer alone.
+        Form::Text | Form::Kinds | Form::Not => Value::Null,
+    }
+}
+
+/// The schema: every key of every dialect, and what it holds.
+#[must_use]
+pub fn schema() -> Value {
+    let mut root = Node::default();
+    for dialect in Dialect::ALL {
+        for key in &dialect.table().keys {
+            root.at(&key.path).add(key);
+        }
+    }
+    let mut schema = root.keys();
+    schema["$schema"] = "http://json-schema.org/draft-07/schema#".into();
+    schema["title"] = "Values of a virtual cluster, in any dialect of vcluster's".into();
+    schema
+}
+
+/// A key and what is below it.
+#[derive(Debug, Default)]
+struct Node {
+    below: BTreeMap<String, Self>,
+    /// Each once: dialects agree about most keys that they share.
+    shapes: Vec<Shape>,
+    description: Option<&'static str>,
+}
+
+impl Node {
+    fn at(&mut self, path: &str) -> &mut Self {
+        let steps = path.split('.').flat_map(|step| match step.strip_suffix("[]") {
+            Some(list) => vec![list, "[]"],
+            None => vec![step],
+        });
+        steps.fold(self, |node, step| node.below.entry(step.to_owned()).or_default())
+    }
+
+    fn add(&mut self, key: &Key) {
+        if !self.shapes.contains(&key.shape) {
+            self.shapes.push(key.shape);
+        }
+        if let Fate::Refuse(why) | Fate::Only(_, why) = key.fate {
+            self.description = Some(why);
+        }
+    }
+
+    fn schema(&self) -> Value {
+        let mut schemas: Vec<Value> = self.shapes.iter().map(|shape| self.of_shape(*shape)).collect();
+        let mut schema = match schemas.len() {
+            0 => self.keys(),
+            1 => schemas.remove(0),
+            _ => json!({ "anyOf": schemas }),
+        };
+        if let Some(why) = self.description {
+            schema["description"] = why.into();
+        }
+        schema
+    }
+
+    fn keys(&self) -> Value {
+        let properties: Map<_, _> = (self.below.iter())
+            .map(|(key, node)| (key.clone(), node.schema()))
+            .collect();
+        json!({"type": ["object", "null"], "properties": properties, "additionalProperties": false})
+    }
+
+    fn of_shape(&self, shape: Shape) -> Value {
+        let list = |items: Value| json!({"type": ["array", "null"], "items": items});
+        let item = |step: &str, required: &[&str]| {
+            let mut item = self.below.get(step).map_or_else(|| json!({}), Self::keys);
+            if !required.is_empty() {
+                item["required"] = json!(required);
+            }
+            item
+        };
+        match shape {
+            Shape::Bool => json!({"type": ["boolean", "null"]}),
+            Shape::Switch => json!({"enum": [true, false, "true", "false", "auto", null]}),
+            Shape::Text => json!({"type": ["string", "null"]}),
+            Shape::OneOf(texts) => json!({ "enum": texts }),
+            Shape::Whole => json!({"type": ["integer", "null"], "minimum": 0, "maximum": 1000}),
+            Shape::Texts => list(json!({"type": "string"})),
+            Shape::Labels => json!({"type": ["object", "null"], "additionalProperties": {"type": "string"}}),
+            Shape::Object => json!({"type": ["object", "null"]}),
+            Shape::Objects => list(json!({"type": "object"})),
+            Shape::Keys => self.keys(),
+            Shape::Items(required) => list(item("[]", required)),
+            Shape::Patches => list(item("[]", &["op", "path"])),
+            Shape::Named(required) => {
+                json!({"type": ["object", "null"], "additionalProperties": item("*", required)})
+            }
+            Shape::Any => json!({}),
+        }
+    }
+}

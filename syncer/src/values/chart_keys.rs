@@ -1,0 +1,33 @@
+//! The keys that are the chart's own, by the names of vcluster 0.15: the control plane's programs. In every dialect they
+//! are also below `defaults`, for what holds where the file says nothing.
+
+use super::table::{Row, SAME, Shape};
+
+/// The keys.
+pub(super) const CHART: &[Row] = &[
+    ("serviceCIDR", Shape::Text, SAME),
+    ("defaultImageRegistry", Shape::Text, SAME),
+    (
+        "{etcd,api,controller,syncer}.{image,imagePullPolicy}",
+        Shape::Text,
+        SAME,
+    ),
+    ("{etcd,api,controller,syncer}.resources", Shape::Object, SAME),
+    ("{etcd,api,controller,syncer}.extraArgs", Shape::Texts, SAME),
+    ("etcd.storage.persistence", Shape::Bool, SAME),
+    ("etcd.storage.{size,className}", Shape::Text, SAME),
+    (
+        "syncer.{nodeSelector,labels,annotations,podLabels,podAnnotations,serviceAnnotations}",
+        Shape::Labels,
+        SAME,
+    ),
+    ("syncer.affinity", Shape::Object, SAME),
+    ("syncer.tolerations", Shape::Objects, SAME),
+    ("syncer.{priorityClassName,logLevel}", Shape::Text, SAME),
+    ("coredns.enabled", Shape::Bool, SAME),
+    ("coredns.image", Shape::Text, SAME),
+    ("coredns.replicas", Shape::Whole, SAME),
+    ("coredns.resources", Shape::Object, SAME),
+    ("service.type", Shape::Text, SAME),
+    ("serviceAccount.imagePullSecrets", Shape::Objects, SAME),
+];

@@ -1,0 +1,149 @@
+//! Forms in which dialects write what the model has as it is: reading takes a value of a file and gives the model's,
+//! writing the other way round.
+
+mod image;
+
+mod kinds;
+
+mod text;
+
+use serde_json::{Map, Value};
+
+use crate::naming::Tenant;
+
+pub(super) use kinds::EMBEDDED;
+
+/// The form in which a key has something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As the model has it.
+    Plain,
+    /// The opposite.
+    Not,
+    /// A switch whose `auto` says nothing.
+    Auto,
+    /// A label selector, `a=b,c=d`.
+    Selector,
+    /// A registry without the slash at its end.
+    Registry,
+    /// Registry, repository and tag of an image; these are the registry and the repository if not said.
+    Image(&'static str, &'static str),
+    /// The same, of one of Kubernetes' own programs: its repository has to be said.
+    Program,
+    /// `export` and `import` as YAML within a text.
+    Text,
+    /// A list of exports or imports, by API version and kind.
+    Kinds,
+    /// Exports by resource and group.
+    ExportedResources,
+    /// Imports by resource and group.
+    ImportedResources,
+    /// Host namespaces by those of the guest: names that follow from vcluster's rule.
+    Namespaces,
+}
+
+/// What a value of a file comes to.
+#[derive(Debug, PartialEq)]
+pub(super) enum Read {
+    /// Something for the model.
+    Value(Value),
+    /// It says nothing.
+    Nothing,
+    /// It is known, and nothing is done with it.
+    Idle,
+}
+
+impl Form {
+    /// Reads a value that has the key's shape, or says what is wrong with it, as a fragment that follows the key.
+    pub(super) fn read(self, value: Value) -> Result<Read, String> {
+        let read = match self {
+            Self::Plain | Self::Kinds => value,
+            Self::Not => Value::Bool(!is_true(&value)),
+            Self::Auto if value == "auto" => return Ok(Read::Nothing),
+            Self::Auto => Value::Bool(is_true(&value)),
+            Self::Selector => labels(value.as_str().unwrap_or_default())?.into(),
+            Self::Registry => match value.as_str() {
+                Some(name) if !name.is_empty() && !name.ends_with('/') => format!("{name}/").into(),
+                _ => value,
+            },
+            Self::Image(registry, repository) => return image::read(&value, registry, Some(repository)),
+            Self::Program => return image::read(&value, "registry.k8s.io", None),
+            Self::Text => text::read(&value)?,
+            Self::ExportedResources | Self::ImportedResources => kinds::read_resources(&value)?,
+            Self::Namespaces => {
+                namespaces(&value)?;
+                value
+            }
+        };
+        Ok(Read::Value(read))
+    }
+
+    /// Writes a value of the model, or says why this form has no words for it.
+    pub(super) fn write(self, value: &Value) -> Result<Value, String> {
+        match self {
+            Self::Plain | Self::Auto | Self::Namespaces => Ok(value.clone()),
+            Self::Not => Ok(Value::Bool(!is_true(value))),
+            Self::Selector => Ok(selector(value).into()),
+            Self::Registry => match value.as_str() {
+                None | Some("") => Ok(value.clone()),
+                Some(name) => name.strip_suffix('/').map(Into::into).ok_or_else(|| {
+                    "a registry there ends where a name begins, with a slash in between".to_owned()
+                }),
+            },
+            Self::Image(..) | Self::Program => image::write(value.as_str().unwrap_or_default()),
+            Self::Text => text::write(value),
+            Self::Kinds => kinds::write_kinds(value),
+            Self::ExportedResources => kinds::write_resources(value, kinds::Direction::Export),
+            Self::ImportedResources => kinds::write_resources(value, kinds::Direction::Import),
+        }
+    }
+}
+
+/// True as a file may write it.
+fn is_true(value: &Value) -> bool {
+    matches!(value, Value::Bool(true)) || value == "true"
+}
+
+fn labels(selector: &str) -> Result<Map<String, Value>, String> {
+    let parts = selector.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| match part.split_once('=') {
+            Some((key, value)) if !key.is_empty() && !key.ends_with('!') && !value.starts_with('=') => {
+                Ok((key.trim().to_owned(), value.trim().into()))
+            }
+            _ => Err(format!("has `{part}`, and only `label=value` can be done")),
+        })
+        .collect()
+}
+
+fn selector(labels: &Value) -> String {
+    let labels = labels.as_object().into_iter().flatten();
+    let parts: Vec<_> = labels
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    parts.join(",")
+}
+
+/// Checks that host namespaces are called as the rule calls them, of one tenant. Whether that is the one at hand is
+/// known when it starts: [`super::Values::check_names`].
+fn namespaces(mappings: &Value) -> Result<(), String> {
+    const HOW: &str = "host namespaces are called by vcluster's rule, `vcluster-` and two hashes, so that no two \
+                       virtual clusters share one; leave the mapping out";
+    let mut tenant = None;
+    for (guest, host) in mappings.as_object().into_iter().flatten() {
+        let host = host.as_str().unwrap_or_default();
+        let nobody = Tenant::new("", "");
+        let name = nobody.host_namespace(guest);
+        let suffix = host
+            .strip_prefix(name.trim_end_matches(&nobody.suffix()))
+            .filter(|suffix| suffix.len() == 8 && suffix.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .filter(|suffix| *tenant.get_or_insert(*suffix) == *suffix);
+        if suffix.is_none() {
+            return Err(format!("cannot have `{guest}` be `{host}`: {HOW}"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

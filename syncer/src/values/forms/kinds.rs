@@ -1,0 +1,173 @@
+//! Lists of exported and imported kinds. Dialects up to 0.25 name a kind by API version and kind, those since 0.28 by
+//! resource and group; one does not follow from the other without asking the host.
+
+use serde_json::{Map, Value, json};
+
+use super::super::table::{Fate, Row, SAME, Shape};
+
+/// The keys of the text at `sync.generic.config`, and of `experimental.genericSync`.
+pub(in crate::values) const EMBEDDED: &[Row] = &[
+    (
+        "version",
+        Shape::Text,
+        Fate::Only("v1beta1", "it is the only version"),
+    ),
+    ("{export,import}", Shape::Items(&["apiVersion", "kind"]), KINDS),
+    ("{export,import}[].{apiVersion,kind}", Shape::Text, Fate::Inside),
+    (
+        "{export,import}[].{optional,replaceOnConflict}",
+        Shape::Bool,
+        Fate::Inside,
+    ),
+    ("export[].selector", Shape::Keys, Fate::Inside),
+    ("export[].selector.labelSelector", Shape::Labels, Fate::Inside),
+    (
+        "{export,import}[].{patches,reversePatches}",
+        Shape::Patches,
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].op",
+        Shape::OneOf(OPERATIONS),
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].{path,fromPath,namePath,namespacePath,regex}",
+        Shape::Text,
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].value",
+        Shape::Any,
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].ignore",
+        Shape::Bool,
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].conditions",
+        Shape::Items(&[]),
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].conditions[].{path,subPath}",
+        Shape::Text,
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].conditions[].{equal,notEqual}",
+        Shape::Any,
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].conditions[].empty",
+        Shape::Bool,
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].sync",
+        Shape::Keys,
+        Fate::Inside,
+    ),
+    (
+        "{export,import}[].{patches,reversePatches}[].sync.{secret,configmap}",
+        Shape::Bool,
+        Fate::Inside,
+    ),
+    ("hooks", Shape::Any, Fate::Refuse("hooks are not done")),
+];
+
+const KINDS: Fate = match SAME {
+    Fate::Read(_, to) => Fate::Read(super::Form::Kinds, to),
+    other => other,
+};
+
+const OPERATIONS: &[&str] = &[
+    "rewriteName",
+    "rewriteLabelKey",
+    "rewriteLabelSelector",
+    "rewriteLabelExpressionsSelector",
+    "copyFromObject",
+    "add",
+    "replace",
+    "remove",
+];
+
+/// Which way a list of kinds goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Export,
+    Import,
+}
+
+/// Reads kinds by resource and group, `components.dapr.io` or `components.dapr.io/v1alpha1`.
+pub(super) fn read_resources(resources: &Value) -> Result<Value, String> {
+    let resources = resources.as_object().into_iter().flatten();
+    let enabled = resources.filter(|(_, asked)| asked["enabled"] == true);
+    enabled
+        .map(|(name, _)| {
+            let (resource, version) = match name.split_once('/') {
+                Some((resource, version)) => (resource, Some(version)),
+                None => (name.as_str(), None),
+            };
+            let group = resource.split_once('.').map(|(_, group)| group);
+            if group.is_none_or(str::is_empty) || version == Some("") {
+                return Err(format!(
+                    "has `{name}`; a kind there is `<plural>.<group>`, such as `components.dapr.io`"
+                ));
+            }
+            let mut kind = json!({ "resource": resource });
+            if let Some(version) = version {
+                kind["version"] = version.into();
+            }
+            Ok(kind)
+        })
+        .collect()
+}
+
+/// Writes kinds by resource and group.
+pub(super) fn write_resources(kinds: &Value, direction: Direction) -> Result<Value, String> {
+    let mut written = Map::new();
+    for kind in kinds.as_array().into_iter().flatten() {
+        let Some(resource) = kind.get("resource").and_then(Value::as_str) else {
+            return Err(format!(
+                "it has {}; vcluster 0.28 names kinds by resource, as in `components.dapr.io`, which only the host knows",
+                named(kind)
+            ));
+        };
+        let name = match kind.get("version").and_then(Value::as_str) {
+            Some(version) => format!("{resource}/{version}"),
+            None => resource.to_owned(),
+        };
+        let asked = match direction {
+            Direction::Export => json!({"enabled": true}),
+            Direction::Import => json!({"enabled": true, "scope": "Namespaced"}),
+        };
+        written.insert(name, asked);
+    }
+    Ok(written.into())
+}
+
+/// Writes kinds by API version and kind.
+pub(super) fn write_kinds(kinds: &Value) -> Result<Value, String> {
+    let kinds = kinds.as_array().into_iter().flatten();
+    kinds
+        .map(|kind| match kind.get("resource") {
+            None => Ok(kind.clone()),
+            Some(_) => Err(format!(
+                "it has {}; dialects before 0.28 name kinds by `apiVersion` and `kind`, which only the host knows",
+                named(kind)
+            )),
+        })
+        .collect()
+}
+
+fn named(kind: &Value) -> String {
+    let text = |key: &str| kind.get(key).and_then(Value::as_str).unwrap_or_default();
+    match text("resource") {
+        "" => format!("{} {}", text("apiVersion"), text("kind")),
+        resource => resource.to_owned(),
+    }
+}

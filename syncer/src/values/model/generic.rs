@@ -1,0 +1,114 @@
+//! Kinds that the syncer knows nothing of but their names.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use serde::{Deserialize, Serialize};
+
+use crate::patches::Patch;
+
+/// The generic syncer's settings.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GenericSync {
+    /// What it may do on the host; the chart narrows all of it to the tenant's own namespaces, and leaves
+    /// reading custom resource definitions as the only rule for the whole host.
+    pub cluster_role: Role,
+    /// What it may do in the tenant's own namespaces.
+    pub role: Role,
+    /// Which kinds go up and down.
+    pub kinds: Generic,
+}
+
+/// Rules that a role gets in addition.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Role {
+    /// The rules, in Kubernetes' own form.
+    pub extra_rules: Vec<PolicyRule>,
+}
+
+/// The kinds that go up and down.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Generic {
+    /// What tenants make and the host gets.
+    pub export: Vec<Export>,
+    /// What the host makes in a tenant's namespaces and the guest gets.
+    pub import: Vec<Import>,
+}
+
+/// How a kind is named. One does not follow from the other without asking the host.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum KindName {
+    /// As dialects before 0.28 do.
+    #[serde(rename_all = "camelCase")]
+    Kind {
+        /// Group and version, such as `dapr.io/v1alpha1`; `v1` for core kinds.
+        api_version: String,
+        /// The kind, such as `Component`.
+        kind: String,
+    },
+    /// As the dialect of 0.28 does.
+    Resource {
+        /// Plural and group, such as `components.dapr.io`, the name of its definition.
+        resource: String,
+        /// The version; the most stable one of the host if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+    },
+}
+
+/// A kind that goes from guest to host.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Export {
+    /// The kind.
+    #[serde(flatten)]
+    pub name: KindName,
+    /// A host that does not have the kind is fine.
+    #[serde(default)]
+    pub optional: bool,
+    /// An object that the host refuses to change is made anew.
+    #[serde(default)]
+    pub replace_on_conflict: bool,
+    /// Which of its objects go; all if not given.
+    #[serde(default)]
+    pub selector: Option<Selector>,
+    /// Changes on the way to the host.
+    #[serde(default)]
+    pub patches: Vec<Patch>,
+    /// Changes on the way back.
+    #[serde(default)]
+    pub reverse_patches: Vec<Patch>,
+}
+
+/// Which objects of a kind are meant.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Selector {
+    /// The labels that an object has to have.
+    pub label_selector: BTreeMap<String, String>,
+}
+
+/// A kind that goes from host to guest.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Import {
+    /// The kind.
+    #[serde(flatten)]
+    pub name: KindName,
+    /// A host that does not have the kind is fine.
+    #[serde(default)]
+    pub optional: bool,
+    /// An object that the guest refuses to change is made anew.
+    #[serde(default)]
+    pub replace_on_conflict: bool,
+    /// Changes on the way to the guest.
+    #[serde(default)]
+    pub patches: Vec<Patch>,
+    /// Changes on the way back.
+    #[serde(default)]
+    pub reverse_patches: Vec<Patch>,
+}

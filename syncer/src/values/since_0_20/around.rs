@@ -1,0 +1,75 @@
+//! What vcluster has around the two: policies, integrations, its own bookkeeping.
+
+use crate::values::table::Fate::Refuse;
+use crate::values::table::Shape::{Any, Bool, Switch, Text};
+use crate::values::table::{IDLE, Row};
+
+const NOT_DONE: &str = "the syncer does not do this";
+
+/// What is around both.
+pub(in crate::values) const KEYS: &[Row] = &[
+    (
+        "policies.{resourceQuota,limitRange,networkPolicy}.enabled",
+        Switch,
+        Refuse(NOT_DONE),
+    ),
+    (
+        "policies.resourceQuota.{labels,annotations,quota,scopeSelector,scopes}",
+        Any,
+        IDLE,
+    ),
+    (
+        "policies.limitRange.{labels,annotations,default,defaultRequest,min,max}",
+        Any,
+        IDLE,
+    ),
+    (
+        "policies.networkPolicy.{labels,annotations,fallbackDns,outgoingConnections,extraControlPlaneRules,extraWorkloadRules}",
+        Any,
+        IDLE,
+    ),
+    (
+        "policies.{podSecurityStandard,centralAdmission.{validatingWebhooks,mutatingWebhooks}}",
+        Any,
+        Refuse(NOT_DONE),
+    ),
+    ("exportKubeConfig.context", Text, IDLE),
+    (
+        "exportKubeConfig.{server,insecure,serviceAccount,additionalSecrets}",
+        Any,
+        Refuse("the kubeconfig is that of the guest's administrator, in Secret vc-NAME"),
+    ),
+    (
+        "exportKubeConfig.secret.{name,namespace}",
+        Any,
+        Refuse("the kubeconfig is in Secret vc-NAME, beside the control plane"),
+    ),
+    (
+        "integrations.{metricsServer,kubeVirt,externalSecrets,certManager,istio}.enabled",
+        Bool,
+        Refuse(NOT_DONE),
+    ),
+    ("integrations.metricsServer.{nodes,pods,apiService}", Any, IDLE),
+    ("integrations.kubeVirt.{apiService,webhook,sync}", Any, IDLE),
+    ("integrations.externalSecrets.{webhook,sync,version}", Any, IDLE),
+    ("integrations.{certManager,istio}.sync", Any, IDLE),
+    (
+        "experimental.syncSettings.{disableSync,rewriteKubernetesService,targetNamespace,hostMetricsBindAddress,virtualMetricsBindAddress}",
+        Any,
+        Refuse(NOT_DONE),
+    ),
+    ("experimental.syncSettings.setOwner", Bool, IDLE),
+    (
+        "experimental.{deploy,isolatedControlPlane,virtualClusterKubeConfig,denyProxyRequests}",
+        Any,
+        Refuse(NOT_DONE),
+    ),
+    ("{plugin,plugins,external,pro,sleepMode}", Any, Refuse(NOT_DONE)),
+    ("telemetry.enabled", Bool, IDLE),
+    (
+        "telemetry.{instanceCreator,platformUserID,platformInstanceID,machineID}",
+        Text,
+        IDLE,
+    ),
+    ("global", Any, IDLE),
+];

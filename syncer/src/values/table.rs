@@ -1,0 +1,170 @@
+//! What a dialect's table of keys is made of: each key, what it holds, and what becomes of it.
+
+use super::forms::Form;
+
+/// A line of a table. In the path, and in the place that [`Fate::Read`] names, `{a,b}` stands for several keys; `[]`
+/// is an item of a list and `*` a name that the user chooses.
+pub(super) type Row = (&'static str, Shape, Fate);
+
+/// What a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// True or false.
+    Bool,
+    /// True, false or `auto`.
+    Switch,
+    /// A text.
+    Text,
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
+    /// A whole number.
+    Whole,
+    /// A list of texts.
+    Texts,
+    /// A mapping of texts.
+    Labels,
+    /// A mapping, in Kubernetes' own form.
+    Object,
+    /// A list of mappings, in Kubernetes' own form.
+    Objects,
+    /// A mapping of the keys that the table has below it.
+    Keys,
+    /// A list of mappings of the keys that the table has below it; each has to have these.
+    Items(&'static [&'static str]),
+    /// A list of patches, as [`Shape::Items`]; which of their keys go together is up to [`super::patch_rules`].
+    Patches,
+    /// A mapping of names to mappings of the keys that the table has below it; each has to have these.
+    Named(&'static [&'static str]),
+    /// Anything.
+    Any,
+}
+
+/// What becomes of a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
+    /// It says what the model has at this place; the same as the key's own if empty.
+    Read(Form, &'static str),
+    /// It is part of what a key above it says.
+    Inside,
+    /// Nothing is done with it: its switch is another key, or it is vcluster's own bookkeeping. A key of that name
+    /// means the same in another dialect; the key's own if empty.
+    Idle(Form, &'static str),
+    /// It has to be said, and to be true.
+    Required,
+    /// Fine with this value only, which is the default; the text says why.
+    Only(&'static str, &'static str),
+    /// Fine as long as it is off; the text says what is not done.
+    Refuse(&'static str),
+}
+
+/// Read as it is, to a place of the same name.
+pub(super) const SAME: Fate = Fate::Read(Form::Plain, "");
+
+/// Nothing is done with it, and it keeps its name.
+pub(super) const IDLE: Fate = Fate::Idle(Form::Plain, "");
+
+/// All keys of a kind of document.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) keys: Vec<Key>,
+}
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) path: String,
+    pub(super) shape: Shape,
+    pub(super) fate: Fate,
+    /// The place in the model for what is read, the common name for what is idle.
+    pub(super) to: String,
+}
+
+impl Table {
+    /// Puts parts together, each with what its paths begin with and what its places do.
+    pub(super) fn of(parts: &[(&str, &str, &[Row])]) -> Self {
+        let rows = parts
+            .iter()
+            .flat_map(|(path, place, rows)| rows.iter().map(move |row| (*path, *place, *row)));
+        let keys = rows.flat_map(|(before_path, before_place, (paths, shape, fate))| {
+            let to = match fate {
+                Fate::Read(_, "") | Fate::Idle(_, "") => paths,
+                Fate::Read(_, to) | Fate::Idle(_, to) => to,
+                Fate::Inside | Fate::Required | Fate::Only(..) | Fate::Refuse(_) => "",
+            };
+            let paths = expand(paths);
+            // One place for several keys, or a place each.
+            let places = expand(to).into_iter().cycle();
+            paths.into_iter().zip(places).map(move |(path, to)| Key {
+                path: format!("{before_path}{path}"),
+                shape,
+                fate,
+                to: format!("{before_place}{to}"),
+            })
+        });
+        Self { keys: keys.collect() }
+    }
+
+    /// The key at a path.
+    pub(super) fn get(&self, path: &str) -> Option<&Key> {
+        self.keys.iter().find(|key| key.path == path)
+    }
+
+    /// Whether a path is that of a key or on the way to one.
+    pub(super) fn knows(&self, path: &str) -> bool {
+        self.keys.iter().any(|key| is_within(&key.path, path))
+    }
+}
+
+/// Whether a path is another one or below it.
+pub(super) fn is_within(path: &str, above: &str) -> bool {
+    path.strip_prefix(above)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("[]"))
+}
+
+/// Writes out the alternatives: `a.{b,c.{d,e}}` is `a.b`, `a.c.d` and `a.c.e`.
+pub(super) fn expand(pattern: &str) -> Vec<String> {
+    let Some(open) = pattern.find('{') else {
+        return vec![pattern.to_owned()];
+    };
+    let mut depth = 0;
+    let mut parts = vec![open + 1];
+    for (at, character) in pattern.char_indices().skip(open) {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => parts.push(at + 1),
+            _ => {}
+        }
+        if depth == 0 {
+            parts.push(at + 1);
+            break;
+        }
+    }
+    let (before, after) = (
+        &pattern[..open],
+        &pattern[parts.last().copied().unwrap_or(pattern.len())..],
+    );
+    let alternatives = parts.windows(2).map(|ends| &pattern[ends[0]..ends[1] - 1]);
+    alternatives
+        .flat_map(|alternative| expand(&format!("{before}{alternative}{after}")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternatives_are_written_out() {
+        assert_eq!(expand("a.{b,c.{d,e}}.f"), ["a.b.f", "a.c.d.f", "a.c.e.f"]);
+        assert_eq!(expand("a"), ["a"]);
+    }
+
+    #[test]
+    fn alternatives_have_a_place_each() {
+        let rows: &[Row] = &[("a.{b,c}", Shape::Bool, Fate::Read(Form::Plain, "{x,y}.z"))];
+        let table = Table::of(&[("d.", "e.", rows)]);
+        let places: Vec<_> = table.keys.iter().map(|key| (&*key.path, &*key.to)).collect();
+        assert_eq!(places, [("d.a.b", "e.x.z"), ("d.a.c", "e.y.z")]);
+    }
+}
