@@ -9,6 +9,9 @@ mod rig;
 /// A Component in the guest is on the host, and stays like it.
 mod export;
 
+/// What the rules of an export say besides its kind.
+mod rules;
+
 /// Values reach the host as they were written.
 mod values;
 

@@ -349,7 +349,8 @@ async fn served(client: &kube::Client, configured: &Configured) -> Result<Option
         client.list_api_group_resources(&configured.api_version).await
     };
     let resources = match resources {
-        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
+        // Of a group that it has nothing of, an API says this without a reason.
+        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
         other => other.attempting(asking)?.resources,
     };
     let Ok(version) = configured.api_version.parse::<GroupVersion>() else {

@@ -26,7 +26,7 @@ pub(crate) struct Host {
 
 impl Host {
     /// The one of this test process.
-    pub(super) async fn shared() -> Arc<Self> {
+    pub(crate) async fn shared() -> Arc<Self> {
         static HOST: OnceCell<Arc<Host>> = OnceCell::const_new();
         background::shared(&HOST, || async { Arc::new(Self::start().await) }).await
     }

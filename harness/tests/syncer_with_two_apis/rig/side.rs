@@ -256,6 +256,8 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Component" => ("/apis/dapr.io/v1alpha1", "components"),
         "ConfigMap" => ("/api/v1", "configmaps"),
         "CustomResourceDefinition" => ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
+        "Gadget" => ("/apis/late.example.com/v1", "gadgets"),
+        "Widget" => ("/apis/example.com/v1", "widgets"),
         "EndpointSlice" => ("/apis/discovery.k8s.io/v1", "endpointslices"),
         "Event" => ("/apis/events.k8s.io/v1", "events"),
         "MutatingAdmissionPolicy" => (ADMISSION, "mutatingadmissionpolicies"),
