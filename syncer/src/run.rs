@@ -209,6 +209,7 @@ fn config(tenant: &Tenant, kinds: &Generic, api: IpAddr) -> sync::Config {
         tenant: tenant.clone(),
         exports: exports.collect(),
         imports: imports.collect(),
+        core: [sync::CoreKind::PersistentVolumeClaim].into(),
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),

@@ -30,6 +30,9 @@ mod restart;
 /// Pods, and what they name.
 mod pods;
 
+/// Claims on volumes, and stand-ins for those.
+mod claims;
+
 /// What something on the host made in a tenant's namespaces is shown.
 mod import;
 

@@ -1,6 +1,6 @@
 //! What one virtual cluster's engine keeps in step, as plain data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::naming::Tenant;
@@ -14,6 +14,8 @@ pub struct Config {
     pub exports: Vec<Export>,
     /// Kinds whose host objects, made by others in the tenant's host namespaces, are shown in the guest.
     pub imports: Vec<Import>,
+    /// Kubernetes' own kinds whose guest objects are kept on the host, besides those that always are.
+    pub core: BTreeSet<CoreKind>,
     /// The guest's DNS domain, such as `cluster.local`.
     pub cluster_domain: String,
     /// The address that pods reach the guest's API at, port 443: the cluster IP of its Service on the host.
@@ -22,6 +24,19 @@ pub struct Config {
     pub tenant_role: String,
     /// Labels that every host namespace gets besides the guest's and the syncer's own.
     pub namespace_labels: BTreeMap<String, String>,
+}
+
+/// One of Kubernetes' own kinds that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CoreKind {
+    /// Claims on volumes, with a stand-in in the guest for each volume.
+    PersistentVolumeClaim,
+    /// Ingresses.
+    Ingress,
+    /// Network policies.
+    NetworkPolicy,
+    /// Disruption budgets.
+    PodDisruptionBudget,
 }
 
 /// A kind whose guest objects are kept on the host under their own names.
