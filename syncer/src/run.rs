@@ -210,6 +210,8 @@ fn config(tenant: &Tenant, kinds: &Generic, api: IpAddr) -> sync::Config {
         exports: exports.collect(),
         imports: imports.collect(),
         core: [sync::CoreKind::PersistentVolumeClaim].into(),
+        from_host: sync::FromHost::default(),
+        host_access: sync::HostAccess::Refused,
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),

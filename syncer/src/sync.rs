@@ -10,7 +10,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
-pub use self::config::{Config, CoreKind, Export, Import};
+pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind, Import, Mapping};
 use self::engine::Engine;
 use self::events::Events;
 use self::import::Importer;

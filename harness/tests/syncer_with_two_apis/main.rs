@@ -30,6 +30,12 @@ mod restart;
 /// Pods, and what they name.
 mod pods;
 
+/// Containers that a running pod is given.
+mod debug;
+
+/// What reaches into the host's nodes.
+mod host_access;
+
 /// Claims on volumes, and stand-ins for those.
 mod claims;
 
