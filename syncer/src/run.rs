@@ -6,6 +6,7 @@
 
 mod named;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ use crate::patience::{pause, persist};
 use crate::status::{self, Status};
 use crate::store;
 use crate::sync::{self, Metrics, Readiness};
-use crate::values::Values;
+use crate::values::{ToHost, Values};
 
 /// How often the engine is asked whether it has looked at everything.
 const ENGINE_EVERY: Duration = Duration::from_millis(20);
@@ -228,11 +229,36 @@ fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) ->
         tenant: tenant.clone(),
         exports: kinds.exports,
         imports: kinds.imports,
+        core: core(&values.to_host),
+        from_host: sync::FromHost::default(),
+        host_access: sync::HostAccess::Refused,
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
         namespace_labels: values.namespaces.labels.clone(),
     }
+}
+
+/// The core kinds that are switched on.
+fn core(to_host: &ToHost) -> BTreeSet<sync::CoreKind> {
+    use sync::CoreKind;
+    let switches = [
+        (
+            to_host.persistent_volume_claims.enabled,
+            CoreKind::PersistentVolumeClaim,
+        ),
+        (to_host.ingresses.enabled, CoreKind::Ingress),
+        (to_host.network_policies.enabled, CoreKind::NetworkPolicy),
+        (
+            to_host.pod_disruption_budgets.enabled,
+            CoreKind::PodDisruptionBudget,
+        ),
+    ];
+    switches
+        .into_iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, kind)| kind)
+        .collect()
 }
 
 /// The host's DNS; without the file the guest only knows its own names.

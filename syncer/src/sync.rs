@@ -10,7 +10,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
-pub use self::config::{Config, Export, Import};
+pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind, Import, Mapping};
 use self::engine::Engine;
 use self::events::Events;
 use self::import::Importer;
@@ -25,6 +25,8 @@ pub use self::readiness::Readiness;
 use self::references::{Payload, References};
 use self::services::Services;
 use self::slices::Slices;
+use self::twins::Twins;
+use self::volumes::Volumes;
 use crate::patches;
 
 /// What there is to keep in step.
@@ -96,6 +98,15 @@ mod services;
 /// Endpoint slices.
 mod slices;
 
+/// Kinds that differ from each other by a translation.
+mod twins;
+
+/// Stand-ins for the volumes of claims.
+mod volumes;
+
+/// Which namespaces are selected.
+mod selectors;
+
 /// Pods, their tokens and their nodes.
 mod pods;
 
@@ -157,6 +168,11 @@ pub async fn run(
     let services = Services::new(&engine);
     let slices = Slices::new(&engine, &services);
     let kinds = Kinds::new(&engine, &readiness, &references);
+    let core = engine.config().core.iter();
+    let twins: Vec<_> = core.map(|kind| Twins::new(&engine, *kind, &references)).collect();
+    let volumes = (engine.config().core)
+        .contains(&CoreKind::PersistentVolumeClaim)
+        .then(|| Volumes::new(&engine));
     let dependencies = Dependencies {
         references,
         config_maps: config_maps.clone(),
@@ -180,6 +196,12 @@ pub async fn run(
     start(&engine, &readiness, pods.nodes(), 1);
     start(&engine, &readiness, &pods, MANY);
     start(&engine, &readiness, &kinds, FEW);
+    for twins in &twins {
+        start(&engine, &readiness, twins, FEW);
+    }
+    if let Some(volumes) = &volumes {
+        start(&engine, &readiness, volumes, FEW);
+    }
     if let Some(importer) = &importer {
         start(&engine, &readiness, importer, FEW);
     }
@@ -222,6 +244,10 @@ pub async fn run(
         }
     });
     events.watch();
+    twins.iter().for_each(Twins::watch);
+    if let Some(volumes) = &volumes {
+        volumes.watch();
+    }
     kinds.watch();
     namespaces.watch();
 
@@ -250,7 +276,7 @@ fn start<P: Part>(engine: &Engine, readiness: &Readiness, part: &Arc<P>, workers
 
 /// Refuses kinds that have a part of their own.
 fn can_do(config: &Config) -> Result<(), Error> {
-    let core = [
+    let always = [
         "Pod",
         "Service",
         "ConfigMap",
@@ -259,7 +285,14 @@ fn can_do(config: &Config) -> Result<(), Error> {
         "Node",
         "Event",
     ];
-    let has_part = |export: &&Export| export.api_version == "v1" && core.contains(&export.kind.as_str());
+    let always = always.map(|kind| ("v1".to_owned(), kind.to_owned()));
+    let switched_on = config.core.iter().map(|kind| twins::resource(*kind));
+    let have_parts: Vec<_> = (always.into_iter())
+        .chain(switched_on.map(|kind| (kind.api_version, kind.kind)))
+        .collect();
+    let has_part = |export: &&Export| {
+        (have_parts.iter()).any(|(version, kind)| export.api_version == *version && export.kind == *kind)
+    };
     match config.exports.iter().find(has_part) {
         Some(export) => Err(Error::Unsupported {
             kind: format!("{} {}", export.api_version, export.kind),

@@ -60,8 +60,8 @@ fn nothing_is_printed_where_something_would_be_lost() {
 
 #[test]
 fn what_is_read_and_not_done_yet_is_refused_by_name() {
-    let input = format!("{LEAST}sync: {{ingresses: {{enabled: true}}}}\n");
+    let input = format!("{LEAST}sync: {{priorityclasses: {{enabled: true}}}}\n");
     let (code, _, told) = said(&syncer(&["check", "-"], &input));
     assert_eq!(code, Some(2));
-    assert!(told.contains("`ingresses to the host`"), "{told}");
+    assert!(told.contains("`priority classes to the host`"), "{told}");
 }

@@ -39,6 +39,15 @@ mod life;
 /// Pods, and what they name.
 mod pods;
 
+/// Containers that a running pod is given.
+mod debug;
+
+/// What reaches into the host's nodes.
+mod host_access;
+
+/// Claims on volumes, and stand-ins for those.
+mod claims;
+
 /// What something on the host made in a tenant's namespaces is shown.
 mod import;
 

@@ -1,10 +1,14 @@
 //! What one virtual cluster's engine keeps in step, as plain data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+pub use self::mapping::Mapping;
 use crate::naming::Tenant;
 use crate::patches::Patch;
+
+/// One mapping of host objects to guest objects.
+mod mapping;
 
 /// Everything the engine has to know besides its two clients.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +19,12 @@ pub struct Config {
     pub exports: Vec<Export>,
     /// Kinds whose host objects, made by others in the tenant's host namespaces, are shown in the guest.
     pub imports: Vec<Import>,
+    /// Kubernetes' own kinds whose guest objects are kept on the host, besides those that always are.
+    pub core: BTreeSet<CoreKind>,
+    /// What the host shows to the guest.
+    pub from_host: FromHost,
+    /// Whether the tenant's pods and Services may reach into the host's nodes.
+    pub host_access: HostAccess,
     /// The guest's DNS domain, such as `cluster.local`.
     pub cluster_domain: String,
     /// The address that pods reach the guest's API at, port 443: the cluster IP of its Service on the host.
@@ -23,6 +33,56 @@ pub struct Config {
     pub tenant_role: String,
     /// Labels that every host namespace gets besides the guest's and the syncer's own.
     pub namespace_labels: BTreeMap<String, String>,
+}
+
+/// One of Kubernetes' own kinds that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CoreKind {
+    /// Claims on volumes, with a stand-in in the guest for each volume.
+    PersistentVolumeClaim,
+    /// Ingresses.
+    Ingress,
+    /// Network policies.
+    NetworkPolicy,
+    /// Disruption budgets.
+    PodDisruptionBudget,
+}
+
+/// What the host shows to the guest, read-only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FromHost {
+    /// Kinds that are in no namespace, each with the labels of what is shown: a selector as `kubectl --selector`
+    /// takes it, empty for all.
+    pub kinds: BTreeMap<HostKind, String>,
+    /// Config maps.
+    pub config_maps: Vec<Mapping>,
+    /// Secrets.
+    pub secrets: Vec<Mapping>,
+}
+
+/// A kind that is in no namespace, of which the host's objects can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HostKind {
+    /// Nodes. Without, a node has a stand-in while it runs a pod of the tenant.
+    Node,
+    /// Storage classes.
+    StorageClass,
+    /// Ingress classes.
+    IngressClass,
+    /// Runtime classes.
+    RuntimeClass,
+    /// Priority classes. A pod may have those that are shown; the others mean nothing on the host.
+    PriorityClass,
+}
+
+/// Whether a tenant may reach into the host's nodes, on which other tenants' pods run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostAccess {
+    /// Pods and Services that ask for it are not made on the host.
+    #[default]
+    Refused,
+    /// They are made as they are; whoever runs the host sees to it otherwise.
+    Allowed,
 }
 
 /// A kind whose guest objects are kept on the host under their own names.

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::cache::{Cache, Scope};
-use super::config::{Config, Import};
+use super::config::{Config, HostAccess, Import};
+use super::failure::Failure;
 use super::key::Key;
 use super::marks;
 use super::metrics::Metrics;
@@ -122,6 +123,18 @@ impl Engine {
     pub(crate) fn is_copy(&self, kind: &ApiResource, guest: &ObjectMeta) -> bool {
         let is_of = |import: &Import| import.api_version == kind.api_version && import.kind == kind.kind;
         marks::is_imported(guest) && self.config().imports.iter().any(is_of)
+    }
+
+    /// Refuses an object that asks, in these fields, for a hold on the host, unless that is allowed.
+    pub(crate) fn allow_host_access(&self, fields: &[String]) -> Result<(), Failure> {
+        if fields.is_empty() || self.config().host_access == HostAccess::Allowed {
+            return Ok(());
+        }
+        Err(Failure::Refused(format!(
+            "{}: this reaches into the host, where other tenants are, and this virtual cluster may not; \
+             leave it out, or ask whoever runs the host",
+            fields.join(", ")
+        )))
     }
 
     /// What is counted.

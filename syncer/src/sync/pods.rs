@@ -40,6 +40,9 @@ mod update;
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
 
+/// What reaches into the host's nodes.
+mod host_access;
+
 /// Conditions that only the guest knows.
 mod gates;
 
@@ -229,6 +232,8 @@ impl Pods {
             self.delete_guest(key, guest, Some(0)).await?;
             return Ok(Next::Idle);
         }
+        let asked = guest.spec.as_ref().map(host_access::asked);
+        self.engine.allow_host_access(&asked.unwrap_or_default())?;
         let uid = guest.uid().unwrap_or_default();
         for (payload, named) in References::in_pod(guest) {
             let due = match payload {
@@ -291,6 +296,10 @@ impl Pods {
             self.bind(key, guest, host, node).await?;
         }
         self.show(key, guest, host).await?;
+        if !is_going(guest) && !is_going(host) {
+            // Last: what is refused here can't be taken back in the guest, and the rest goes on.
+            self.add_ephemeral(key, guest, host).await?;
+        }
         Ok(Next::Idle)
     }
 
@@ -311,6 +320,31 @@ impl Pods {
                 .await,
         )
         .attempting(|| format!("change pod {key} on the host"))
+    }
+
+    /// Adds to the host's pod the containers that somebody has added to the running guest pod.
+    async fn add_ephemeral(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+        let added = update::ephemeral(guest, host);
+        if added.is_empty() {
+            return Ok(());
+        }
+        let asked = guest.spec.as_ref().map(host_access::asked).unwrap_or_default();
+        let asked: Vec<String> = (asked.into_iter())
+            .filter(|field| field.starts_with("spec.ephemeralContainers"))
+            .collect();
+        self.engine.allow_host_access(&asked)?;
+        let dns = self.services.dns();
+        let added = translate::ephemeral(added, guest, &self.surroundings(dns.as_deref()));
+        let body = json!({"metadata": {"uid": host.uid()}, "spec": {"ephemeralContainers": added}});
+        self.engine.metrics().write("host", "Pod", "patch");
+        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
+        let params = PatchParams::default();
+        unless_gone(
+            hosts
+                .patch_ephemeral_containers(&key.name, &params, &Patch::Strategic(body))
+                .await,
+        )
+        .attempting(|| format!("add a container to pod {key} on the host"))
     }
 
     /// Tells the host which of the guest's readiness gates are open: its kubelet says whether the pod is ready.
@@ -409,14 +443,17 @@ impl Pods {
     }
 
     fn translated(&self, guest: &Pod, dns: Option<&str>) -> Pod {
+        translate::host_pod(guest, &self.surroundings(dns))
+    }
+
+    fn surroundings<'a>(&'a self, dns: Option<&'a str>) -> Surroundings<'a> {
         let config = self.engine.config();
-        let surroundings = Surroundings {
+        Surroundings {
             tenant: &config.tenant,
             api_server: config.api_server_service_ip,
             cluster_domain: &config.cluster_domain,
             dns,
-        };
-        translate::host_pod(guest, &surroundings)
+        }
     }
 
     async fn delete_host(&self, key: &Key, host: &Pod, grace: Option<i64>) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume};
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, Pod, PodSpec, Volume};
 use kube::core::ApiResource;
 use serde_json::Value;
 
@@ -175,7 +175,10 @@ impl Found {
             self.add(Payload::Secret, &secret.name);
         }
         for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
-            self.in_container(container);
+            self.in_container(container.env.as_deref(), container.env_from.as_deref());
+        }
+        for container in spec.ephemeral_containers.iter().flatten() {
+            self.in_container(container.env.as_deref(), container.env_from.as_deref());
         }
         for volume in spec.volumes.iter().flatten() {
             if let Some(source) = &volume.config_map {
@@ -206,13 +209,9 @@ impl Found {
         }
     }
 
-    fn in_container(&mut self, container: &Container) {
-        for source in container
-            .env
-            .iter()
-            .flatten()
-            .filter_map(|variable| variable.value_from.as_ref())
-        {
+    fn in_container(&mut self, env: Option<&[EnvVar]>, env_from: Option<&[EnvFromSource]>) {
+        let variables = env.into_iter().flatten();
+        for source in variables.filter_map(|variable| variable.value_from.as_ref()) {
             if let Some(source) = &source.config_map_key_ref {
                 self.add(Payload::ConfigMap, &source.name);
             }
@@ -220,7 +219,7 @@ impl Found {
                 self.add(Payload::Secret, &source.name);
             }
         }
-        for source in container.env_from.iter().flatten() {
+        for source in env_from.into_iter().flatten() {
             if let Some(source) = &source.config_map_ref {
                 self.add(Payload::ConfigMap, &source.name);
             }

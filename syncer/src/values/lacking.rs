@@ -11,12 +11,6 @@ pub fn lacking(values: &Values) -> Vec<Problem> {
     let rows = [
         (to.config_maps.all, "all config maps to the host"),
         (to.secrets.all, "all Secrets to the host"),
-        (to.ingresses.enabled, "ingresses to the host"),
-        (to.network_policies.enabled, "network policies to the host"),
-        (
-            to.pod_disruption_budgets.enabled,
-            "pod disruption budgets to the host",
-        ),
         (to.priority_classes.enabled, "priority classes to the host"),
         (to.service_accounts.enabled, "service accounts to the host"),
         (from.nodes.enabled, "nodes from the host"),
@@ -52,7 +46,7 @@ mod tests {
     fn what_the_engine_does_not_do_is_named() {
         let mut values = Values::default();
         assert_eq!(lacking(&values), []);
-        values.to_host.ingresses.enabled = true;
+        values.to_host.priority_classes.enabled = true;
         assert_eq!(lacking(&values).len(), 1);
     }
 }

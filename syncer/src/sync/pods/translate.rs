@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 
@@ -74,6 +74,18 @@ pub(crate) fn host_pod(guest: &Pod, surroundings: &Surroundings<'_>) -> Pod {
         spec: Some(spec),
         status: None,
     }
+}
+
+/// Translates containers that a running guest pod was given.
+pub(crate) fn ephemeral(
+    mut added: Vec<EphemeralContainer>,
+    guest: &Pod,
+    surroundings: &Surroundings<'_>,
+) -> Vec<EphemeralContainer> {
+    for container in &mut added {
+        environment::translate_one(&mut container.env, &mut container.env_from, guest, surroundings);
+    }
+    added
 }
 
 /// Whether a pod asks the guest's DNS.

@@ -2,32 +2,41 @@
 
 use std::net::SocketAddr;
 
-use k8s_openapi::api::core::v1::{EnvVar, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, Pod, PodSpec};
 
 use super::{Surroundings, containers};
 
 /// Points every container at the guest's API, replaces references to what differs on the host by the guest's values,
 /// and names config maps as the host does.
 pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surroundings<'_>) {
-    let api_server = api_server(surroundings);
     for container in containers(spec) {
-        let theirs = container.env.take().unwrap_or_default();
-        let mut all: Vec<EnvVar> = api_server
-            .iter()
-            .filter(|(name, _)| theirs.iter().all(|variable| variable.name != *name))
-            .map(|(name, value)| literal(name, value.clone()))
-            .collect();
-        all.extend(theirs.into_iter().map(|variable| shown(variable, guest)));
-        for source in all.iter_mut().filter_map(|variable| variable.value_from.as_mut()) {
-            if let Some(source) = &mut source.config_map_key_ref {
-                surroundings.rename_config_map(guest, &mut source.name);
-            }
+        translate_one(&mut container.env, &mut container.env_from, guest, surroundings);
+    }
+}
+
+/// The same for one container.
+pub(super) fn translate_one(
+    env: &mut Option<Vec<EnvVar>>,
+    env_from: &mut Option<Vec<EnvFromSource>>,
+    guest: &Pod,
+    surroundings: &Surroundings<'_>,
+) {
+    let theirs = env.take().unwrap_or_default();
+    let mut all: Vec<EnvVar> = api_server(surroundings)
+        .into_iter()
+        .filter(|(name, _)| theirs.iter().all(|variable| variable.name != *name))
+        .map(|(name, value)| literal(name, value))
+        .collect();
+    all.extend(theirs.into_iter().map(|variable| shown(variable, guest)));
+    for source in all.iter_mut().filter_map(|variable| variable.value_from.as_mut()) {
+        if let Some(source) = &mut source.config_map_key_ref {
+            surroundings.rename_config_map(guest, &mut source.name);
         }
-        container.env = Some(all);
-        for source in container.env_from.iter_mut().flatten() {
-            if let Some(source) = &mut source.config_map_ref {
-                surroundings.rename_config_map(guest, &mut source.name);
-            }
+    }
+    *env = Some(all);
+    for source in env_from.iter_mut().flatten() {
+        if let Some(source) = &mut source.config_map_ref {
+            surroundings.rename_config_map(guest, &mut source.name);
         }
     }
 }

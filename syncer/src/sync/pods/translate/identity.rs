@@ -1,13 +1,10 @@
 //! Whom the pod acts as, and where it may run.
 
 use k8s_openapi::api::core::v1::{PodAffinityTerm, PodSpec, WeightedPodAffinityTerm};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::Surroundings;
-use crate::naming::{self, Tenant};
-
-/// Label on every namespace: its name.
-const NAMESPACE: &str = "kubernetes.io/metadata.name";
+use crate::naming::Tenant;
+use crate::sync::selectors;
 
 /// Gives the pod the tenant's workload account, without a token of the host, and leaves the choice of the node to
 /// the host's scheduler.
@@ -50,7 +47,7 @@ fn translate_affinity(spec: &mut PodSpec, tenant: &Tenant) {
             *namespace = tenant.host_namespace(namespace);
         }
         if let Some(selector) = &mut term.namespace_selector {
-            translate_selector(selector, tenant);
+            selectors::translate(selector, tenant);
         }
     }
 }
@@ -62,26 +59,4 @@ fn terms<'a>(
     let preferred = preferred.iter_mut().flatten();
     let preferred = preferred.map(|weighted| &mut weighted.pod_affinity_term);
     required.iter_mut().flatten().chain(preferred)
-}
-
-/// A selector that selects all of a guest's namespaces selects all of the tenant's on the host, not the host's.
-fn translate_selector(selector: &mut LabelSelector, tenant: &Tenant) {
-    let labels = selector.match_labels.get_or_insert_default();
-    if let Some(name) = labels.get_mut(NAMESPACE) {
-        *name = tenant.host_namespace(name);
-    }
-    labels.extend([
-        (naming::VCLUSTER_NAME.to_owned(), tenant.name().to_owned()),
-        (
-            naming::VCLUSTER_NAMESPACE.to_owned(),
-            tenant.namespace().to_owned(),
-        ),
-    ]);
-    let expressions = selector.match_expressions.iter_mut().flatten();
-    for name in expressions
-        .filter(|expression| expression.key == NAMESPACE)
-        .flat_map(|expression| expression.values.iter_mut().flatten())
-    {
-        *name = tenant.host_namespace(name);
-    }
 }

@@ -1,0 +1,172 @@
+//! Claims on volumes, and stand-ins for those.
+
+use serde_json::{Value, json};
+
+use crate::pods::going;
+use crate::rig::{Side, Space, unique};
+
+#[tokio::test]
+async fn a_claim_is_bound_in_the_guest_when_it_is_on_the_host() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    guest.create(claim("data")).await;
+    let theirs = host.appears("PersistentVolumeClaim", "data").await;
+    assert_eq!(theirs["spec"]["accessModes"], json!(["ReadWriteOnce"]));
+    assert_eq!(theirs["spec"]["resources"]["requests"]["storage"], "1Gi");
+
+    let volume = bind(host, "data").await;
+    let ours = guest
+        .shows("PersistentVolumeClaim", "data", "/status/phase", "Bound")
+        .await;
+    assert_eq!(ours["spec"]["volumeName"], volume);
+    assert_eq!(ours["status"]["capacity"], json!({"storage": "2Gi"}));
+    let stand_in = guest.everywhere();
+    let stand_in = stand_in
+        .shows("PersistentVolume", &volume, "/status/phase", "Bound")
+        .await;
+    assert_eq!(stand_in["spec"]["claimRef"]["uid"], ours["metadata"]["uid"]);
+    assert_eq!(stand_in["spec"]["capacity"], json!({"storage": "2Gi"}));
+}
+
+#[tokio::test]
+async fn a_claim_that_grows_grows_on_the_host() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let class = unique("grows");
+    for side in [guest, host] {
+        let class = json!({
+            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": class},
+            "provisioner": "example.org/fast", "allowVolumeExpansion": true,
+        });
+        side.everywhere().create(class).await;
+    }
+    let mut wanted = claim("data");
+    wanted["spec"]["storageClassName"] = json!(class);
+    guest.create(wanted).await;
+    host.appears("PersistentVolumeClaim", "data").await;
+    bind(host, "data").await;
+    guest
+        .shows("PersistentVolumeClaim", "data", "/status/phase", "Bound")
+        .await;
+    let size = "/spec/resources/requests/storage";
+    guest
+        .merge(
+            "PersistentVolumeClaim",
+            "data",
+            &json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}}),
+        )
+        .await;
+    host.shows("PersistentVolumeClaim", "data", size, "2Gi").await;
+}
+
+#[tokio::test]
+async fn a_claim_deleted_in_the_guest_goes_from_the_host_and_takes_its_stand_in_along() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let volume = bound(&space, "data").await;
+    guest.delete("PersistentVolumeClaim", "data").await;
+    host.sees("PersistentVolumeClaim", "data", "going", going).await;
+    // In both clusters, the controller that holds a claim while pods use it lets it go.
+    for side in [host, guest] {
+        release(side, "data").await;
+        side.loses("PersistentVolumeClaim", "data").await;
+    }
+    guest.everywhere().loses("PersistentVolume", &volume).await;
+}
+
+#[tokio::test]
+async fn a_claim_deleted_on_the_host_goes_from_the_guest_and_is_not_made_anew() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    bound(&space, "data").await;
+    host.delete("PersistentVolumeClaim", "data").await;
+    guest.sees("PersistentVolumeClaim", "data", "going", going).await;
+    release(host, "data").await;
+    host.loses("PersistentVolumeClaim", "data").await;
+    assert_eq!(host.get("PersistentVolumeClaim", "data").await, None);
+    release(guest, "data").await;
+    guest.loses("PersistentVolumeClaim", "data").await;
+    // Made anew by the tenant, it is another, and gets a volume of its own.
+    guest.create(claim("data")).await;
+    host.appears("PersistentVolumeClaim", "data").await;
+}
+
+#[tokio::test]
+async fn a_claim_that_names_a_volume_is_refused_with_the_field() {
+    let space = Space::shared().await;
+    let mut wanted = claim("data");
+    wanted["spec"]["volumeName"] = json!("theirs");
+    space.guest.create(wanted).await;
+    space
+        .guest
+        .is_told("PersistentVolumeClaim", "data", "spec.volumeName")
+        .await;
+    assert_eq!(space.host.get("PersistentVolumeClaim", "data").await, None);
+}
+
+#[tokio::test]
+async fn a_claim_of_the_hosts_own_is_left_alone() {
+    let space = Space::shared().await;
+    let theirs = space.host.create(claim("data")).await;
+    space.guest.create(claim("data")).await;
+    space
+        .guest
+        .is_told(
+            "PersistentVolumeClaim",
+            "data",
+            "not this virtual cluster's: it is left as it is",
+        )
+        .await;
+    space.guest.delete("PersistentVolumeClaim", "data").await;
+    release(&space.guest, "data").await;
+    space.guest.loses("PersistentVolumeClaim", "data").await;
+    assert_eq!(
+        space.host.get("PersistentVolumeClaim", "data").await,
+        Some(theirs)
+    );
+}
+
+fn claim(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    })
+}
+
+/// A claim that is bound on both sides; gives the name of its volume.
+async fn bound(space: &Space, name: &str) -> String {
+    space.guest.create(claim(name)).await;
+    space.host.appears("PersistentVolumeClaim", name).await;
+    let volume = bind(&space.host, name).await;
+    let everywhere = space.guest.everywhere();
+    everywhere
+        .shows("PersistentVolume", &volume, "/status/phase", "Bound")
+        .await;
+    volume
+}
+
+/// Does what the host's storage does with a claim.
+async fn bind(host: &Side, name: &str) -> String {
+    let volume = unique("pvc");
+    host.merge(
+        "PersistentVolumeClaim",
+        name,
+        &json!({"spec": {"volumeName": volume}}),
+    )
+    .await;
+    let status = json!({"phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "2Gi"}});
+    host.merge_status("PersistentVolumeClaim", name, &status).await;
+    volume
+}
+
+/// Does what a cluster does with a claim that no pod uses.
+async fn release(side: &Side, name: &str) {
+    side.merge(
+        "PersistentVolumeClaim",
+        name,
+        &json!({"metadata": {"finalizers": null}}),
+    )
+    .await;
+}

@@ -1,0 +1,375 @@
+//! Kubernetes' own kinds whose guest objects have a twin on the host, under the same name.
+//!
+//! One part a kind; what differs between the kinds is a [`Form`]. The twin is written by server-side apply, so that
+//! what the host's controllers add in fields of their own stays.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::runtime::watcher;
+use kube::{Api, Resource};
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+
+use super::cache::{Cache, Change};
+use super::config::CoreKind;
+use super::engine::{Engine, MANAGER};
+use super::failure::{Attempt, Failure, unless_gone};
+use super::key::Key;
+use super::kinds;
+use super::marks::{self, HostName};
+use super::object::{Applied, Body, Fields, Object};
+use super::part::{Next, Part};
+use super::queue::Queue;
+use super::references::{Reference, References, Referrer};
+use super::removal;
+use super::written::{Versions, Written};
+use crate::naming::Tenant;
+use crate::patches::Json;
+
+/// Claims on volumes.
+mod claims;
+
+/// Ingresses.
+mod ingresses;
+
+/// Network policies.
+mod network_policies;
+
+/// Disruption budgets.
+mod budgets;
+
+/// What is special about a kind: pure functions of the objects.
+pub(crate) trait Form: Debug + Send + Sync {
+    /// The kind.
+    fn kind(&self) -> ApiResource;
+
+    /// What its objects are called in logs and metrics.
+    fn plural(&self) -> &'static str;
+
+    /// Whose word the status is.
+    fn status(&self) -> Status;
+
+    /// The twin's spec, or why there can be none, in words for the tenant.
+    fn host_spec(&self, guest: &Object, tenant: &Tenant) -> Result<Value, String>;
+
+    /// Changes what the twin's annotations would be: the guest's, and those that say whose it is.
+    fn annotate(&self, _annotations: &mut BTreeMap<String, String>, _tenant: &Tenant) {}
+
+    /// A merge patch of what the host has decided and the guest's object has still to say.
+    fn decided(&self, _guest: &Object, _host: &Object) -> Option<Value> {
+        None
+    }
+
+    /// The config maps and Secrets that an object names.
+    fn references(&self, _key: &Key, _guest: &Object) -> BTreeSet<Reference> {
+        BTreeSet::new()
+    }
+
+    /// Whether an object has had a twin and can't do with another: it goes when its twin has gone.
+    fn stands_and_falls(&self, _guest: &Object) -> bool {
+        false
+    }
+}
+
+/// Whose word the status of a kind is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// The host's, which is shown in the guest.
+    Hosts,
+    /// The guest's, whose own controller writes it; or there is none.
+    Guests,
+}
+
+/// The form of a kind.
+fn form(kind: CoreKind) -> Box<dyn Form> {
+    match kind {
+        CoreKind::PersistentVolumeClaim => Box::new(claims::Claims),
+        CoreKind::Ingress => Box::new(ingresses::Ingresses),
+        CoreKind::NetworkPolicy => Box::new(network_policies::NetworkPolicies),
+        CoreKind::PodDisruptionBudget => Box::new(budgets::Budgets),
+    }
+}
+
+/// The kind that a switch is for.
+pub(crate) fn resource(kind: CoreKind) -> ApiResource {
+    form(kind).kind()
+}
+
+/// Brings one kind in step.
+#[derive(Debug)]
+pub(crate) struct Twins {
+    engine: Engine,
+    form: Box<dyn Form>,
+    kind: ApiResource,
+    guest: Arc<Cache<Object>>,
+    host: Arc<Cache<Object>>,
+    queue: Queue,
+    references: Arc<References>,
+    written: Written,
+}
+
+impl Twins {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine, kind: CoreKind, references: &Arc<References>) -> Arc<Self> {
+        let form = form(kind);
+        let kind = form.kind();
+        references.expect(&kinds::name(&kind.api_version, &kind.kind));
+        Arc::new(Self {
+            engine: engine.clone(),
+            form,
+            kind,
+            guest: Arc::default(),
+            host: Arc::default(),
+            queue: Queue::default(),
+            references: references.clone(),
+            written: Written::default(),
+        })
+    }
+
+    /// Watches the kind on both sides.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let what = self.name();
+        let part = self.clone();
+        let guests: Api<Object> = Api::all_with(self.engine.guest(), &self.kind);
+        let changed = move |change| match change {
+            Change::Object(key) => {
+                part.refer(&key);
+                part.queue.add(key);
+            }
+            Change::Complete => {
+                part.references
+                    .know(&kinds::name(&part.kind.api_version, &part.kind.kind));
+                part.queue.begin_first_pass();
+            }
+        };
+        self.engine
+            .watch_guest(&what, guests, &self.guest, |object| object, changed);
+        let (part, kind) = (self.clone(), self.kind.clone());
+        let hosts = move |engine: &Engine, namespace: &str| engine.host_objects(&kind, namespace);
+        let changed = move |namespace: &str, change| match change {
+            Change::Object(key) => part.queue.add(key),
+            Change::Complete => {
+                for key in part.guest.keys_in(namespace) {
+                    part.queue.add(key);
+                }
+            }
+        };
+        let config = watcher::Config::default();
+        self.engine
+            .watch_hosts(&what, hosts, &config, &self.host, |object| object, changed);
+    }
+
+    /// Says which Secrets an object names, so that they are on the host.
+    fn refer(&self, key: &Key) {
+        let guest = self.guest.get(key);
+        let named = guest.map(|guest| self.form.references(key, &guest));
+        self.references
+            .set(&Referrer::exported(&self.kind, key), named.unwrap_or_default());
+    }
+
+    async fn write(&self, key: &Key, guest: &Object, host: Option<&Object>) -> Result<Next, Failure> {
+        let now = |host: &Object| Versions {
+            guest: guest.metadata.resource_version.clone(),
+            host: host.metadata.resource_version.clone(),
+        };
+        if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
+            return Ok(Next::Idle);
+        }
+        let host = self.apply(key, guest, host).await?;
+        self.take_over(key, guest, &host).await?;
+        if self.form.status() == Status::Hosts {
+            self.show_status(key, guest, &host).await?;
+        }
+        self.written.set(key, now(&host));
+        Ok(Next::Idle)
+    }
+
+    async fn apply(&self, key: &Key, guest: &Object, host: Option<&Object>) -> Result<Object, Failure> {
+        let attempted = || format!("write {} {key} to the host", self.kind.kind);
+        let spec = self
+            .form
+            .host_spec(guest, self.engine.tenant())
+            .map_err(Failure::Refused)?;
+        let spec = to_raw_value(&spec).map_err(|source| Failure::Unreadable {
+            what: format!("the spec of {} {key}", self.kind.kind),
+            source,
+        })?;
+        let metadata = self.host_metadata(key, guest, host);
+        let body = Body {
+            kind: &self.kind,
+            metadata: &metadata,
+            fields: &Fields::from([("spec".to_owned(), spec)]),
+        };
+        // Unforced, an object that somebody else has made meanwhile is not taken over.
+        let params = PatchParams::apply(MANAGER);
+        let params = if host.is_some() { params.force() } else { params };
+        self.engine.metrics().write("host", &self.kind.kind, "apply");
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        hosts
+            .patch(&key.name, &params, &Patch::Apply(Applied(&body)))
+            .await
+            .attempting(attempted)
+    }
+
+    fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&Object>) -> ObjectMeta {
+        let tenant = self.engine.tenant();
+        let namespace = tenant.host_namespace(&key.namespace);
+        let name = HostName {
+            namespace: &namespace,
+            name: &key.name,
+        };
+        let mut annotations = marks::annotations(&guest.metadata, &self.kind, &name);
+        self.form.annotate(&mut annotations, tenant);
+        ObjectMeta {
+            name: Some(key.name.clone()),
+            namespace: Some(namespace.clone()),
+            // With its UID, an object that was deleted meanwhile is not made by what is meant as a change.
+            uid: host.and_then(|host| host.metadata.uid.clone()),
+            labels: Some(marks::labels(&guest.metadata)),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        }
+    }
+
+    async fn take_over(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), Failure> {
+        let Some(mut patch) = self.form.decided(guest, host) else {
+            return Ok(());
+        };
+        patch["metadata"]["uid"] = json!(guest.metadata.uid);
+        self.engine.metrics().write("guest", &self.kind.kind, "patch");
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        unless_gone(
+            guests
+                .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(patch))
+                .await,
+        )
+        .attempting(|| {
+            format!(
+                "show what the host decided about {} {key} in the guest",
+                self.kind.kind
+            )
+        })
+    }
+
+    async fn show_status(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), Failure> {
+        let unreadable = |source| Failure::Unreadable {
+            what: format!("the status of {} {key}", self.kind.kind),
+            source,
+        };
+        let theirs: Option<Json> = host.field("status").map_err(unreadable)?;
+        let ours: Option<Json> = guest.field("status").map_err(unreadable)?;
+        if theirs == ours || theirs.is_none() {
+            return Ok(());
+        }
+        let body =
+            json!({"metadata": {"uid": guest.metadata.uid}, "status": Json::replacement(ours, theirs)});
+        self.engine.metrics().write("guest", &self.kind.kind, "status");
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        unless_gone(
+            guests
+                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))
+    }
+
+    async fn delete_host(&self, key: &Key, host: &Object) -> Result<Next, Failure> {
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        unless_gone(hosts.delete(&key.name, &removal::of(&host.metadata)).await)
+            .attempting(|| format!("delete {} {key} on the host", self.kind.kind))?;
+        Ok(Next::Idle)
+    }
+
+    async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<Next, Failure> {
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        self.engine.metrics().write("guest", &self.kind.kind, "delete");
+        unless_gone(guests.delete(&key.name, &removal::of(&guest.metadata)).await)
+            .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))?;
+        Ok(Next::Idle)
+    }
+
+    /// The guest's object, if it is to have a twin.
+    fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
+        let guest = self.guest.get(key)?;
+        let goes = guest.metadata.deletion_timestamp.is_some();
+        (!goes && !self.engine.is_copy(&self.kind, &guest.metadata)).then_some(guest)
+    }
+}
+
+impl Part for Twins {
+    fn name(&self) -> String {
+        self.form.plural().to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|object| object.object_ref(&self.kind))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        if !self.host.covers_namespace(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        let host = self.host.get(key);
+        let ours = host
+            .as_deref()
+            .and_then(|host| marks::guest_of(&host.metadata))
+            .filter(|guest| guest.kind == marks::kind_of(&self.kind));
+        let is_going = |object: &Object| object.metadata.deletion_timestamp.is_some();
+        match (self.wanted(key), host, ours) {
+            (None, Some(host), Some(_)) if !is_going(&host) => {
+                self.written.forget(key);
+                self.delete_host(key, &host).await
+            }
+            (None, ..) => {
+                self.written.forget(key);
+                Ok(Next::Idle)
+            }
+            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+                "the host has a {} {} that is not this virtual cluster's: it is left as it is",
+                self.kind.kind, key.name
+            ))),
+            (Some(guest), Some(host), Some(ours)) if is_going(&host) => {
+                // Deleted on the host and held there, it goes from the guest too. What nobody holds is made anew
+                // once it is gone, and so is what the guest has made anew meanwhile.
+                let is_held = host
+                    .metadata
+                    .finalizers
+                    .as_ref()
+                    .is_some_and(|held| !held.is_empty());
+                if is_held && guest.metadata.uid.as_ref() == Some(&ours.uid) {
+                    return self.delete_guest(key, &guest).await;
+                }
+                Ok(Next::Idle)
+            }
+            (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
+                self.delete_host(key, &host).await
+            }
+            (Some(guest), None, _) if self.form.stands_and_falls(&guest) => {
+                self.delete_guest(key, &guest).await
+            }
+            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
+        }
+    }
+}
+
+/// The spec of an object; null if it has none.
+fn spec(object: &Object) -> Result<Value, String> {
+    object
+        .field("spec")
+        .map(Option::unwrap_or_default)
+        .map_err(|error| format!("its spec can't be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

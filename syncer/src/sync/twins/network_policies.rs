@@ -1,0 +1,50 @@
+//! Network policies: pods have the same labels on both sides, namespaces have names of their own.
+//!
+//! A peer that is any namespace is any of the tenant's own: neither the host nor another tenant is let in by it.
+
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicySpec};
+use kube::core::ApiResource;
+use serde_json::Value;
+
+use super::{Form, Status};
+use crate::naming::Tenant;
+use crate::sync::object::Object;
+use crate::sync::selectors;
+
+/// Network policies.
+#[derive(Debug)]
+pub(super) struct NetworkPolicies;
+
+impl Form for NetworkPolicies {
+    fn kind(&self) -> ApiResource {
+        ApiResource::erase::<NetworkPolicy>(&())
+    }
+
+    fn plural(&self) -> &'static str {
+        "network policies"
+    }
+
+    fn status(&self) -> Status {
+        Status::Guests
+    }
+
+    fn host_spec(&self, guest: &Object, tenant: &Tenant) -> Result<Value, String> {
+        let read = guest.field::<NetworkPolicySpec>("spec");
+        let mut spec = read
+            .map(Option::unwrap_or_default)
+            .map_err(|error| format!("its spec can't be read: {error}"))?;
+        let from = spec.ingress.iter_mut().flatten();
+        let from = from.flat_map(|rule| rule.from.iter_mut().flatten());
+        let to = spec.egress.iter_mut().flatten();
+        let to = to.flat_map(|rule| rule.to.iter_mut().flatten());
+        from.chain(to).for_each(|peer| translate(peer, tenant));
+        serde_json::to_value(spec).map_err(|error| format!("its spec can't be written: {error}"))
+    }
+}
+
+/// A peer without a selector of namespaces is in the policy's own.
+fn translate(peer: &mut NetworkPolicyPeer, tenant: &Tenant) {
+    if let Some(selector) = &mut peer.namespace_selector {
+        selectors::translate(selector, tenant);
+    }
+}

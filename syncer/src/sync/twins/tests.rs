@@ -1,0 +1,95 @@
+use super::*;
+
+const KINDS: [CoreKind; 4] = [
+    CoreKind::PersistentVolumeClaim,
+    CoreKind::Ingress,
+    CoreKind::NetworkPolicy,
+    CoreKind::PodDisruptionBudget,
+];
+
+fn object(yaml: &str) -> Object {
+    let value: Value = serde_saphyr::from_str(yaml).unwrap();
+    serde_json::from_value(value).unwrap()
+}
+
+fn tenant() -> Tenant {
+    Tenant::new("tenant-a", "vcluster-tenant-a")
+}
+
+/// What of a twin is not as in the guest: annotations and spec.
+fn twin(kind: CoreKind, guest: &Object) -> Result<Value, String> {
+    let form = form(kind);
+    let mut annotations = guest.metadata.annotations.clone().unwrap_or_default();
+    form.annotate(&mut annotations, &tenant());
+    Ok(json!({"annotations": annotations, "spec": form.host_spec(guest, &tenant())?}))
+}
+
+#[test]
+fn a_claim_asks_for_what_the_guest_asks_for_and_hides_the_storage_controllers_notes() {
+    let guest = object(include_str!("tests/claim.yaml"));
+    insta::assert_yaml_snapshot!(twin(CoreKind::PersistentVolumeClaim, &guest).unwrap());
+}
+
+#[test]
+fn a_claim_does_not_choose_its_volume() {
+    let guest = object("spec: {volumeName: theirs}\nstatus: {phase: Pending}");
+    let refused = twin(CoreKind::PersistentVolumeClaim, &guest).unwrap_err();
+    assert!(refused.starts_with("spec.volumeName: "), "{refused}");
+}
+
+#[test]
+fn what_the_host_decides_about_a_claim_is_taken_over_once() {
+    let claims = form(CoreKind::PersistentVolumeClaim);
+    let host = object("spec: {volumeName: pvc-1, storageClassName: fast}");
+    let guest = object("spec: {resources: {}}");
+    let decided = json!({"spec": {"volumeName": "pvc-1", "storageClassName": "fast"}});
+    assert_eq!(claims.decided(&guest, &host), Some(decided));
+    assert_eq!(claims.decided(&host, &host), None);
+    assert_eq!(claims.decided(&guest, &guest), None);
+}
+
+#[test]
+fn a_claim_that_was_bound_is_not_given_another_volume() {
+    let claims = form(CoreKind::PersistentVolumeClaim);
+    let bound = object("spec: {volumeName: pvc-1}\nstatus: {phase: Bound}");
+    assert!(claims.stands_and_falls(&bound));
+    assert!(!claims.stands_and_falls(&object("status: {phase: Pending}")));
+    let spec = claims.host_spec(&bound, &tenant()).unwrap();
+    assert_eq!(spec, json!({}));
+}
+
+#[test]
+fn an_ingress_names_secrets_in_the_tenants_namespaces() {
+    let guest = object(include_str!("tests/ingress.yaml"));
+    insta::assert_yaml_snapshot!(twin(CoreKind::Ingress, &guest).unwrap());
+    let key = Key::new("default", "site");
+    let named: Vec<String> = (form(CoreKind::Ingress).references(&key, &guest).into_iter())
+        .map(|(_, secret)| secret.to_string())
+        .collect();
+    assert_eq!(named, ["dapr-system/users", "default/certificate"]);
+}
+
+#[test]
+fn a_policy_lets_in_nobody_but_the_tenant() {
+    let guest = object(include_str!("tests/network-policy.yaml"));
+    insta::assert_yaml_snapshot!(twin(CoreKind::NetworkPolicy, &guest).unwrap());
+}
+
+#[test]
+fn a_budget_counts_the_same_pods() {
+    let spec = "{minAvailable: 50%, selector: {matchLabels: {app: write}}}";
+    let guest = object(&format!("spec: {spec}"));
+    let expected: Value = serde_saphyr::from_str(spec).unwrap();
+    let twin = twin(CoreKind::PodDisruptionBudget, &guest).unwrap();
+    assert_eq!(twin["spec"], expected);
+}
+
+#[test]
+fn what_says_whose_a_twin_is_stays() {
+    for kind in KINDS {
+        let own = (crate::naming::OBJECT_UID.to_owned(), "1-2-3".to_owned());
+        let mut annotations = BTreeMap::from([own.clone()]);
+        form(kind).annotate(&mut annotations, &tenant());
+        assert_eq!(annotations, BTreeMap::from([own]));
+    }
+}
