@@ -320,7 +320,8 @@ mod tests {
                 "etcd",
                 "kind",
                 "crane",
-                "registry"
+                "registry",
+                "cert-manager"
             ]
         );
         assert_eq!(pins().image("kube-apiserver", kubernetes), image);

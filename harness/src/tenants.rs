@@ -42,6 +42,12 @@ pub use provider::Provider;
 /// The blog's values file as it stands, in the dialect of vcluster 0.15: what a tenant gets unless told otherwise.
 pub const BLOG_VALUES: &str = include_str!("../manifests/tenants/blog-values.yaml");
 
+/// The same with every kind of Dapr's that rules sidecars, for a tenant who may have more than Components.
+pub const DAPR_VALUES: &str = include_str!("../manifests/tenants/dapr-values.yaml");
+
+/// What a tenant gets who shares the host's cert-manager.
+pub const CERT_MANAGER_VALUES: &str = include_str!("../manifests/tenants/cert-manager-values.yaml");
+
 /// Label on a host namespace: the name of the virtual cluster that it mirrors a namespace of.
 pub const OF_TENANT: &str = "vcluster.loft.sh/vcluster-name";
 

@@ -11,6 +11,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::environment::Alone;
+use crate::eventually::{SOON, eventually};
 use crate::space::Space;
 
 /// Apps answer within ten seconds or say that they can't.
@@ -66,8 +67,9 @@ impl WriteApp {
     }
 
     /// Deploys one and waits until it is ready.
-    pub(crate) async fn deploy(space: &Space) -> anyhow::Result<Self> {
+    pub(crate) async fn deploy(space: &Space, configuration: Option<&str>) -> anyhow::Result<Self> {
         let app = App {
+            configuration: configuration.map(str::to_owned),
             grace: GRACE,
             ..App::write(space.tenant().environment().host())
         };
@@ -91,6 +93,32 @@ impl WriteApp {
     pub async fn try_append(&self, value: &str) -> anyhow::Result<Response> {
         let url = Url::parse_with_params(&self.url(), &[("value", value)])?;
         self.http.post(url).send().await.context("POST to the write app")
+    }
+
+    /// Publishes a value to a topic.
+    pub async fn publish(&self, pubsub: &str, topic: &str, value: &str) -> anyhow::Result<()> {
+        succeeded(self.try_publish(pubsub, topic, value).await?).await?;
+        Ok(())
+    }
+
+    /// Asks to publish a value to a topic; returns the answer, whatever it is.
+    pub async fn try_publish(&self, pubsub: &str, topic: &str, value: &str) -> anyhow::Result<Response> {
+        let mut url = Url::parse_with_params(&self.url(), &[("value", value)])?;
+        url.set_path(&format!("/topics/{pubsub}/{topic}"));
+        self.http.post(url).send().await.context("POST to the write app")
+    }
+
+    /// Waits until a value was delivered to it and is among its values.
+    pub async fn receives(&self, value: &str) -> anyhow::Result<()> {
+        eventually(format!("{value} to be delivered"), SOON, || async {
+            let values = self.values().await?;
+            Ok(if values.iter().any(|found| found == value) {
+                Ok(())
+            } else {
+                Err(format!("{values:?}"))
+            })
+        })
+        .await
     }
 
     /// All values.

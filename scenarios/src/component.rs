@@ -16,6 +16,7 @@ const REDIS: &str = "redis-master.shared-dapr.svc.cluster.local:6379";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Component {
     name: String,
+    kind: &'static str,
     items: Vec<(String, Value)>,
     scopes: Vec<String>,
     secret_store: Option<String>,
@@ -25,8 +26,19 @@ impl Component {
     /// A state store in Redis.
     #[must_use]
     pub fn redis(name: &str) -> Self {
+        Self::of_kind("state.redis", name)
+    }
+
+    /// Topics in Redis, each a stream.
+    #[must_use]
+    pub fn pubsub(name: &str) -> Self {
+        Self::of_kind("pubsub.redis", name)
+    }
+
+    fn of_kind(kind: &'static str, name: &str) -> Self {
         let component = Self {
             name: name.to_owned(),
+            kind,
             items: Vec::new(),
             scopes: Vec::new(),
             secret_store: None,
@@ -54,6 +66,13 @@ impl Component {
     #[must_use]
     pub fn with_user(prefix: &str, login: &Login) -> Self {
         Self::with_prefix(prefix, &login.password).with("redisUsername", &login.username)
+    }
+
+    /// Logs in to Redis as a tenant's user.
+    #[must_use]
+    pub fn logged_in(self, login: &Login) -> Self {
+        self.with("redisUsername", &login.username)
+            .with("redisPassword", &login.password)
     }
 
     /// Sets a metadata item.
@@ -108,7 +127,7 @@ impl Component {
         let mut content = Map::new();
         content.insert(
             "spec".to_owned(),
-            json!({"type": "state.redis", "version": "v1", "metadata": items}),
+            json!({"type": self.kind, "version": "v1", "metadata": items}),
         );
         if !self.scopes.is_empty() {
             content.insert("scopes".to_owned(), json!(self.scopes));

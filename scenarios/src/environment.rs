@@ -132,12 +132,7 @@ impl Environment {
         };
         let platform = platform::attach(&self.host).await?;
         let made = tenants::create_one(&self.attached.tenant_settings, &wanted, &platform).await?;
-        Ok(Tenant::new(
-            self.clone(),
-            &made.name,
-            &made.namespace,
-            made.client,
-        ))
+        Ok(Tenant::made(self.clone(), made))
     }
 
     /// Removes a tenant that was made by [`Environment::make_tenant`].

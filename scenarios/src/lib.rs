@@ -13,11 +13,17 @@ pub mod tenant;
 /// A namespace of a tenant, seen from both sides.
 pub mod space;
 
-/// What one side has: Components and pods.
+/// What one side has: Components, pods, and objects of any kind.
 pub mod side;
 
 /// Dapr's Components: as declared, and as found.
 pub mod component;
+
+/// What rules sidecars besides Components: Dapr's Subscriptions, Configurations and Resiliencies.
+pub mod sidecars;
+
+/// Objects of any kind: as declared, and as found.
+pub mod object;
 
 /// Pods as found.
 pub mod pod;
@@ -59,6 +65,7 @@ pub use apps::{ReadApp, WriteApp};
 pub use component::Component;
 pub use environment::Environment;
 pub use eventually::eventually;
+pub use object::Object;
 pub use space::Space;
 pub use tenant::{Pair, Tenant};
 

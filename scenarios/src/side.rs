@@ -1,15 +1,17 @@
-//! What one side has: Components and pods.
+//! What one side has: Components, pods, and objects of any kind.
 
 use std::fmt;
 
+use anyhow::Context as _;
 use harness::workloads::store;
 use k8s_openapi::api::core::v1;
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::component::{Component, Found};
 use crate::eventually::{LATER, SOON, becomes, eventually};
+use crate::object::Object;
 use crate::pod::Pod;
 
 /// Whom a scenario's changes belong to (server-side apply's field manager).
@@ -182,6 +184,41 @@ impl Side {
                 Ok(())
             } else {
                 Err(format!("{found:?}"))
+            })
+        })
+        .await
+    }
+
+    fn objects(&self, kind: &Object) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &kind.resource())
+    }
+
+    /// Declares an object here.
+    pub async fn declare(&self, object: &Object) -> anyhow::Result<()> {
+        let params = PatchParams::apply(MANAGER).force();
+        let declaration = Patch::Apply(object.declaration());
+        self.objects(object)
+            .patch(object.name(), &params, &declaration)
+            .await
+            .with_context(|| format!("declare {} in {self}", object.name()))?;
+        Ok(())
+    }
+
+    /// Waits until an object is here with each field of its spec as declared. Whoever converts between versions of a
+    /// kind may have added others.
+    pub async fn holds(&self, object: &Object) -> anyhow::Result<()> {
+        let what = format!("{self} to hold {} as declared", object.name());
+        eventually(what, SOON, || async {
+            let found = self.objects(object).get_opt(object.name()).await?;
+            let spec = found.map(|found| found.data["spec"].clone());
+            let declared = object.spec().as_object().into_iter().flatten();
+            let has = |(field, value): (&String, &Value)| {
+                spec.as_ref().and_then(|spec| spec.get(field)) == Some(value)
+            };
+            Ok(if spec.is_some() && declared.clone().all(has) {
+                Ok(())
+            } else {
+                Err(format!("{spec:?} instead of {:?}", object.spec()))
             })
         })
         .await

@@ -84,7 +84,12 @@ impl Space {
     /// Deploys a write app that keeps its values in the Component `my-statestore` of this namespace; waits until it
     /// is ready.
     pub async fn deploy_write_app(&self) -> anyhow::Result<WriteApp> {
-        WriteApp::deploy(self).await
+        WriteApp::deploy(self, None).await
+    }
+
+    /// The same, whose sidecar has this Configuration.
+    pub async fn deploy_configured_write_app(&self, configuration: &str) -> anyhow::Result<WriteApp> {
+        WriteApp::deploy(self, Some(configuration)).await
     }
 
     /// The read app of this name.

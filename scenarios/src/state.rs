@@ -29,6 +29,26 @@ impl State {
         Ok(serde_json::from_value(values.clone())?)
     }
 
+    /// How many messages a topic has that hold one of these values.
+    pub async fn messages_with(&self, topic: &str, value: &str) -> anyhow::Result<usize> {
+        let mut connection = self.redis.connect().await?;
+        let messages: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
+            .arg(topic)
+            .arg("-")
+            .arg("+")
+            .query_async(&mut connection)
+            .await?;
+        let has = |fields: &Vec<String>| fields.iter().any(|field| field.contains(value));
+        Ok(messages.iter().filter(|(_, fields)| has(fields)).count())
+    }
+
+    /// Removes a topic with all its messages.
+    pub async fn remove_topic(&self, topic: &str) -> anyhow::Result<()> {
+        let mut connection = self.redis.connect().await?;
+        redis::cmd("DEL").arg(topic).exec_async(&mut connection).await?;
+        Ok(())
+    }
+
     /// Every key that has one of these values in it.
     pub async fn keys_with(&self, value: &str) -> anyhow::Result<Vec<String>> {
         let mut connection = self.redis.connect().await?;

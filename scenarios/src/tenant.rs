@@ -27,6 +27,7 @@ pub struct Tenant {
     name: String,
     namespace: String,
     guest: Client,
+    login: Option<Login>,
 }
 
 /// Two tenants: one that acts, and one that must not notice.
@@ -73,6 +74,18 @@ impl Tenant {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
             guest,
+            login: None,
+        }
+    }
+
+    /// One that a scenario made: it has no standard apps, which would have the login.
+    pub(crate) fn made(environment: Environment, tenant: harness::tenants::Tenant) -> Self {
+        Self {
+            environment,
+            name: tenant.name,
+            namespace: tenant.namespace,
+            guest: tenant.client,
+            login: Some(tenant.login),
         }
     }
 
@@ -147,6 +160,9 @@ impl Tenant {
 
     /// Its user of Redis.
     pub async fn login(&self) -> anyhow::Result<Login> {
+        if let Some(login) = &self.login {
+            return Ok(login.clone());
+        }
         let secrets: Api<Secret> = Api::namespaced(self.guest.clone(), DEFAULT);
         let password = secrets
             .get("redis")

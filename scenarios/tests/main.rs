@@ -6,6 +6,9 @@
 /// SH: one Dapr serves every tenant.
 mod shared_state;
 
+/// SH, continued: what rules a tenant's sidecars besides Components.
+mod sidecars;
+
 /// IS: no tenant reaches what is another's.
 mod isolation;
 

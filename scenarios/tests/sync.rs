@@ -1,9 +1,11 @@
 //! SY: what a tenant declares is what the host has.
 
 use rstest::rstest;
-use scenarios::{Component, Outcome, Tenant, quota};
+use scenarios::sidecars::{configuration, old_subscription, resiliency, subscription};
+use scenarios::witness::Witness;
+use scenarios::{Component, Environment, Outcome, Tenant, quota};
 
-use crate::cast::tenant;
+use crate::cast::{environment, tenant};
 
 /// A Component with something of everything.
 fn full() -> Component {
@@ -233,5 +235,37 @@ async fn sy_07_a_held_deletion_on_the_host_reaches_the_guest(#[future(awt)] tena
     space.host().let_go("store").await?;
     space.host().has_no("store").await?;
     space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_15_a_subscription_is_exported_in_either_version(
+    #[future(awt)] environment: Environment,
+) -> Outcome {
+    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let tenant = environment
+        .make_tenant("sy-15", harness::tenants::DAPR_VALUES.to_owned())
+        .await?;
+    let space = tenant.new_space("sy-15").await?;
+    let declared = [
+        subscription("new", "my-pubsub", "orders"),
+        old_subscription("old", "my-pubsub", "orders"),
+        configuration("rules", &["state"]),
+        resiliency("rules", "my-statestore", "10s"),
+    ];
+
+    for object in &declared {
+        space.guest().declare(object).await?;
+    }
+
+    for object in &declared {
+        space.host().holds(object).await?;
+    }
+    // Both sides convert, and to the same.
+    let as_new = subscription("old", "my-pubsub", "orders");
+    space.guest().holds(&as_new).await?;
+    space.host().holds(&as_new).await?;
+    environment.remove_tenant(tenant).await?;
     witness.is_content().await
 }

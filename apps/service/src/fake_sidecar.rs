@@ -64,6 +64,7 @@ struct Memory {
     stored: HashMap<String, Entry>,
     faults: VecDeque<Fault>,
     heard: Vec<HeaderMap>,
+    published: Vec<(String, String, Value)>,
     called: Arc<Notify>,
 }
 
@@ -164,6 +165,12 @@ impl FakeSidecar {
         self.memory().heard.clone()
     }
 
+    /// What was published so far, and where: the component, the topic and the message.
+    #[must_use]
+    pub fn published(&self) -> Vec<(String, String, Value)> {
+        self.memory().published.clone()
+    }
+
     /// Waits for the next call to the state API.
     pub async fn called(&self) {
         self.called.notified().await;
@@ -212,6 +219,7 @@ fn router(memory: Arc<Mutex<Memory>>) -> Router {
         .route("/v1.0/state/my-statestore", post(save))
         .route("/v1.0/state/{store}/{key}", get(unknown))
         .route("/v1.0/state/{store}", post(unknown))
+        .route("/v1.0/publish/{pubsub}/{topic}", post(publish))
         .layer(middleware::from_fn_with_state(Arc::clone(&memory), faulty))
         .route("/v1.0/healthz/outbound", get(StatusCode::NO_CONTENT))
         .route("/v1.0/metadata", get(metadata))
@@ -257,6 +265,15 @@ async fn read(State(memory): State<Arc<Mutex<Memory>>>, Path(key): Path<String>)
             .into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     }
+}
+
+async fn publish(
+    State(memory): State<Arc<Mutex<Memory>>>,
+    Path((pubsub, topic)): Path<(String, String)>,
+    Json(message): Json<Value>,
+) -> StatusCode {
+    lock(&memory).published.push((pubsub, topic, message));
+    StatusCode::NO_CONTENT
 }
 
 async fn save(State(memory): State<Arc<Mutex<Memory>>>, body: Bytes) -> Response {

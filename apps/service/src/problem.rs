@@ -66,6 +66,10 @@ impl From<Error> for Problem {
                 StatusCode::BAD_GATEWAY,
                 "the Dapr sidecar does not take this app's request".to_owned(),
             ),
+            Error::Unpublished { .. } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the Dapr sidecar did not get the message to the topic".to_owned(),
+            ),
             Error::Unreadable(_) => (
                 StatusCode::BAD_GATEWAY,
                 "what is stored is not a list of strings; DELETE / of the write app replaces it".to_owned(),

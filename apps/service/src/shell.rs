@@ -28,7 +28,8 @@ const PROBE_LIMIT: Duration = Duration::from_millis(900);
 pub struct App {
     /// The list in the state store.
     pub values: Arc<Values>,
-    sidecar: Arc<Sidecar>,
+    /// The sidecar, for what is no value.
+    pub sidecar: Arc<Sidecar>,
     metrics: Arc<Metrics>,
     limit: Duration,
 }

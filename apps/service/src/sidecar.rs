@@ -1,12 +1,13 @@
 //! One call to Dapr's HTTP API at a time.
 //!
-//! The state API is described at <https://docs.dapr.io/reference/api/state_api/>; what it says when something is
-//! wrong was read in the source of Dapr 1.16.
+//! The state API is described at <https://docs.dapr.io/reference/api/state_api/>, publishing at
+//! <https://docs.dapr.io/reference/api/pubsub_api/>; what it says when something is wrong was read in the source of
+//! Dapr 1.16.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use reqwest::header::{ETAG, HeaderName};
+use reqwest::header::{CONTENT_TYPE, ETAG, HeaderName};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -102,6 +103,14 @@ pub enum Error {
         /// Dapr's own words.
         message: String,
     },
+    /// The broker or the sidecar did not take a message.
+    #[error("publish ({status}: {message})")]
+    Unpublished {
+        /// The HTTP status.
+        status: StatusCode,
+        /// Dapr's own words.
+        message: String,
+    },
     /// What is stored is not a list of strings.
     #[error("read what is stored as a list of strings")]
     Unreadable(#[source] serde_json::Error),
@@ -178,6 +187,20 @@ impl Sidecar {
             }
             let request = self
                 .request(call, Method::POST, &["v1.0", "state", &self.store])
+                .body(body);
+            call.wait(self.answer(request)).await??;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Publishes a text to a topic. Returns when the broker has it, delivered or not.
+    pub async fn publish(&self, call: &Call, pubsub: &str, topic: &str, text: &str) -> Result<(), Error> {
+        self.counted("publish", async {
+            let body = serde_json::to_vec(text).expect("text is always JSON");
+            let request = self
+                .request(call, Method::POST, &["v1.0", "publish", pubsub, topic])
+                .header(CONTENT_TYPE, "application/json")
                 .body(body);
             call.wait(self.answer(request)).await??;
             Ok(())
@@ -278,6 +301,7 @@ impl Sidecar {
                 store: self.store.clone(),
             },
             (_, "ERR_STATE_STORE_NOT_CONFIGURED") => Error::NoStore,
+            (_, code) if code.starts_with(PUBSUB_ERRORS) => Error::Unpublished { status, message },
             (StatusCode::CONFLICT, _) => Error::Outdated { message },
             (StatusCode::PAYLOAD_TOO_LARGE, _) => Error::Full,
             (StatusCode::TOO_MANY_REQUESTS, _) => Error::Failing {
@@ -321,6 +345,9 @@ const LONG: usize = 64 * 1024;
 
 /// Of a text that is no JSON, so much goes into the log.
 const LONGEST_MESSAGE: usize = 200;
+
+/// What the codes of all errors of publishing begin with.
+const PUBSUB_ERRORS: &str = "ERR_PUBSUB_";
 
 /// Dapr's form of a write; it takes a list of them.
 #[derive(Serialize)]
@@ -374,6 +401,7 @@ impl Error {
             Self::Outdated { .. } | Self::Contended => "contended",
             Self::Failing { .. } => "store_failing",
             Self::Refused { .. } => "store_refused",
+            Self::Unpublished { .. } => "unpublished",
             Self::Unreadable(_) => "unreadable_state",
             Self::Full => "list_full",
         }

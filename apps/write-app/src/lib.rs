@@ -1,16 +1,19 @@
 //! Appends values to a Dapr state store.
 //!
 //! `POST /?value=42` appends and answers the whole list, `{"values":["42"]}`; `GET /` answers it as it is, and
-//! `DELETE /` empties it.
+//! `DELETE /` empties it. A value may come as an event as well; see [`events`].
 
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Form, FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use service::shell::{self, App, alive};
+
+/// Values that go through a topic: published here, and appended where they are delivered.
+pub mod events;
 
 /// The longest value that is taken, in bytes.
 pub const LONGEST_VALUE: usize = 64 * 1024;
@@ -23,6 +26,8 @@ const LONGEST_FORM: usize = "value=".len() + 3 * LONGEST_VALUE;
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .route("/", get(list).post(append).delete(clear))
+        .route("/events", post(events::take))
+        .route("/topics/{pubsub}/{topic}", post(events::publish))
         .route("/actuator/health", get(alive))
         .layer(DefaultBodyLimit::max(LONGEST_FORM));
     shell::complete(routes, app)

@@ -381,3 +381,84 @@ async fn metrics_count_by_route_and_outcome() {
         assert!(text.lines().any(|has| has == line), "{line} is not in\n{text}");
     }
 }
+
+async fn deliver(app: &Router, event: &str) -> (StatusCode, Value) {
+    let request = Request::post("/events").header(header::CONTENT_TYPE, "application/cloudevents+json");
+    answer(app, request.body(Body::from(event.to_owned())).expect("valid")).await
+}
+
+#[tokio::test]
+async fn a_value_is_published_to_the_topic_in_the_path() {
+    let sidecar = FakeSidecar::start().await;
+    let app = app(&sidecar.settings());
+    let answer = send(
+        &app,
+        Method::POST,
+        "/topics/my-pubsub/tenant-1%7C%7Corders?value=42",
+    )
+    .await;
+    assert_eq!(answer.0, StatusCode::NO_CONTENT);
+    assert_eq!(
+        sidecar.published(),
+        [("my-pubsub".to_owned(), "tenant-1||orders".to_owned(), json!("42"))]
+    );
+}
+
+#[rstest]
+#[case::the_broker_fails(
+    Fault::Says(500, r#"{"errorCode":"ERR_PUBSUB_PUBLISH_MESSAGE","message":"NOPERM"}"#),
+    503,
+    "unpublished"
+)]
+#[case::no_such_component(
+    Fault::Says(404, r#"{"errorCode":"ERR_PUBSUB_NOT_FOUND"}"#),
+    503,
+    "unpublished"
+)]
+#[case::the_sidecar_has_no_such_api(Fault::Says(404, "404 page not found"), 502, "store_refused")]
+#[tokio::test]
+async fn what_is_not_published_is_said(#[case] fault: Fault, #[case] status: u16, #[case] code: &str) {
+    let sidecar = FakeSidecar::start().await;
+    sidecar.will([fault]);
+    let app = app(&sidecar.settings());
+    let answer = send(&app, Method::POST, "/topics/my-pubsub/orders?value=42").await;
+    assert_eq!(problem(answer), (status, code.to_owned()));
+    assert_eq!(sidecar.published(), []);
+}
+
+#[tokio::test]
+async fn what_is_delivered_is_appended() {
+    let sidecar = FakeSidecar::start().await;
+    let app = app(&sidecar.settings());
+    let answer = deliver(
+        &app,
+        r#"{"specversion":"1.0","type":"com.dapr.event.sent","data":"42"}"#,
+    )
+    .await;
+    assert_eq!(answer, (StatusCode::OK, json!({"status": "SUCCESS"})));
+    assert_eq!(send(&app, Method::GET, "/").await.1, json!({"values": ["42"]}));
+}
+
+#[rstest]
+#[case::no_json("nonsense")]
+#[case::a_number(r#"{"data":42}"#)]
+#[case::nothing(r#"{"data":""}"#)]
+#[tokio::test]
+async fn what_can_never_be_appended_is_dropped(#[case] event: &str) {
+    let sidecar = FakeSidecar::start().await;
+    let app = app(&sidecar.settings());
+    assert_eq!(
+        deliver(&app, event).await,
+        (StatusCode::OK, json!({"status": "DROP"}))
+    );
+    assert_eq!(send(&app, Method::GET, "/").await.1, json!({"values": []}));
+}
+
+#[tokio::test]
+async fn what_could_not_be_stored_is_delivered_again() {
+    let sidecar = FakeSidecar::start().await;
+    let app = app(&sidecar.settings());
+    sidecar.will([Fault::Says(401, "invalid api token")]);
+    let answer = deliver(&app, r#"{"data":"42"}"#).await;
+    assert_eq!(problem(answer), (502, "token_refused".to_owned()));
+}

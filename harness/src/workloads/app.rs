@@ -46,6 +46,8 @@ pub struct App {
     pub image: String,
     /// The Component that it keeps values in.
     pub store: String,
+    /// The Configuration that its sidecar has, if any.
+    pub configuration: Option<String>,
     /// How long it may take to end.
     pub grace: Duration,
 }
@@ -68,6 +70,7 @@ impl App {
             name: name.to_owned(),
             image,
             store: store::NAME.to_owned(),
+            configuration: None,
             grace: GRACE,
         }
     }
@@ -79,6 +82,7 @@ impl App {
             image => self.image.as_str(),
             architecture => images::architecture(),
             store => self.store.as_str(),
+            configuration => self.configuration.as_deref(),
             grace_seconds => self.grace.as_secs(),
         };
         let template = include_str!("../../manifests/workloads/app.yaml");

@@ -1,5 +1,8 @@
 //! The syncer between two real API servers with etcd, without a kubelet: what it promises of objects.
 //!
+//! What needs another operator than Dapr is ignored unless asked for, as its program takes minutes to build:
+//! `cargo test -p harness --test syncer_with_two_apis -- --ignored`.
+//!
 //! `SYNCER=/path/to/syncer cargo test -p harness --test syncer_with_two_apis` tests another syncer than this
 //! workspace's.
 
@@ -59,6 +62,9 @@ mod tenants;
 
 /// What the syncer's account may not do on the host.
 mod privilege;
+
+/// Another operator is shared as Dapr is.
+mod operator;
 
 /// Nothing is written where nothing changes.
 mod rest;

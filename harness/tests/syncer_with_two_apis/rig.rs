@@ -6,6 +6,7 @@
 //! its own.
 
 pub(crate) use background::unique;
+pub(crate) use cert_manager::CertManager;
 pub(crate) use host::Host;
 pub(crate) use objects::{VALUE, component, namespace};
 pub(crate) use side::{Refusal, Side};
@@ -30,6 +31,9 @@ mod syncer;
 
 /// A tenant: its guest and its syncer.
 mod tenant;
+
+/// cert-manager on the host.
+mod cert_manager;
 
 /// A guest namespace and its twin.
 mod space;

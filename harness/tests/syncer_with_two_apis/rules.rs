@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Host, Side, Tenant, unique};
+use crate::rig::{Host, Side, Tenant};
 
 const VALUES: &str = r#"
 multiNamespaceMode: {enabled: true}
@@ -32,8 +32,7 @@ sync:
 async fn a_rule_says_which_objects_and_what_changes_on_the_way() {
     let host = Host::shared().await.admin().await;
     define(&host, "example.com", "Widget", "widgets", json!({"status": {}})).await;
-    let name = unique("ruled");
-    let tenant = Tenant::with_values(&name, &format!("vcluster-{name}"), VALUES).await;
+    let tenant = Tenant::with_values("ruled", VALUES).await;
     let space = tenant.space("default").await;
 
     let mut wanted = widget("example.com/v1", "Widget", "one");
@@ -111,8 +110,7 @@ async fn a_rule_says_which_objects_and_what_changes_on_the_way() {
 
 #[tokio::test]
 async fn a_kind_that_the_host_learns_later_is_picked_up_and_followed() {
-    let name = unique("later");
-    let tenant = Tenant::with_values(&name, &format!("vcluster-{name}"), VALUES_LATE).await;
+    let tenant = Tenant::with_values("later", VALUES_LATE).await;
     let space = tenant.space("default").await;
     let (guest, host) = (tenant.guest().await, tenant.host().await);
     assert!(

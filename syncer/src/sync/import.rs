@@ -42,6 +42,9 @@ mod step;
 /// The copy of a pod.
 mod pod;
 
+/// Which Secrets are shown.
+mod secret;
+
 /// Shows one kind in the guest.
 #[derive(Debug)]
 pub(crate) struct Importer {
@@ -272,6 +275,9 @@ impl Importer {
         let Some(theirs) = read.filter(|object| object.metadata.uid == host.uid) else {
             return Ok(None);
         };
+        if secret::is_of_the_host_alone(&self.kind, &theirs.fields) {
+            return Ok(None);
+        }
         let (fields, status) = match self.status {
             Status::None | Status::Field => ((*theirs.fields).clone(), None),
             Status::Subresource => (without_status(&theirs.fields), self.status_of(key, &theirs)?),

@@ -25,7 +25,7 @@ use super::watches::metadata;
 use super::written::{Versions, Written};
 
 /// A Secret of this type would be filled by the host with a token for the host.
-const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
+pub(super) const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
 
 /// Keeps one of the two kinds on the host.
 #[derive(Debug)]

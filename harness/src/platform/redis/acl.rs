@@ -15,10 +15,34 @@ const SECRET: &str = "redis-acl";
 /// The file, a key of the Secret.
 const FILE: &str = "users.acl";
 
-/// What Dapr's state store needs and no more: shown with Dapr 1.16's own scripts on Redis 7.0.15.
-const COMMANDS: [&str; 19] = [
-    "-@all", "+ping", "+info", "+eval", "+hget", "+hset", "+hincrby", "+hgetall", "+get", "+del", "+expire",
-    "+persist", "+multi", "+exec", "+wait", "+hello", "+auth", "+client", "+select",
+/// What Dapr's state store and its pub/sub over streams need and no more: shown with Dapr 1.16's own scripts on
+/// Redis 7.0.15. A topic is a stream, so it is a key, and has to have the tenant's prefix like every other.
+const COMMANDS: [&str; 25] = [
+    "-@all",
+    "+ping",
+    "+info",
+    "+eval",
+    "+hget",
+    "+hset",
+    "+hincrby",
+    "+hgetall",
+    "+get",
+    "+del",
+    "+expire",
+    "+persist",
+    "+multi",
+    "+exec",
+    "+wait",
+    "+hello",
+    "+auth",
+    "+client",
+    "+select",
+    "+xadd",
+    "+xgroup|create",
+    "+xreadgroup",
+    "+xack",
+    "+xpending",
+    "+xclaim",
 ];
 
 /// Makes the file, with the administrator as its only user, if it is not there.

@@ -77,32 +77,37 @@ impl Host {
 
     /// Makes Dapr's definitions known, from its own chart.
     async fn define_dapr(&self) {
+        let chart = self.programs.folder("dapr").expect("it was asked for");
+        self.define(&chart.join("crds")).await;
+    }
+
+    /// Makes the definitions in a folder's files known, and waits until their kinds are served.
+    pub(super) async fn define(&self, folder: &Path) {
         let admin = self.admin().await;
-        let folder = self
-            .programs
-            .folder("dapr")
-            .expect("it was asked for")
-            .join("crds");
-        let files = fs::read_dir(&folder).expect("the chart has definitions");
-        for file in files {
-            let text = fs::read_to_string(file.expect("it can be listed").path()).expect("it can be read");
-            let definition: Value = serde_saphyr::from_str(&text).expect("it is YAML");
-            admin.create(definition).await;
+        let mut names = Vec::new();
+        for file in fs::read_dir(folder).expect("there are definitions") {
+            let path = file.expect("it can be listed").path();
+            if path.extension().is_none_or(|extension| extension != "yaml") {
+                continue;
+            }
+            let text = fs::read_to_string(path).expect("it can be read");
+            let mut definition: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+            // Of a chart's templates, nothing else is left to be filled in.
+            definition["metadata"]["labels"] = Value::Null;
+            let made = admin.create(definition).await;
+            names.push(made["metadata"]["name"].as_str().expect("it has one").to_owned());
         }
-        admin
-            .sees(
-                "CustomResourceDefinition",
-                "components.dapr.io",
-                "established",
-                |found| {
+        for name in names {
+            admin
+                .sees("CustomResourceDefinition", &name, "established", |found| {
                     let conditions = found["status"]["conditions"].as_array()?;
                     let established = json!(["Established", "True"]);
                     (conditions.iter())
                         .any(|condition| json!([condition["type"], condition["status"]]) == established)
                         .then_some(())
-                },
-            )
-            .await;
+                })
+                .await;
+        }
     }
 
     /// Its administrator, asking for what is in no namespace.

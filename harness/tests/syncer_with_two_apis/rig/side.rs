@@ -251,6 +251,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
     const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
     const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
     match kind {
+        "Certificate" => ("/apis/cert-manager.io/v1", "certificates"),
         "ClusterRole" => (RBAC, "clusterroles"),
         "ClusterRoleBinding" => (RBAC, "clusterrolebindings"),
         "Component" => ("/apis/dapr.io/v1alpha1", "components"),
@@ -262,6 +263,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Event" => ("/apis/events.k8s.io/v1", "events"),
         "Ingress" => ("/apis/networking.k8s.io/v1", "ingresses"),
         "IngressClass" => ("/apis/networking.k8s.io/v1", "ingressclasses"),
+        "Issuer" => ("/apis/cert-manager.io/v1", "issuers"),
         "MutatingAdmissionPolicy" => (ADMISSION, "mutatingadmissionpolicies"),
         "MutatingAdmissionPolicyBinding" => (ADMISSION, "mutatingadmissionpolicybindings"),
         "Namespace" => ("/api/v1", "namespaces"),

@@ -38,18 +38,22 @@ impl Tenant {
 
     /// One for a test of its own.
     pub(crate) async fn new(stem: &str) -> Self {
+        Self::with_values(stem, BLOG_VALUES).await
+    }
+
+    /// One for a test of its own, with values of its own.
+    pub(crate) async fn with_values(stem: &str, values: &str) -> Self {
         let name = unique(stem);
         let namespace = format!("vcluster-{name}");
-        Self::named(&name, &namespace).await
+        Self::made(&name, &namespace, values).await
     }
 
     /// One of this name, whose control plane is in this host namespace. Its syncer is ready.
     pub(crate) async fn named(name: &str, namespace: &str) -> Self {
-        Self::with_values(name, namespace, BLOG_VALUES).await
+        Self::made(name, namespace, BLOG_VALUES).await
     }
 
-    /// The same, made from a values file.
-    pub(crate) async fn with_values(name: &str, namespace: &str, values: &str) -> Self {
+    async fn made(name: &str, namespace: &str, values: &str) -> Self {
         let host = Host::shared().await;
         let folder = background::folder().join(format!("{namespace}-{name}"));
         fs::create_dir(&folder).expect("the folder is ours");

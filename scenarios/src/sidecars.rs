@@ -1,0 +1,48 @@
+//! What rules sidecars besides Components: Dapr's Subscriptions, Configurations and Resiliencies.
+
+use serde_json::{Value, json};
+
+use crate::object::Object;
+
+/// Where a write app takes events.
+const ROUTE: &str = "/events";
+
+/// A Subscription that leads what is published to a topic to the write app.
+#[must_use]
+pub fn subscription(name: &str, pubsub: &str, topic: &str) -> Object {
+    let spec = json!({"pubsubname": pubsub, "topic": topic, "routes": {"default": ROUTE}});
+    Object::new("dapr.io", "v2alpha1", "Subscription", name, spec)
+}
+
+/// The same in the version before.
+#[must_use]
+pub fn old_subscription(name: &str, pubsub: &str, topic: &str) -> Object {
+    let spec = json!({"pubsubname": pubsub, "topic": topic, "route": ROUTE});
+    Object::new("dapr.io", "v1alpha1", "Subscription", name, spec)
+}
+
+/// A Configuration that lets an app call these APIs of its sidecar and no others.
+#[must_use]
+pub fn configuration(name: &str, allowed: &[&str]) -> Object {
+    let allowed: Vec<Value> = allowed
+        .iter()
+        .map(|api| json!({"name": api, "version": "v1.0", "protocol": "http"}))
+        .collect();
+    Object::new(
+        "dapr.io",
+        "v1alpha1",
+        "Configuration",
+        name,
+        json!({"api": {"allowed": allowed}}),
+    )
+}
+
+/// A Resiliency that has calls to a Component given up after `timeout`.
+#[must_use]
+pub fn resiliency(name: &str, component: &str, timeout: &str) -> Object {
+    let spec = json!({
+        "policies": {"timeouts": {"chosen": timeout}},
+        "targets": {"components": {component: {"outbound": {"timeout": "chosen"}}}},
+    });
+    Object::new("dapr.io", "v1alpha1", "Resiliency", name, spec)
+}

@@ -1,0 +1,165 @@
+//! SH, continued: what rules a tenant's sidecars besides Components, each kind exported by the tenant's values.
+
+use rstest::rstest;
+use scenarios::sidecars::{configuration, resiliency, subscription};
+use scenarios::witness::Witness;
+use scenarios::{Component, Environment, Outcome, Space, Tenant, WriteApp, apps};
+
+use crate::cast::environment;
+
+/// The Component that a topic is reached by, in every tenant.
+const PUBSUB: &str = "my-pubsub";
+
+/// A second one, for which all tenants have the same password.
+const SHARED_PUBSUB: &str = "shared-pubsub";
+
+/// The topic of a tenant. Its user of Redis reaches no topic without its prefix.
+fn orders_of(tenant: &Tenant) -> String {
+    tenant.key("orders")
+}
+
+/// Declares what an app needs to use topics: a state store, topics as the tenant's own user, and topics as everybody.
+async fn declare_components(space: &Space) -> Outcome {
+    let tenant = space.tenant();
+    let login = tenant.login().await?;
+    let components = [
+        Component::with_user(tenant.name(), &login),
+        Component::pubsub(PUBSUB).logged_in(&login),
+        Component::pubsub(SHARED_PUBSUB).with("redisPassword", &tenant.shared_password().await?),
+    ];
+    for component in &components {
+        space.guest().apply(component).await?;
+    }
+    for component in &components {
+        space.host().has(component).await?;
+    }
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn sh_07_what_is_published_in_a_tenant_is_delivered_there_alone(
+    #[future(awt)] environment: Environment,
+) -> Outcome {
+    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let theirs = environment.tenant().await?.new_space("sh-07").await?;
+    let ours = environment
+        .make_tenant("sh-07", harness::tenants::DAPR_VALUES.to_owned())
+        .await?;
+    let space = ours.new_space("sh-07").await?;
+    declare_components(&theirs).await?;
+    declare_components(&space).await?;
+    let (own_topic, their_topic) = (orders_of(&ours), orders_of(theirs.tenant()));
+    let common_topic = ours.unique("sh-07-common");
+    let subscriptions = [
+        subscription("orders", PUBSUB, &own_topic),
+        subscription("overheard", PUBSUB, &their_topic),
+        subscription("common", SHARED_PUBSUB, &common_topic),
+    ];
+    for subscription in &subscriptions {
+        space.guest().declare(subscription).await?;
+    }
+    for subscription in &subscriptions {
+        space.host().holds(subscription).await?;
+    }
+    let (our_app, their_app) = tokio::try_join!(space.deploy_write_app(), theirs.deploy_write_app())?;
+    let [common, secret, intrusion, own] =
+        ["common", "secret", "intrusion", "own"].map(|stem| ours.unique(stem));
+
+    // With the password of all, what another tenant publishes is delivered here: the probe works.
+    their_app.publish(SHARED_PUBSUB, &common_topic, &common).await?;
+    our_app.receives(&common).await?;
+    their_app.publish(PUBSUB, &their_topic, &secret).await?;
+    let refusal = their_app.try_publish(PUBSUB, &own_topic, &intrusion).await?;
+    our_app.publish(PUBSUB, &own_topic, &own).await?;
+    our_app.receives(&own).await?;
+
+    assert!(apps::is_refusal(refusal.status()), "{refusal:?}");
+    let state = environment.state().await?;
+    assert_eq!(state.messages_with(&their_topic, &secret).await?, 1);
+    assert_eq!(state.messages_with(&own_topic, &intrusion).await?, 0);
+    assert_eq!(our_app.values().await?, [common, own]);
+    state.remove_topic(&their_topic).await?;
+    state.remove_topic(&common_topic).await?;
+    theirs.remove().await?;
+    environment.remove_tenant(ours).await?;
+    witness.is_content().await
+}
+
+/// What an app gets done with its sidecar.
+#[derive(Debug, PartialEq, Eq)]
+struct Can {
+    write: bool,
+    publish: bool,
+}
+
+async fn can(app: &WriteApp) -> anyhow::Result<Can> {
+    let topic = "sh-08";
+    let (write, publish) = (
+        app.try_append("a value").await?.status(),
+        app.try_publish(SHARED_PUBSUB, topic, "a value").await?.status(),
+    );
+    Ok(Can {
+        write: write.is_success(),
+        publish: publish.is_success(),
+    })
+}
+
+#[rstest]
+#[tokio::test]
+async fn sh_08_rules_for_sidecars_are_those_of_their_tenant(
+    #[future(awt)] environment: Environment,
+) -> Outcome {
+    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let values = || harness::tenants::DAPR_VALUES.to_owned();
+    let (ours, theirs) = tokio::try_join!(
+        environment.make_tenant("sh-08-ours", values()),
+        environment.make_tenant("sh-08-theirs", values()),
+    )?;
+    let (our_space, their_space) = (ours.new_space("sh-08").await?, theirs.new_space("sh-08").await?);
+    // Of equal names, and each forbids what the other does not.
+    let store = harness::workloads::store::NAME;
+    let our_rules = [
+        configuration("rules", &["metadata", "state"]),
+        resiliency("rules", store, "10s"),
+    ];
+    let their_rules = [
+        configuration("rules", &["metadata", "state", "publish"]),
+        resiliency("rules", store, "1ns"),
+    ];
+    for (space, rules) in [(&our_space, &our_rules), (&their_space, &their_rules)] {
+        declare_components(space).await?;
+        for rule in rules {
+            space.guest().declare(rule).await?;
+        }
+        for rule in rules {
+            space.host().holds(rule).await?;
+        }
+    }
+
+    let (our_app, their_app) = tokio::try_join!(
+        our_space.deploy_configured_write_app("rules"),
+        their_space.deploy_configured_write_app("rules"),
+    )?;
+
+    let (ours_can, theirs_can) = (can(&our_app).await?, can(&their_app).await?);
+    let state = environment.state().await?;
+    state.remove_topic("sh-08").await?;
+    tokio::try_join!(environment.remove_tenant(ours), environment.remove_tenant(theirs))?;
+    // Ours by its Configuration, theirs by its Resiliency.
+    assert_eq!(
+        ours_can,
+        Can {
+            write: true,
+            publish: false
+        }
+    );
+    assert_eq!(
+        theirs_can,
+        Can {
+            write: false,
+            publish: true
+        }
+    );
+    witness.is_content().await
+}
