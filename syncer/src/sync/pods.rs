@@ -18,6 +18,7 @@ use self::nodes::Nodes;
 use self::tokens::Tokens;
 use self::translate::{Surroundings, volumes};
 use super::cache::{Cache, Change};
+use super::copies::Copies;
 use super::engine::{Engine, MANAGER};
 use super::export::replaced;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
@@ -67,6 +68,7 @@ pub(crate) struct Pods {
     services: Arc<Services>,
     tokens: Arc<Tokens>,
     nodes: Arc<Nodes>,
+    priority_classes: Option<Arc<Copies>>,
     /// What was last shown in the guest, and what the guest made of it.
     shown: Mutex<HashMap<Key, Shown>>,
 }
@@ -90,6 +92,8 @@ pub(crate) struct Dependencies {
     pub(crate) secrets: Arc<Payloads>,
     /// Services, for the address of the guest's DNS.
     pub(crate) services: Arc<Services>,
+    /// The host's priority classes, if they are shown.
+    pub(crate) priority_classes: Option<Arc<Copies>>,
 }
 
 impl Pods {
@@ -100,6 +104,7 @@ impl Pods {
             config_maps,
             secrets,
             services,
+            priority_classes,
         } = dependencies;
         references.expect(REFERRERS);
         let (guest, host) = <(Arc<Cache<Pod>>, Arc<Cache<Pod>>)>::default();
@@ -114,6 +119,7 @@ impl Pods {
             config_maps,
             secrets,
             services,
+            priority_classes,
             shown: Mutex::default(),
         })
     }
@@ -255,6 +261,9 @@ impl Pods {
         if translate::needs_dns(guest) && dns.is_none() {
             return Ok(Next::Waiting("the Service kube-dns in kube-system"));
         }
+        if (self.priority_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
+            return Ok(Next::Waiting("the host's priority classes to be known"));
+        }
         let host = self.translated(guest, dns.as_deref());
         let params = PostParams {
             field_manager: Some(MANAGER.to_owned()),
@@ -333,7 +342,7 @@ impl Pods {
             .collect();
         self.engine.allow_host_access(&asked)?;
         let dns = self.services.dns();
-        let added = translate::ephemeral(added, guest, &self.surroundings(dns.as_deref()));
+        let added = translate::ephemeral(added, guest, &self.surroundings(guest, dns.as_deref()));
         let body = json!({"metadata": {"uid": host.uid()}, "spec": {"ephemeralContainers": added}});
         self.engine.metrics().write("host", "Pod", "patch");
         let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
@@ -441,16 +450,19 @@ impl Pods {
     }
 
     fn translated(&self, guest: &Pod, dns: Option<&str>) -> Pod {
-        translate::host_pod(guest, &self.surroundings(dns))
+        translate::host_pod(guest, &self.surroundings(guest, dns))
     }
 
-    fn surroundings<'a>(&'a self, dns: Option<&'a str>) -> Surroundings<'a> {
+    fn surroundings<'a>(&'a self, guest: &'a Pod, dns: Option<&'a str>) -> Surroundings<'a> {
         let config = self.engine.config();
+        let class = (guest.spec.as_ref()).and_then(|spec| spec.priority_class_name.as_deref());
+        let shown = |class: &&str| (self.priority_classes.iter()).any(|classes| classes.shows(class));
         Surroundings {
             tenant: &config.tenant,
             api_server: config.api_server_service_ip,
             cluster_domain: &config.cluster_domain,
             dns,
+            priority_class: class.filter(shown),
         }
     }
 
