@@ -3,6 +3,7 @@
 //! Wait for the guest's API; start the engine; give the guest its own Service and DNS; when the engine has looked
 //! at everything once and the guest takes pods, publish the kubeconfig. Then the virtual cluster is ready.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,8 +19,8 @@ use crate::host::{self, ApiService};
 use crate::naming::Tenant;
 use crate::patience::{pause, persist};
 use crate::status::{self, Status};
-use crate::sync::{self, Metrics, Readiness};
-use crate::values::{Generic, Values};
+use crate::sync::{self, CoreKind, FromHost, HostKind, Metrics, Readiness};
+use crate::values::{Core, Sync, Values};
 
 /// How often the engine is asked whether it has looked at everything.
 const ENGINE_EVERY: Duration = Duration::from_millis(20);
@@ -122,11 +123,7 @@ async fn work(
         pod: settings.pod,
     };
     let engine = sync::run(
-        config(
-            &settings.tenant,
-            &settings.values.sync.generic.kinds,
-            service.address(),
-        ),
+        config(&settings.tenant, &settings.values.sync, service.address()),
         host.clone(),
         guest.clone(),
         metrics,
@@ -191,7 +188,8 @@ async fn open(
 }
 
 /// What the engine has to know.
-fn config(tenant: &Tenant, kinds: &Generic, api: IpAddr) -> sync::Config {
+fn config(tenant: &Tenant, asked: &Sync, api: IpAddr) -> sync::Config {
+    let kinds = &asked.generic.kinds;
     let exports = kinds.export.iter().map(|export| sync::Export {
         api_version: export.api_version.clone(),
         kind: export.kind.clone(),
@@ -209,13 +207,49 @@ fn config(tenant: &Tenant, kinds: &Generic, api: IpAddr) -> sync::Config {
         tenant: tenant.clone(),
         exports: exports.collect(),
         imports: imports.collect(),
-        core: [sync::CoreKind::PersistentVolumeClaim].into(),
-        from_host: sync::FromHost::default(),
+        core: core(&asked.core),
+        from_host: from_host(&asked.core),
         host_access: sync::HostAccess::Refused,
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
         namespace_labels: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Kubernetes' own kinds that go to the host.
+fn core(asked: &Core) -> BTreeSet<CoreKind> {
+    let switches = [
+        (
+            CoreKind::PersistentVolumeClaim,
+            asked.persistent_volume_claims.enabled,
+        ),
+        (CoreKind::Ingress, asked.ingresses.enabled),
+        (CoreKind::NetworkPolicy, asked.network_policies.enabled),
+        (
+            CoreKind::PodDisruptionBudget,
+            asked.pod_disruption_budgets.enabled,
+        ),
+    ];
+    (switches.into_iter())
+        .filter_map(|(kind, is_on)| is_on.then_some(kind))
+        .collect()
+}
+
+/// What the host shows. Of runtime and priority classes, config maps and Secrets this dialect does not know.
+fn from_host(asked: &Core) -> FromHost {
+    let all = |is_on: bool| is_on.then(String::new);
+    let switches = [
+        (HostKind::StorageClass, all(asked.storage_classes.enabled)),
+        (HostKind::IngressClass, all(asked.ingress_classes.enabled)),
+        (HostKind::Node, asked.nodes.selector.clone()),
+    ];
+    let kinds = (switches.into_iter())
+        .filter_map(|(kind, selector)| selector.map(|selector| (kind, selector)))
+        .collect();
+    FromHost {
+        kinds,
+        ..FromHost::default()
     }
 }
 

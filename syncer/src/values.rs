@@ -6,6 +6,8 @@
 
 mod asked;
 
+mod core;
+
 mod dialect;
 
 mod generic;
@@ -18,6 +20,7 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde::Deserialize;
 
 pub use asked::{Asked, asked};
+pub use core::{Core, HostNodes, Off, On};
 pub use generic::{Export, Generic, Import, Selector};
 use tree::Tree;
 
@@ -41,6 +44,9 @@ pub struct Values {
 pub struct Sync {
     /// The kinds that the syncer knows nothing of but their names.
     pub generic: GenericSync,
+    /// Kubernetes' own kinds that have a switch.
+    #[serde(flatten)]
+    pub core: Core,
 }
 
 /// The generic syncer's settings.

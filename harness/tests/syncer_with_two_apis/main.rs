@@ -36,6 +36,12 @@ mod debug;
 /// What reaches into the host's nodes.
 mod host_access;
 
+/// Ingresses, network policies and disruption budgets.
+mod twins;
+
+/// What the host shows.
+mod from_host;
+
 /// Claims on volumes, and stand-ins for those.
 mod claims;
 

@@ -60,19 +60,22 @@ pub(super) const VALUES: Dialect = Dialect {
         ),
         (
             "sync.fake-nodes.enabled",
-            Only("true", "nodes of the host are never shown as they are"),
+            Only("true", "a node that runs a pod is always shown"),
         ),
         (
-            "sync.{persistentvolumeclaims,fake-persistentvolumes,serviceaccounts}.enabled",
-            Idle,
+            "sync.{persistentvolumeclaims,ingresses,networkpolicies,poddisruptionbudgets}.enabled",
+            Read,
         ),
+        ("sync.{ingressclasses,hoststorageclasses}.enabled", Read),
+        ("sync.nodes.{enabled,syncAllNodes,nodeSelector}", Read),
+        ("sync.{fake-persistentvolumes,serviceaccounts}.enabled", Idle),
         (
-            "sync.nodes.{enabled,syncAllNodes,enableScheduler,syncNodeChanges}",
-            Refuse("nodes of the host are never shown as they are"),
+            "sync.nodes.{enableScheduler,syncNodeChanges}",
+            Refuse("nodes of the host are shown, and never changed"),
         ),
-        ("sync.nodes.{fakeKubeletIPs,nodeSelector}", Idle),
+        ("sync.nodes.fakeKubeletIPs", Idle),
         (
-            "sync.{ingresses,ingressclasses,persistentvolumes,storageclasses,hoststorageclasses,legacy-storageclasses,priorityclasses,networkpolicies,volumesnapshots,poddisruptionbudgets}.enabled",
+            "sync.{persistentvolumes,storageclasses,legacy-storageclasses,priorityclasses,volumesnapshots}.enabled",
             Refuse(
                 "the syncer does not sync this kind; `sync.generic.config` can export it if it is namespaced",
             ),

@@ -96,10 +96,10 @@ fn an_unknown_key_is_told_with_line_and_nearest(
 #[rstest]
 #[case::single_namespace("multiNamespaceMode:\n  enabled: false\n", 2, "multiNamespaceMode.enabled")]
 #[case::nothing_said("", 0, "multiNamespaceMode.enabled")]
-#[case::ingresses(
-    "multiNamespaceMode: {enabled: true}\nsync:\n  ingresses:\n    enabled: true\n",
+#[case::volume_snapshots(
+    "multiNamespaceMode: {enabled: true}\nsync:\n  volumesnapshots:\n    enabled: true\n",
     4,
-    "sync.ingresses.enabled"
+    "sync.volumesnapshots.enabled"
 )]
 #[case::pods_off(
     "multiNamespaceMode: {enabled: true}\nsync:\n  pods:\n    enabled: false\n",
@@ -138,6 +138,10 @@ fn what_is_not_done_is_told_by_name(#[case] text: &str, #[case] line: u64, #[cas
 )]
 #[case::wrong_type("multiNamespaceMode: {enabled: true}\nfallbackHostDns: sometimes\n", 2)]
 #[case::a_value_for_keys("multiNamespaceMode: {enabled: true}\nsync: true\n", 2)]
+#[case::nodes_without_which(
+    "multiNamespaceMode: {enabled: true}\nsync:\n  nodes:\n    enabled: true\n",
+    3
+)]
 #[case::a_list("- a\n", 1)]
 #[case::kind_missing(
     "multiNamespaceMode: {enabled: true}\nsync:\n  generic:\n    config: |-\n      version: v1beta1\n      export:\n      - apiVersion: a/v1\n",
@@ -154,6 +158,25 @@ fn what_cannot_be_read_is_told_with_its_line(#[case] text: &str, #[case] line: u
         [line]
     );
     assert!(matches!(error.problems[0].what, What::Malformed(_)), "{error}");
+}
+
+#[test]
+fn claims_are_on_and_all_other_kinds_off_unless_the_file_says_otherwise() {
+    let kinds = |text: &str| {
+        parse(&format!("{LEAST}{text}"), "values.yaml")
+            .expect("it is fine")
+            .sync
+            .core
+    };
+    let unset = kinds("");
+    assert!(unset.persistent_volume_claims.enabled);
+    assert!(!unset.ingresses.enabled);
+    let set = kinds("sync:\n  persistentvolumeclaims: {enabled: false}\n  ingresses: {enabled: true}\n");
+    assert!(!set.persistent_volume_claims.enabled);
+    assert!(set.ingresses.enabled);
+    assert_eq!(set.nodes.selector, None);
+    let gold = kinds("sync:\n  nodes: {enabled: true, nodeSelector: tier=gold}\n");
+    assert_eq!(gold.nodes.selector.as_deref(), Some("tier=gold"));
 }
 
 #[test]

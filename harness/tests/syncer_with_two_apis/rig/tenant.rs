@@ -43,6 +43,27 @@ impl Tenant {
         background::shared(&TENANT, || async { Arc::new(Self::new("shared").await) }).await
     }
 
+    /// The one that those tests share that need all kinds which have a switch.
+    pub(crate) async fn of_all_kinds() -> Arc<Self> {
+        static TENANT: OnceCell<Arc<Tenant>> = OnceCell::const_new();
+        let on = [
+            "ingresses.enabled",
+            "networkpolicies.enabled",
+            "poddisruptionbudgets.enabled",
+            "hoststorageclasses.enabled",
+            "ingressclasses.enabled",
+            "nodes.enabled",
+        ];
+        let mut set = on.map(|switch| format!("sync.{switch}=true")).to_vec();
+        set.push("sync.nodes.nodeSelector=tier=gold".to_owned());
+        Host::shared().await;
+        background::shared(&TENANT, || async move {
+            let name = unique("all-kinds");
+            Arc::new(Self::with(&name, &format!("vcluster-{name}"), &set).await)
+        })
+        .await
+    }
+
     /// One for a test of its own.
     pub(crate) async fn new(stem: &str) -> Self {
         let name = unique(stem);
@@ -52,6 +73,11 @@ impl Tenant {
 
     /// One of this name, whose control plane is in this host namespace. Its syncer is ready.
     pub(crate) async fn named(name: &str, namespace: &str) -> Self {
+        Self::with(name, namespace, &[]).await
+    }
+
+    /// The same, with values on top of the blog's.
+    async fn with(name: &str, namespace: &str, set: &[String]) -> Self {
         let host = Host::shared().await;
         let folder = background::folder().join(format!("{namespace}-{name}"));
         fs::create_dir(&folder).expect("the folder is ours");
@@ -60,7 +86,7 @@ impl Tenant {
             namespace,
             chart: &Chart::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart").into()),
             values: BLOG_VALUES,
-            set: &[],
+            set,
         };
         host.helm().install(release).await.expect("the chart installs");
         let admin = host.admin().await.within(namespace);
