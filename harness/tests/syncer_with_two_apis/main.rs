@@ -42,6 +42,9 @@ mod twins;
 /// What the host shows.
 mod from_host;
 
+/// What the host shows by configuration: single objects, namespaces, further classes.
+mod mappings;
+
 /// Claims on volumes, and stand-ins for those.
 mod claims;
 

@@ -6,6 +6,7 @@
 //! its own.
 
 pub(crate) use background::unique;
+pub(crate) use configured::{ALL, HOUSE, ONE};
 pub(crate) use host::Host;
 pub(crate) use objects::{VALUE, component, namespace};
 pub(crate) use side::{Refusal, Side};
@@ -26,6 +27,9 @@ mod host;
 
 /// A tenant: its guest and its syncer.
 mod tenant;
+
+/// A tenant with an engine of this process.
+mod configured;
 
 /// A guest namespace and its twin.
 mod space;

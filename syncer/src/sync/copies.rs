@@ -1,5 +1,5 @@
-//! Copies in the guest of objects that the host's administrator shows to the tenant: classes, nodes, and config maps
-//! and Secrets by mapping. One part a source.
+//! Copies in the guest of objects that the host's administrator shows to the tenant: classes, nodes, and config maps,
+//! Secrets and Services by mapping. One part a source.
 //!
 //! A copy follows its original and goes with it; what the tenant does to it is undone. What the tenant has made
 //! itself under such a name stays its own.
@@ -37,6 +37,11 @@ mod source;
 /// Annotation on a copy: the host object that it shows, `NAMESPACE/NAME`, or `NAME` of what has no namespace.
 const COPY_OF: &str = "vcluster.loft.sh/copy-of";
 
+/// Whether a guest object is marked as a copy. Only a tenant's own object could be so by mistake.
+pub(crate) fn is_marked(guest: &ObjectMeta) -> bool {
+    (guest.annotations.as_ref()).is_some_and(|annotations| annotations.contains_key(COPY_OF))
+}
+
 /// Keeps the copies of what is at one source.
 #[derive(Debug)]
 pub(crate) struct Copies {
@@ -56,13 +61,15 @@ impl Copies {
             kinds,
             config_maps,
             secrets,
+            services,
         } = &engine.config().from_host;
         let kinds = kinds
             .iter()
             .map(|(kind, selector)| Source::whole_host(*kind, selector));
         let config_maps = config_maps.iter().cloned().map(Source::config_map);
         let secrets = secrets.iter().cloned().map(Source::secret);
-        (kinds.chain(config_maps).chain(secrets))
+        let services = services.iter().cloned().map(Source::service);
+        (kinds.chain(config_maps).chain(secrets).chain(services))
             .map(|source| {
                 Arc::new(Self {
                     engine: engine.clone(),

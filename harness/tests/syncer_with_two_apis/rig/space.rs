@@ -25,6 +25,11 @@ impl Space {
         Self::new_of(Tenant::of_all_kinds().await).await
     }
 
+    /// A new namespace of the tenant whose engine is configured by hand.
+    pub(crate) async fn configured() -> Self {
+        Self::new_of(Tenant::configured().await).await
+    }
+
     async fn new_of(tenant: Arc<Tenant>) -> Self {
         let name = unique("space");
         tenant.guest().await.create(namespace(&name)).await;

@@ -145,6 +145,11 @@ impl Tenant {
         Side::connect(&self.folder.join("host.kubeconfig")).await
     }
 
+    /// The syncer's own account in the guest, asking for what is in no namespace.
+    pub(super) async fn guest_account(&self) -> Side {
+        Side::connect(&self.folder.join("syncer.kubeconfig")).await
+    }
+
     /// A namespace that the guest has, once its twin is there.
     pub(crate) async fn space(&self, namespace: &str) -> Space {
         Space::of(self, namespace).await

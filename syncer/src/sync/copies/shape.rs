@@ -42,6 +42,11 @@ impl Shape {
                 fields = Fields::from([("spec".to_owned(), raw(&shown)?)]);
                 status = host.field("status")?.map(node_status);
             }
+            "Service" => {
+                let spec: Value = host.field("spec")?.unwrap_or_default();
+                fields = Fields::from([("spec".to_owned(), raw(&service(&spec))?)]);
+                annotations = marks::annotations_of_copy(&host.metadata);
+            }
             "Secret" => {
                 // The guest would put a token of its own there, or remove what has no account.
                 if fields.get("type").is_some_and(|kind| kind.get() == TOKEN_TYPE) {
@@ -80,6 +85,30 @@ fn node_status(mut status: Value) -> Value {
         }
     }
     status
+}
+
+/// A Service at the same address, which leads where it leads on the host: it has no endpoints of its own.
+fn service(host: &Value) -> Value {
+    let ports = host["ports"].as_array().cloned().unwrap_or_default();
+    let ports: Vec<Value> = (ports.into_iter())
+        .map(|mut port| {
+            if let Some(fields) = port.as_object_mut() {
+                fields.remove("nodePort");
+            }
+            port
+        })
+        .collect();
+    let mut spec = json!({"type": "ClusterIP", "ports": ports});
+    if host["type"] == "ExternalName" {
+        spec["type"] = json!("ExternalName");
+        spec["externalName"] = host["externalName"].clone();
+    }
+    for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        if !host[field].is_null() {
+            spec[field] = host[field].clone();
+        }
+    }
+    spec
 }
 
 fn raw(value: &Value) -> Result<Box<RawValue>, serde_json::Error> {

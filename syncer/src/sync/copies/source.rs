@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Node, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Secret, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
 use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
@@ -31,6 +31,8 @@ pub(super) enum Source {
     ConfigMaps(Mapping),
     /// Secrets.
     Secrets(Mapping),
+    /// Services.
+    Services(Mapping),
 }
 
 impl Source {
@@ -49,6 +51,11 @@ impl Source {
         Self::Secrets(mapping)
     }
 
+    /// Services of a mapping.
+    pub(super) fn service(mapping: Mapping) -> Self {
+        Self::Services(mapping)
+    }
+
     /// The kind.
     pub(super) fn kind(&self) -> ApiResource {
         match self {
@@ -59,6 +66,7 @@ impl Source {
             Self::WholeHost(HostKind::PriorityClass, _) => ApiResource::erase::<PriorityClass>(&()),
             Self::ConfigMaps(_) => ApiResource::erase::<ConfigMap>(&()),
             Self::Secrets(_) => ApiResource::erase::<Secret>(&()),
+            Self::Services(_) => ApiResource::erase::<Service>(&()),
         }
     }
 
@@ -126,7 +134,7 @@ impl Source {
     fn mapping(&self) -> Option<&Mapping> {
         match self {
             Self::WholeHost(..) => None,
-            Self::ConfigMaps(mapping) | Self::Secrets(mapping) => Some(mapping),
+            Self::ConfigMaps(mapping) | Self::Secrets(mapping) | Self::Services(mapping) => Some(mapping),
         }
     }
 }
@@ -142,6 +150,7 @@ impl fmt::Display for Source {
             Self::WholeHost(HostKind::PriorityClass, _) => return formatter.write_str("priority classes"),
             Self::ConfigMaps(mapping) => ("config maps", mapping),
             Self::Secrets(mapping) => ("secrets", mapping),
+            Self::Services(mapping) => ("services", mapping),
         };
         write!(formatter, "{what} of {mapping}")
     }

@@ -76,3 +76,17 @@ fn a_token_of_the_hosts_is_no_token_of_the_guests() {
     let shape = Shape::of(&secret, &Source::secret(mapping).kind()).unwrap();
     assert_eq!(shape.fields["type"].get(), "\"Opaque\"");
 }
+
+#[test]
+fn a_service_has_the_hosts_address_and_no_endpoints_of_its_own() {
+    let service = object(
+        "spec: {type: NodePort, clusterIP: 10.96.0.7, clusterIPs: [10.96.0.7], selector: {app: theirs}, ports: [{port: 80, nodePort: 30080}]}",
+    );
+    let mapping = Mapping::parse("shared/redis", "default/redis", "vcluster-a").unwrap();
+    let shape = Shape::of(&service, &Source::service(mapping).kind()).unwrap();
+    let spec: Value = serde_json::from_str(shape.fields["spec"].get()).unwrap();
+    let expected = json!({
+        "type": "ClusterIP", "ports": [{"port": 80}], "clusterIP": "10.96.0.7", "clusterIPs": ["10.96.0.7"],
+    });
+    assert_eq!(spec, expected);
+}
