@@ -37,6 +37,9 @@ pub(crate) mod translate;
 /// Changes to a running pod.
 mod update;
 
+/// Containers that a running pod is given.
+mod ephemeral;
+
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
 
@@ -328,31 +331,6 @@ impl Pods {
                 .await,
         )
         .attempting(|| format!("change pod {key} on the host"))
-    }
-
-    /// Adds to the host's pod the containers that somebody has added to the running guest pod.
-    async fn add_ephemeral(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
-        let added = update::ephemeral(guest, host);
-        if added.is_empty() {
-            return Ok(());
-        }
-        let asked = guest.spec.as_ref().map(host_access::asked).unwrap_or_default();
-        let asked: Vec<String> = (asked.into_iter())
-            .filter(|field| field.starts_with("spec.ephemeralContainers"))
-            .collect();
-        self.engine.allow_host_access(&asked)?;
-        let dns = self.services.dns();
-        let added = translate::ephemeral(added, guest, &self.surroundings(guest, dns.as_deref()));
-        let body = json!({"metadata": {"uid": host.uid()}, "spec": {"ephemeralContainers": added}});
-        self.engine.metrics().write("host", "Pod", "patch");
-        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
-        let params = PatchParams::default();
-        unless_gone(
-            hosts
-                .patch_ephemeral_containers(&key.name, &params, &Patch::Strategic(body))
-                .await,
-        )
-        .attempting(|| format!("add a container to pod {key} on the host"))
     }
 
     /// Tells the host which of the guest's readiness gates are open: its kubelet says whether the pod is ready.
