@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
 pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind, Import, Mapping};
+use self::copies::Copies;
 use self::engine::Engine;
 use self::events::Events;
 use self::import::Importer;
@@ -101,6 +102,9 @@ mod slices;
 /// Kinds that differ from each other by a translation.
 mod twins;
 
+/// Copies of what the host shows.
+mod copies;
+
 /// Stand-ins for the volumes of claims.
 mod volumes;
 
@@ -142,6 +146,9 @@ pub enum Error {
     /// A patch can't be read.
     #[error("read the patches of an export or import rule")]
     Patches(#[from] patches::Error),
+    /// The configuration shows what should stay hidden.
+    #[error("show the Secrets of {0}: the keys of the control plane are there; name single Secrets")]
+    Keys(String),
 }
 
 /// Workers for what comes in numbers.
@@ -173,19 +180,18 @@ pub async fn run(
     let volumes = (engine.config().core)
         .contains(&CoreKind::PersistentVolumeClaim)
         .then(|| Volumes::new(&engine));
+    let copies = Copies::all(&engine);
+    let priority_classes = copies.iter().find(|copies| copies.are_of("PriorityClass"));
     let dependencies = Dependencies {
         references,
+        priority_classes: priority_classes.cloned(),
         config_maps: config_maps.clone(),
         secrets: secrets.clone(),
         services: services.clone(),
     };
     let pods = Pods::new(&engine, dependencies);
     let events = Events::new(&engine, &pods);
-    let imports = engine.config().imports.iter();
-    let importer = (imports.filter(|import| import.is_of_pods()))
-        .map(|import| Importer::of_pods(&engine, import.clone(), &pods))
-        .next()
-        .transpose()?;
+    let importer = importer_of_pods(&engine, &pods)?;
 
     start(&engine, &readiness, &namespaces, FEW);
     start(&engine, &readiness, &config_maps, MANY);
@@ -198,6 +204,9 @@ pub async fn run(
     start(&engine, &readiness, &kinds, FEW);
     for twins in &twins {
         start(&engine, &readiness, twins, FEW);
+    }
+    for copies in &copies {
+        start(&engine, &readiness, copies, FEW);
     }
     if let Some(volumes) = &volumes {
         start(&engine, &readiness, volumes, FEW);
@@ -245,6 +254,7 @@ pub async fn run(
     });
     events.watch();
     twins.iter().for_each(Twins::watch);
+    copies.iter().for_each(Copies::watch);
     if let Some(volumes) = &volumes {
         volumes.watch();
     }
@@ -255,6 +265,14 @@ pub async fn run(
     engine.tasks().close();
     engine.tasks().wait().await;
     Ok(())
+}
+
+/// The part that shows pods which others made, if that is asked for.
+fn importer_of_pods(engine: &Engine, pods: &Arc<Pods>) -> Result<Option<Arc<Importer>>, Error> {
+    let mut imports = engine.config().imports.iter();
+    let import = imports.find(|import| import.is_of_pods());
+    let importer = import.map(|import| Importer::of_pods(engine, import.clone(), pods));
+    Ok(importer.transpose()?)
 }
 
 /// Starts a part's workers, and has readiness wait for its first full pass.
@@ -274,8 +292,13 @@ fn start<P: Part>(engine: &Engine, readiness: &Readiness, part: &Arc<P>, workers
     });
 }
 
-/// Refuses kinds that have a part of their own.
+/// Refuses kinds that have a part of their own, and to show the control plane's keys.
 fn can_do(config: &Config) -> Result<(), Error> {
+    let own = config.tenant.namespace();
+    let shows_keys = |mapping: &&Mapping| mapping.from_namespace == own && mapping.names.is_none();
+    if let Some(mapping) = config.from_host.secrets.iter().find(shows_keys) {
+        return Err(Error::Keys(mapping.to_string()));
+    }
     let always = [
         "Pod",
         "Service",

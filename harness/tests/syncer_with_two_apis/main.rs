@@ -48,6 +48,15 @@ mod debug;
 /// What reaches into the host's nodes.
 mod host_access;
 
+/// Ingresses, network policies and disruption budgets.
+mod twins;
+
+/// What the host shows.
+mod from_host;
+
+/// What the host shows by configuration: single objects, namespaces, further classes.
+mod mappings;
+
 /// Claims on volumes, and stand-ins for those.
 mod claims;
 

@@ -27,6 +27,10 @@ const COMPONENTS: &str = "/apis/dapr.io/v1alpha1/namespaces";
 #[case::all_components("/apis/dapr.io/v1alpha1/components".to_owned())]
 #[case::all_namespaces(NAMESPACES.to_owned())]
 #[case::nodes("/api/v1/nodes".to_owned())]
+#[case::volumes("/api/v1/persistentvolumes".to_owned())]
+#[case::storage_classes("/apis/storage.k8s.io/v1/storageclasses".to_owned())]
+#[case::ingress_classes("/apis/networking.k8s.io/v1/ingressclasses".to_owned())]
+#[case::its_own_ingresses("/apis/networking.k8s.io/v1/namespaces/OWN/ingresses".to_owned())]
 #[tokio::test]
 async fn what_is_not_its_own_it_may_not_read(#[case] path: String) {
     let attempt = Attempt::new().await;

@@ -7,6 +7,7 @@
 
 pub(crate) use background::unique;
 pub(crate) use cert_manager::CertManager;
+pub(crate) use configured::{ALL, HOUSE, ONE};
 pub(crate) use host::Host;
 pub(crate) use objects::{VALUE, component, namespace};
 pub(crate) use side::{Refusal, Side};
@@ -34,6 +35,9 @@ mod tenant;
 
 /// cert-manager on the host.
 mod cert_manager;
+
+/// A tenant with an engine of this process.
+mod configured;
 
 /// A guest namespace and its twin.
 mod space;

@@ -58,6 +58,8 @@ pub struct FromHost {
     pub config_maps: Vec<Mapping>,
     /// Secrets.
     pub secrets: Vec<Mapping>,
+    /// Services, which have the host's address in the guest: `networking.replicateServices.fromHost`.
+    pub services: Vec<Mapping>,
 }
 
 /// A kind that is in no namespace, of which the host's objects can be shown.

@@ -87,6 +87,11 @@ pub(crate) fn import_annotations(host: &ObjectMeta, kind: &ApiResource) -> BTree
     all
 }
 
+/// The annotations of a host object that its copy in the guest gets, where something else says whose copy it is.
+pub(crate) fn annotations_of_copy(host: &ObjectMeta) -> BTreeMap<String, String> {
+    copied(host.annotations.as_ref())
+}
+
 /// The UID of the guest namespace that a host object has been shown in.
 pub(crate) fn shown_in(host: &ObjectMeta) -> Option<&str> {
     let annotations = host.annotations.as_ref()?;

@@ -18,6 +18,7 @@ use self::nodes::Nodes;
 use self::tokens::Tokens;
 use self::translate::{Surroundings, volumes};
 use super::cache::{Cache, Change};
+use super::copies::Copies;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
@@ -36,6 +37,9 @@ pub(crate) mod translate;
 
 /// Changes to a running pod.
 mod update;
+
+/// Containers that a running pod is given.
+mod ephemeral;
 
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
@@ -68,6 +72,7 @@ pub(crate) struct Pods {
     services: Arc<Services>,
     tokens: Arc<Tokens>,
     nodes: Arc<Nodes>,
+    priority_classes: Option<Arc<Copies>>,
     /// What was last shown in the guest, and what the guest made of it.
     shown: Mutex<HashMap<Key, Shown>>,
 }
@@ -91,6 +96,8 @@ pub(crate) struct Dependencies {
     pub(crate) secrets: Arc<Payloads>,
     /// Services, for the address of the guest's DNS.
     pub(crate) services: Arc<Services>,
+    /// The host's priority classes, if they are shown.
+    pub(crate) priority_classes: Option<Arc<Copies>>,
 }
 
 impl Pods {
@@ -101,6 +108,7 @@ impl Pods {
             config_maps,
             secrets,
             services,
+            priority_classes,
         } = dependencies;
         references.expect(REFERRERS);
         let (guest, host) = <(Arc<Cache<Pod>>, Arc<Cache<Pod>>)>::default();
@@ -115,6 +123,7 @@ impl Pods {
             config_maps,
             secrets,
             services,
+            priority_classes,
             shown: Mutex::default(),
         })
     }
@@ -256,6 +265,9 @@ impl Pods {
         if translate::needs_dns(guest) && dns.is_none() {
             return Ok(Next::Waiting("the Service kube-dns in kube-system"));
         }
+        if (self.priority_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
+            return Ok(Next::Waiting("the host's priority classes to be known"));
+        }
         let host = self.translated(guest, dns.as_deref());
         let params = PostParams {
             field_manager: Some(MANAGER.to_owned()),
@@ -320,31 +332,6 @@ impl Pods {
                 .await,
         )
         .attempting(|| format!("change pod {key} on the host"))
-    }
-
-    /// Adds to the host's pod the containers that somebody has added to the running guest pod.
-    async fn add_ephemeral(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
-        let added = update::ephemeral(guest, host);
-        if added.is_empty() {
-            return Ok(());
-        }
-        let asked = guest.spec.as_ref().map(host_access::asked).unwrap_or_default();
-        let asked: Vec<String> = (asked.into_iter())
-            .filter(|field| field.starts_with("spec.ephemeralContainers"))
-            .collect();
-        self.engine.allow_host_access(&asked)?;
-        let dns = self.services.dns();
-        let added = translate::ephemeral(added, guest, &self.surroundings(dns.as_deref()));
-        let body = json!({"metadata": {"uid": host.uid()}, "spec": {"ephemeralContainers": added}});
-        self.engine.metrics().write("host", "Pod", "patch");
-        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
-        let params = PatchParams::default();
-        unless_gone(
-            hosts
-                .patch_ephemeral_containers(&key.name, &params, &Patch::Strategic(body))
-                .await,
-        )
-        .attempting(|| format!("add a container to pod {key} on the host"))
     }
 
     /// Tells the host which of the guest's readiness gates are open: its kubelet says whether the pod is ready.
@@ -443,16 +430,19 @@ impl Pods {
     }
 
     fn translated(&self, guest: &Pod, dns: Option<&str>) -> Pod {
-        translate::host_pod(guest, &self.surroundings(dns))
+        translate::host_pod(guest, &self.surroundings(guest, dns))
     }
 
-    fn surroundings<'a>(&'a self, dns: Option<&'a str>) -> Surroundings<'a> {
+    fn surroundings<'a>(&'a self, guest: &'a Pod, dns: Option<&'a str>) -> Surroundings<'a> {
         let config = self.engine.config();
+        let class = (guest.spec.as_ref()).and_then(|spec| spec.priority_class_name.as_deref());
+        let shown = |class: &&str| (self.priority_classes.iter()).any(|classes| classes.shows(class));
         Surroundings {
             tenant: &config.tenant,
             api_server: config.api_server_service_ip,
             cluster_domain: &config.cluster_domain,
             dns,
+            priority_class: class.filter(shown),
         }
     }
 

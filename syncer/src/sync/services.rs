@@ -16,6 +16,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
 use super::cache::{Cache, Change};
+use super::copies;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
@@ -341,6 +342,7 @@ impl Part for Services {
             .guest
             .get(key)
             .filter(|service| service.metadata.deletion_timestamp.is_none())
+            .filter(|service| !copies::is_marked(&service.metadata))
             .filter(|service| {
                 !self
                     .engine

@@ -3,8 +3,6 @@
 //! One part a kind; what differs between the kinds is a [`Form`]. The twin is written by server-side apply, so that
 //! what the host's controllers add in fields of their own stays.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -13,9 +11,11 @@ use kube::api::{Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
+use serde_json::json;
 use serde_json::value::to_raw_value;
-use serde_json::{Value, json};
 
+pub(crate) use self::form::resource;
+use self::form::{Form, Status};
 use super::cache::{Cache, Change};
 use super::config::CoreKind;
 use super::engine::{Engine, MANAGER};
@@ -26,80 +26,13 @@ use super::marks::{self, HostName};
 use super::object::{Applied, Body, Fields, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
-use super::references::{Reference, References, Referrer};
+use super::references::{References, Referrer};
 use super::removal;
 use super::written::{Versions, Written};
-use crate::naming::Tenant;
 use crate::patches::Json;
 
-/// Claims on volumes.
-mod claims;
-
-/// Ingresses.
-mod ingresses;
-
-/// Network policies.
-mod network_policies;
-
-/// Disruption budgets.
-mod budgets;
-
-/// What is special about a kind: pure functions of the objects.
-pub(crate) trait Form: Debug + Send + Sync {
-    /// The kind.
-    fn kind(&self) -> ApiResource;
-
-    /// What its objects are called in logs and metrics.
-    fn plural(&self) -> &'static str;
-
-    /// Whose word the status is.
-    fn status(&self) -> Status;
-
-    /// The twin's spec, or why there can be none, in words for the tenant.
-    fn host_spec(&self, guest: &Object, tenant: &Tenant) -> Result<Value, String>;
-
-    /// Changes what the twin's annotations would be: the guest's, and those that say whose it is.
-    fn annotate(&self, _annotations: &mut BTreeMap<String, String>, _tenant: &Tenant) {}
-
-    /// A merge patch of what the host has decided and the guest's object has still to say.
-    fn decided(&self, _guest: &Object, _host: &Object) -> Option<Value> {
-        None
-    }
-
-    /// The config maps and Secrets that an object names.
-    fn references(&self, _key: &Key, _guest: &Object) -> BTreeSet<Reference> {
-        BTreeSet::new()
-    }
-
-    /// Whether an object has had a twin and can't do with another: it goes when its twin has gone.
-    fn stands_and_falls(&self, _guest: &Object) -> bool {
-        false
-    }
-}
-
-/// Whose word the status of a kind is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    /// The host's, which is shown in the guest.
-    Hosts,
-    /// The guest's, whose own controller writes it; or there is none.
-    Guests,
-}
-
-/// The form of a kind.
-fn form(kind: CoreKind) -> Box<dyn Form> {
-    match kind {
-        CoreKind::PersistentVolumeClaim => Box::new(claims::Claims),
-        CoreKind::Ingress => Box::new(ingresses::Ingresses),
-        CoreKind::NetworkPolicy => Box::new(network_policies::NetworkPolicies),
-        CoreKind::PodDisruptionBudget => Box::new(budgets::Budgets),
-    }
-}
-
-/// The kind that a switch is for.
-pub(crate) fn resource(kind: CoreKind) -> ApiResource {
-    form(kind).kind()
-}
+/// What differs between the kinds.
+mod form;
 
 /// Brings one kind in step.
 #[derive(Debug)]
@@ -117,7 +50,7 @@ pub(crate) struct Twins {
 impl Twins {
     /// Makes the part; nothing runs yet.
     pub(crate) fn new(engine: &Engine, kind: CoreKind, references: &Arc<References>) -> Arc<Self> {
-        let form = form(kind);
+        let form = form::of(kind);
         let kind = form.kind();
         references.expect(&kinds::name(&kind.api_version, &kind.kind));
         Arc::new(Self {
@@ -362,14 +295,3 @@ impl Part for Twins {
         }
     }
 }
-
-/// The spec of an object; null if it has none.
-fn spec(object: &Object) -> Result<Value, String> {
-    object
-        .field("spec")
-        .map(Option::unwrap_or_default)
-        .map_err(|error| format!("its spec can't be read: {error}"))
-}
-
-#[cfg(test)]
-mod tests;

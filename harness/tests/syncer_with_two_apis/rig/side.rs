@@ -58,6 +58,11 @@ impl Side {
         self.within("")
     }
 
+    /// Who asks.
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// The namespace.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
@@ -275,6 +280,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "PodDisruptionBudget" => ("/apis/policy/v1", "poddisruptionbudgets"),
         "PriorityClass" => ("/apis/scheduling.k8s.io/v1", "priorityclasses"),
         "ResourceQuota" => ("/api/v1", "resourcequotas"),
+        "Role" => (RBAC, "roles"),
         "RoleBinding" => (RBAC, "rolebindings"),
         "RuntimeClass" => ("/apis/node.k8s.io/v1", "runtimeclasses"),
         "Secret" => ("/api/v1", "secrets"),

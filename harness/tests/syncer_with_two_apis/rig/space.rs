@@ -17,7 +17,20 @@ pub(crate) struct Space {
 impl Space {
     /// A new namespace of the tenant that tests share.
     pub(crate) async fn shared() -> Self {
-        let tenant = Tenant::shared().await;
+        Self::new_of(Tenant::shared().await).await
+    }
+
+    /// A new namespace of the tenant that has all kinds.
+    pub(crate) async fn of_all_kinds() -> Self {
+        Self::new_of(Tenant::of_all_kinds().await).await
+    }
+
+    /// A new namespace of the tenant whose engine is configured by hand.
+    pub(crate) async fn configured() -> Self {
+        Self::new_of(Tenant::configured().await).await
+    }
+
+    async fn new_of(tenant: Arc<Tenant>) -> Self {
         let name = unique("space");
         tenant.guest().await.create(namespace(&name)).await;
         let mut space = Self::of(&tenant, &name).await;

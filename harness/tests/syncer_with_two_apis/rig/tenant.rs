@@ -36,6 +36,27 @@ impl Tenant {
         background::shared(&TENANT, || async { Arc::new(Self::new("shared").await) }).await
     }
 
+    /// The one that those tests share that need all kinds which have a switch.
+    pub(crate) async fn of_all_kinds() -> Arc<Self> {
+        static TENANT: OnceCell<Arc<Tenant>> = OnceCell::const_new();
+        let on = [
+            "ingresses.enabled",
+            "networkpolicies.enabled",
+            "poddisruptionbudgets.enabled",
+            "hoststorageclasses.enabled",
+            "ingressclasses.enabled",
+            "nodes.enabled",
+        ];
+        let mut set = on.map(|switch| format!("sync.{switch}=true")).to_vec();
+        set.push("sync.nodes.nodeSelector=tier=gold".to_owned());
+        Host::shared().await;
+        background::shared(&TENANT, || async move {
+            let name = unique("all-kinds");
+            Arc::new(Self::made(&name, &format!("vcluster-{name}"), BLOG_VALUES, &set).await)
+        })
+        .await
+    }
+
     /// One for a test of its own.
     pub(crate) async fn new(stem: &str) -> Self {
         Self::with_values(stem, BLOG_VALUES).await
@@ -45,15 +66,15 @@ impl Tenant {
     pub(crate) async fn with_values(stem: &str, values: &str) -> Self {
         let name = unique(stem);
         let namespace = format!("vcluster-{name}");
-        Self::made(&name, &namespace, values).await
+        Self::made(&name, &namespace, values, &[]).await
     }
 
     /// One of this name, whose control plane is in this host namespace. Its syncer is ready.
     pub(crate) async fn named(name: &str, namespace: &str) -> Self {
-        Self::made(name, namespace, BLOG_VALUES).await
+        Self::made(name, namespace, BLOG_VALUES, &[]).await
     }
 
-    async fn made(name: &str, namespace: &str, values: &str) -> Self {
+    async fn made(name: &str, namespace: &str, values: &str, set: &[String]) -> Self {
         let host = Host::shared().await;
         let folder = background::folder().join(format!("{namespace}-{name}"));
         fs::create_dir(&folder).expect("the folder is ours");
@@ -62,7 +83,7 @@ impl Tenant {
             namespace,
             chart: &Chart::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart").into()),
             values,
-            set: &[],
+            set,
         };
         host.helm().install(release).await.expect("the chart installs");
         let admin = host.admin().await.within(namespace);
@@ -119,6 +140,11 @@ impl Tenant {
     /// The syncer's own account on the host, asking for what is in no namespace.
     pub(crate) async fn account(&self) -> Side {
         Side::connect(&self.folder.join("host.kubeconfig")).await
+    }
+
+    /// The syncer's own account in the guest, asking for what is in no namespace.
+    pub(super) async fn guest_account(&self) -> Side {
+        Side::connect(&self.folder.join("syncer.kubeconfig")).await
     }
 
     /// A namespace that the guest has, once its twin is there.

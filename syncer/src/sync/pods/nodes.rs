@@ -162,7 +162,8 @@ impl Part for Nodes {
     }
 }
 
-fn is_fake(meta: &ObjectMeta) -> bool {
+/// Whether a guest node stands for one of the host's.
+pub(crate) fn is_fake(meta: &ObjectMeta) -> bool {
     meta.labels
         .as_ref()
         .is_some_and(|labels| labels.contains_key(FAKE))

@@ -37,6 +37,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) cluster_domain: &'a str,
     /// The address of the guest's DNS; `None` for a pod that does not ask it.
     pub(crate) dns: Option<&'a str>,
+    /// The pod's priority class, if it is one that the host shows.
+    pub(crate) priority_class: Option<&'a str>,
 }
 
 impl Surroundings<'_> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
 
@@ -48,19 +48,6 @@ pub(super) fn patch(wanted: &Pod, host: &Pod) -> Option<Value> {
         patch.insert("metadata".to_owned(), Value::Object(metadata));
     }
     (!patch.is_empty()).then_some(Value::Object(patch))
-}
-
-/// The containers that a running guest pod was given and the host's pod lacks.
-pub(super) fn ephemeral(guest: &Pod, host: &Pod) -> Vec<EphemeralContainer> {
-    let all = |pod: &Pod| {
-        let spec = pod.spec.as_ref();
-        spec.and_then(|spec| spec.ephemeral_containers.clone())
-            .unwrap_or_default()
-    };
-    let there = all(host);
-    (all(guest).into_iter())
-        .filter(|ours| there.iter().all(|theirs| theirs.name != ours.name))
-        .collect()
 }
 
 /// What to set, and what to take away of that which was once set from here.
@@ -196,20 +183,6 @@ mod tests {
         ]);
         let expected = json!({"initContainers": [{"name": "prepare", "image": "prepare:2"}]});
         assert_eq!(patch(&wanted, &host).unwrap()["spec"], expected);
-    }
-
-    #[test]
-    fn only_a_container_that_the_host_lacks_is_added_while_the_pod_runs() {
-        let debugged = |names: &[&str]| {
-            let containers: Vec<_> = names
-                .iter()
-                .map(|name| json!({"name": name, "image": "a"}))
-                .collect();
-            pod(json!({"spec": {"containers": [], "ephemeralContainers": containers}}))
-        };
-        let added = ephemeral(&debugged(&["first", "second"]), &debugged(&["first", "theirs"]));
-        let names: Vec<_> = added.into_iter().map(|container| container.name).collect();
-        assert_eq!(names, ["second"]);
     }
 
     #[test]

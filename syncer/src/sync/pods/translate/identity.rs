@@ -13,9 +13,10 @@ pub(super) fn translate(spec: &mut PodSpec, surroundings: &Surroundings<'_>) {
     spec.service_account = None;
     spec.automount_service_account_token = Some(false);
     spec.ephemeral_containers = None;
-    // Classes are objects of the guest that the host does not know; admission there sets its own.
+    // A class that the host does not show is the guest's own, and the host does not know it. What a class is worth
+    // is for admission there to say.
     spec.priority = None;
-    spec.priority_class_name = None;
+    spec.priority_class_name = surroundings.priority_class.map(ToOwned::to_owned);
     spec.preemption_policy = None;
     spec.overhead = None;
     spec.scheduler_name = None;

@@ -14,6 +14,7 @@ fn translated(yaml: &str) -> Pod {
         api_server: Ipv4Addr::new(10, 96, 7, 7).into(),
         cluster_domain: "cluster.local",
         dns: Some("10.96.7.10"),
+        priority_class: None,
     };
     host_pod(&pod(yaml), &surroundings)
 }
@@ -43,4 +44,25 @@ fn a_pod_on_the_hosts_network_asks_the_nodes_dns_as_it_would_in_the_guest() {
         (Some(true), Some("ClusterFirst"), None)
     );
     assert!(!needs_dns(&pod(&yaml)));
+}
+
+#[test]
+fn a_priority_is_the_hosts_class_by_name_and_never_a_number_of_the_guests() {
+    let tenant = Tenant::new("tenant-a", "vcluster-tenant-a");
+    let guest = pod(
+        "{metadata: {name: a, namespace: default}, spec: {priority: 1000000, priorityClassName: gold, containers: []}}",
+    );
+    let translated = |priority_class| {
+        let surroundings = Surroundings {
+            tenant: &tenant,
+            api_server: Ipv4Addr::new(10, 96, 7, 7).into(),
+            cluster_domain: "cluster.local",
+            dns: Some("10.96.7.10"),
+            priority_class,
+        };
+        let spec = host_pod(&guest, &surroundings).spec.unwrap();
+        (spec.priority, spec.priority_class_name)
+    };
+    assert_eq!(translated(Some("gold")), (None, Some("gold".to_owned())));
+    assert_eq!(translated(None), (None, None));
 }

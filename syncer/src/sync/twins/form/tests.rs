@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 
 const KINDS: [CoreKind; 4] = [
@@ -18,7 +20,7 @@ fn tenant() -> Tenant {
 
 /// What of a twin is not as in the guest: annotations and spec.
 fn twin(kind: CoreKind, guest: &Object) -> Result<Value, String> {
-    let form = form(kind);
+    let form = of(kind);
     let mut annotations = guest.metadata.annotations.clone().unwrap_or_default();
     form.annotate(&mut annotations, &tenant());
     Ok(json!({"annotations": annotations, "spec": form.host_spec(guest, &tenant())?}))
@@ -39,7 +41,7 @@ fn a_claim_does_not_choose_its_volume() {
 
 #[test]
 fn what_the_host_decides_about_a_claim_is_taken_over_once() {
-    let claims = form(CoreKind::PersistentVolumeClaim);
+    let claims = of(CoreKind::PersistentVolumeClaim);
     let host = object("spec: {volumeName: pvc-1, storageClassName: fast}");
     let guest = object("spec: {resources: {}}");
     let decided = json!({"spec": {"volumeName": "pvc-1", "storageClassName": "fast"}});
@@ -50,7 +52,7 @@ fn what_the_host_decides_about_a_claim_is_taken_over_once() {
 
 #[test]
 fn a_claim_that_was_bound_is_not_given_another_volume() {
-    let claims = form(CoreKind::PersistentVolumeClaim);
+    let claims = of(CoreKind::PersistentVolumeClaim);
     let bound = object("spec: {volumeName: pvc-1}\nstatus: {phase: Bound}");
     assert!(claims.stands_and_falls(&bound));
     assert!(!claims.stands_and_falls(&object("status: {phase: Pending}")));
@@ -63,7 +65,7 @@ fn an_ingress_names_secrets_in_the_tenants_namespaces() {
     let guest = object(include_str!("tests/ingress.yaml"));
     insta::assert_yaml_snapshot!(twin(CoreKind::Ingress, &guest).unwrap());
     let key = Key::new("default", "site");
-    let named: Vec<String> = (form(CoreKind::Ingress).references(&key, &guest).into_iter())
+    let named: Vec<String> = (of(CoreKind::Ingress).references(&key, &guest).into_iter())
         .map(|(_, secret)| secret.to_string())
         .collect();
     assert_eq!(named, ["dapr-system/users", "default/certificate"]);
@@ -89,7 +91,7 @@ fn what_says_whose_a_twin_is_stays() {
     for kind in KINDS {
         let own = (crate::naming::OBJECT_UID.to_owned(), "1-2-3".to_owned());
         let mut annotations = BTreeMap::from([own.clone()]);
-        form(kind).annotate(&mut annotations, &tenant());
+        of(kind).annotate(&mut annotations, &tenant());
         assert_eq!(annotations, BTreeMap::from([own]));
     }
 }

@@ -1,0 +1,116 @@
+//! What of a host object its copy shows.
+
+use std::collections::BTreeMap;
+
+use kube::core::ApiResource;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use crate::sync::marks;
+use crate::sync::object::{Fields, Object};
+
+/// The type of Secrets that a cluster fills with a token of its own.
+const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
+
+/// A copy, but for its name.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// Its labels.
+    pub(super) labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub(super) annotations: BTreeMap<String, String>,
+    /// Its other fields, without the status.
+    pub(super) fields: Fields,
+    /// Its status, if it is written apart.
+    pub(super) status: Option<Value>,
+}
+
+impl Shape {
+    /// The shape of an object's copy.
+    pub(super) fn of(host: &Object, kind: &ApiResource) -> Result<Self, serde_json::Error> {
+        let mut fields = (*host.fields).clone();
+        let mut status = None;
+        // The host's notes on its nodes are for its own controllers.
+        let mut annotations = BTreeMap::new();
+        match kind.kind.as_str() {
+            "Node" => {
+                let spec: Value = host.field("spec")?.unwrap_or_default();
+                // Said in any case: admission in the guest gives each new node a taint of its own.
+                let taints = spec["taints"].as_array().cloned().unwrap_or_default();
+                let unschedulable = spec["unschedulable"].as_bool().unwrap_or_default();
+                let shown = json!({"taints": taints, "unschedulable": unschedulable});
+                fields = Fields::from([("spec".to_owned(), raw(&shown)?)]);
+                status = host.field("status")?.map(node_status);
+            }
+            "Service" => {
+                let spec: Value = host.field("spec")?.unwrap_or_default();
+                fields = Fields::from([("spec".to_owned(), raw(&service(&spec))?)]);
+                annotations = marks::annotations_of_copy(&host.metadata);
+            }
+            "Secret" => {
+                // The guest would put a token of its own there, or remove what has no account.
+                if fields.get("type").is_some_and(|kind| kind.get() == TOKEN_TYPE) {
+                    fields.insert("type".to_owned(), raw(&json!("Opaque"))?);
+                }
+                annotations = marks::annotations_of_copy(&host.metadata);
+            }
+            _ => annotations = marks::annotations_of_copy(&host.metadata),
+        }
+        Ok(Self {
+            labels: marks::labels(&host.metadata),
+            annotations,
+            fields,
+            status,
+        })
+    }
+}
+
+/// How a node is, and how much fits on it; not what of others is there: images, volumes, and its own IDs.
+fn node_status(mut status: Value) -> Value {
+    let Some(fields) = status.as_object_mut() else {
+        return status;
+    };
+    for others in [
+        "images",
+        "volumesAttached",
+        "volumesInUse",
+        "config",
+        "daemonEndpoints",
+    ] {
+        fields.remove(others);
+    }
+    if let Some(info) = fields.get_mut("nodeInfo") {
+        for id in ["machineID", "systemUUID", "bootID"] {
+            info[id] = json!("");
+        }
+    }
+    status
+}
+
+/// A Service at the same address, which leads where it leads on the host: it has no endpoints of its own.
+fn service(host: &Value) -> Value {
+    let ports = host["ports"].as_array().cloned().unwrap_or_default();
+    let ports: Vec<Value> = (ports.into_iter())
+        .map(|mut port| {
+            if let Some(fields) = port.as_object_mut() {
+                fields.remove("nodePort");
+            }
+            port
+        })
+        .collect();
+    let mut spec = json!({"type": "ClusterIP", "ports": ports});
+    if host["type"] == "ExternalName" {
+        spec["type"] = json!("ExternalName");
+        spec["externalName"] = host["externalName"].clone();
+    }
+    for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        if !host[field].is_null() {
+            spec[field] = host[field].clone();
+        }
+    }
+    spec
+}
+
+fn raw(value: &Value) -> Result<Box<RawValue>, serde_json::Error> {
+    to_raw_value(value)
+}

@@ -1,0 +1,157 @@
+//! Where originals are on the host, and where their copies are in the guest.
+
+use std::fmt;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Secret, Service};
+use k8s_openapi::api::networking::v1::IngressClass;
+use k8s_openapi::api::node::v1::RuntimeClass;
+use k8s_openapi::api::scheduling::v1::PriorityClass;
+use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::ApiResource;
+
+use super::COPY_OF;
+use crate::sync::config::{HostKind, Mapping};
+use crate::sync::key::Key;
+use crate::sync::object::Object;
+use crate::sync::pods::nodes;
+
+/// Kubernetes' own priority classes, which every cluster has, and which a tenant gets none of the host's.
+const SYSTEM: &str = "system-";
+
+/// The config map that every cluster puts in each namespace itself.
+const ROOT_CA: &str = "kube-root-ca.crt";
+
+/// What is shown.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// Objects of a kind that is in no namespace, with these labels.
+    WholeHost(HostKind, String),
+    /// Config maps.
+    ConfigMaps(Mapping),
+    /// Secrets.
+    Secrets(Mapping),
+    /// Services.
+    Services(Mapping),
+}
+
+impl Source {
+    /// Objects of a kind that is in no namespace.
+    pub(super) fn whole_host(kind: HostKind, selector: &str) -> Self {
+        Self::WholeHost(kind, selector.to_owned())
+    }
+
+    /// Config maps of a mapping.
+    pub(super) fn config_map(mapping: Mapping) -> Self {
+        Self::ConfigMaps(mapping)
+    }
+
+    /// Secrets of a mapping.
+    pub(super) fn secret(mapping: Mapping) -> Self {
+        Self::Secrets(mapping)
+    }
+
+    /// Services of a mapping.
+    pub(super) fn service(mapping: Mapping) -> Self {
+        Self::Services(mapping)
+    }
+
+    /// The kind.
+    pub(super) fn kind(&self) -> ApiResource {
+        match self {
+            Self::WholeHost(HostKind::Node, _) => ApiResource::erase::<Node>(&()),
+            Self::WholeHost(HostKind::StorageClass, _) => ApiResource::erase::<StorageClass>(&()),
+            Self::WholeHost(HostKind::IngressClass, _) => ApiResource::erase::<IngressClass>(&()),
+            Self::WholeHost(HostKind::RuntimeClass, _) => ApiResource::erase::<RuntimeClass>(&()),
+            Self::WholeHost(HostKind::PriorityClass, _) => ApiResource::erase::<PriorityClass>(&()),
+            Self::ConfigMaps(_) => ApiResource::erase::<ConfigMap>(&()),
+            Self::Secrets(_) => ApiResource::erase::<Secret>(&()),
+            Self::Services(_) => ApiResource::erase::<Service>(&()),
+        }
+    }
+
+    /// The host namespace, if the kind is in one.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.mapping().map(|mapping| mapping.from_namespace.as_str())
+    }
+
+    /// The selector of labels to watch with.
+    pub(super) fn labels(&self) -> Option<String> {
+        match self {
+            Self::WholeHost(_, selector) if !selector.is_empty() => Some(selector.clone()),
+            _ => None,
+        }
+    }
+
+    /// The selector of fields to watch with. A role can be for single names, and then lets no other watch pass.
+    pub(super) fn fields(&self) -> Option<String> {
+        let name = self.mapping()?.names.as_ref().map(|(from, _)| from)?;
+        Some(format!("metadata.name={name}"))
+    }
+
+    /// Where a host object's copy is; `None` if it has none.
+    pub(super) fn guest_key(&self, host_name: &str) -> Option<Key> {
+        let Some(mapping) = self.mapping() else {
+            let is_own =
+                matches!(self, Self::WholeHost(HostKind::PriorityClass, _)) && host_name.starts_with(SYSTEM);
+            return (!is_own).then(|| Key::new("", host_name));
+        };
+        let name = match &mapping.names {
+            Some((from, to)) => (from == host_name).then_some(to.as_str()),
+            None => (host_name != ROOT_CA).then_some(host_name),
+        };
+        name.map(|name| Key::new(mapping.to_namespace.clone(), name))
+    }
+
+    /// What a copy says of its original.
+    pub(super) fn original(&self, host: &Object) -> String {
+        let name = host.metadata.name.as_deref().unwrap_or_default();
+        match self.namespace() {
+            Some(namespace) => format!("{namespace}/{name}"),
+            None => name.to_owned(),
+        }
+    }
+
+    /// Whether a copy may take the place of a guest object: another copy, or a node's stand-in.
+    pub(super) fn may_replace(&self, guest: &ObjectMeta) -> bool {
+        let is_of_nodes = matches!(self, Self::WholeHost(HostKind::Node, _));
+        self.is_copy(guest) || (is_of_nodes && nodes::is_fake(guest))
+    }
+
+    /// Whether a guest object is a copy of something at this source.
+    pub(super) fn is_copy(&self, guest: &ObjectMeta) -> bool {
+        let annotations = guest.annotations.as_ref();
+        let Some(original) = annotations.and_then(|annotations| annotations.get(COPY_OF)) else {
+            return false;
+        };
+        let (namespace, name) = match original.split_once('/') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, original.as_str()),
+        };
+        namespace == self.namespace() && self.guest_key(name).as_ref() == Some(&Key::of(guest))
+    }
+
+    fn mapping(&self) -> Option<&Mapping> {
+        match self {
+            Self::WholeHost(..) => None,
+            Self::ConfigMaps(mapping) | Self::Secrets(mapping) | Self::Services(mapping) => Some(mapping),
+        }
+    }
+}
+
+/// What the part is called in logs and metrics.
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, mapping) = match self {
+            Self::WholeHost(HostKind::Node, _) => return formatter.write_str("the host's nodes"),
+            Self::WholeHost(HostKind::StorageClass, _) => return formatter.write_str("storage classes"),
+            Self::WholeHost(HostKind::IngressClass, _) => return formatter.write_str("ingress classes"),
+            Self::WholeHost(HostKind::RuntimeClass, _) => return formatter.write_str("runtime classes"),
+            Self::WholeHost(HostKind::PriorityClass, _) => return formatter.write_str("priority classes"),
+            Self::ConfigMaps(mapping) => ("config maps", mapping),
+            Self::Secrets(mapping) => ("secrets", mapping),
+            Self::Services(mapping) => ("services", mapping),
+        };
+        write!(formatter, "{what} of {mapping}")
+    }
+}
