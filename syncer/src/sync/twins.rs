@@ -125,6 +125,11 @@ impl Twins {
 
     async fn apply(&self, key: &Key, guest: &Object, host: Option<&Object>) -> Result<Object, Failure> {
         let attempted = || format!("write {} {key} to the host", self.kind.kind);
+        if host.is_none()
+            && let Some(why) = self.form.refused(guest)
+        {
+            return Err(Failure::Refused(why));
+        }
         let spec = self
             .form
             .host_spec(guest, self.engine.tenant())
