@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
 pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind, Import, Mapping};
-use self::copies::Copies;
+use self::core::Core;
 use self::engine::Engine;
-use self::events::Events;
+use self::events::{Events, Subjects};
 use self::import::Importer;
 use self::key::Key;
 use self::kinds::Kinds;
@@ -26,8 +26,6 @@ pub use self::readiness::Readiness;
 use self::references::{Payload, References};
 use self::services::Services;
 use self::slices::Slices;
-use self::twins::Twins;
-use self::volumes::Volumes;
 use crate::patches;
 
 /// What there is to keep in step.
@@ -99,6 +97,9 @@ mod services;
 /// Endpoint slices.
 mod slices;
 
+/// The parts of Kubernetes' own kinds that can be left out.
+mod core;
+
 /// Kinds that differ from each other by a translation.
 mod twins;
 
@@ -114,7 +115,7 @@ mod selectors;
 /// Pods, their tokens and their nodes.
 mod pods;
 
-/// The host's events about pods.
+/// The host's events about pods and claims.
 mod events;
 
 /// Deleting just what was seen.
@@ -175,22 +176,16 @@ pub async fn run(
     let services = Services::new(&engine);
     let slices = Slices::new(&engine, &services);
     let kinds = Kinds::new(&engine, &readiness, &references);
-    let core = engine.config().core.iter();
-    let twins: Vec<_> = core.map(|kind| Twins::new(&engine, *kind, &references)).collect();
-    let volumes = (engine.config().core)
-        .contains(&CoreKind::PersistentVolumeClaim)
-        .then(|| Volumes::new(&engine));
-    let copies = Copies::all(&engine);
-    let priority_classes = copies.iter().find(|copies| copies.are_of("PriorityClass"));
+    let core = Core::new(&engine, &references);
     let dependencies = Dependencies {
         references,
-        priority_classes: priority_classes.cloned(),
+        priority_classes: core.priority_classes(),
         config_maps: config_maps.clone(),
         secrets: secrets.clone(),
         services: services.clone(),
     };
     let pods = Pods::new(&engine, dependencies);
-    let events = Events::new(&engine, &pods);
+    let events = Events::new(&engine, Subjects::Pods(pods.clone()));
     let importer = importer_of_pods(&engine, &pods)?;
 
     start(&engine, &readiness, &namespaces, FEW);
@@ -202,15 +197,7 @@ pub async fn run(
     start(&engine, &readiness, pods.nodes(), 1);
     start(&engine, &readiness, &pods, MANY);
     start(&engine, &readiness, &kinds, FEW);
-    for twins in &twins {
-        start(&engine, &readiness, twins, FEW);
-    }
-    for copies in &copies {
-        start(&engine, &readiness, copies, FEW);
-    }
-    if let Some(volumes) = &volumes {
-        start(&engine, &readiness, volumes, FEW);
-    }
+    core.start(&engine, &readiness);
     if let Some(importer) = &importer {
         start(&engine, &readiness, importer, FEW);
     }
@@ -253,11 +240,7 @@ pub async fn run(
         }
     });
     events.watch();
-    twins.iter().for_each(Twins::watch);
-    copies.iter().for_each(Copies::watch);
-    if let Some(volumes) = &volumes {
-        volumes.watch();
-    }
+    core.watch();
     kinds.watch();
     namespaces.watch();
 

@@ -29,6 +29,26 @@ async fn a_claim_is_bound_in_the_guest_when_it_is_on_the_host() {
 }
 
 #[tokio::test]
+async fn a_claim_that_has_its_volume_and_waits_to_be_bound_is_bound_later() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    guest.create(claim("data")).await;
+    host.appears("PersistentVolumeClaim", "data").await;
+    let volume = unique("pvc");
+    let chosen = json!({"spec": {"volumeName": volume}});
+    host.merge("PersistentVolumeClaim", "data", &chosen).await;
+    let place = "/spec/volumeName";
+    guest
+        .shows("PersistentVolumeClaim", "data", place, volume.clone())
+        .await;
+    let status = json!({"phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}});
+    host.merge_status("PersistentVolumeClaim", "data", &status).await;
+    guest
+        .shows("PersistentVolumeClaim", "data", "/status/phase", "Bound")
+        .await;
+}
+
+#[tokio::test]
 async fn a_claim_that_grows_grows_on_the_host() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
@@ -124,6 +144,31 @@ async fn a_claim_of_the_hosts_own_is_left_alone() {
         space.host.get("PersistentVolumeClaim", "data").await,
         Some(theirs)
     );
+}
+
+#[tokio::test]
+async fn what_the_hosts_storage_says_of_a_claim_is_told() {
+    let space = Space::shared().await;
+    space.guest.create(claim("data")).await;
+    let theirs = space.host.appears("PersistentVolumeClaim", "data").await;
+    let namespace = space.host.namespace();
+    let event = json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "data.1"},
+        "involvedObject": {
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": namespace, "name": "data",
+            "uid": theirs["metadata"]["uid"],
+        },
+        "reason": "ProvisioningFailed",
+        "message": format!("no room for {namespace}/data"),
+        "type": "Warning",
+        "source": {"component": "persistentvolume-controller"},
+    });
+    let path = format!("/api/v1/namespaces/{namespace}/events");
+    space.host.post(&path, &event).await.expect("it can be made");
+    let words = format!("no room for {}/data", space.guest.namespace());
+    space.guest.is_told("PersistentVolumeClaim", "data", &words).await;
 }
 
 fn claim(name: &str) -> Value {

@@ -1,18 +1,18 @@
-//! What the host's scheduler and kubelets say about the tenant's pods, told in the guest.
+//! What the host's scheduler, kubelets and storage say about the tenant's pods and claims, told in the guest.
 //!
-//! Of an event no more is kept than which pod it is about; it is read when it is told. One that comes before its pod
+//! Of an event no more is kept than what it is about; it is read when it is told. One that comes before its object
 //! waits for it. The guest lets what it was told expire by itself, as it does all events.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use k8s_openapi::api::core::v1::{Event, ObjectReference, Pod};
+use k8s_openapi::api::core::v1::{Event, ObjectReference};
 use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
 
-use self::told::told;
+use self::told::{Subject, told};
 use super::cache::{Cache, Change};
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure};
@@ -22,49 +22,59 @@ use super::object::Applied;
 use super::part::{Next, Part};
 use super::pods::Pods;
 use super::queue::Queue;
+use super::twins::Twins;
 
 /// An event in the guest's words.
 mod told;
 
-/// Tells the guest the host's events about its pods.
+/// Tells the guest the host's events about objects of one kind.
 #[derive(Debug)]
 pub(crate) struct Events {
     engine: Engine,
-    pods: Arc<Pods>,
+    subjects: Subjects,
     host: Arc<Cache<Heard>>,
     queue: Queue,
-    /// The events that wait for their pods.
+    /// The events that wait for their objects.
     waiting: Mutex<HashMap<Key, BTreeSet<Key>>>,
+}
+
+/// What events are about.
+#[derive(Debug)]
+pub(crate) enum Subjects {
+    /// Pods.
+    Pods(Arc<Pods>),
+    /// Claims on volumes.
+    Claims(Arc<Twins>),
 }
 
 /// One version of a host event.
 #[derive(Debug)]
 struct Heard {
-    pod: String,
-    pod_uid: String,
+    name: String,
+    uid: String,
     /// Whether the guest has been told, or need not be.
     is_told: AtomicBool,
 }
 
 impl Events {
     /// Makes the part; nothing runs yet.
-    pub(crate) fn new(engine: &Engine, pods: &Arc<Pods>) -> Arc<Self> {
+    pub(crate) fn new(engine: &Engine, subjects: Subjects) -> Arc<Self> {
         Arc::new(Self {
             engine: engine.clone(),
-            pods: pods.clone(),
+            subjects,
             host: Arc::default(),
             queue: Queue::default(),
             waiting: Mutex::default(),
         })
     }
 
-    /// Watches the host's events about pods. What the guest has of events is not looked at.
+    /// Watches the host's events about the kind. What the guest has of events is not looked at.
     pub(crate) fn watch(self: &Arc<Self>) {
         let part = self.clone();
         let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Event>(namespace);
         let keep = |event: Event| Heard {
-            pod: event.involved_object.name.unwrap_or_default(),
-            pod_uid: event.involved_object.uid.unwrap_or_default(),
+            name: event.involved_object.name.unwrap_or_default(),
+            uid: event.involved_object.uid.unwrap_or_default(),
             is_told: AtomicBool::new(false),
         };
         let changed = move |_: &str, change| {
@@ -72,16 +82,20 @@ impl Events {
                 part.queue.add(key);
             }
         };
-        let about_pods = watcher::Config::default().fields("involvedObject.kind=Pod");
+        let kind = match self.subjects {
+            Subjects::Pods(_) => "Pod",
+            Subjects::Claims(_) => "PersistentVolumeClaim",
+        };
+        let about = watcher::Config::default().fields(&format!("involvedObject.kind={kind}"));
         self.engine
-            .watch_hosts("events", hosts, &about_pods, &self.host, keep, changed);
+            .watch_hosts(&self.name(), hosts, &about, &self.host, keep, changed);
     }
 
-    /// Takes note of what the part that keeps pods has seen.
+    /// Takes note of what the part that keeps the kind has seen.
     pub(crate) fn seen(&self, change: &Change) {
         match change {
-            Change::Object(pod) => {
-                let waiting = self.waiting().remove(pod);
+            Change::Object(subject) => {
+                let waiting = self.waiting().remove(subject);
                 waiting
                     .into_iter()
                     .flatten()
@@ -91,20 +105,23 @@ impl Events {
         }
     }
 
-    /// The guest's and the host's pod that an event is about, once both are known.
-    fn pods(&self, pod: &Key, heard: &Heard) -> Option<(Arc<Pod>, Arc<Pod>)> {
-        let host = self.pods.host().get(pod)?;
-        let guest = self.pods.guest().get(pod)?;
-        let shows = match marks::guest_of(&host.metadata) {
-            Some(ours) => guest.metadata.uid.as_ref() == Some(&ours.uid),
-            None => marks::shows(&guest.metadata) == host.metadata.uid.as_deref(),
+    /// The guest's and the host's object that an event is about, once both are known.
+    fn found(&self, key: &Key, heard: &Heard) -> Option<Subject> {
+        let found = match &self.subjects {
+            Subjects::Pods(pods) => Subject::Pod(pods.guest().get(key)?, pods.host().get(key)?),
+            Subjects::Claims(claims) => Subject::Claim(claims.guest().get(key)?, claims.host().get(key)?),
         };
-        (host.metadata.uid.as_ref() == Some(&heard.pod_uid) && shows).then_some((guest, host))
+        let (guest, host) = found.both();
+        let shows = match marks::guest_of(host) {
+            Some(ours) => guest.uid.as_ref() == Some(&ours.uid),
+            None => marks::shows(guest).is_some() && marks::shows(guest) == host.uid.as_deref(),
+        };
+        (host.uid.as_ref() == Some(&heard.uid) && shows).then_some(found)
     }
 
-    fn wait(&self, pod: &Key, event: &Key) {
+    fn wait(&self, subject: &Key, event: &Key) {
         self.waiting()
-            .entry(pod.clone())
+            .entry(subject.clone())
             .or_default()
             .insert(event.clone());
     }
@@ -123,7 +140,10 @@ impl Events {
 
 impl Part for Events {
     fn name(&self) -> String {
-        "events".to_owned()
+        match self.subjects {
+            Subjects::Pods(_) => "events".to_owned(),
+            Subjects::Claims(_) => "events about claims".to_owned(),
+        }
     }
 
     fn queue(&self) -> &Queue {
@@ -142,10 +162,10 @@ impl Part for Events {
         if heard.is_told.load(Ordering::Relaxed) {
             return Ok(Next::Idle);
         }
-        let pod = Key::new(key.namespace.clone(), heard.pod.clone());
-        // First, so that a pod which comes between the two is not missed.
-        self.wait(&pod, key);
-        let Some((guest, host)) = self.pods(&pod, &heard) else {
+        let about = Key::new(key.namespace.clone(), heard.name.clone());
+        // First, so that what comes between the two is not missed.
+        self.wait(&about, key);
+        let Some(subject) = self.found(&about, &heard) else {
             return Ok(Next::Idle);
         };
         self.wait_no_more(key);
@@ -154,7 +174,7 @@ impl Part for Events {
         let Some(event) = read.attempting(|| format!("read event {key} of the host"))? else {
             return Ok(Next::Idle);
         };
-        if let Some(told) = told(event, &guest, &host) {
+        if let Some(told) = told(event, &subject) {
             self.engine.metrics().write("guest", &Event::kind(&()), "apply");
             let guests: Api<Event> = self.engine.guest_api(&key.namespace);
             guests

@@ -65,31 +65,54 @@ impl Twins {
         })
     }
 
-    /// Watches the kind on both sides.
-    pub(crate) fn watch(self: &Arc<Self>) {
+    /// The guest's objects.
+    pub(crate) fn guest(&self) -> &Cache<Object> {
+        &self.guest
+    }
+
+    /// The host's, in the tenant's namespaces.
+    pub(crate) fn host(&self) -> &Cache<Object> {
+        &self.host
+    }
+
+    /// Whether this is the part of a kind.
+    pub(crate) fn is_of(&self, kind: &ApiResource) -> bool {
+        self.kind == *kind
+    }
+
+    /// Watches the kind on both sides; `seen` learns of each that came, went or changed on either, and when the guest
+    /// has listed all of its own.
+    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Change) + Clone + Send + Sync + 'static) {
         let what = self.name();
-        let part = self.clone();
+        let (part, tell) = (self.clone(), seen.clone());
         let guests: Api<Object> = Api::all_with(self.engine.guest(), &self.kind);
-        let changed = move |change| match change {
-            Change::Object(key) => {
-                part.refer(&key);
-                part.queue.add(key);
+        let changed = move |change| {
+            match &change {
+                Change::Object(key) => {
+                    part.refer(key);
+                    part.queue.add(key.clone());
+                }
+                Change::Complete => {
+                    part.references
+                        .know(&kinds::name(&part.kind.api_version, &part.kind.kind));
+                    part.queue.begin_first_pass();
+                }
             }
-            Change::Complete => {
-                part.references
-                    .know(&kinds::name(&part.kind.api_version, &part.kind.kind));
-                part.queue.begin_first_pass();
-            }
+            tell(&change);
         };
         self.engine
             .watch_guest(&what, guests, &self.guest, |object| object, changed);
         let (part, kind) = (self.clone(), self.kind.clone());
         let hosts = move |engine: &Engine, namespace: &str| engine.host_objects(&kind, namespace);
         let changed = move |namespace: &str, change| match change {
-            Change::Object(key) => part.queue.add(key),
+            Change::Object(key) => {
+                part.queue.add(key.clone());
+                seen(&Change::Object(key));
+            }
             Change::Complete => {
                 for key in part.guest.keys_in(namespace) {
-                    part.queue.add(key);
+                    part.queue.add(key.clone());
+                    seen(&Change::Object(key));
                 }
             }
         };
@@ -125,6 +148,11 @@ impl Twins {
 
     async fn apply(&self, key: &Key, guest: &Object, host: Option<&Object>) -> Result<Object, Failure> {
         let attempted = || format!("write {} {key} to the host", self.kind.kind);
+        if host.is_none()
+            && let Some(why) = self.form.refused(guest)
+        {
+            return Err(Failure::Refused(why));
+        }
         let spec = self
             .form
             .host_spec(guest, self.engine.tenant())

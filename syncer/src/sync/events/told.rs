@@ -1,42 +1,90 @@
-//! An event about a host pod as one about the guest's, as a pure function of the three.
+//! An event about a host object as one about the guest's, as a pure function of the three.
 
-use k8s_openapi::api::core::v1::{Event, ObjectReference, Pod, PodSpec};
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Event, ObjectReference, PersistentVolumeClaim, Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Resource, ResourceExt};
+use kube::Resource;
+use kube::core::ApiResource;
+
+use crate::sync::object::Object;
+
+/// A guest's and a host's object, of which one is the other's.
+#[derive(Debug)]
+pub(super) enum Subject {
+    /// Pods.
+    Pod(Arc<Pod>, Arc<Pod>),
+    /// Claims on volumes.
+    Claim(Arc<Object>, Arc<Object>),
+}
+
+impl Subject {
+    /// The guest's metadata, and the host's.
+    pub(super) fn both(&self) -> (&ObjectMeta, &ObjectMeta) {
+        match self {
+            Self::Pod(guest, host) => (&guest.metadata, &host.metadata),
+            Self::Claim(guest, host) => (&guest.metadata, &host.metadata),
+        }
+    }
+
+    /// The guest's object.
+    fn reference(&self) -> ObjectReference {
+        let mut reference = match self {
+            Self::Pod(guest, _) => guest.object_ref(&()),
+            Self::Claim(guest, _) => guest.object_ref(&ApiResource::erase::<PersistentVolumeClaim>(&())),
+        };
+        reference
+            .resource_version
+            .clone_from(&self.both().0.resource_version);
+        reference
+    }
+
+    /// The node that the host's object is on.
+    fn node(&self) -> Option<&str> {
+        match self {
+            Self::Pod(_, host) => host.spec.as_ref()?.node_name.as_deref(),
+            Self::Claim(..) => None,
+        }
+    }
+
+    /// Whether it is about something that the host has added.
+    fn hides(&self, field_path: &str) -> bool {
+        match (self, container(field_path)) {
+            (Self::Pod(guest, _), Some(container)) => {
+                (guest.spec.as_ref()).is_none_or(|spec| !has(spec, container))
+            }
+            _ => false,
+        }
+    }
+}
 
 /// Tells an event in the guest's words; nothing if it is about a container that the guest's pod does not have.
-pub(super) fn told(event: Event, guest: &Pod, host: &Pod) -> Option<Event> {
+pub(super) fn told(event: Event, subject: &Subject) -> Option<Event> {
     let field_path = event.involved_object.field_path.clone();
-    if let Some(container) = field_path.as_deref().and_then(container)
-        && !has(guest.spec.as_ref()?, container)
-    {
+    if field_path.as_deref().is_some_and(|path| subject.hides(path)) {
         return None;
     }
-    let words = [
-        (host.metadata.namespace.clone(), guest.metadata.namespace.clone()),
-        (host.metadata.uid.clone(), guest.metadata.uid.clone()),
-    ];
+    let (guest, host) = subject.both();
+    let words = [(&host.namespace, &guest.namespace), (&host.uid, &guest.uid)];
     let in_its_words = |message: String| {
         words.iter().fold(message, |message, words| match words {
             (Some(theirs), Some(ours)) => message.replace(theirs, ours),
             _ => message,
         })
     };
-    let node = host.spec.as_ref().and_then(|spec| spec.node_name.clone());
     let instance = event.reporting_instance.filter(|name| {
         // That of the host's scheduler is called after its machine.
-        name.is_empty() || Some(name) == node.as_ref()
+        name.is_empty() || Some(name.as_str()) == subject.node()
     });
     Some(Event {
         metadata: ObjectMeta {
             name: event.metadata.name,
-            namespace: guest.metadata.namespace.clone(),
+            namespace: guest.namespace.clone(),
             ..ObjectMeta::default()
         },
         involved_object: ObjectReference {
-            resource_version: guest.resource_version(),
             field_path,
-            ..guest.object_ref(&())
+            ..subject.reference()
         },
         message: event.message.map(in_its_words),
         related: None,
@@ -79,7 +127,8 @@ mod tests {
     fn told_of(event: serde_json::Value) -> Option<Event> {
         let guest = pod("default", "guest-uid", &["app"]);
         let host = pod("vcluster-37a8eec1-ccd63636", "host-uid", &["app", "daprd"]);
-        told(serde_json::from_value(event).unwrap(), &guest, &host)
+        let subject = Subject::Pod(Arc::new(guest), Arc::new(host));
+        told(serde_json::from_value(event).unwrap(), &subject)
     }
 
     fn about(container: &str) -> serde_json::Value {
@@ -133,5 +182,25 @@ mod tests {
             "reportingInstance": "default-scheduler-control-plane-1",
         });
         insta::assert_yaml_snapshot!(told_of(event));
+    }
+
+    #[test]
+    fn an_event_of_the_hosts_storage_is_told_about_the_guests_claim() {
+        let claim = |namespace: &str, uid: &str| -> Arc<Object> {
+            let claim = json!({"metadata": {"name": "data", "namespace": namespace, "uid": uid}});
+            Arc::new(serde_json::from_str(&claim.to_string()).unwrap())
+        };
+        let host = claim("vcluster-37a8eec1-ccd63636", "host-uid");
+        let subject = Subject::Claim(claim("default", "guest-uid"), host);
+        let event = json!({
+            "metadata": {"name": "data.17f3c"},
+            "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data", "uid": "host-uid"},
+            "reason": "ProvisioningFailed",
+            "message": "failed to provision vcluster-37a8eec1-ccd63636/data: storageclass \"fast\" not found",
+            "type": "Warning",
+            "source": {"component": "persistentvolume-controller"},
+            "reportingComponent": "persistentvolume-controller",
+        });
+        insta::assert_yaml_snapshot!(told(serde_json::from_value(event).unwrap(), &subject));
     }
 }

@@ -35,7 +35,12 @@ pub(crate) trait Form: Debug + Send + Sync {
     /// Whose word the status is.
     fn status(&self) -> Status;
 
-    /// The twin's spec, or why there can be none, in words for the tenant.
+    /// Why a guest's object is to have no twin, in words for the tenant.
+    fn refused(&self, _guest: &Object) -> Option<String> {
+        None
+    }
+
+    /// The twin's spec, or why there can be none.
     fn host_spec(&self, guest: &Object, tenant: &Tenant) -> Result<Value, String>;
 
     /// Changes what the twin's annotations would be: the guest's, and those that say whose it is.

@@ -38,18 +38,21 @@ impl Form for Claims {
         Status::Hosts
     }
 
+    fn refused(&self, guest: &Object) -> Option<String> {
+        let names_one = spec(guest).is_ok_and(|spec| spec["volumeName"].is_string());
+        names_one.then(|| {
+            "spec.volumeName: which volume it is bound to is the host's to choose; make the claim without it"
+                .to_owned()
+        })
+    }
+
     fn host_spec(&self, guest: &Object, tenant: &Tenant) -> Result<Value, String> {
         let mut spec = spec(guest)?;
         let Some(fields) = spec.as_object_mut() else {
             return Ok(spec);
         };
-        // The host has its own word for the volume, which is this once it is bound.
-        if fields.remove("volumeName").is_some() && !is_bound(guest) {
-            return Err(
-                "spec.volumeName: which volume it is bound to is the host's to choose; make the claim without it"
-                    .to_owned(),
-            );
-        }
+        // It came from the host.
+        fields.remove("volumeName");
         if let Some(namespace) = spec.pointer_mut("/dataSourceRef/namespace")
             && let Some(name) = namespace.as_str()
         {

@@ -1,0 +1,85 @@
+//! The parts of Kubernetes' own kinds that can be left out: those that are configured, together.
+
+use std::sync::Arc;
+
+use super::config::CoreKind;
+use super::copies::Copies;
+use super::engine::Engine;
+use super::events::{Events, Subjects};
+use super::part::Part;
+use super::readiness::Readiness;
+use super::references::References;
+use super::twins::{Twins, resource};
+use super::volumes::Volumes;
+use super::{FEW, start};
+
+/// The configured parts.
+#[derive(Debug)]
+pub(super) struct Core {
+    twins: Vec<Arc<Twins>>,
+    claims: Option<Claims>,
+    copies: Vec<Arc<Copies>>,
+}
+
+/// What there is beside claims on volumes.
+#[derive(Debug)]
+struct Claims {
+    volumes: Arc<Volumes>,
+    events: Arc<Events>,
+}
+
+impl Core {
+    /// Makes the parts; nothing runs yet.
+    pub(super) fn new(engine: &Engine, references: &Arc<References>) -> Self {
+        let kinds = engine.config().core.iter();
+        let twins: Vec<_> = kinds.map(|kind| Twins::new(engine, *kind, references)).collect();
+        let claims = twins.iter().find(|twins| are_claims(twins)).map(|claims| Claims {
+            volumes: Volumes::new(engine),
+            events: Events::new(engine, Subjects::Claims(claims.clone())),
+        });
+        Self {
+            twins,
+            claims,
+            copies: Copies::all(engine),
+        }
+    }
+
+    /// The host's priority classes, if they are shown.
+    pub(super) fn priority_classes(&self) -> Option<Arc<Copies>> {
+        let mut copies = self.copies.iter();
+        copies.find(|copies| copies.are_of("PriorityClass")).cloned()
+    }
+
+    /// Starts the workers.
+    pub(super) fn start(&self, engine: &Engine, readiness: &Readiness) {
+        for twins in &self.twins {
+            start(engine, readiness, twins, FEW);
+        }
+        for copies in &self.copies {
+            start(engine, readiness, copies, FEW);
+        }
+        if let Some(Claims { volumes, events }) = &self.claims {
+            start(engine, readiness, volumes, FEW);
+            // What was said before can be told later: readiness does not wait for it.
+            events.start(FEW, engine, engine.tasks(), engine.stop());
+        }
+    }
+
+    /// Watches both sides.
+    pub(super) fn watch(&self) {
+        for twins in &self.twins {
+            let claims = self.claims.as_ref().filter(|_| are_claims(twins));
+            let telling = claims.map(|claims| claims.events.clone());
+            twins.watch(move |change| telling.iter().for_each(|events| events.seen(change)));
+        }
+        if let Some(Claims { volumes, events }) = &self.claims {
+            volumes.watch();
+            events.watch();
+        }
+        self.copies.iter().for_each(Copies::watch);
+    }
+}
+
+fn are_claims(twins: &Twins) -> bool {
+    twins.is_of(&resource(CoreKind::PersistentVolumeClaim))
+}
