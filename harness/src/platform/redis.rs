@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::Client;
 use kube::api::Api;
 use minijinja::context;
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
@@ -42,6 +43,10 @@ pub const PASSWORD_KEY: &str = "redis-password";
 
 /// The Service's port.
 const PORT: u16 = 6379;
+
+/// How long a connection and each answer may take. The client's own half a second is for a server next door; on kind and
+/// existing clusters each byte goes through the API server, which may be busy starting tenants.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// It takes 2 s; the image may still be unpacked, on a machine that builds something.
 const ANSWERS: Budget = Budget {
@@ -128,13 +133,19 @@ impl Redis {
 
     /// Connects as the administrator, who sees all tenants' keys.
     pub async fn connect(&self) -> Result<MultiplexedConnection, Error> {
+        self.log_in().await.map_err(|source| Error::Redis {
+            action: "log in as the administrator",
+            source,
+        })
+    }
+
+    async fn log_in(&self) -> Result<MultiplexedConnection, redis::RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(ANSWER))
+            .set_response_timeout(Some(ANSWER));
         self.server
-            .get_multiplexed_async_connection()
+            .get_multiplexed_async_connection_with_config(&config)
             .await
-            .map_err(|source| Error::Redis {
-                action: "log in as the administrator",
-                source,
-            })
     }
 
     /// Gives a tenant a user that reaches only keys with the tenant's own prefix, `<tenant>||`.
@@ -188,7 +199,7 @@ impl Redis {
     }
 
     async fn ping(&self) -> Result<(), redis::RedisError> {
-        let mut connection = self.server.get_multiplexed_async_connection().await?;
+        let mut connection = self.log_in().await?;
         redis::cmd("PING").exec_async(&mut connection).await
     }
 }
