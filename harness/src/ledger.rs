@@ -82,7 +82,7 @@ pub enum Error {
 pub struct Ledger {
     folder: PathBuf,
     /// The folder itself is what is locked, so that removing it removes the lock too.
-    _lock: File,
+    lock: File,
 }
 
 /// What the process that holds an environment says of itself.
@@ -116,7 +116,7 @@ impl Ledger {
                 fs::write(&path, text).map_err(failed("write", &path))?;
                 return Ok(Self {
                     folder: folder.to_owned(),
-                    _lock: lock,
+                    lock,
                 });
             }
         }
@@ -164,6 +164,15 @@ impl Ledger {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Drop for Ledger {
+    /// Lets go by word: to close the folder is not enough while a child of this process that is about to become another
+    /// program has it open as well.
+    fn drop(&mut self) {
+        // One that is not locked any more has nothing to let go of.
+        let _unlocked = self.lock.unlock();
     }
 }
 
@@ -252,5 +261,16 @@ mod tests {
         Ledger::take(&folder, "up").unwrap().close().unwrap();
         assert!(!folder.exists());
         assert_eq!(Ledger::take(&folder, "up").unwrap().entries().unwrap(), []);
+    }
+
+    #[test]
+    fn one_that_is_let_go_of_is_free_though_a_child_still_has_its_folder_open() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("default");
+        let ledger = Ledger::take(&folder, "up").unwrap();
+        // What a child has between its fork and the start of its program.
+        let _inherited = ledger.lock.try_clone().unwrap();
+        drop(ledger);
+        Ledger::take(&folder, "down").unwrap().close().unwrap();
     }
 }

@@ -74,8 +74,8 @@ fn a_signal_stops_it_and_leaves_nothing(#[case] name: &str, #[case] signal: Sign
     });
     assert_eq!(stopped.code, Some(3), "{stopped}");
     assert!(stopped.said("interrupted"), "{stopped}");
-    assert_eq!(environment.nodes(), Vec::<String>::new());
-    assert_eq!(environment.images(), Vec::<String>::new());
+    assert_eq!(environment.nodes(), Vec::<String>::new(), "{stopped}");
+    assert_eq!(environment.images(), Vec::<String>::new(), "{stopped}");
 }
 
 #[test]
