@@ -219,7 +219,7 @@ pub async fn attach(settings: &Settings, name: &str, platform: &Platform) -> Res
 
 /// Removes a tenant: its virtual cluster, everything it had on the host, its user of Redis and its keys.
 ///
-/// Helm alone leaves the namespaces behind that mirror the tenant's own. They are found by their labels.
+/// The chart of vcluster leaves the namespaces behind that mirror the tenant's own. They are found by their labels.
 pub async fn remove(settings: &Settings, name: &str, platform: &Platform) -> Result<(), Error> {
     let namespace = namespace_of(name);
     settings

@@ -126,13 +126,25 @@ impl Environment {
 
     /// Makes one more tenant, whose values differ from the blog's. Remove it when the scenario ends.
     pub async fn make_tenant(&self, stem: &str, values: String) -> anyhow::Result<Tenant> {
-        let wanted = tenants::Wanted {
-            name: self.names.unique(stem),
-            values,
-        };
+        self.make(self.names.unique(stem), values).await
+    }
+
+    async fn make(&self, name: String, values: String) -> anyhow::Result<Tenant> {
+        let wanted = tenants::Wanted { name, values };
         let platform = platform::attach(&self.host).await?;
         let made = tenants::create_one(&self.attached.tenant_settings, &wanted, &platform).await?;
         Ok(Tenant::made(self.clone(), made))
+    }
+
+    /// Has Helm remove a tenant's release, and nothing else.
+    pub async fn uninstall(&self, tenant: &Tenant) -> anyhow::Result<()> {
+        let helm = &self.attached.tenant_settings.helm;
+        Ok(helm.uninstall(tenant.name(), tenant.namespace()).await?)
+    }
+
+    /// Makes a tenant again whose release was removed, under its name and by the same values.
+    pub async fn make_again(&self, tenant: &Tenant, values: String) -> anyhow::Result<Tenant> {
+        self.make(tenant.name().to_owned(), values).await
     }
 
     /// Removes a tenant that was made by [`Environment::make_tenant`].

@@ -1,10 +1,12 @@
-//! RE: what goes on when a control plane does not. These run alone.
+//! RE: what goes on when a control plane does not. Those that stop one of a tenant of all run alone.
 
+use harness::tenants::BLOG_VALUES;
 use rstest::rstest;
 use scenarios::load::Load;
-use scenarios::{Component, Outcome, Tenant, process};
+use scenarios::witness::Witness;
+use scenarios::{Component, Environment, Outcome, Tenant, process};
 
-use crate::cast::tenant;
+use crate::cast::{environment, tenant};
 
 #[rstest]
 #[tokio::test]
@@ -101,4 +103,26 @@ async fn re_02_what_changed_while_the_syncer_was_down_is_made_up_for(
     );
     space.remove().await?;
     witness.is_content_with_a_restart().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn re_05_a_tenant_made_again_under_its_name_starts_empty(
+    #[future(awt)] environment: Environment,
+) -> Outcome {
+    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let tenant = environment.make_tenant("re-05", BLOG_VALUES.to_owned()).await?;
+    let store = Component::redis("old-store");
+    tenant.default_space().guest().apply(&store).await?;
+    tenant.default_space().host().has(&store).await?;
+
+    environment.uninstall(&tenant).await?;
+
+    assert_eq!(tenant.host_namespaces().await?, Vec::<String>::new());
+    let again = environment.make_again(&tenant, BLOG_VALUES.to_owned()).await?;
+    let space = again.default_space();
+    assert_eq!(space.guest().components_named().await?, Vec::<String>::new());
+    space.host().has_no("old-store").await?;
+    environment.remove_tenant(again).await?;
+    witness.is_content().await
 }

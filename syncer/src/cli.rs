@@ -13,7 +13,7 @@ use crate::naming::Tenant;
 use crate::patience::chain;
 use crate::pki::{self, Names};
 use crate::values::{self, Dialect, Values};
-use crate::{host, run};
+use crate::{host, run, uninstall};
 
 /// The exit code for a values file that cannot be used.
 const CONFIGURATION: u8 = 2;
@@ -32,6 +32,10 @@ enum Command {
     Init(Init),
     /// Run the syncer
     Run(Run),
+    /// Remove the namespaces that a virtual cluster made on the host, and wait until they have gone
+    ///
+    /// For a virtual cluster that is removed itself: a syncer that runs makes them anew.
+    Uninstall(Uninstall),
     /// Look at values files, in each dialect of vcluster's
     #[command(subcommand)]
     Values(OnValues),
@@ -63,14 +67,27 @@ enum OnValues {
     },
 }
 
+/// Which virtual cluster of which host.
 #[derive(Debug, Args)]
-struct Common {
+struct Subject {
     /// The virtual cluster: its Helm release
     #[arg(long, env = "VCLUSTER_NAME")]
     name: String,
     /// The host namespace that its control plane is in
     #[arg(long, env = "VCLUSTER_NAMESPACE")]
     namespace: String,
+    /// How to reach the host, where this is not one of its pods
+    #[arg(long)]
+    host_kubeconfig: Option<PathBuf>,
+    /// What to log, as in `info` or `syncer=debug`
+    #[arg(long, env = "SYNCER_LOG", default_value = "info")]
+    log: EnvFilter,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    #[command(flatten)]
+    subject: Subject,
     /// The values that it was made with
     #[arg(long, default_value = "/config/values.yaml")]
     values: PathBuf,
@@ -80,12 +97,6 @@ struct Common {
     /// The pod's address
     #[arg(long, env = "POD_IP")]
     pod_ip: Option<IpAddr>,
-    /// How to reach the host, where this is not one of its pods
-    #[arg(long)]
-    host_kubeconfig: Option<PathBuf>,
-    /// What to log, as in `info` or `syncer=debug`
-    #[arg(long, env = "SYNCER_LOG", default_value = "info")]
-    log: EnvFilter,
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +126,12 @@ struct Run {
     resolv_conf: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct Uninstall {
+    #[command(flatten)]
+    subject: Subject,
+}
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -132,15 +149,20 @@ enum Error {
     Pki(#[from] pki::Error),
     #[error(transparent)]
     Run(#[from] run::Error),
+    #[error(transparent)]
+    Uninstall(#[from] uninstall::Error),
 }
 
 impl Error {
     fn code(&self) -> ExitCode {
         match self {
             Self::Values(_) | Self::Read { .. } => ExitCode::from(CONFIGURATION),
-            Self::Write(_) | Self::Start(_) | Self::Host(_) | Self::Pki(_) | Self::Run(_) => {
-                ExitCode::FAILURE
-            }
+            Self::Write(_)
+            | Self::Start(_)
+            | Self::Host(_)
+            | Self::Pki(_)
+            | Self::Run(_)
+            | Self::Uninstall(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -150,8 +172,9 @@ impl Error {
 pub fn main() -> ExitCode {
     end_with_a_panic();
     let outcome = match Cli::parse().command {
-        Command::Init(init) => block_on(init.common.log.clone(), initialize(init)),
-        Command::Run(command) => block_on(command.common.log.clone(), start(command)),
+        Command::Init(init) => block_on(init.common.subject.log.clone(), initialize(init)),
+        Command::Run(command) => block_on(command.common.subject.log.clone(), start(command)),
+        Command::Uninstall(command) => block_on(command.subject.log.clone(), uninstall(command)),
         Command::Values(OnValues::Check { dialect, file }) => check(&file, dialect),
         Command::Values(OnValues::Convert { to, dialect, file }) => convert(&file, dialect, to),
     };
@@ -189,9 +212,15 @@ fn block_on(log: EnvFilter, command: impl Future<Output = Result<(), Error>>) ->
 }
 
 async fn initialize(Init { common }: Init) -> Result<(), Error> {
-    let tenant = Tenant::new(common.name, common.namespace);
+    let Subject {
+        name,
+        namespace,
+        host_kubeconfig,
+        log: _,
+    } = common.subject;
+    let tenant = Tenant::new(name, namespace);
     read_values(&common.values, &tenant)?;
-    let host = host::client("host", common.host_kubeconfig.as_deref()).await?;
+    let host = host::client("host", host_kubeconfig.as_deref()).await?;
     let service = host::api_service(&host, &tenant).await?;
     let authority = pki::keep(&host, &tenant, Some(service.owner)).await?;
     let names = Names {
@@ -214,14 +243,17 @@ async fn start(command: Run) -> Result<(), Error> {
     } = command;
     let candidate = pod_name.zip(pod_uid);
     let Common {
-        name,
-        namespace,
+        subject,
         values,
         pki,
         pod_ip,
+    } = common;
+    let Subject {
+        name,
+        namespace,
         host_kubeconfig,
         log: _,
-    } = common;
+    } = subject;
     let tenant = Tenant::new(name, namespace);
     let settings = run::Settings {
         values: read_values(&values, &tenant)?,
@@ -235,6 +267,17 @@ async fn start(command: Run) -> Result<(), Error> {
         resolv_conf,
     };
     Ok(Box::pin(run::run(settings)).await?)
+}
+
+async fn uninstall(Uninstall { subject }: Uninstall) -> Result<(), Error> {
+    let Subject {
+        name,
+        namespace,
+        host_kubeconfig,
+        log: _,
+    } = subject;
+    let host = host::client("host", host_kubeconfig.as_deref()).await?;
+    Ok(uninstall::run(&host, &Tenant::new(name, namespace)).await?)
 }
 
 /// The values of this virtual cluster.

@@ -31,6 +31,9 @@ pub mod sync;
 /// The syncer's life: what comes after what.
 pub mod run;
 
+/// What is left to remove when the release is gone.
+pub mod uninstall;
+
 /// What the syncer tells about itself over HTTP.
 pub mod status;
 

@@ -39,6 +39,9 @@ mod restart;
 /// Which guest, and which of several syncers.
 mod life;
 
+/// What `helm uninstall` removes.
+mod uninstall;
+
 /// Pods, and what they name.
 mod pods;
 

@@ -14,6 +14,7 @@ pub(crate) use side::{Refusal, Side};
 pub(crate) use space::Space;
 pub(crate) use syncer::Syncer;
 pub(crate) use tenant::Tenant;
+pub(crate) use uninstalled::Uninstalled;
 
 /// What lives as long as the test process, and what ends with it.
 mod background;
@@ -32,6 +33,9 @@ mod syncer;
 
 /// A tenant: its guest and its syncer.
 mod tenant;
+
+/// A tenant whose release is gone, and what its chart has Helm run then.
+mod uninstalled;
 
 /// cert-manager on the host.
 mod cert_manager;

@@ -75,3 +75,47 @@ readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
 {{- end -}}
+
+{{/* How a pod is confined. */}}
+{{- define "pod-confined" -}}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{/* Where a pod is to run, by the values. */}}
+{{- define "placed" -}}
+{{- with .syncer.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .syncer.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .syncer.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .syncer.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The host's token and authority, for the one container that talks to the host. */}}
+{{- define "host-volume" -}}
+- name: host
+  projected:
+    sources:
+    - serviceAccountToken: {path: token, expirationSeconds: 3607}
+    - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+    - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+{{- end -}}
+
+{{/* The annotations of what runs after the release was removed, by its place in the order. */}}
+{{- define "after-uninstall" -}}
+helm.sh/hook: post-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}

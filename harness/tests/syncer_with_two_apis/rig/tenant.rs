@@ -88,7 +88,9 @@ impl Tenant {
         host.helm().install(release).await.expect("the chart installs");
         let admin = host.admin().await.within(namespace);
         write_values(&admin, name, &folder).await;
-        write_host_kubeconfig(&host, &admin, name, &folder).await;
+        // The syncer's way to the host: by a token of the account that the chart makes, and nothing else.
+        let account = format!("vc-{name}");
+        write_kubeconfig(&host, &admin, &account, &folder.join("host.kubeconfig")).await;
 
         let arguments = [&["init".to_owned()], &common(name, namespace)[..]].concat();
         run(host.syncer(), &arguments, &folder).await;
@@ -135,6 +137,16 @@ impl Tenant {
     /// The host's administrator, asking for what is in no namespace.
     pub(crate) async fn host(&self) -> Side {
         self.host.admin().await
+    }
+
+    /// The host's programs.
+    pub(super) fn host_side(&self) -> &Host {
+        &self.host
+    }
+
+    /// Where its files are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The syncer's own account on the host, asking for what is in no namespace.
@@ -237,19 +249,19 @@ async fn write_values(admin: &Side, name: &str, folder: &Path) {
     fs::write(folder.join("resolv.conf"), "nameserver 192.0.2.53\n").expect("the folder is ours");
 }
 
-/// The syncer's way to the host: by a token of the account that the chart makes, and nothing else.
-async fn write_host_kubeconfig(host: &Host, admin: &Side, name: &str, folder: &Path) {
+/// A way to the host as one of its accounts.
+pub(super) async fn write_kubeconfig(host: &Host, admin: &Side, account: &str, file: &Path) {
     let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
-    let path = format!("{}/token", admin.path("ServiceAccount", &format!("vc-{name}")));
+    let path = format!("{}/token", admin.path("ServiceAccount", account));
     let answer = admin.post(&path, &request).await.expect("the account is there");
     let text = fs::read_to_string(host.admin_kubeconfig()).expect("it was written");
     let mut config: Value = serde_json::from_str(&text).expect("it is JSON");
     config["users"][0]["user"] = json!({"token": answer["status"]["token"]});
-    fs::write(folder.join("host.kubeconfig"), config.to_string()).expect("the folder is ours");
+    fs::write(file, config.to_string()).expect("the folder is ours");
 }
 
 /// Runs a command to its end.
-async fn run(program: &Path, arguments: &[String], folder: &Path) {
+pub(super) async fn run(program: &Path, arguments: &[String], folder: &Path) {
     let output = tokio::process::Command::new(program)
         .args(arguments)
         .current_dir(folder)

@@ -1,0 +1,83 @@
+//! A tenant whose release is gone, and what its chart has Helm run then.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::tenant::{run, write_kubeconfig};
+use super::{Side, Tenant};
+
+/// A tenant without a release. There is no controller for Jobs here: what its hook makes is made, but the Job, whose
+/// program is run by the test.
+pub(crate) struct Uninstalled {
+    pub(crate) tenant: Tenant,
+    arguments: Vec<String>,
+}
+
+impl Uninstalled {
+    /// Has the syncer stop, removes the release, and makes what the hook makes.
+    pub(crate) async fn of(mut tenant: Tenant) -> Self {
+        tenant.stop().await;
+        let hooks = helm(&tenant, &["get", "hooks"]).await;
+        helm(&tenant, &["uninstall", "--no-hooks"]).await;
+
+        let hooks: Vec<Value> = serde_saphyr::from_multiple(&hooks).expect("it is YAML");
+        let (jobs, others): (Vec<_>, Vec<_>) = (hooks.into_iter())
+            .filter(|hook| !hook.is_null())
+            .partition(|hook| hook["kind"] == "Job");
+        let admin = tenant.host().await;
+        for hook in others {
+            let namespace = hook["metadata"]["namespace"].as_str().unwrap_or_default();
+            admin.within(namespace).create(hook.clone()).await;
+        }
+        let pod = &jobs[0]["spec"]["template"]["spec"];
+        let account = pod["serviceAccountName"].as_str().expect("it has one");
+        let control_plane = admin.within(tenant.namespace());
+        write_kubeconfig(
+            tenant.host_side(),
+            &control_plane,
+            account,
+            &tenant.folder().join(CONFIG),
+        )
+        .await;
+        let arguments: Vec<String> =
+            serde_json::from_value(pod["containers"][0]["args"].clone()).expect("they are text");
+        Self { tenant, arguments }
+    }
+
+    /// Runs what the Job would, to its end.
+    pub(crate) async fn removes(&self) {
+        let arguments = [&self.arguments[..], &[format!("--host-kubeconfig={CONFIG}")]].concat();
+        run(self.tenant.host_side().syncer(), &arguments, self.tenant.folder()).await;
+    }
+
+    /// The account that it runs as.
+    pub(crate) async fn account(&self) -> Side {
+        Side::connect(&self.tenant.folder().join(CONFIG)).await
+    }
+}
+
+const CONFIG: &str = "uninstall.kubeconfig";
+
+/// What Helm says of the tenant's release.
+async fn helm(tenant: &Tenant, command: &[&str]) -> String {
+    let helm = tenant.host_side().helm();
+    let output = Command::new(helm.program)
+        .args(command)
+        .args([tenant.name(), "--namespace", tenant.namespace(), "--kubeconfig"])
+        .arg(helm.kubeconfig)
+        .env("HELM_CACHE_HOME", helm.home.join("cache"))
+        .env("HELM_CONFIG_HOME", helm.home.join("config"))
+        .env("HELM_DATA_HOME", helm.home.join("data"))
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("it is there");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("it is text")
+}

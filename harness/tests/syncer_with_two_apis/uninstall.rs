@@ -1,0 +1,76 @@
+//! What `helm uninstall` removes.
+
+use harness::wait::{self, Seen};
+use http::Method;
+use serde_json::json;
+
+use crate::rig::{Refusal, SOON, Tenant, Uninstalled, VALUE, component, unique};
+
+#[tokio::test]
+async fn uninstall_removes_the_tenants_host_namespaces_and_only_those() {
+    let tenant = Tenant::new("leaves").await;
+    let space = tenant.space("default").await;
+    space.guest.create(component("store", "1")).await;
+    space.host.shows("Component", "store", VALUE, "1").await;
+    let host = tenant.host().await;
+    let another = Tenant::shared().await;
+    let anothers = another.space("default").await.host.namespace().to_owned();
+    let before = host.get("Namespace", &anothers).await;
+    // Somebody put the tenant's labels on a namespace that no guest namespace has.
+    let labelled = unique("labelled");
+    let labels = json!({
+        "vcluster.loft.sh/vcluster-name": tenant.name(),
+        "vcluster.loft.sh/vcluster-namespace": tenant.namespace(),
+    });
+    host.create(json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": labelled, "labels": labels, "annotations": {"vcluster.loft.sh/object-name": "default"},
+        },
+    }))
+    .await;
+
+    let uninstalled = Uninstalled::of(tenant).await;
+    uninstalled.removes().await;
+
+    for guest in ["default", "kube-system", "kube-public", "kube-node-lease"] {
+        let twin = uninstalled.tenant.host_namespace(guest);
+        assert_eq!(host.get("Namespace", &twin).await, None, "{guest}");
+    }
+    let left = host.get("Namespace", &labelled).await.expect("it stays");
+    assert_eq!(left["metadata"]["deletionTimestamp"], json!(null));
+    assert_eq!(host.get("Namespace", &anothers).await, before);
+    // Once more, as Helm does it after a failure, there is nothing left to do.
+    uninstalled.removes().await;
+    host.delete("Namespace", &labelled).await;
+}
+
+#[tokio::test]
+async fn the_account_of_uninstall_may_delete_no_namespace_of_others() {
+    let another = Tenant::shared().await;
+    let anothers = another.space("default").await.host.namespace().to_owned();
+    let uninstalled = Uninstalled::of(Tenant::new("stranger").await).await;
+    let account = uninstalled.account().await;
+
+    // A policy holds a moment after it is made, so nothing is deleted here.
+    let path = format!("{}?dryRun=All", account.path("Namespace", &anothers));
+    let refused = wait::until("the policy to hold", SOON, || async {
+        let answer = account.ask(Method::DELETE, &path, "application/json", None).await;
+        Ok::<_, Refusal>(match answer {
+            Ok(_) => Seen::not_yet("it may"),
+            Err(refusal) => Seen::Ready(refusal),
+        })
+    });
+    let refused = refused.await.expect("it does");
+    assert_eq!(refused.code, 403, "{refused}");
+    let said = format!(
+        "namespace {anothers} is not of the virtual cluster {}",
+        uninstalled.tenant.name()
+    );
+    assert!(refused.message.contains(&said), "{refused}");
+
+    let pods = account.within(&anothers).path("Pod", "");
+    let refused = account.ask(Method::GET, &pods, "application/json", None).await;
+    assert_eq!(refused.expect_err("it may not").code, 403);
+}

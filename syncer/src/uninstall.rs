@@ -1,0 +1,110 @@
+//! What is left to remove when the release is gone: the host namespaces that mirror the guest's.
+//!
+//! They are no part of the release, so Helm does not know of them; its hook after the deletion runs this. By then the
+//! syncer's own account may do nothing any more, so nothing is made while it is removed.
+
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{DeleteParams, ListParams, Preconditions};
+use kube::core::PartialObjectMeta;
+use kube::runtime::conditions::is_deleted;
+use kube::runtime::wait::{self, await_condition};
+use kube::{Api, Client, ResourceExt};
+use tracing::{info, warn};
+
+use crate::naming::{self, Tenant};
+
+/// Why namespaces were not removed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The host did not do what was asked.
+    #[error("{attempt}")]
+    Asked {
+        /// What was asked.
+        attempt: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// The host does not say whether a namespace has gone.
+    #[error("wait until namespace {name} has gone")]
+    Waited {
+        /// The namespace.
+        name: String,
+        /// Why.
+        source: Box<wait::Error>,
+    },
+}
+
+/// Deletes the virtual cluster's host namespaces, with all that is in them, and waits until they have gone.
+///
+/// There is no limit to the wait: what holds a namespace back is told by the namespace itself.
+///
+/// # Errors
+///
+/// The host refused. What was deleted before stays so; asked again, this goes on.
+pub async fn run(host: &Client, tenant: &Tenant) -> Result<(), Error> {
+    let namespaces: Api<Namespace> = Api::all(host.clone());
+    let labels = format!(
+        "{}={},{}={}",
+        naming::VCLUSTER_NAME,
+        tenant.name(),
+        naming::VCLUSTER_NAMESPACE,
+        tenant.namespace()
+    );
+    let found = namespaces
+        .list_metadata(&ListParams::default().labels(&labels))
+        .await
+        .map_err(asked("list the virtual cluster's namespaces"))?;
+    let removals = found
+        .items
+        .iter()
+        .filter(|namespace| is_own(tenant, namespace))
+        .map(|namespace| remove(&namespaces, namespace));
+    let removed = try_join_all(removals).await?.len();
+    info!(removed, "nothing of the virtual cluster is left");
+    Ok(())
+}
+
+/// Whether it was made for a namespace of the guest. Labels alone can be put on any namespace; names follow a rule.
+fn is_own(tenant: &Tenant, namespace: &PartialObjectMeta<Namespace>) -> bool {
+    let mirrored = namespace.annotations().get(naming::OBJECT_NAME);
+    let own = mirrored.is_some_and(|guest| tenant.host_namespace(guest) == namespace.name_any());
+    if !own {
+        warn!(
+            namespace = namespace.name_any(),
+            "left alone: it has the virtual cluster's labels and not the name that they go with"
+        );
+    }
+    own
+}
+
+async fn remove(namespaces: &Api<Namespace>, namespace: &PartialObjectMeta<Namespace>) -> Result<(), Error> {
+    let name = namespace.name_any();
+    let uid = namespace.uid().unwrap_or_default();
+    // One made anew under the name was not looked at.
+    let looked_at = DeleteParams::default().preconditions(Preconditions {
+        uid: Some(uid.clone()),
+        resource_version: None,
+    });
+    match namespaces.delete(&name, &looked_at).await {
+        Ok(_) => info!(namespace = name, "deleted, waiting until it has gone"),
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+        Err(error) => return Err(asked(format!("delete namespace {name}"))(error)),
+    }
+    await_condition(namespaces.clone(), &name, is_deleted(&uid))
+        .await
+        .map_err(|source| Error::Waited {
+            name: name.clone(),
+            source: Box::new(source),
+        })?;
+    info!(namespace = name, "gone");
+    Ok(())
+}
+
+fn asked(attempt: impl Into<String>) -> impl FnOnce(kube::Error) -> Error {
+    let attempt = attempt.into();
+    |source| Error::Asked {
+        attempt,
+        source: Box::new(source),
+    }
+}
