@@ -37,6 +37,9 @@ mod readiness;
 /// What the engine counts.
 mod metrics;
 
+/// What the engine has at hand at this moment.
+mod gauges;
+
 /// What all parts share.
 mod engine;
 

@@ -6,8 +6,9 @@ use crate::rig::{Tenant, VALUE, component};
 
 #[tokio::test]
 async fn components_of_the_same_name_are_each_tenants_own() {
-    let (ours, theirs) = tokio::join!(Tenant::new("ours"), Tenant::new("theirs"));
-    let (ours, theirs) = (ours.space("default").await, theirs.space("default").await);
+    let (our_tenant, their_tenant) = tokio::join!(Tenant::new("ours"), Tenant::new("theirs"));
+    let ours = our_tenant.space("default").await;
+    let theirs = their_tenant.space("default").await;
     ours.guest.create(component("store", "ours")).await;
     theirs.guest.create(component("store", "theirs")).await;
     ours.host.shows("Component", "store", VALUE, "ours").await;
@@ -21,6 +22,15 @@ async fn components_of_the_same_name_are_each_tenants_own() {
     ours.guest.delete("Component", "store").await;
     ours.host.loses("Component", "store").await;
 
+    let part = "part=\"export of Component\"";
+    for tenant in [&our_tenant, &their_tenant] {
+        for side in ["guest", "host"] {
+            tenant
+                .counts(&format!("syncer_objects{{side=\"{side}\",{part}}}"), 1)
+                .await;
+        }
+        tenant.counts(&format!("syncer_queue{{{part}}}"), 0).await;
+    }
     assert_eq!(theirs.host.list("Component").await, [before]);
     let seen = theirs.guest.list("Component").await;
     let names: Vec<_> = seen.iter().map(|found| &found["metadata"]["name"]).collect();

@@ -82,6 +82,11 @@ impl<T> Cache<T> {
         })
     }
 
+    /// How many objects it has.
+    pub(crate) fn len(&self) -> usize {
+        self.with(|state| state.objects.len())
+    }
+
     /// All keys.
     pub(crate) fn keys(&self) -> Vec<Key> {
         self.with(|state| state.objects.keys().cloned().collect())

@@ -104,6 +104,8 @@ impl Copies {
             field_selector: self.source.fields(),
             ..watcher::Config::default()
         };
+        let gauges = self.engine.metrics().gauges();
+        gauges.hold("host", &self.name(), &self.host);
         let feed = Feed {
             cache: self.host.clone(),
             scope: Scope::Everything,

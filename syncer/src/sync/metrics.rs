@@ -8,17 +8,20 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// The engine's counters; copies count into the same ones.
+use super::gauges::Gauges;
+
+/// The engine's counters and gauges; copies count into the same ones.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     passes: Family<Pass, Counter>,
     seconds: Family<Part, Histogram>,
     writes: Family<Write, Counter>,
     failures: Family<Fault, Counter>,
+    gauges: Gauges,
 }
 
 impl Metrics {
-    /// Registers the counters, all named `syncer_…`.
+    /// Registers what is counted, all named `syncer_…`.
     pub fn register(registry: &mut Registry) -> Self {
         let passes = Family::default();
         registry.register(
@@ -40,12 +43,20 @@ impl Metrics {
             "Looks that failed, by part and reason",
             failures.clone(),
         );
+        let gauges = Gauges::default();
+        registry.register_collector(Box::new(gauges.clone()));
         Self {
             passes,
             seconds,
             writes,
             failures,
+            gauges,
         }
+    }
+
+    /// What is counted when it is asked for.
+    pub(crate) fn gauges(&self) -> &Gauges {
+        &self.gauges
     }
 
     pub(crate) fn pass(&self, part: &str, outcome: &'static str, took: Duration) {

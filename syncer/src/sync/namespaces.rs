@@ -61,6 +61,8 @@ impl Namespaces {
             what: "guest namespaces".to_owned(),
             stop: self.engine.stop().clone(),
         };
+        let gauges = self.engine.metrics().gauges();
+        gauges.hold("guest", &self.name(), self.engine.guest_namespaces());
         let queue = self.engine.namespaces().clone();
         let api: Api<Namespace> = Api::all(self.engine.guest());
         let keep = |mut namespace: Namespace| {

@@ -54,6 +54,7 @@ pub(crate) trait Part: Debug + Send + Sync + 'static {
     where
         Self: Sized,
     {
+        engine.metrics().gauges().queue(self);
         for _ in 0..workers {
             let (part, engine, stop) = (self.clone(), engine.clone(), stop.clone());
             tasks.spawn(async move {

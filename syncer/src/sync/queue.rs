@@ -102,6 +102,11 @@ impl Queue {
         failures
     }
 
+    /// How many keys wait for a worker; those that wait for their time do not.
+    pub(crate) fn len(&self) -> usize {
+        self.state().ready.len()
+    }
+
     /// Begins the first full pass: what is queued by now.
     pub(crate) fn begin_first_pass(&self) {
         let mut state = self.state();

@@ -27,6 +27,7 @@ impl Engine {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
+        self.metrics().gauges().hold("guest", what, cache);
         self.watch_all(format!("{what} of the guest"), api, cache, keep, changed);
     }
 
@@ -43,6 +44,7 @@ impl Engine {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
+        self.metrics().gauges().hold("host", what, cache);
         self.watch_all(format!("{what} of the host"), api, cache, keep, changed);
     }
 
@@ -88,6 +90,7 @@ impl Engine {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
+        self.metrics().gauges().hold("host", what, cache);
         let engine = self.clone();
         let (what, config, cache) = (what.to_owned(), config.clone(), cache.clone());
         self.mirror().follow(move |mirrored| {

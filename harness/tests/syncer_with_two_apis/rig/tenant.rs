@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use harness::helm::{Chart, Release};
 use harness::tenants::{BLOG_VALUES, naming};
+use harness::wait::{self, Seen};
 use k8s_openapi::ByteString;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::control_plane::ControlPlane;
 use super::process::tail;
-use super::{Host, Side, Space, Syncer, background, unique};
+use super::{Host, SOON, Side, Space, Syncer, background, unique};
 
 /// A virtual cluster without a pod around it.
 pub(crate) struct Tenant {
@@ -219,6 +220,23 @@ impl Tenant {
             .filter(|line| line.starts_with("syncer_writes_total"))
             .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
             .sum()
+    }
+
+    /// Waits until a gauge of the syncer's is at this, as in `syncer_queue{part="pods"}`.
+    pub(crate) async fn counts(&self, gauge: &str, expected: u64) {
+        let syncer = self.syncer.as_ref().expect("it runs");
+        let line = format!("{gauge} {expected}");
+        let line = &line;
+        wait::until(line, SOON, || async move {
+            let metrics = syncer.metrics().await;
+            Ok::<_, String>(if metrics.lines().any(|counted| counted == line) {
+                Seen::Ready(())
+            } else {
+                Seen::NotYet(metrics)
+            })
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// What the syncer has last said of something.
