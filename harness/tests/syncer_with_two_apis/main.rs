@@ -42,6 +42,9 @@ mod life;
 /// What `helm uninstall` removes.
 mod uninstall;
 
+/// What happens while the host's API is away is made up for when it is back.
+mod absence;
+
 /// Pods, and what they name.
 mod pods;
 
@@ -71,6 +74,9 @@ mod events;
 
 /// Tenants do not touch each other.
 mod tenants;
+
+/// What a tenant may do to its own cluster.
+mod hostile;
 
 /// What the syncer's account may not do on the host.
 mod privilege;

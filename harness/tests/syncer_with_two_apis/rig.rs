@@ -15,6 +15,7 @@ pub(crate) use space::Space;
 pub(crate) use syncer::Syncer;
 pub(crate) use tenant::Tenant;
 pub(crate) use uninstalled::Uninstalled;
+pub(crate) use way::Passage;
 
 /// What lives as long as the test process, and what ends with it.
 mod background;
@@ -48,6 +49,9 @@ mod space;
 
 /// Asking an API.
 mod side;
+
+/// A way to an API that can be closed and opened.
+mod way;
 
 /// Objects as tests make them.
 mod objects;

@@ -90,6 +90,19 @@ impl Side {
         self.post(&self.path(kind, ""), object).await
     }
 
+    /// Waits until an object is taken, whose kind has to be served first.
+    pub(crate) async fn takes(&self, path: &str, object: &Value) {
+        wait::until(format!("{path} to be served"), SOON, || async {
+            match self.post(path, object).await {
+                Ok(_) => Ok(Seen::Ready(())),
+                Err(refusal) if refusal.code == 404 => Ok(Seen::NotYet(refusal.to_string())),
+                Err(refusal) => Err(refusal),
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// An object, if it is there.
     pub(crate) async fn get(&self, kind: &str, name: &str) -> Option<Value> {
         match self.ask(Method::GET, &self.path(kind, name), "", None).await {
@@ -104,6 +117,15 @@ impl Side {
         let list = self.ask(Method::GET, &self.path(kind, ""), "", None).await;
         let mut list = list.unwrap_or_else(|refusal| panic!("{kind} can be listed: {refusal}"));
         serde_json::from_value(list["items"].take()).expect("it is a list")
+    }
+
+    /// The names of all of a kind, in order.
+    pub(crate) async fn names(&self, kind: &str) -> Vec<String> {
+        let found = self.list(kind).await;
+        let name = |found: &Value| found["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let mut names: Vec<String> = found.iter().map(name).collect();
+        names.sort();
+        names
     }
 
     /// Changes fields of an object; null removes one.

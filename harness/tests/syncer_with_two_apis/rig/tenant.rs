@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::control_plane::ControlPlane;
 use super::process::tail;
+use super::way::Way;
 use super::{Host, SOON, Side, Space, Syncer, background, unique};
 
 /// A virtual cluster without a pod around it.
@@ -199,6 +200,24 @@ impl Tenant {
         let (programs, etcd) = (self.host.programs(), self.host.etcd());
         let prefix = format!("/{}/{}-again", self.namespace, self.name);
         self.guest = ControlPlane::start(programs, etcd, &prefix, &self.folder).await;
+    }
+
+    /// Has a syncer that starts from now on reach the host by a way that can be closed.
+    pub(crate) async fn by_another_way(&self) -> Way {
+        let file = self.folder.join("host.kubeconfig");
+        let text = fs::read_to_string(&file).expect("it was written");
+        let mut config: Value = serde_json::from_str(&text).expect("it is JSON");
+        let server = &mut config["clusters"][0]["cluster"]["server"];
+        let address = server.as_str().and_then(|url| url.strip_prefix("https://"));
+        let way = Way::to(
+            address
+                .and_then(|address| address.parse().ok())
+                .expect("an address"),
+        )
+        .await;
+        *server = json!(format!("https://{}", way.address));
+        fs::write(&file, config.to_string()).expect("the folder is ours");
+        way
     }
 
     /// Has the syncer stop.

@@ -1,0 +1,69 @@
+//! What happens while the host's API is away is made up for when it is back.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::rig::{Passage, Tenant, VALUE, component};
+
+#[rstest]
+#[case::silent(Passage::Silent)]
+#[case::refusing(Passage::Closed)]
+#[tokio::test]
+async fn a_host_that_is_away_for_10_s_misses_nothing(#[case] away: Passage) {
+    misses_nothing(away, Duration::from_secs(10)).await;
+}
+
+#[rstest]
+#[case::silent_60_s(Passage::Silent, 60)]
+#[case::refusing_60_s(Passage::Closed, 60)]
+#[case::silent_300_s(Passage::Silent, 300)]
+#[case::refusing_300_s(Passage::Closed, 300)]
+#[ignore = "takes minutes, in which nothing happens"]
+#[tokio::test]
+async fn a_host_that_is_away_for_minutes_misses_nothing(#[case] away: Passage, #[case] seconds: u64) {
+    misses_nothing(away, Duration::from_secs(seconds)).await;
+}
+
+/// The syncer is the same process all the time, deletes nothing on its own account, and catches up.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the host is away is what this is about"
+)]
+async fn misses_nothing(away: Passage, time: Duration) {
+    let mut tenant = Tenant::new("away").await;
+    tenant.stop().await;
+    let way = tenant.by_another_way().await;
+    tenant.start().await;
+    let space = tenant.space("default").await;
+    let (guest, host) = (&space.guest, &space.host);
+    for name in ["kept", "changed", "deleted"] {
+        guest.create(component(name, "before")).await;
+    }
+    let kept = host.shows("Component", "kept", VALUE, "before").await;
+    host.shows("Component", "changed", VALUE, "before").await;
+    host.shows("Component", "deleted", VALUE, "before").await;
+
+    way.is(away);
+    guest.create(component("created", "meanwhile")).await;
+    guest.create(component("passing", "meanwhile")).await;
+    guest
+        .merge("Component", "changed", &json!({"spec": {"version": "v2"}}))
+        .await;
+    guest.delete("Component", "deleted").await;
+    guest.delete("Component", "passing").await;
+    tokio::time::sleep(time).await;
+    let mut there = host.names("Component").await;
+    assert_eq!(there, ["changed", "deleted", "kept"]);
+    there = guest.names("Component").await;
+    assert_eq!(there, ["changed", "created", "kept"]);
+    way.is(Passage::Open);
+
+    host.shows("Component", "created", VALUE, "meanwhile").await;
+    host.shows("Component", "changed", "/spec/version", "v2").await;
+    host.loses("Component", "deleted").await;
+    assert_eq!(host.get("Component", "kept").await, Some(kept));
+    assert_eq!(host.names("Component").await, ["changed", "created", "kept"]);
+    tenant.stop().await;
+}

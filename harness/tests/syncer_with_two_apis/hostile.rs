@@ -1,0 +1,247 @@
+//! What a tenant may do to its own cluster: much of it is foolish or hostile, none of it touches others.
+
+use futures::{StreamExt, stream};
+use http::Method;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::rig::{Space, Tenant, VALUE, component, namespace, unique};
+
+/// As long as a DNS label may be.
+const LONGEST: usize = 63;
+
+#[tokio::test]
+async fn an_administrator_who_deletes_everything_only_hurts_its_own() {
+    let another = Space::shared().await;
+    another.guest.create(component("theirs", "1")).await;
+    let theirs = another.host.shows("Component", "theirs", VALUE, "1").await;
+    let tenant = Tenant::new("deletes").await;
+    let host = tenant.host().await;
+    let definition = host.get("CustomResourceDefinition", "components.dapr.io").await;
+    tenant.guest().await.create(namespace("own")).await;
+    let space = tenant.space("own").await;
+    space.guest.create(component("store", "1")).await;
+    space.host.shows("Component", "store", VALUE, "1").await;
+
+    let guest = tenant.guest().await;
+    // But for Kubernetes' own roles, without which its controllers stand still until the API server starts again.
+    for path in [
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+        "/apis/apiregistration.k8s.io/v1/apiservices",
+        "/api/v1/nodes",
+        "/api/v1/persistentvolumes",
+        "/api/v1/namespaces/kube-system/services",
+        "/api/v1/namespaces/kube-system/configmaps",
+        "/api/v1/namespaces/kube-system/secrets",
+        "/api/v1/namespaces/kube-system/serviceaccounts",
+        "/api/v1/namespaces/default/services",
+        "/api/v1/namespaces/default/serviceaccounts",
+    ] {
+        let deleted = guest.ask(Method::DELETE, path, "application/json", None).await;
+        deleted.unwrap_or_else(|refusal| panic!("{path}: {refusal}"));
+    }
+    guest.delete("Namespace", "own").await;
+    let protected = guest
+        .ask(
+            Method::DELETE,
+            "/api/v1/namespaces/kube-system",
+            "application/json",
+            None,
+        )
+        .await;
+    assert_eq!(protected.expect_err("Kubernetes keeps it").code, 403);
+
+    // The tenant's own goes with it, and the virtual cluster goes on.
+    guest.loses("Namespace", "own").await;
+    host.loses("Namespace", space.host.namespace()).await;
+    guest
+        .appears("CustomResourceDefinition", "components.dapr.io")
+        .await;
+    guest.create(namespace("again")).await;
+    let space = tenant.space("again").await;
+    let path = space.guest.path("Component", "");
+    space.guest.takes(&path, &component("store", "2")).await;
+    space.host.shows("Component", "store", VALUE, "2").await;
+    assert_eq!(another.host.get("Component", "theirs").await, Some(theirs));
+    let after = host.get("CustomResourceDefinition", "components.dapr.io").await;
+    assert_eq!(after, definition);
+}
+
+#[tokio::test]
+async fn names_of_the_longest_kind_are_synced() {
+    let name = longest("n", 53);
+    let tenant = Tenant::named(&name, &longest("vcluster", LONGEST)).await;
+    let within = longest("guest", LONGEST);
+    tenant.guest().await.create(namespace(&within)).await;
+    let space = tenant.space(&within).await;
+    let store = longest("store", LONGEST);
+    let longer = vec![longest("a", 61); 4].join(".") + ".a";
+    for component_name in [&store, &longer] {
+        space.guest.create(component(component_name, "1")).await;
+        space.host.shows("Component", component_name, VALUE, "1").await;
+    }
+    let service = longest("service", LONGEST);
+    space.guest.create(service_named(&service)).await;
+    space.host.appears("Service", &service).await;
+    let pod = longest("pod", LONGEST);
+    let container = longest("container", LONGEST);
+    space
+        .guest
+        .create(json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod},
+            "spec": {"containers": [{"name": container, "image": "none"}]},
+        }))
+        .await;
+    let made = space.host.appears("Pod", &pod).await;
+    assert_eq!(made["spec"]["containers"][0]["name"], container);
+
+    space
+        .guest
+        .everywhere()
+        .delete("Namespace", space.guest.namespace())
+        .await;
+    space
+        .host
+        .everywhere()
+        .loses("Namespace", space.host.namespace())
+        .await;
+}
+
+#[rstest]
+#[case::a_component("Component")]
+#[case::a_config_map("ConfigMap")]
+#[case::a_secret("Secret")]
+#[tokio::test]
+async fn an_object_of_almost_a_mebibyte_arrives_whole(#[case] kind: &str) {
+    let space = Space::shared().await;
+    // Of any object, an API server takes 1.5 MiB; of a config map's and a Secret's data, 1 MiB.
+    let long = "x".repeat((1 << 20) - 64);
+    match kind {
+        "Component" => {
+            space.guest.create(component("long", long.as_str())).await;
+            space.host.shows(kind, "long", VALUE, long).await;
+        }
+        "ConfigMap" => {
+            let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "long"}, "data": {"key": long}});
+            space.guest.create(object).await;
+            space.guest.create(pod_that_names(kind, "long")).await;
+            space.host.shows(kind, "long", "/data/key", long).await;
+        }
+        _ => {
+            let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "long"}, "stringData": {"key": long}});
+            let encoded = space.guest.create(object).await["data"]["key"].clone();
+            space.guest.create(pod_that_names(kind, "long")).await;
+            space.host.shows(kind, "long", "/data/key", encoded).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_storm_of_changes_ends_with_the_last_and_holds_nobody_up() {
+    const CHANGES: usize = 300;
+    let space = Space::shared().await;
+    let keys: Value = (0..5_000).map(|key| (format!("key-{key}"), json!("0"))).collect();
+    space
+        .guest
+        .create(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "storm"}, "data": keys}))
+        .await;
+    space.guest.create(pod_that_names("ConfigMap", "storm")).await;
+    space.host.appears("ConfigMap", "storm").await;
+
+    let storm = stream::iter(1..=CHANGES).for_each(|change| {
+        let changes =
+            json!({"data": {format!("key-{change}"): change.to_string(), "last": change.to_string()}});
+        let guest = &space.guest;
+        async move {
+            guest.merge("ConfigMap", "storm", &changes).await;
+        }
+    });
+    let beside = async {
+        space.guest.create(component("beside", "1")).await;
+        space.host.shows("Component", "beside", VALUE, "1").await;
+    };
+    futures::join!(storm, beside);
+
+    let last = space
+        .host
+        .shows("ConfigMap", "storm", "/data/last", CHANGES.to_string())
+        .await;
+    let guest = space.guest.get("ConfigMap", "storm").await.expect("it is there");
+    assert_eq!(last["data"], guest["data"]);
+}
+
+/// Definitions and objects that only look like the host's.
+#[rstest]
+#[case::its_group("dapr.io", "componentz", "Componentz")]
+#[case::another_group("dapr.io.example.com", "components", "Component")]
+#[case::a_core_kind("v1.example.com", "namespaces", "Namespace")]
+#[tokio::test]
+async fn a_definition_that_looks_like_the_hosts_is_the_tenants_own(
+    #[case] group: &str,
+    #[case] plural: &str,
+    #[case] kind: &str,
+) {
+    let tenant = Tenant::shared().await;
+    let space = Space::shared().await;
+    let guest = tenant.guest().await;
+    let host = tenant.host().await;
+    let before = host.names("CustomResourceDefinition").await;
+    let name = format!("{plural}.{group}");
+    guest.create(definition(group, plural, kind)).await;
+    let path = format!("/apis/{group}/v1/namespaces/{}/{plural}", space.guest.namespace());
+    let object = json!({"apiVersion": format!("{group}/v1"), "kind": kind, "metadata": {"name": "forged"}});
+    space.guest.takes(&path, &object).await;
+
+    // What is exported beside it has come; this has not.
+    space.guest.create(component("beside", "1")).await;
+    space.host.shows("Component", "beside", VALUE, "1").await;
+    assert_eq!(space.host.names("Component").await, ["beside"]);
+    assert_eq!(host.names("CustomResourceDefinition").await, before);
+    guest.delete("CustomResourceDefinition", &name).await;
+}
+
+fn definition(group: &str, plural: &str, kind: &str) -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": format!("{plural}.{group}"),
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+        },
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"plural": plural, "singular": plural, "kind": kind, "listKind": format!("{kind}{plural}List")},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+            }],
+        },
+    })
+}
+
+/// A name of this length that no other test has.
+fn longest(stem: &str, length: usize) -> String {
+    format!("{:x<length$}", unique(stem))
+}
+
+fn service_named(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+        "spec": {"ports": [{"port": 80}], "selector": {"app": "none"}},
+    })
+}
+
+/// What a pod names is on the host.
+fn pod_that_names(kind: &str, name: &str) -> Value {
+    let source = if kind == "Secret" {
+        "secretRef"
+    } else {
+        "configMapRef"
+    };
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": unique("names-it")},
+        "spec": {"containers": [{"name": "app", "image": "none", "envFrom": [{source: {"name": name}}]}]},
+    })
+}
