@@ -120,17 +120,12 @@ impl Tokens {
             ..TokenRequest::default()
         };
         let accounts: Api<ServiceAccount> = self.engine.guest_api(&key.namespace);
-        let status = accounts
+        let given = accounts
             .create_token_request(account, &PostParams::default(), &request)
             .await
-            .attempting(|| format!("get a token of service account {account} for pod {key}"))?
-            .status
-            .unwrap_or_default();
-        let life = status.expiration_timestamp.map_or(Duration::ZERO, |at| {
-            at.0.duration_since(Timestamp::now())
-                .try_into()
-                .unwrap_or(Duration::ZERO)
-        });
+            .attempting(|| format!("get a token of service account {account} for pod {key}"))?;
+        let life = life(&given);
+        let status = given.status.unwrap_or_default();
         Ok((status.token.unwrap_or_default(), life))
     }
 
@@ -265,4 +260,40 @@ fn renew_at(secret: &ObjectMeta) -> Option<Timestamp> {
 fn has_ended(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// How long a token lasts: as the API server says it, in seconds. The time that it says as well is by its own clock, which
+/// here may be another.
+fn life(given: &TokenRequest) -> Duration {
+    let seconds = given.spec.as_ref().and_then(|spec| spec.expiration_seconds);
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    // No API server gives less.
+    Duration::from_secs(seconds.unwrap_or_default().max(600))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::as_told(json!({"expirationSeconds": 3607}), 3607)]
+    #[case::not_told(json!({}), 600)]
+    #[case::nonsense(json!({"expirationSeconds": -1}), 600)]
+    fn a_token_lasts_as_long_as_told_whatever_the_clocks_say(
+        #[case] spec: serde_json::Value,
+        #[case] seconds: u64,
+    ) {
+        let mut spec = spec;
+        spec["audiences"] = json!([]);
+        let given: TokenRequest = serde_json::from_value(json!({
+            "spec": spec,
+            // By a clock that is years behind this one.
+            "status": {"token": "a", "expirationTimestamp": "2001-01-01T00:00:00Z"},
+        }))
+        .unwrap();
+        assert_eq!(life(&given), Duration::from_secs(seconds));
+    }
 }
