@@ -7,8 +7,9 @@
 //! **What is counted.** A Component's time begins right before its request is sent to the guest's API and ends when
 //! the host's watch has told of it here. So it has in it what a user waits for and the syncer does not decide: the
 //! guest's API and its etcd, the host's API and its etcd, and the way here of both, which leads through the
-//! substrate's forwarder. [`Figures::floor_ms`] says what a request costs that does nothing at all, on either side, and
-//! [`Figures::accept_ms`] what the guest's API took; the rest is the syncer's and the host's.
+//! substrate's forwarder. [`Figures::floor_ms`] says what a request costs that does nothing at all, on either side, and one
+//! that makes a Component straight on the host; [`Figures::accept_ms`] what the guest's API took. The rest is the syncer's
+//! and the watches'.
 //!
 //! **On a busy machine** this process reads an answer late, sometimes together with the host's watch: that lengthens
 //! the tail of [`Figures::accept_ms`] and [`Burst::guest_seconds`], and brings them close to what the host took. On two
@@ -55,7 +56,7 @@ pub struct Figures {
     pub create_ms: Latency,
     /// From sending that request until the guest's API has answered it.
     pub accept_ms: Latency,
-    /// What a request takes that does nothing.
+    /// What requests take with nothing in between.
     pub floor_ms: Floor,
     /// How much later than they were due the requests were sent: what this process waited for a processor, at one of its
     /// turns. A timer alone is a millisecond or two late. More says that the machine is too busy for the other figures;

@@ -1,32 +1,59 @@
-//! What a request costs that does nothing.
+//! What requests cost with nothing in between.
 
 use std::time::Instant;
 
 use kube::Client;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde::Serialize;
 
 use super::ground::Ground;
-use super::{Error, Latency};
+use super::{Error, Latency, load};
 
 /// Enough for a median that does not depend on a few.
 const REQUESTS: usize = 100;
 
-/// The median of `GET /version`, in milliseconds: the way there and back, TLS, and the API server's own handling, but
-/// no etcd.
+/// The other side, in messages.
+const HOST: &str = "the host cluster";
+
+/// Medians, in milliseconds. Of `GET /version`: the way there and back, TLS, and the API server's own handling, but no
+/// etcd. Of a server-side apply that makes a Component on the host: what a syncer can't do without.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Floor {
     /// Of the guest's API.
     pub guest: f64,
     /// Of the host's.
     pub host: f64,
+    /// Of a Component that is made straight on the host, as the syncer makes it.
+    pub apply: f64,
 }
 
 /// Asks both sides, one request after the other.
 pub(super) async fn measure(ground: &Ground) -> Result<Floor, Error> {
     Ok(Floor {
         guest: median(&ground.guest, &ground.tenant).await?,
-        host: median(&ground.host, "the host cluster").await?,
+        host: median(&ground.host, HOST).await?,
+        apply: apply(ground).await?,
     })
+}
+
+async fn apply(ground: &Ground) -> Result<f64, Error> {
+    let components: Api<DynamicObject> = ground.mirrored();
+    let mut took = Vec::new();
+    for number in 0..REQUESTS {
+        let name = format!("direct-{number:04}");
+        let component = load::component(&name).map_err(Error::refused("describe a Component", HOST))?;
+        let sent = Instant::now();
+        let applied = components
+            .patch(
+                &name,
+                &PatchParams::apply("harness-bench").force(),
+                &Patch::Apply(&component),
+            )
+            .await;
+        applied.map_err(Error::refused("make a Component", HOST))?;
+        took.push(sent.elapsed());
+    }
+    Ok(Latency::of(took).p50)
 }
 
 async fn median(client: &Client, cluster: &str) -> Result<f64, Error> {

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::Client;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ObjectMeta, PostParams};
+use kube::core::DynamicResourceScope;
 use kube::core::GroupVersionKind;
+use kube::{Client, Resource};
 
 use super::load;
 use super::{Arrivals, Error};
@@ -81,11 +82,7 @@ impl Ground {
             },
         )
         .await?;
-        let mut arrivals = Arrivals::watch(Api::namespaced_with(
-            self.host.clone(),
-            &self.host_namespace,
-            &components(),
-        ));
+        let mut arrivals = Arrivals::watch(self.mirrored());
         let probe = load::create(&self.components(self.guest.clone()), "probe".to_owned()).await;
         let probe = probe.map_err(Error::refused("make a Component", &self.tenant))?;
         arrivals.of(&[probe]).await?;
@@ -95,6 +92,14 @@ impl Ground {
     /// Where a client of the guest makes Components.
     pub(super) fn components(&self, client: Client) -> Api<DynamicObject> {
         Api::namespaced_with(client, &self.guest_namespace, &components())
+    }
+
+    /// Where its Components are on the host.
+    pub(super) fn mirrored<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
+    {
+        Api::namespaced_with(self.host.clone(), &self.host_namespace, &components())
     }
 
     /// Clients of the guest, each with a connection of its own that is there already.

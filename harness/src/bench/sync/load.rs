@@ -47,7 +47,7 @@ async fn create_due(
 }
 
 /// The size of the tutorial's, and of a type that Dapr loads nowhere: no app is in its scope.
-fn component(name: &str) -> Result<DynamicObject, kube::Error> {
+pub(super) fn component(name: &str) -> Result<DynamicObject, kube::Error> {
     serde_json::from_value(serde_json::json!({
         "apiVersion": "dapr.io/v1alpha1",
         "kind": "Component",
