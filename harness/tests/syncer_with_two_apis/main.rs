@@ -81,6 +81,9 @@ mod hostile;
 /// What the syncer's account may not do on the host.
 mod privilege;
 
+/// All that it may do there.
+mod inventory;
+
 /// Another operator is shared as Dapr is.
 mod operator;
 
