@@ -232,7 +232,7 @@ fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) ->
         exports: kinds.exports,
         imports: kinds.imports,
         core: core(&values.to_host),
-        from_host: from_host::shown(&values.from_host),
+        from_host: from_host::shown(values),
         host_access: sync::HostAccess::Refused,
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,

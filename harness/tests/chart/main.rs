@@ -112,6 +112,31 @@ async fn kinds_that_are_named_by_resource_bring_their_rules() {
     );
 }
 
+#[tokio::test]
+async fn a_kind_of_the_whole_host_is_read_there_and_nothing_else_is() {
+    let roles = template("named.0.28.yaml").await;
+    let of_the_group = |role: &str| -> Vec<Value> {
+        let role = roles.named("ClusterRole", role);
+        let rules = role["rules"].as_array().expect("it has rules").iter();
+        rules
+            .filter(|rule| rule["apiGroups"] == json!(["cert-manager.io"]))
+            .cloned()
+            .collect()
+    };
+    assert_eq!(
+        of_the_group("vc-team-a-v-vcluster-team-a"),
+        [json!({
+            "apiGroups": ["cert-manager.io"], "resources": ["clusterissuers"], "verbs": ["get", "list", "watch"],
+        })]
+    );
+    let own = of_the_group("vc-team-a-v-vcluster-team-a-tenant");
+    assert_eq!(own.len(), 1);
+    assert_eq!(
+        own[0]["resources"],
+        json!(["certificates", "certificates/status"])
+    );
+}
+
 #[rstest]
 #[case::at_the_top("falbackHostDns: true", "additional properties 'falbackHostDns' not allowed")]
 #[case::below(
@@ -121,6 +146,10 @@ async fn kinds_that_are_named_by_resource_bring_their_rules() {
 #[case::of_a_resource(
     "sync: {toHost: {customResources: {a.b: {enabled: true, scop: x}}}}",
     "additional properties 'scop' not allowed"
+)]
+#[case::of_a_pattern_for_kinds(
+    "multiNamespaceMode: {enabled: true}\nsync: {generic: {clusterScoped: ['*.cert-manager.io']}}",
+    "`*.cert-manager.io` is no kind of the whole host"
 )]
 #[case::of_the_wrong_type("fallbackHostDns: sometimes", "got string, want")]
 #[case::one_namespace_for_all("fallbackHostDns: true", "one of these has to be true")]

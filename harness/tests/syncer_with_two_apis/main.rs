@@ -54,6 +54,9 @@ mod twins;
 /// What the host shows.
 mod from_host;
 
+/// Imported kinds that are in no namespace.
+mod whole_host;
+
 /// What the host shows by configuration: single objects, namespaces, further classes.
 mod mappings;
 

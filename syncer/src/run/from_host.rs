@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::sync;
-use crate::values::{FromHost, NodeSelector};
+use crate::values::{NodeSelector, Values};
 
-/// What the host shows of kinds that are in no namespace.
-pub(super) fn shown(asked: &FromHost) -> sync::FromHost {
+/// What the host shows.
+pub(super) fn shown(values: &Values) -> sync::FromHost {
     use sync::HostKind;
+    let asked = &values.from_host;
     let classes = [
         (HostKind::StorageClass, &asked.storage_classes),
         (HostKind::IngressClass, &asked.ingress_classes),
@@ -31,6 +32,7 @@ pub(super) fn shown(asked: &FromHost) -> sync::FromHost {
     }
     sync::FromHost {
         kinds,
+        cluster_scoped: values.sync.generic.of_the_whole_host(),
         ..sync::FromHost::default()
     }
 }

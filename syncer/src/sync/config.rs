@@ -60,6 +60,9 @@ pub struct FromHost {
     pub secrets: Vec<Mapping>,
     /// Services, which have the host's address in the guest: `networking.replicateServices.fromHost`.
     pub services: Vec<Mapping>,
+    /// Imported kinds that are in no namespace, each by the name of its definition, `clusterissuers.cert-manager.io`.
+    /// What is not named here is only imported where it is in the tenant's own namespaces.
+    pub cluster_scoped: BTreeSet<String>,
 }
 
 /// A kind that is in no namespace, of which the host's objects can be shown.

@@ -44,6 +44,11 @@ pub(super) const KEYS: &[Row] = &[
         Refuse("rules are for resources only"),
     ),
     (
+        "sync.generic.clusterScoped",
+        Texts,
+        Read(Form::Resources, "sync.generic.clusterScoped"),
+    ),
+    (
         "sync.generic.config",
         Text,
         Read(Form::Text, "sync.generic.kinds"),

@@ -62,6 +62,7 @@ async fn run(tenant: &Tenant) {
             config_maps: vec![one("settings", "renamed"), all.clone()],
             secrets: vec![all],
             services: vec![one("redis", "redis")],
+            cluster_scoped: [].into(),
         },
         host_access: HostAccess::Allowed,
         cluster_domain: "cluster.local".to_owned(),

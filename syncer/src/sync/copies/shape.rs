@@ -6,6 +6,8 @@ use kube::core::ApiResource;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
+use crate::sync::export::without_status;
+use crate::sync::kinds::Status;
 use crate::sync::marks;
 use crate::sync::object::{Fields, Object};
 
@@ -26,14 +28,14 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// The shape of an object's copy.
-    pub(super) fn of(host: &Object, kind: &ApiResource) -> Result<Self, serde_json::Error> {
+    /// The shape of an object's copy, of a kind whose status is written so.
+    pub(super) fn of(host: &Object, kind: &ApiResource, is: Status) -> Result<Self, serde_json::Error> {
         let mut fields = (*host.fields).clone();
         let mut status = None;
         // The host's notes on its nodes are for its own controllers.
         let mut annotations = BTreeMap::new();
-        match kind.kind.as_str() {
-            "Node" => {
+        match (kind.group.as_str(), kind.kind.as_str()) {
+            ("", "Node") => {
                 let spec: Value = host.field("spec")?.unwrap_or_default();
                 // Said in any case: admission in the guest gives each new node a taint of its own.
                 let taints = spec["taints"].as_array().cloned().unwrap_or_default();
@@ -42,19 +44,25 @@ impl Shape {
                 fields = Fields::from([("spec".to_owned(), raw(&shown)?)]);
                 status = host.field("status")?.map(node_status);
             }
-            "Service" => {
+            ("", "Service") => {
                 let spec: Value = host.field("spec")?.unwrap_or_default();
                 fields = Fields::from([("spec".to_owned(), raw(&service(&spec))?)]);
                 annotations = marks::annotations_of_copy(&host.metadata);
             }
-            "Secret" => {
+            ("", "Secret") => {
                 // The guest would put a token of its own there, or remove what has no account.
                 if fields.get("type").is_some_and(|kind| kind.get() == TOKEN_TYPE) {
                     fields.insert("type".to_owned(), raw(&json!("Opaque"))?);
                 }
                 annotations = marks::annotations_of_copy(&host.metadata);
             }
-            _ => annotations = marks::annotations_of_copy(&host.metadata),
+            _ => {
+                annotations = marks::annotations_of_copy(&host.metadata);
+                if is == Status::Subresource {
+                    status = host.field("status")?;
+                    fields = without_status(&fields);
+                }
+            }
         }
         Ok(Self {
             labels: marks::labels(&host.metadata),

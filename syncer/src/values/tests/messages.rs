@@ -141,9 +141,9 @@ fn unknown(text: &str, line: u64, key: &str, nearest: &str) {
     "sync.toHost.customResources.a.b.patches"
 )]
 #[case::kinds_without_namespace(
-    "sync:\n  toHost: {namespaces: {enabled: true}}\n  fromHost:\n    customResources:\n      a.b: {enabled: true, scope: Cluster}\n",
+    "sync:\n  toHost:\n    namespaces: {enabled: true}\n    customResources:\n      a.b: {enabled: true, scope: Cluster}\n",
     5,
-    "sync.fromHost.customResources.a.b.scope"
+    "sync.toHost.customResources.a.b.scope"
 )]
 #[case::mapped_only(
     "sync:\n  toHost:\n    namespaces:\n      enabled: true\n      mappingsOnly: true\n",
