@@ -67,6 +67,9 @@ pub enum Error {
     /// The engine stopped.
     #[error("keep guest and host in step")]
     Engine(#[from] sync::Error),
+    /// What the host is to show is not said in a way that can be read.
+    #[error("show what the values map from the host: {0}")]
+    Mapping(String),
     /// Signals cannot be listened to.
     #[error("listen to signals")]
     Signals(#[source] std::io::Error),
@@ -155,7 +158,7 @@ async fn work(
         pod: settings.pod,
     };
     let engine = sync::run(
-        config(&settings.tenant, &settings.values, kinds, service.address()),
+        config(&settings.tenant, &settings.values, kinds, service.address())?,
         host.clone(),
         guest.clone(),
         metrics,
@@ -226,19 +229,19 @@ async fn open(
 }
 
 /// What the engine has to know.
-fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) -> sync::Config {
-    sync::Config {
+fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) -> Result<sync::Config, Error> {
+    Ok(sync::Config {
         tenant: tenant.clone(),
         exports: kinds.exports,
         imports: kinds.imports,
         core: core(&values.to_host),
-        from_host: from_host::shown(values),
+        from_host: from_host::shown(tenant, values).map_err(Error::Mapping)?,
         host_access: sync::HostAccess::Refused,
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
         namespace_labels: values.namespaces.labels.clone(),
-    }
+    })
 }
 
 /// The core kinds that are switched on.

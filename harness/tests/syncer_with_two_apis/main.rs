@@ -54,6 +54,9 @@ mod twins;
 /// What the host shows.
 mod from_host;
 
+/// What a values file maps from host namespaces.
+mod shown;
+
 /// Imported kinds that are in no namespace.
 mod whole_host;
 

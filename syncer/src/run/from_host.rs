@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::sync;
-use crate::values::{NodeSelector, Values};
+use crate::naming::Tenant;
+use crate::sync::{self, Mapping};
+use crate::values::{Mapped, NodeSelector, Values};
 
-/// What the host shows.
-pub(super) fn shown(values: &Values) -> sync::FromHost {
+/// What the host shows, or which mapping can't be read.
+pub(super) fn shown(tenant: &Tenant, values: &Values) -> Result<sync::FromHost, String> {
     use sync::HostKind;
     let asked = &values.from_host;
     let classes = [
@@ -30,11 +31,22 @@ pub(super) fn shown(values: &Values) -> sync::FromHost {
         };
         kinds.insert(HostKind::Node, selector(&labels));
     }
-    sync::FromHost {
+    let services = values.networking.replicate_services.from_host.iter();
+    let services = services.map(|one| Mapping::of_service(&one.from, &one.to, tenant.namespace()));
+    Ok(sync::FromHost {
         kinds,
+        config_maps: mappings(&asked.config_maps, tenant)?,
+        secrets: mappings(&asked.secrets, tenant)?,
+        services: services.collect::<Result<_, _>>()?,
         cluster_scoped: values.sync.generic.of_the_whole_host(),
-        ..sync::FromHost::default()
-    }
+    })
+}
+
+fn mappings(asked: &Mapped, tenant: &Tenant) -> Result<Vec<Mapping>, String> {
+    let by_name = asked.mappings.by_name.iter().filter(|_| asked.enabled);
+    by_name
+        .map(|(from, to)| Mapping::parse(from, to, tenant.namespace()))
+        .collect()
 }
 
 /// A label selector as `kubectl --selector` takes it.

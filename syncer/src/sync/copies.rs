@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
@@ -74,10 +74,15 @@ impl Copies {
             .map(|(kind, selector)| Source::whole_host(*kind, selector));
         let config_maps = config_maps.iter().cloned().map(Source::config_map);
         let secrets = secrets.iter().cloned().map(Source::secret);
+        let endpoints = services.iter().cloned().map(Source::endpoints);
         let services = services.iter().cloned().map(Source::service);
-        (kinds.chain(config_maps).chain(secrets).chain(services))
-            .map(|source| Self::at(engine, source, None))
-            .collect()
+        (kinds
+            .chain(config_maps)
+            .chain(secrets)
+            .chain(services)
+            .chain(endpoints))
+        .map(|source| Self::at(engine, source, None))
+        .collect()
     }
 
     /// Makes the part for an imported kind that is in no namespace.
@@ -254,6 +259,26 @@ impl Copies {
         Ok(Next::Idle)
     }
 
+    /// Makes the guest namespace that something is shown in, as vcluster does.
+    async fn make_namespace(&self, name: &str) -> Result<(), Failure> {
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        self.engine.metrics().write("guest", "Namespace", "create");
+        let made = Api::all(self.engine.guest())
+            .create(&PostParams::default(), &namespace)
+            .await;
+        if refusal(&made).is_some_and(kube::core::Status::is_already_exists) {
+            return Ok(());
+        }
+        made.map(drop)
+            .attempting(|| format!("make namespace {name} in the guest for what the host shows there"))
+    }
+
     fn guests(&self, namespace: &str) -> Api<Object> {
         if namespace.is_empty() {
             Api::all_with(self.engine.guest(), &self.kind)
@@ -297,6 +322,7 @@ impl Part for Copies {
                 self.delete(key, &guest).await
             }
             (Some(_), None) if !key.namespace.is_empty() && self.engine.is_without(&key.namespace) => {
+                self.make_namespace(&key.namespace).await?;
                 Ok(Next::Waiting("the namespace that it is shown in"))
             }
             (Some(host), guest) => self.write(key, &host, guest.as_deref()).await,

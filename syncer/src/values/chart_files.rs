@@ -55,7 +55,9 @@ fn moved(key: &Key) -> Vec<Value> {
         _ => return Vec::new(),
     };
     let moved = match form {
-        Form::Plain | Form::Namespaces | Form::Resources => json!({"from": from, "to": to, "form": "plain"}),
+        Form::Plain | Form::Namespaces | Form::Resources | Form::Mappings | Form::HostServices => {
+            json!({"from": from, "to": to, "form": "plain"})
+        }
         Form::Auto => json!({"from": from, "to": to, "form": "switch"}),
         Form::Selector => json!({"from": from, "to": to, "form": "selector"}),
         Form::Registry => json!({"from": from, "to": to, "form": "registry"}),

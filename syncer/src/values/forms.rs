@@ -5,6 +5,8 @@ mod image;
 
 mod kinds;
 
+mod mappings;
+
 mod text;
 
 use serde_json::{Map, Value};
@@ -40,6 +42,10 @@ pub(super) enum Form {
     ImportedResources,
     /// A list of kinds by resource and group.
     Resources,
+    /// Objects of the guest by those of the host.
+    Mappings,
+    /// A list of Services of the host that the guest has too.
+    HostServices,
     /// Host namespaces by those of the guest: names that follow from vcluster's rule.
     Namespaces,
 }
@@ -73,6 +79,8 @@ impl Form {
             Self::Text => text::read(&value)?,
             Self::ExportedResources => kinds::read_resources(&value, kinds::Direction::Export)?,
             Self::ImportedResources => kinds::read_resources(&value, kinds::Direction::Import)?,
+            Self::Mappings => mappings::by_name(value)?,
+            Self::HostServices => mappings::services(value)?,
             Self::Resources => kinds::resource_names(value)?,
             Self::Namespaces => {
                 namespaces(&value)?;
@@ -85,7 +93,12 @@ impl Form {
     /// Writes a value of the model, or says why this form has no words for it.
     pub(super) fn write(self, value: &Value) -> Result<Value, String> {
         match self {
-            Self::Plain | Self::Auto | Self::Namespaces | Self::Resources => Ok(value.clone()),
+            Self::Plain
+            | Self::Auto
+            | Self::Namespaces
+            | Self::Resources
+            | Self::Mappings
+            | Self::HostServices => Ok(value.clone()),
             Self::Not => Ok(Value::Bool(!is_true(value))),
             Self::Selector => Ok(selector(value).into()),
             Self::Registry => match value.as_str() {

@@ -118,9 +118,14 @@ pub(super) const KEYS: &[Row] = &[
         Refuse(KIND),
     ),
     (
-        "mapServices.{fromVirtual,fromHost}",
+        "mapServices.fromVirtual",
         Items(&["from", "to"]),
-        Read(Form::Plain, "networking.replicateServices.{toHost,fromHost}"),
+        Read(Form::Plain, "networking.replicateServices.toHost"),
+    ),
+    (
+        "mapServices.fromHost",
+        Items(&["from", "to"]),
+        Read(Form::HostServices, "networking.replicateServices.fromHost"),
     ),
     ("mapServices.{fromVirtual,fromHost}[].{from,to}", Text, Inside),
     (

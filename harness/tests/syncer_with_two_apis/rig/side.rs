@@ -287,6 +287,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "RoleBinding" => (RBAC, "rolebindings"),
         "RuntimeClass" => ("/apis/node.k8s.io/v1", "runtimeclasses"),
         "Secret" => ("/api/v1", "secrets"),
+        "Endpoints" => ("/api/v1", "endpoints"),
         "Service" => ("/api/v1", "services"),
         "ServiceAccount" => ("/api/v1", "serviceaccounts"),
         "StorageClass" => ("/apis/storage.k8s.io/v1", "storageclasses"),

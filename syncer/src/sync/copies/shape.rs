@@ -49,6 +49,17 @@ impl Shape {
                 fields = Fields::from([("spec".to_owned(), raw(&service(&spec))?)]);
                 annotations = marks::annotations_of_copy(&host.metadata);
             }
+            // Without the host's labels and annotations: they tell controllers that these are theirs.
+            ("", "Endpoints") => {
+                let subsets: Value = host.field("subsets")?.unwrap_or_default();
+                fields = Fields::from([("subsets".to_owned(), raw(&addresses(subsets))?)]);
+                return Ok(Self {
+                    labels: BTreeMap::new(),
+                    annotations,
+                    fields,
+                    status,
+                });
+            }
             ("", "Secret") => {
                 // The guest would put a token of its own there, or remove what has no account.
                 if fields.get("type").is_some_and(|kind| kind.get() == TOKEN_TYPE) {
@@ -117,6 +128,24 @@ fn service(host: &Value) -> Value {
         }
     }
     spec
+}
+
+/// Where a Service leads, without the pods and nodes that are there.
+fn addresses(mut subsets: Value) -> Value {
+    for subset in subsets.as_array_mut().into_iter().flatten() {
+        for list in ["addresses", "notReadyAddresses"] {
+            let list = subset.get_mut(list).and_then(Value::as_array_mut);
+            for address in list.into_iter().flatten() {
+                if let Some(fields) = address.as_object_mut() {
+                    fields.retain(|field, _| matches!(field.as_str(), "ip" | "hostname"));
+                }
+            }
+        }
+    }
+    match subsets {
+        Value::Null => json!([]),
+        subsets => subsets,
+    }
 }
 
 fn raw(value: &Value) -> Result<Box<RawValue>, serde_json::Error> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Node, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Endpoints, Node, Secret, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
 use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
@@ -43,6 +43,8 @@ pub(super) enum Source {
     Secrets(Mapping),
     /// Services.
     Services(Mapping),
+    /// Where Services lead. They are called as their Services are, so that a role can be for these alone.
+    Endpoints(Mapping),
 }
 
 impl Source {
@@ -70,6 +72,11 @@ impl Source {
         Self::Secrets(mapping)
     }
 
+    /// Where Services of a mapping lead.
+    pub(super) fn endpoints(mapping: Mapping) -> Self {
+        Self::Endpoints(mapping)
+    }
+
     /// Services of a mapping.
     pub(super) fn service(mapping: Mapping) -> Self {
         Self::Services(mapping)
@@ -83,6 +90,7 @@ impl Source {
             Self::ConfigMaps(_) => ApiResource::erase::<ConfigMap>(&()),
             Self::Secrets(_) => ApiResource::erase::<Secret>(&()),
             Self::Services(_) => ApiResource::erase::<Service>(&()),
+            Self::Endpoints(_) => ApiResource::erase::<Endpoints>(&()),
         }
     }
 
@@ -163,7 +171,10 @@ impl Source {
     fn mapping(&self) -> Option<&Mapping> {
         match self {
             Self::WholeHost(..) | Self::Imported { .. } => None,
-            Self::ConfigMaps(mapping) | Self::Secrets(mapping) | Self::Services(mapping) => Some(mapping),
+            Self::ConfigMaps(mapping)
+            | Self::Secrets(mapping)
+            | Self::Services(mapping)
+            | Self::Endpoints(mapping) => Some(mapping),
         }
     }
 }
@@ -192,6 +203,7 @@ impl fmt::Display for Source {
             Self::ConfigMaps(mapping) => ("config maps", mapping),
             Self::Secrets(mapping) => ("secrets", mapping),
             Self::Services(mapping) => ("services", mapping),
+            Self::Endpoints(mapping) => ("endpoints", mapping),
         };
         write!(formatter, "{what} of {mapping}")
     }

@@ -92,6 +92,20 @@ fn a_service_has_the_hosts_address_and_no_endpoints_of_its_own() {
 }
 
 #[test]
+fn endpoints_are_addresses_and_ports_alone() {
+    let endpoints = object(
+        "{metadata: {labels: {endpoints.kubernetes.io/managed-by: endpoint-controller}}, subsets: [{addresses: [{ip: 10.0.0.7, \
+         hostname: redis-0, nodeName: worker-1, targetRef: {kind: Pod, name: redis-0}}], ports: [{port: 6379}]}]}",
+    );
+    let mapping = Mapping::parse("shared/redis", "default/redis", "vcluster-a").unwrap();
+    let shape = Shape::of(&endpoints, &Source::endpoints(mapping).kind(), Status::Field).unwrap();
+    let subsets: Value = serde_json::from_str(shape.fields["subsets"].get()).unwrap();
+    let expected =
+        json!([{"addresses": [{"ip": "10.0.0.7", "hostname": "redis-0"}], "ports": [{"port": 6379}]}]);
+    assert_eq!((shape.labels.len(), subsets), (0, expected));
+}
+
+#[test]
 fn what_the_tenant_made_gives_way_only_to_an_import_that_says_so() {
     let kind = ApiResource::erase::<k8s_openapi::api::networking::v1::IngressClass>(&());
     let import = |replaces| Source::imported(kind.clone(), Status::None, replaces);
