@@ -8,6 +8,8 @@ mod from_host;
 
 mod named;
 
+mod to_host;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -67,8 +69,8 @@ pub enum Error {
     /// The engine stopped.
     #[error("keep guest and host in step")]
     Engine(#[from] sync::Error),
-    /// What the host is to show is not said in a way that can be read.
-    #[error("show what the values map from the host: {0}")]
+    /// What is to be on the other side is not said in a way that can be read.
+    #[error("map what the values name: {0}")]
     Mapping(String),
     /// Signals cannot be listened to.
     #[error("listen to signals")]
@@ -236,6 +238,7 @@ fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) ->
         imports: kinds.imports,
         core: core(&values.to_host),
         from_host: from_host::shown(tenant, values).map_err(Error::Mapping)?,
+        services_to_host: to_host::services(tenant, values).map_err(Error::Mapping)?,
         host_access: sync::HostAccess::Refused,
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,

@@ -108,6 +108,9 @@ mod twins;
 /// Copies of what the host shows.
 mod copies;
 
+/// Services of the guest that the host has too.
+mod replicas;
+
 /// Stand-ins for the volumes of claims.
 mod volumes;
 

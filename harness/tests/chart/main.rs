@@ -178,6 +178,10 @@ async fn a_kind_of_the_whole_host_is_read_there_and_nothing_else_is() {
     "experimental: {multiNamespaceMode: {enabled: true}}\nsync: {fromHost: {secrets: {enabled: true, mappings: {byName: {a: 'a/*'}}}}}",
     "`a` is nothing that the host can show"
 )]
+#[case::of_the_apis_own_service(
+    "experimental: {multiNamespaceMode: {enabled: true}}\nnetworking: {replicateServices: {toHost: [{from: a/b, to: team-a}]}}",
+    "is that of the virtual cluster's API"
+)]
 #[case::of_a_pattern_for_kinds(
     "multiNamespaceMode: {enabled: true}\nsync: {generic: {clusterScoped: ['*.cert-manager.io']}}",
     "`*.cert-manager.io` is no kind of the whole host"

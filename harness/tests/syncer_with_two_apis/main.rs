@@ -57,6 +57,9 @@ mod from_host;
 /// What a values file maps from host namespaces.
 mod shown;
 
+/// Services of the guest that the host has too.
+mod replicated;
+
 /// Imported kinds that are in no namespace.
 mod whole_host;
 

@@ -23,6 +23,8 @@ pub struct Config {
     pub core: BTreeSet<CoreKind>,
     /// What the host shows to the guest.
     pub from_host: FromHost,
+    /// Services of the guest that the host has too, each by its name: `networking.replicateServices.toHost`.
+    pub services_to_host: Vec<Mapping>,
     /// Whether the tenant's pods and Services may reach into the host's nodes.
     pub host_access: HostAccess,
     /// The guest's DNS domain, such as `cluster.local`.

@@ -15,6 +15,7 @@ use kube::{Api, Resource};
 use serde_json::{Value, json};
 
 use self::shape::Shape;
+pub(crate) use self::shape::{addresses, ports};
 use self::source::Source;
 pub(crate) use self::source::resource;
 use super::cache::{Cache, Change, Feed, Scope};

@@ -55,7 +55,12 @@ fn moved(key: &Key) -> Vec<Value> {
         _ => return Vec::new(),
     };
     let moved = match form {
-        Form::Plain | Form::Namespaces | Form::Resources | Form::Mappings | Form::HostServices => {
+        Form::Plain
+        | Form::Namespaces
+        | Form::Resources
+        | Form::Mappings
+        | Form::HostServices
+        | Form::GuestServices => {
             json!({"from": from, "to": to, "form": "plain"})
         }
         Form::Auto => json!({"from": from, "to": to, "form": "switch"}),

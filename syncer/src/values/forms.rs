@@ -46,6 +46,8 @@ pub(super) enum Form {
     Mappings,
     /// A list of Services of the host that the guest has too.
     HostServices,
+    /// A list of Services of the guest that the host has too.
+    GuestServices,
     /// Host namespaces by those of the guest: names that follow from vcluster's rule.
     Namespaces,
 }
@@ -80,7 +82,8 @@ impl Form {
             Self::ExportedResources => kinds::read_resources(&value, kinds::Direction::Export)?,
             Self::ImportedResources => kinds::read_resources(&value, kinds::Direction::Import)?,
             Self::Mappings => mappings::by_name(value)?,
-            Self::HostServices => mappings::services(value)?,
+            Self::HostServices => mappings::services(value, "from", "to")?,
+            Self::GuestServices => mappings::services(value, "to", "from")?,
             Self::Resources => kinds::resource_names(value)?,
             Self::Namespaces => {
                 namespaces(&value)?;
@@ -98,7 +101,8 @@ impl Form {
             | Self::Namespaces
             | Self::Resources
             | Self::Mappings
-            | Self::HostServices => Ok(value.clone()),
+            | Self::HostServices
+            | Self::GuestServices => Ok(value.clone()),
             Self::Not => Ok(Value::Bool(!is_true(value))),
             Self::Selector => Ok(selector(value).into()),
             Self::Registry => match value.as_str() {

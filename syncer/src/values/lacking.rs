@@ -7,13 +7,11 @@ use super::{Problem, Values, What};
 #[must_use]
 pub fn lacking(values: &Values) -> Vec<Problem> {
     let to = &values.to_host;
-    let services = &values.networking.replicate_services;
     let rows = [
         (to.config_maps.all, "all config maps to the host"),
         (to.secrets.all, "all Secrets to the host"),
         (to.priority_classes.enabled, "priority classes to the host"),
         (to.service_accounts.enabled, "service accounts to the host"),
-        (!services.to_host.is_empty(), "Services replicated to the host"),
     ];
     let asked = rows.into_iter().filter(|(asked, _)| *asked);
     let not_done = asked.map(|(_, what)| Problem {

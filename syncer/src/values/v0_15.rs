@@ -120,7 +120,7 @@ pub(super) const KEYS: &[Row] = &[
     (
         "mapServices.fromVirtual",
         Items(&["from", "to"]),
-        Read(Form::Plain, "networking.replicateServices.toHost"),
+        Read(Form::GuestServices, "networking.replicateServices.toHost"),
     ),
     (
         "mapServices.fromHost",

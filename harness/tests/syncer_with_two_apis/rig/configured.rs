@@ -64,6 +64,7 @@ async fn run(tenant: &Tenant) {
             services: vec![one("redis", "redis")],
             cluster_scoped: [].into(),
         },
+        services_to_host: Vec::new(),
         host_access: HostAccess::Allowed,
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: serde_json::from_value(address).expect("it has an address"),

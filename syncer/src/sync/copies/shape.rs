@@ -108,16 +108,7 @@ fn node_status(mut status: Value) -> Value {
 
 /// A Service at the same address, which leads where it leads on the host: it has no endpoints of its own.
 fn service(host: &Value) -> Value {
-    let ports = host["ports"].as_array().cloned().unwrap_or_default();
-    let ports: Vec<Value> = (ports.into_iter())
-        .map(|mut port| {
-            if let Some(fields) = port.as_object_mut() {
-                fields.remove("nodePort");
-            }
-            port
-        })
-        .collect();
-    let mut spec = json!({"type": "ClusterIP", "ports": ports});
+    let mut spec = json!({"type": "ClusterIP", "ports": ports(host)});
     if host["type"] == "ExternalName" {
         spec["type"] = json!("ExternalName");
         spec["externalName"] = host["externalName"].clone();
@@ -130,8 +121,21 @@ fn service(host: &Value) -> Value {
     spec
 }
 
+/// The ports of a Service, but for those of nodes.
+pub(crate) fn ports(spec: &Value) -> Vec<Value> {
+    let ports = spec["ports"].as_array().cloned().unwrap_or_default();
+    (ports.into_iter())
+        .map(|mut port| {
+            if let Some(fields) = port.as_object_mut() {
+                fields.remove("nodePort");
+            }
+            port
+        })
+        .collect()
+}
+
 /// Where a Service leads, without the pods and nodes that are there.
-fn addresses(mut subsets: Value) -> Value {
+pub(crate) fn addresses(mut subsets: Value) -> Value {
     for subset in subsets.as_array_mut().into_iter().flatten() {
         for list in ["addresses", "notReadyAddresses"] {
             let list = subset.get_mut(list).and_then(Value::as_array_mut);

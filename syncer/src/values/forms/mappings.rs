@@ -15,11 +15,11 @@ pub(super) fn by_name(mappings: Value) -> Result<Value, String> {
     Ok(mappings)
 }
 
-/// Checks Services of the host that the guest has too.
-pub(super) fn services(services: Value) -> Result<Value, String> {
+/// Checks Services of one side that the other has too; which key is the host's side is said.
+pub(super) fn services(services: Value, host: &str, guest: &str) -> Result<Value, String> {
     for service in services.as_array().into_iter().flatten() {
         let side = |key: &str| service[key].as_str().unwrap_or_default();
-        Mapping::of_service(side("from"), side("to"), OWN).map_err(|why| format!("has {why}"))?;
+        Mapping::of_service(side(host), side(guest), OWN).map_err(|why| format!("has {why}"))?;
     }
     Ok(services)
 }

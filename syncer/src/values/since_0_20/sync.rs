@@ -29,7 +29,7 @@ pub(in crate::values) const KEYS: &[Row] = &[
     (
         "networking.replicateServices.toHost",
         Items(&["from", "to"]),
-        Read(Form::Plain, "networking.replicateServices.toHost"),
+        Read(Form::GuestServices, "networking.replicateServices.toHost"),
     ),
     (
         "networking.replicateServices.fromHost",
