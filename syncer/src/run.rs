@@ -237,6 +237,10 @@ fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) ->
         exports: kinds.exports,
         imports: kinds.imports,
         core: core(&values.to_host),
+        unnamed: sync::Unnamed {
+            config_maps: values.to_host.config_maps.all,
+            secrets: values.to_host.secrets.all,
+        },
         from_host: from_host::shown(tenant, values).map_err(Error::Mapping)?,
         services_to_host: to_host::services(tenant, values).map_err(Error::Mapping)?,
         host_access: sync::HostAccess::Refused,

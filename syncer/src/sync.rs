@@ -12,7 +12,7 @@ use kube::core::ApiResource;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
-pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind, Import, Mapping};
+pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind, Import, Mapping, Unnamed};
 use self::core::Core;
 use self::engine::Engine;
 use self::events::{Events, Subjects};

@@ -60,6 +60,9 @@ mod shown;
 /// Services of the guest that the host has too.
 mod replicated;
 
+/// Config maps and Secrets that nothing names.
+mod all_payloads;
+
 /// Imported kinds that are in no namespace.
 mod whole_host;
 

@@ -21,6 +21,8 @@ pub struct Config {
     pub imports: Vec<Import>,
     /// Kubernetes' own kinds whose guest objects are kept on the host, besides those that always are.
     pub core: BTreeSet<CoreKind>,
+    /// Of which kinds that something has to name, all are kept on the host.
+    pub unnamed: Unnamed,
     /// What the host shows to the guest.
     pub from_host: FromHost,
     /// Services of the guest that the host has too, each by its name: `networking.replicateServices.toHost`.
@@ -48,6 +50,15 @@ pub enum CoreKind {
     NetworkPolicy,
     /// Disruption budgets.
     PodDisruptionBudget,
+}
+
+/// Config maps and Secrets that no pod and no exported object names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unnamed {
+    /// Config maps are kept on the host all the same.
+    pub config_maps: bool,
+    /// Secrets are.
+    pub secrets: bool,
 }
 
 /// What the host shows to the guest, read-only.

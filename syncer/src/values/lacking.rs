@@ -6,35 +6,36 @@ use super::{Problem, Values, What};
 /// Everything that is asked for and not done.
 #[must_use]
 pub fn lacking(values: &Values) -> Vec<Problem> {
-    let to = &values.to_host;
+    let (to, secrets) = (&values.to_host, &values.from_host.secrets);
     let rows = [
-        (to.config_maps.all, "all config maps to the host"),
-        (to.secrets.all, "all Secrets to the host"),
-        (to.priority_classes.enabled, "priority classes to the host"),
-        (to.service_accounts.enabled, "service accounts to the host"),
+        (
+            to.priority_classes.enabled,
+            "priority classes to the host",
+            "they are in no namespace, where those of several tenants would meet, and with one of its own making a tenant \
+             would push out other tenants' pods; the host can show its classes instead, by \
+             `sync.fromHost.priorityClasses`",
+        ),
+        (
+            to.service_accounts.enabled,
+            "service accounts to the host",
+            "pods have an account on the host that may do nothing there, and tokens for the virtual cluster's own API",
+        ),
+        (
+            secrets.enabled && secrets.mappings.by_name.contains_key(""),
+            "sync.fromHost.secrets.mappings.byName",
+            "the keys of the control plane are among the Secrets of its namespace; name single ones, `/NAME`",
+        ),
     ];
-    let asked = rows.into_iter().filter(|(asked, _)| *asked);
-    let not_done = asked.map(|(_, what)| Problem {
-        line: 0,
-        what: What::NotDone {
-            key: what.to_owned(),
-            why: "the file can be read and converted, and the syncer does not do this yet".to_owned(),
-        },
-    });
-    not_done.chain(shows_keys(values)).collect()
-}
-
-/// All Secrets of the control plane's namespace, which an empty name stands for.
-fn shows_keys(values: &Values) -> Option<Problem> {
-    let secrets = &values.from_host.secrets;
-    (secrets.enabled && secrets.mappings.by_name.contains_key("")).then(|| Problem {
-        line: 0,
-        what: What::NotDone {
-            key: "sync.fromHost.secrets.mappings.byName".to_owned(),
-            why: "the keys of the control plane are among the Secrets of its namespace; name single ones, `/NAME`"
-                .to_owned(),
-        },
-    })
+    let asked = rows.into_iter().filter(|(asked, ..)| *asked);
+    asked
+        .map(|(_, key, why)| Problem {
+            line: 0,
+            what: What::NotDone {
+                key: key.to_owned(),
+                why: why.to_owned(),
+            },
+        })
+        .collect()
 }
 
 #[cfg(test)]

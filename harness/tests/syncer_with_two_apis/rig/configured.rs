@@ -64,6 +64,7 @@ async fn run(tenant: &Tenant) {
             services: vec![one("redis", "redis")],
             cluster_scoped: [].into(),
         },
+        unnamed: sync::Unnamed::default(),
         services_to_host: Vec::new(),
         host_access: HostAccess::Allowed,
         cluster_domain: "cluster.local".to_owned(),
