@@ -4,14 +4,17 @@
 //! of; start the engine; give the guest its own Service and DNS; when the engine has looked
 //! at everything once and the guest takes pods, publish the kubeconfig. Then the virtual cluster is ready.
 
+mod from_host;
+
 mod named;
 
-use std::collections::{BTreeMap, BTreeSet};
+mod to_host;
+
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,7 +29,7 @@ use crate::patience::{pause, persist};
 use crate::status::{self, Status};
 use crate::store;
 use crate::sync::{self, Metrics, Readiness};
-use crate::values::{FromHost, NodeSelector, ToHost, Values};
+use crate::values::{ToHost, Values};
 
 /// How often the engine is asked whether it has looked at everything.
 const ENGINE_EVERY: Duration = Duration::from_millis(20);
@@ -66,6 +69,9 @@ pub enum Error {
     /// The engine stopped.
     #[error("keep guest and host in step")]
     Engine(#[from] sync::Error),
+    /// What is to be on the other side is not said in a way that can be read.
+    #[error("map what the values name: {0}")]
+    Mapping(String),
     /// Signals cannot be listened to.
     #[error("listen to signals")]
     Signals(#[source] std::io::Error),
@@ -154,7 +160,7 @@ async fn work(
         pod: settings.pod,
     };
     let engine = sync::run(
-        config(&settings.tenant, &settings.values, kinds, service.address()),
+        config(&settings.tenant, &settings.values, kinds, service.address())?,
         host.clone(),
         guest.clone(),
         metrics,
@@ -225,19 +231,24 @@ async fn open(
 }
 
 /// What the engine has to know.
-fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) -> sync::Config {
-    sync::Config {
+fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) -> Result<sync::Config, Error> {
+    Ok(sync::Config {
         tenant: tenant.clone(),
         exports: kinds.exports,
         imports: kinds.imports,
         core: core(&values.to_host),
-        from_host: from_host(&values.from_host),
+        unnamed: sync::Unnamed {
+            config_maps: values.to_host.config_maps.all,
+            secrets: values.to_host.secrets.all,
+        },
+        from_host: from_host::shown(tenant, values).map_err(Error::Mapping)?,
+        services_to_host: to_host::services(tenant, values).map_err(Error::Mapping)?,
         host_access: sync::HostAccess::Refused,
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
         namespace_labels: values.namespaces.labels.clone(),
-    }
+    })
 }
 
 /// The core kinds that are switched on.
@@ -260,54 +271,6 @@ fn core(to_host: &ToHost) -> BTreeSet<sync::CoreKind> {
         .filter(|(on, _)| *on)
         .map(|(_, kind)| kind)
         .collect()
-}
-
-/// What the host shows of kinds that are in no namespace.
-fn from_host(asked: &FromHost) -> sync::FromHost {
-    use sync::HostKind;
-    let classes = [
-        (HostKind::StorageClass, &asked.storage_classes),
-        (HostKind::IngressClass, &asked.ingress_classes),
-        (HostKind::RuntimeClass, &asked.runtime_classes),
-        (HostKind::PriorityClass, &asked.priority_classes),
-    ];
-    let classes = classes.into_iter().filter(|(_, classes)| classes.enabled);
-    let mut kinds: BTreeMap<HostKind, String> = classes
-        .map(|(kind, classes)| (kind, classes.selector.as_ref().map(selector).unwrap_or_default()))
-        .collect();
-    // Without a selector, nodes have stand-ins while they run a pod, as they do without being asked for.
-    let NodeSelector { all, labels } = &asked.nodes.selector;
-    if asked.nodes.enabled && (*all || !labels.is_empty()) {
-        let labels = LabelSelector {
-            match_labels: (!all).then(|| labels.clone()),
-            ..LabelSelector::default()
-        };
-        kinds.insert(HostKind::Node, selector(&labels));
-    }
-    sync::FromHost {
-        kinds,
-        ..sync::FromHost::default()
-    }
-}
-
-/// A label selector as `kubectl --selector` takes it.
-fn selector(selector: &LabelSelector) -> String {
-    let equal = selector
-        .match_labels
-        .iter()
-        .flatten()
-        .map(|(name, value)| format!("{name}={value}"));
-    let expressions = selector.match_expressions.iter().flatten().map(|expression| {
-        let key = &expression.key;
-        let values = expression.values.clone().unwrap_or_default().join(",");
-        match expression.operator.as_str() {
-            "In" => format!("{key} in ({values})"),
-            "NotIn" => format!("{key} notin ({values})"),
-            "DoesNotExist" => format!("!{key}"),
-            _ => key.clone(),
-        }
-    });
-    equal.chain(expressions).collect::<Vec<_>>().join(",")
 }
 
 /// The host's DNS; without the file the guest only knows its own names.

@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
+use kube::core::ApiResource;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
-pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind, Import, Mapping};
+pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind, Import, Mapping, Unnamed};
 use self::core::Core;
 use self::engine::Engine;
 use self::events::{Events, Subjects};
@@ -108,6 +110,9 @@ mod twins;
 
 /// Copies of what the host shows.
 mod copies;
+
+/// Services of the guest that the host has too.
+mod replicas;
 
 /// Stand-ins for the volumes of claims.
 mod volumes;
@@ -302,6 +307,18 @@ fn can_do(config: &Config) -> Result<(), Error> {
     let has_part = |export: &&Export| {
         (have_parts.iter()).any(|(version, kind)| export.api_version == *version && export.kind == *kind)
     };
+    let shown = config.from_host.kinds.keys().map(|kind| copies::resource(*kind));
+    let definitions = ApiResource::erase::<CustomResourceDefinition>(&());
+    let shown: Vec<_> = shown.chain([definitions]).collect();
+    let is_shown = |import: &&Import| {
+        (shown.iter()).any(|kind| import.api_version == kind.api_version && import.kind == kind.kind)
+    };
+    if let Some(import) = config.imports.iter().find(is_shown) {
+        return Err(Error::Unsupported {
+            kind: format!("{} {}", import.api_version, import.kind),
+            reason: "it is shown without being named; leave the import out".to_owned(),
+        });
+    }
     match config.exports.iter().find(has_part) {
         Some(export) => Err(Error::Unsupported {
             kind: format!("{} {}", export.api_version, export.kind),

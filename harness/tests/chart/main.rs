@@ -112,6 +112,54 @@ async fn kinds_that_are_named_by_resource_bring_their_rules() {
     );
 }
 
+#[tokio::test]
+async fn what_is_mapped_from_a_namespace_may_be_read_there() {
+    let rendered = template("from-host.0.28.yaml").await;
+    let roles = rendered.objects.iter().filter(|object| object["kind"] == "Role");
+    let of_mappings = roles.filter(|role| role["metadata"]["name"] == "vc-team-a-v-vcluster-team-a-shown");
+    let rules: serde_json::Map<_, _> = of_mappings
+        .map(|role| {
+            let namespace = role["metadata"]["namespace"].as_str().expect("it has one");
+            (namespace.to_owned(), role["rules"].clone())
+        })
+        .collect();
+    let verbs = ["get", "list", "watch"];
+    let named = |name: &str| json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": verbs}]);
+    assert_eq!(
+        Value::from(rules),
+        json!({
+            "shared": named("settings"),
+            "vcluster-team-a": named("own"),
+            "certs": [{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}],
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_kind_of_the_whole_host_is_read_there_and_nothing_else_is() {
+    let roles = template("named.0.28.yaml").await;
+    let of_the_group = |role: &str| -> Vec<Value> {
+        let role = roles.named("ClusterRole", role);
+        let rules = role["rules"].as_array().expect("it has rules").iter();
+        rules
+            .filter(|rule| rule["apiGroups"] == json!(["cert-manager.io"]))
+            .cloned()
+            .collect()
+    };
+    assert_eq!(
+        of_the_group("vc-team-a-v-vcluster-team-a"),
+        [json!({
+            "apiGroups": ["cert-manager.io"], "resources": ["clusterissuers"], "verbs": ["get", "list", "watch"],
+        })]
+    );
+    let own = of_the_group("vc-team-a-v-vcluster-team-a-tenant");
+    assert_eq!(own.len(), 1);
+    assert_eq!(
+        own[0]["resources"],
+        json!(["certificates", "certificates/status"])
+    );
+}
+
 #[rstest]
 #[case::at_the_top("falbackHostDns: true", "additional properties 'falbackHostDns' not allowed")]
 #[case::below(
@@ -121,6 +169,22 @@ async fn kinds_that_are_named_by_resource_bring_their_rules() {
 #[case::of_a_resource(
     "sync: {toHost: {customResources: {a.b: {enabled: true, scop: x}}}}",
     "additional properties 'scop' not allowed"
+)]
+#[case::of_the_control_planes_keys(
+    "experimental: {multiNamespaceMode: {enabled: true}}\nsync: {fromHost: {secrets: {enabled: true, mappings: {byName: {'': 'a/*'}}}}}",
+    "not all Secrets of"
+)]
+#[case::of_a_mapping(
+    "experimental: {multiNamespaceMode: {enabled: true}}\nsync: {fromHost: {secrets: {enabled: true, mappings: {byName: {a: 'a/*'}}}}}",
+    "`a` is nothing that the host can show"
+)]
+#[case::of_the_apis_own_service(
+    "experimental: {multiNamespaceMode: {enabled: true}}\nnetworking: {replicateServices: {toHost: [{from: a/b, to: team-a}]}}",
+    "is that of the virtual cluster's API"
+)]
+#[case::of_a_pattern_for_kinds(
+    "multiNamespaceMode: {enabled: true}\nsync: {generic: {clusterScoped: ['*.cert-manager.io']}}",
+    "`*.cert-manager.io` is no kind of the whole host"
 )]
 #[case::of_the_wrong_type("fallbackHostDns: sometimes", "got string, want")]
 #[case::one_namespace_for_all("fallbackHostDns: true", "one of these has to be true")]

@@ -60,6 +60,18 @@ mod twins;
 /// What the host shows.
 mod from_host;
 
+/// What a values file maps from host namespaces.
+mod shown;
+
+/// Services of the guest that the host has too.
+mod replicated;
+
+/// Config maps and Secrets that nothing names.
+mod all_payloads;
+
+/// Imported kinds that are in no namespace.
+mod whole_host;
+
 /// What the host shows by configuration: single objects, namespaces, further classes.
 mod mappings;
 

@@ -31,7 +31,15 @@ sync:
 #[tokio::test]
 async fn a_rule_says_which_objects_and_what_changes_on_the_way() {
     let host = Host::shared().await.admin().await;
-    define(&host, "example.com", "Widget", "widgets", json!({"status": {}})).await;
+    define(
+        &host,
+        "example.com",
+        "Namespaced",
+        "Widget",
+        "widgets",
+        json!({"status": {}}),
+    )
+    .await;
     let tenant = Tenant::with_values("ruled", VALUES).await;
     let space = tenant.space("default").await;
 
@@ -120,7 +128,15 @@ async fn a_kind_that_the_host_learns_later_is_picked_up_and_followed() {
             .is_none()
     );
 
-    define(&host, "late.example.com", "Gadget", "gadgets", Value::Null).await;
+    define(
+        &host,
+        "late.example.com",
+        "Namespaced",
+        "Gadget",
+        "gadgets",
+        Value::Null,
+    )
+    .await;
     guest
         .appears("CustomResourceDefinition", "gadgets.late.example.com")
         .await;
@@ -179,7 +195,14 @@ sync:
 ";
 
 /// Defines a kind, and waits until it is served.
-async fn define(host: &Side, group: &str, kind: &str, plural: &str, subresources: Value) {
+pub(crate) async fn define(
+    host: &Side,
+    group: &str,
+    scope: &str,
+    kind: &str,
+    plural: &str,
+    subresources: Value,
+) {
     let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let name = format!("{plural}.{group}");
     let mut version = json!({
@@ -194,7 +217,7 @@ async fn define(host: &Side, group: &str, kind: &str, plural: &str, subresources
         "kind": "CustomResourceDefinition",
         "metadata": {"name": name},
         "spec": {
-            "group": group, "scope": "Namespaced",
+            "group": group, "scope": scope,
             "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
             "versions": [version],
         },

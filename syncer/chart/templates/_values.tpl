@@ -68,13 +68,21 @@ in each dialect is in files/keys.yaml, which is made of the tables that the sync
 {{- else if eq $move.form "resources" -}}
 {{- $rules := list -}}
 {{- range $name, $asked := $value -}}
-{{- if $asked.enabled -}}
+{{- if and $asked.enabled (ne (toString $asked.scope) "Cluster") -}}
 {{- $sides := splitn "." 2 (first (splitList "/" $name)) -}}
 {{- $rule := dict "apiGroups" (list $sides._1) "resources" (list $sides._0 (printf "%s/status" $sides._0)) "verbs" (list "create" "delete" "get" "list" "patch" "update" "watch") -}}
 {{- $rules = append $rules $rule -}}
 {{- end -}}
 {{- end -}}
 {{- $_ := set $found "value" $rules -}}
+{{- else if eq $move.form "cluster-resources" -}}
+{{- $names := list -}}
+{{- range $name, $asked := $value -}}
+{{- if and $asked.enabled (eq (toString $asked.scope) "Cluster") -}}
+{{- $names = append $names (first (splitList "/" $name)) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $found "value" $names -}}
 {{- end -}}
 {{- end -}}
 

@@ -21,8 +21,12 @@ pub struct Config {
     pub imports: Vec<Import>,
     /// Kubernetes' own kinds whose guest objects are kept on the host, besides those that always are.
     pub core: BTreeSet<CoreKind>,
+    /// Of which kinds that something has to name, all are kept on the host.
+    pub unnamed: Unnamed,
     /// What the host shows to the guest.
     pub from_host: FromHost,
+    /// Services of the guest that the host has too, each by its name: `networking.replicateServices.toHost`.
+    pub services_to_host: Vec<Mapping>,
     /// Whether the tenant's pods and Services may reach into the host's nodes.
     pub host_access: HostAccess,
     /// The guest's DNS domain, such as `cluster.local`.
@@ -48,6 +52,15 @@ pub enum CoreKind {
     PodDisruptionBudget,
 }
 
+/// Config maps and Secrets that no pod and no exported object names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unnamed {
+    /// Config maps are kept on the host all the same.
+    pub config_maps: bool,
+    /// Secrets are.
+    pub secrets: bool,
+}
+
 /// What the host shows to the guest, read-only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FromHost {
@@ -60,6 +73,9 @@ pub struct FromHost {
     pub secrets: Vec<Mapping>,
     /// Services, which have the host's address in the guest: `networking.replicateServices.fromHost`.
     pub services: Vec<Mapping>,
+    /// Imported kinds that are in no namespace, each by the name of its definition, `clusterissuers.cert-manager.io`.
+    /// What is not named here is only imported where it is in the tenant's own namespaces.
+    pub cluster_scoped: BTreeSet<String>,
 }
 
 /// A kind that is in no namespace, of which the host's objects can be shown.

@@ -1,32 +1,36 @@
-//! Copies in the guest of objects that the host's administrator shows to the tenant: classes, nodes, and config maps,
-//! Secrets and Services by mapping. One part a source.
+//! Copies in the guest of objects that the host's administrator shows to the tenant: classes, nodes, imported kinds that
+//! are in no namespace, and config maps, Secrets and Services by mapping. One part a source.
 //!
 //! A copy follows its original and goes with it; what the tenant does to it is undone. What the tenant has made
 //! itself under such a name stays its own.
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
 use serde_json::{Value, json};
 
 use self::shape::Shape;
+pub(crate) use self::shape::{addresses, ports};
 use self::source::Source;
+pub(crate) use self::source::resource;
 use super::cache::{Cache, Change, Feed, Scope};
-use super::config::FromHost;
+use super::config::{FromHost, Import};
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
+use super::kinds::Status;
 use super::object::{Applied, Body, Object};
 use super::part::{Next, Part};
+use super::patched::{GuestNames, Rule};
 use super::queue::Queue;
 use super::removal;
 use super::written::{Versions, Written};
-use crate::patches::Json;
+use crate::patches::{self, Json};
 
 /// What of an original is shown.
 mod shape;
@@ -48,6 +52,8 @@ pub(crate) struct Copies {
     engine: Engine,
     source: Source,
     kind: ApiResource,
+    /// How an imported kind is changed on its way.
+    rule: Option<Rule>,
     host: Arc<Cache<Object>>,
     guest: Arc<Cache<Object>>,
     queue: Queue,
@@ -62,26 +68,51 @@ impl Copies {
             config_maps,
             secrets,
             services,
+            cluster_scoped: _,
         } = &engine.config().from_host;
         let kinds = kinds
             .iter()
             .map(|(kind, selector)| Source::whole_host(*kind, selector));
         let config_maps = config_maps.iter().cloned().map(Source::config_map);
         let secrets = secrets.iter().cloned().map(Source::secret);
+        let endpoints = services.iter().cloned().map(Source::endpoints);
         let services = services.iter().cloned().map(Source::service);
-        (kinds.chain(config_maps).chain(secrets).chain(services))
-            .map(|source| {
-                Arc::new(Self {
-                    engine: engine.clone(),
-                    kind: source.kind(),
-                    source,
-                    host: Arc::default(),
-                    guest: Arc::default(),
-                    queue: Queue::default(),
-                    written: Written::default(),
-                })
-            })
-            .collect()
+        (kinds
+            .chain(config_maps)
+            .chain(secrets)
+            .chain(services)
+            .chain(endpoints))
+        .map(|source| Self::at(engine, source, None))
+        .collect()
+    }
+
+    /// Makes the part for an imported kind that is in no namespace.
+    ///
+    /// # Errors
+    ///
+    /// A patch of the rule can't be read.
+    pub(crate) fn imported(
+        engine: &Engine,
+        import: &Import,
+        kind: ApiResource,
+        status: Status,
+    ) -> Result<Arc<Self>, patches::Error> {
+        let source = Source::imported(kind, status, import.replace_on_conflict);
+        let rule = Rule::new(&import.patches, &[])?;
+        Ok(Self::at(engine, source, Some(rule)))
+    }
+
+    fn at(engine: &Engine, source: Source, rule: Option<Rule>) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            kind: source.kind(),
+            source,
+            rule,
+            host: Arc::default(),
+            guest: Arc::default(),
+            queue: Queue::default(),
+            written: Written::default(),
+        })
     }
 
     /// Watches the source and the guest.
@@ -149,10 +180,11 @@ impl Copies {
         if guest.is_some_and(|guest| self.written.is_at(key, &now(&guest.metadata))) {
             return Ok(Next::Idle);
         }
-        let shape = Shape::of(host, &self.kind).map_err(|source| Failure::Unreadable {
-            what: format!("{} {key} of the host", self.kind.kind),
-            source,
-        })?;
+        let shape =
+            Shape::of(host, &self.kind, self.source.status()).map_err(|source| Failure::Unreadable {
+                what: format!("{} {key} of the host", self.kind.kind),
+                source,
+            })?;
         let mut annotations = shape.annotations;
         annotations.insert(COPY_OF.to_owned(), self.source.original(host));
         let metadata = ObjectMeta {
@@ -163,10 +195,20 @@ impl Copies {
             annotations: Some(annotations),
             ..ObjectMeta::default()
         };
+        let wanted = match &self.rule {
+            Some(rule) => {
+                let names = GuestNames { engine: &self.engine };
+                rule.forward(&metadata, &shape.fields, guest, &names)?
+            }
+            None => Object {
+                metadata,
+                fields: Arc::new(shape.fields),
+            },
+        };
         let body = Body {
             kind: &self.kind,
-            metadata: &metadata,
-            fields: &shape.fields,
+            metadata: &wanted.metadata,
+            fields: &wanted.fields,
         };
         self.engine.metrics().write("guest", &self.kind.kind, "apply");
         let params = PatchParams::apply(MANAGER).force();
@@ -220,6 +262,26 @@ impl Copies {
         Ok(Next::Idle)
     }
 
+    /// Makes the guest namespace that something is shown in, as vcluster does.
+    async fn make_namespace(&self, name: &str) -> Result<(), Failure> {
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        self.engine.metrics().write("guest", "Namespace", "create");
+        let made = Api::all(self.engine.guest())
+            .create(&PostParams::default(), &namespace)
+            .await;
+        if refusal(&made).is_some_and(kube::core::Status::is_already_exists) {
+            return Ok(());
+        }
+        made.map(drop)
+            .attempting(|| format!("make namespace {name} in the guest for what the host shows there"))
+    }
+
     fn guests(&self, namespace: &str) -> Api<Object> {
         if namespace.is_empty() {
             Api::all_with(self.engine.guest(), &self.kind)
@@ -250,14 +312,20 @@ impl Part for Copies {
         let host = self.host.get(key).filter(|host| !is_going(host));
         let guest = self.guest.get(key);
         match (host, guest) {
-            (Some(_), Some(guest)) if !self.source.may_replace(&guest.metadata) => {
+            (Some(_), Some(guest))
+                if !self.source.may_replace(&guest.metadata) && !self.source.takes_names() =>
+            {
                 Err(Failure::Refused(format!(
                     "the host shows a {} {} to this virtual cluster, which has one of its own: it is left as it is",
                     self.kind.kind, key.name
                 )))
             }
             (Some(_), Some(guest)) if is_going(&guest) => Ok(Next::Idle),
+            (Some(_), Some(guest)) if !self.source.may_replace(&guest.metadata) => {
+                self.delete(key, &guest).await
+            }
             (Some(_), None) if !key.namespace.is_empty() && self.engine.is_without(&key.namespace) => {
+                self.make_namespace(&key.namespace).await?;
                 Ok(Next::Waiting("the namespace that it is shown in"))
             }
             (Some(host), guest) => self.write(key, &host, guest.as_deref()).await,

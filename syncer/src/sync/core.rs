@@ -9,6 +9,7 @@ use super::events::{Events, Subjects};
 use super::part::Part;
 use super::readiness::Readiness;
 use super::references::References;
+use super::replicas::Replicas;
 use super::twins::{Twins, resource};
 use super::volumes::Volumes;
 use super::{FEW, start};
@@ -19,6 +20,7 @@ pub(super) struct Core {
     twins: Vec<Arc<Twins>>,
     claims: Option<Claims>,
     copies: Vec<Arc<Copies>>,
+    replicas: Vec<Arc<Replicas>>,
 }
 
 /// What there is beside claims on volumes.
@@ -41,6 +43,7 @@ impl Core {
             twins,
             claims,
             copies: Copies::all(engine),
+            replicas: Replicas::all(engine),
         }
     }
 
@@ -57,6 +60,9 @@ impl Core {
         }
         for copies in &self.copies {
             start(engine, readiness, copies, FEW);
+        }
+        for replicas in &self.replicas {
+            start(engine, readiness, replicas, 1);
         }
         if let Some(Claims { volumes, events }) = &self.claims {
             start(engine, readiness, volumes, FEW);
@@ -77,6 +83,7 @@ impl Core {
             events.watch();
         }
         self.copies.iter().for_each(Copies::watch);
+        self.replicas.iter().for_each(Replicas::watch);
     }
 }
 

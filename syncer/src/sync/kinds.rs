@@ -13,8 +13,10 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersion, PartialObjectMeta};
 
+use self::reach::fits;
 use super::cache::{Cache, Change};
 use super::config::{Config, Export, Import};
+use super::copies::Copies;
 use super::crds;
 use super::engine::{Engine, MANAGER};
 use super::export::Exporter;
@@ -27,6 +29,9 @@ use super::readiness::Readiness;
 use super::references::References;
 use super::watches::metadata;
 use crate::patches;
+
+/// Where the objects of a kind are.
+mod reach;
 
 /// How often a kind that nothing is heard of is looked for; nothing is written if all is as it was.
 const RECHECK: Duration = Duration::from_secs(30);
@@ -109,6 +114,14 @@ enum Defined {
 struct Served {
     resource: ApiResource,
     status: Status,
+    namespaced: bool,
+}
+
+impl Served {
+    /// What a definition of it is called.
+    fn definition(&self) -> String {
+        format!("{}.{}", self.resource.plural, self.resource.group)
+    }
 }
 
 impl Kinds {
@@ -236,7 +249,19 @@ impl Kinds {
             Ok::<_, patches::Error>(exporter)
         });
         let exporter = exporter.transpose()?;
-        let importer = configured.import.clone().map(|import| {
+        let import = configured.import.clone();
+        let (everywhere, import) = match import {
+            Some(import) if !served.namespaced => (Some(import), None),
+            import => (None, import),
+        };
+        let copies = everywhere.map(|import| {
+            let copies = Copies::imported(&self.engine, &import, served.resource.clone(), served.status)?;
+            copies.watch();
+            Part::start(&copies, WORKERS, &self.engine, tasks, stop);
+            Ok::<_, patches::Error>(copies)
+        });
+        let copies = copies.transpose()?;
+        let importer = import.map(|import| {
             let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), served.status)?;
             importer.watch();
             Part::start(&importer, WORKERS, &self.engine, tasks, stop);
@@ -251,6 +276,9 @@ impl Kinds {
                 }
                 if let Some(importer) = &importer {
                     importer.queue().first_pass().await;
+                }
+                if let Some(copies) = &copies {
+                    copies.queue().first_pass().await;
                 }
             };
             if stop.run_until_cancelled(passed).await.is_some() {
@@ -320,7 +348,8 @@ impl Part for Kinds {
                 key.name
             )));
         };
-        let definition = format!("{}.{}", host.resource.plural, host.resource.group);
+        let definition = host.definition();
+        fits(&host, configured, &self.engine.config().from_host.cluster_scoped)?;
         self.change(key, |state| state.definition = Some(definition.clone()));
         let mut host = host;
         if !host.resource.group.is_empty() {
@@ -362,12 +391,6 @@ async fn served(client: &kube::Client, configured: &Configured) -> Result<Option
     else {
         return Ok(None);
     };
-    if !found.namespaced {
-        return Err(Failure::Refused(format!(
-            "{} belongs to no namespace and can't be synced",
-            configured.kind
-        )));
-    }
     let has_status = resources
         .iter()
         .any(|one| one.name == format!("{}/status", found.name));
@@ -384,6 +407,7 @@ async fn served(client: &kube::Client, configured: &Configured) -> Result<Option
         } else {
             Status::None
         },
+        namespaced: found.namespaced,
     }))
 }
 

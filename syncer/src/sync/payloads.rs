@@ -1,4 +1,4 @@
-//! Config maps and Secrets: kept on the host while something names them.
+//! Config maps and Secrets: kept on the host while something names them, or all of them.
 
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use serde_json::json;
 use serde_json::value::to_raw_value;
 
 use super::cache::{Cache, Change};
+use super::config::Unnamed;
+use super::copies;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
@@ -131,6 +133,17 @@ impl Payloads {
         }
     }
 
+    /// Whether something is kept that nothing names. Of what each cluster has of its own, and of what the host shows, the
+    /// host needs none.
+    fn is_kept_unnamed(&self, guest: &ObjectMeta) -> bool {
+        let Unnamed { config_maps, secrets } = self.engine.config().unnamed;
+        let are_kept = match self.payload {
+            Payload::ConfigMap => config_maps,
+            Payload::Secret => secrets,
+        };
+        are_kept && guest.name.as_deref() != Some(ROOT_CA) && !copies::is_marked(guest)
+    }
+
     fn is_of_this_kind(&self, guest: &marks::Guest) -> bool {
         guest.kind == marks::kind_of(&self.kind)
     }
@@ -235,8 +248,9 @@ impl Part for Payloads {
         }
         // In this order: what nothing names once all is known, nothing names.
         let known = self.references.are_known();
-        let named = self.references.holds(&(self.payload, key.clone()));
         let guest = self.guest.get(key);
+        let named = self.references.holds(&(self.payload, key.clone()))
+            || guest.as_deref().is_some_and(|guest| self.is_kept_unnamed(guest));
         if guest.is_some() && !named && !known {
             return Ok(Next::Waiting("what may name it to be known"));
         }

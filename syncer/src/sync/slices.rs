@@ -13,6 +13,7 @@ use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 
 use super::cache::{Cache, Change, Scope};
+use super::copies;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
@@ -118,6 +119,7 @@ impl Slices {
                 .engine
                 .is_copy(&ApiResource::erase::<EndpointSlice>(&()), &slice.metadata)
             && service
+                .filter(|service| !copies::is_marked(&service.metadata))
                 .is_some_and(|service| service.spec.as_ref().is_some_and(|spec| !selects(&spec.selector)))
     }
 

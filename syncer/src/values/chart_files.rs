@@ -22,18 +22,20 @@ pub fn keys() -> serde_json::Result<Value> {
     let mut moves = Vec::new();
     for dialect in Dialect::ALL {
         for key in &dialect.table().keys {
-            let moved = moved(key);
-            if !key.path.starts_with("defaults.") && !moves.contains(&moved) {
-                moves.push(moved);
+            for moved in moved(key) {
+                if !key.path.starts_with("defaults.") && !moves.contains(&moved) {
+                    moves.push(moved);
+                }
             }
         }
     }
-    moves.retain(|moved| !moved.is_null());
     Ok(json!({
         "base": {
             "fallbackHostDns": false,
             "namespaces": {"labels": {}},
-            "sync": {"generic": {"clusterRole": {"extraRules": []}, "role": {"extraRules": []}}},
+            "sync": {"generic": {
+                "clusterRole": {"extraRules": []}, "role": {"extraRules": []}, "clusterScoped": [],
+            }},
             "toHost": serde_json::to_value(ToHost::default())?,
             "fromHost": serde_json::to_value(FromHost::default())?,
             "networking": serde_json::to_value(Networking::default())?,
@@ -43,16 +45,24 @@ pub fn keys() -> serde_json::Result<Value> {
     }))
 }
 
-fn moved(key: &Key) -> Value {
+/// Where the value of a key is moved to, and in which form; two places if it says two things.
+fn moved(key: &Key) -> Vec<Value> {
     let steps = |path: &str| path.split('.').map(Value::from).collect::<Value>();
     let (from, to) = (steps(&key.path), steps(&key.to));
     let form = match key.fate {
-        Fate::Required => return json!({"from": from, "to": [OWN_NAMESPACES], "form": "plain"}),
+        Fate::Required => return vec![json!({"from": from, "to": [OWN_NAMESPACES], "form": "plain"})],
         Fate::Read(form, _) => form,
-        _ => return Value::Null,
+        _ => return Vec::new(),
     };
-    match form {
-        Form::Plain | Form::Namespaces => json!({"from": from, "to": to, "form": "plain"}),
+    let moved = match form {
+        Form::Plain
+        | Form::Namespaces
+        | Form::Resources
+        | Form::Mappings
+        | Form::HostServices
+        | Form::GuestServices => {
+            json!({"from": from, "to": to, "form": "plain"})
+        }
         Form::Auto => json!({"from": from, "to": to, "form": "switch"}),
         Form::Selector => json!({"from": from, "to": to, "form": "selector"}),
         Form::Registry => json!({"from": from, "to": to, "form": "registry"}),
@@ -67,8 +77,14 @@ fn moved(key: &Key) -> Value {
             json!({"from": from, "to": ["sync", "generic", "role", "extraRules"], "form": "resources"})
         }
         // The kinds themselves are for the syncer alone.
-        Form::Text | Form::Kinds | Form::Not => Value::Null,
+        Form::Text | Form::Kinds | Form::Not => return Vec::new(),
+    };
+    if form == Form::ImportedResources {
+        let whole_host =
+            json!({"from": from, "to": ["sync", "generic", "clusterScoped"], "form": "cluster-resources"});
+        return vec![moved, whole_host];
     }
+    vec![moved]
 }
 
 /// The schema: every key of every dialect, and what it holds.

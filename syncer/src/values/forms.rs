@@ -5,6 +5,8 @@ mod image;
 
 mod kinds;
 
+mod mappings;
+
 mod text;
 
 use serde_json::{Map, Value};
@@ -38,6 +40,14 @@ pub(super) enum Form {
     ExportedResources,
     /// Imports by resource and group.
     ImportedResources,
+    /// A list of kinds by resource and group.
+    Resources,
+    /// Objects of the guest by those of the host.
+    Mappings,
+    /// A list of Services of the host that the guest has too.
+    HostServices,
+    /// A list of Services of the guest that the host has too.
+    GuestServices,
     /// Host namespaces by those of the guest: names that follow from vcluster's rule.
     Namespaces,
 }
@@ -69,7 +79,12 @@ impl Form {
             Self::Image(registry, repository) => return image::read(&value, registry, Some(repository)),
             Self::Program => return image::read(&value, "registry.k8s.io", None),
             Self::Text => text::read(&value)?,
-            Self::ExportedResources | Self::ImportedResources => kinds::read_resources(&value)?,
+            Self::ExportedResources => kinds::read_resources(&value, kinds::Direction::Export)?,
+            Self::ImportedResources => kinds::read_resources(&value, kinds::Direction::Import)?,
+            Self::Mappings => mappings::by_name(value)?,
+            Self::HostServices => mappings::services(value, "from", "to")?,
+            Self::GuestServices => mappings::services(value, "to", "from")?,
+            Self::Resources => kinds::resource_names(value)?,
             Self::Namespaces => {
                 namespaces(&value)?;
                 value
@@ -81,7 +96,13 @@ impl Form {
     /// Writes a value of the model, or says why this form has no words for it.
     pub(super) fn write(self, value: &Value) -> Result<Value, String> {
         match self {
-            Self::Plain | Self::Auto | Self::Namespaces => Ok(value.clone()),
+            Self::Plain
+            | Self::Auto
+            | Self::Namespaces
+            | Self::Resources
+            | Self::Mappings
+            | Self::HostServices
+            | Self::GuestServices => Ok(value.clone()),
             Self::Not => Ok(Value::Bool(!is_true(value))),
             Self::Selector => Ok(selector(value).into()),
             Self::Registry => match value.as_str() {

@@ -6,28 +6,33 @@ use super::{Problem, Values, What};
 /// Everything that is asked for and not done.
 #[must_use]
 pub fn lacking(values: &Values) -> Vec<Problem> {
-    let (to, from) = (&values.to_host, &values.from_host);
-    let services = &values.networking.replicate_services;
+    let (to, secrets) = (&values.to_host, &values.from_host.secrets);
     let rows = [
-        (to.config_maps.all, "all config maps to the host"),
-        (to.secrets.all, "all Secrets to the host"),
-        (to.priority_classes.enabled, "priority classes to the host"),
-        (to.service_accounts.enabled, "service accounts to the host"),
-        (from.config_maps.enabled, "config maps from the host"),
-        (from.secrets.enabled, "Secrets from the host"),
-        (!services.to_host.is_empty(), "Services replicated to the host"),
         (
-            !services.from_host.is_empty(),
-            "Services replicated from the host",
+            to.priority_classes.enabled,
+            "priority classes to the host",
+            "they are in no namespace, where those of several tenants would meet, and with one of its own making a tenant \
+             would push out other tenants' pods; the host can show its classes instead, by \
+             `sync.fromHost.priorityClasses`",
+        ),
+        (
+            to.service_accounts.enabled,
+            "service accounts to the host",
+            "pods have an account on the host that may do nothing there, and tokens for the virtual cluster's own API",
+        ),
+        (
+            secrets.enabled && secrets.mappings.by_name.contains_key(""),
+            "sync.fromHost.secrets.mappings.byName",
+            "the keys of the control plane are among the Secrets of its namespace; name single ones, `/NAME`",
         ),
     ];
-    let asked = rows.into_iter().filter(|(asked, _)| *asked);
+    let asked = rows.into_iter().filter(|(asked, ..)| *asked);
     asked
-        .map(|(_, what)| Problem {
+        .map(|(_, key, why)| Problem {
             line: 0,
             what: What::NotDone {
-                key: what.to_owned(),
-                why: "the file can be read and converted, and the syncer does not do this yet".to_owned(),
+                key: key.to_owned(),
+                why: why.to_owned(),
             },
         })
         .collect()
@@ -42,6 +47,18 @@ mod tests {
         let mut values = Values::default();
         assert_eq!(lacking(&values), []);
         values.to_host.priority_classes.enabled = true;
+        assert_eq!(lacking(&values).len(), 1);
+    }
+
+    #[test]
+    fn all_secrets_beside_the_control_plane_are_not_shown() {
+        let mut values = Values::default();
+        values.from_host.secrets.enabled = true;
+        let mappings = &mut values.from_host.secrets.mappings.by_name;
+        mappings.insert("/one".to_owned(), "default/one".to_owned());
+        assert_eq!(lacking(&values), []);
+        let mappings = &mut values.from_host.secrets.mappings.by_name;
+        mappings.insert(String::new(), "default/*".to_owned());
         assert_eq!(lacking(&values).len(), 1);
     }
 }

@@ -44,6 +44,11 @@ pub(super) const KEYS: &[Row] = &[
         Refuse("rules are for resources only"),
     ),
     (
+        "sync.generic.clusterScoped",
+        Texts,
+        Read(Form::Resources, "sync.generic.clusterScoped"),
+    ),
+    (
         "sync.generic.config",
         Text,
         Read(Form::Text, "sync.generic.kinds"),
@@ -113,9 +118,14 @@ pub(super) const KEYS: &[Row] = &[
         Refuse(KIND),
     ),
     (
-        "mapServices.{fromVirtual,fromHost}",
+        "mapServices.fromVirtual",
         Items(&["from", "to"]),
-        Read(Form::Plain, "networking.replicateServices.{toHost,fromHost}"),
+        Read(Form::GuestServices, "networking.replicateServices.toHost"),
+    ),
+    (
+        "mapServices.fromHost",
+        Items(&["from", "to"]),
+        Read(Form::HostServices, "networking.replicateServices.fromHost"),
     ),
     ("mapServices.{fromVirtual,fromHost}[].{from,to}", Text, Inside),
     (

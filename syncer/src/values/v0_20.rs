@@ -29,6 +29,11 @@ pub(super) const KEYS: &[Row] = &[
         Refuse("rules are for resources only"),
     ),
     (
+        "experimental.genericSync.clusterScoped",
+        Texts,
+        Read(Form::Resources, "sync.generic.clusterScoped"),
+    ),
+    (
         "controlPlane.distro.k8s.{apiServer,controllerManager}.image",
         Keys,
         Read(Form::Program, "{api,controller}.image"),

@@ -41,9 +41,17 @@ pub(super) const KEYS: &[Row] = &[
     ),
     ("sync.{toHost,fromHost}.customResources.*.enabled", Bool, Inside),
     (
-        "sync.{toHost,fromHost}.customResources.*.scope",
+        "sync.toHost.customResources.*.scope",
         OneOf(&["Namespaced", "Cluster"]),
-        Only("Namespaced", "kinds without a namespace are not synced"),
+        Only(
+            "Namespaced",
+            "what several tenants make of a kind without a namespace would meet on the host",
+        ),
+    ),
+    (
+        "sync.fromHost.customResources.*.scope",
+        OneOf(&["Namespaced", "Cluster"]),
+        Inside,
     ),
     (
         "sync.{toHost,fromHost}.customResources.*.patches",

@@ -136,7 +136,7 @@ impl Host {
     }
 
     /// Helm, for this cluster.
-    pub(super) fn helm(&self) -> Helm {
+    pub(crate) fn helm(&self) -> Helm {
         Helm {
             program: self
                 .programs

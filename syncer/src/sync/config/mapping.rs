@@ -14,6 +14,23 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// Reads the mapping of one Service, `NAMESPACE/NAME` on both sides. On the host's side, a name alone is beside the
+    /// control plane, whose namespace is `own`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as a sentence about the mapping.
+    pub fn of_service(from: &str, to: &str, own: &str) -> Result<Self, String> {
+        let beside_it = format!("/{from}");
+        let mapping = Self::parse(if from.contains('/') { from } else { &beside_it }, to, own)?;
+        match mapping.names {
+            Some(_) => Ok(mapping),
+            None => Err(format!(
+                "\"{from}\": \"{to}\": each side is one Service, by its name"
+            )),
+        }
+    }
+
     /// Reads a mapping as vcluster writes it. `own` is the namespace of the control plane, which an empty namespace
     /// on the host's side stands for.
     ///
@@ -91,6 +108,23 @@ mod tests {
             names: names.map(|(from, to)| (from.to_owned(), to.to_owned())),
         };
         assert_eq!(Mapping::parse(from, to, "own"), Ok(expected));
+    }
+
+    #[rstest]
+    #[case::beside_the_control_plane("x", "b/y", Some("own"))]
+    #[case::elsewhere("a/x", "b/y", Some("a"))]
+    #[case::all("a/*", "b/*", None)]
+    #[case::no_namespace_in_the_guest("a/x", "y", None)]
+    #[case::nothing("", "b/y", None)]
+    fn a_service_is_mapped_by_its_name(
+        #[case] from: &str,
+        #[case] to: &str,
+        #[case] namespace: Option<&str>,
+    ) {
+        let read = Mapping::of_service(from, to, "own").ok();
+        assert_eq!(read.as_ref().map(|read| read.from_namespace.as_str()), namespace);
+        let expected = namespace.map(|_| Some(("x".to_owned(), "y".to_owned())));
+        assert_eq!(read.map(|read| read.names), expected);
     }
 
     #[rstest]

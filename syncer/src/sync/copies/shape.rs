@@ -6,6 +6,8 @@ use kube::core::ApiResource;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
+use crate::sync::export::without_status;
+use crate::sync::kinds::Status;
 use crate::sync::marks;
 use crate::sync::object::{Fields, Object};
 
@@ -26,14 +28,14 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// The shape of an object's copy.
-    pub(super) fn of(host: &Object, kind: &ApiResource) -> Result<Self, serde_json::Error> {
+    /// The shape of an object's copy, of a kind whose status is written so.
+    pub(super) fn of(host: &Object, kind: &ApiResource, is: Status) -> Result<Self, serde_json::Error> {
         let mut fields = (*host.fields).clone();
         let mut status = None;
         // The host's notes on its nodes are for its own controllers.
         let mut annotations = BTreeMap::new();
-        match kind.kind.as_str() {
-            "Node" => {
+        match (kind.group.as_str(), kind.kind.as_str()) {
+            ("", "Node") => {
                 let spec: Value = host.field("spec")?.unwrap_or_default();
                 // Said in any case: admission in the guest gives each new node a taint of its own.
                 let taints = spec["taints"].as_array().cloned().unwrap_or_default();
@@ -42,19 +44,36 @@ impl Shape {
                 fields = Fields::from([("spec".to_owned(), raw(&shown)?)]);
                 status = host.field("status")?.map(node_status);
             }
-            "Service" => {
+            ("", "Service") => {
                 let spec: Value = host.field("spec")?.unwrap_or_default();
                 fields = Fields::from([("spec".to_owned(), raw(&service(&spec))?)]);
                 annotations = marks::annotations_of_copy(&host.metadata);
             }
-            "Secret" => {
+            // Without the host's labels and annotations: they tell controllers that these are theirs.
+            ("", "Endpoints") => {
+                let subsets: Value = host.field("subsets")?.unwrap_or_default();
+                fields = Fields::from([("subsets".to_owned(), raw(&addresses(subsets))?)]);
+                return Ok(Self {
+                    labels: BTreeMap::new(),
+                    annotations,
+                    fields,
+                    status,
+                });
+            }
+            ("", "Secret") => {
                 // The guest would put a token of its own there, or remove what has no account.
                 if fields.get("type").is_some_and(|kind| kind.get() == TOKEN_TYPE) {
                     fields.insert("type".to_owned(), raw(&json!("Opaque"))?);
                 }
                 annotations = marks::annotations_of_copy(&host.metadata);
             }
-            _ => annotations = marks::annotations_of_copy(&host.metadata),
+            _ => {
+                annotations = marks::annotations_of_copy(&host.metadata);
+                if is == Status::Subresource {
+                    status = host.field("status")?;
+                    fields = without_status(&fields);
+                }
+            }
         }
         Ok(Self {
             labels: marks::labels(&host.metadata),
@@ -89,16 +108,7 @@ fn node_status(mut status: Value) -> Value {
 
 /// A Service at the same address, which leads where it leads on the host: it has no endpoints of its own.
 fn service(host: &Value) -> Value {
-    let ports = host["ports"].as_array().cloned().unwrap_or_default();
-    let ports: Vec<Value> = (ports.into_iter())
-        .map(|mut port| {
-            if let Some(fields) = port.as_object_mut() {
-                fields.remove("nodePort");
-            }
-            port
-        })
-        .collect();
-    let mut spec = json!({"type": "ClusterIP", "ports": ports});
+    let mut spec = json!({"type": "ClusterIP", "ports": ports(host)});
     if host["type"] == "ExternalName" {
         spec["type"] = json!("ExternalName");
         spec["externalName"] = host["externalName"].clone();
@@ -109,6 +119,37 @@ fn service(host: &Value) -> Value {
         }
     }
     spec
+}
+
+/// The ports of a Service, but for those of nodes.
+pub(crate) fn ports(spec: &Value) -> Vec<Value> {
+    let ports = spec["ports"].as_array().cloned().unwrap_or_default();
+    (ports.into_iter())
+        .map(|mut port| {
+            if let Some(fields) = port.as_object_mut() {
+                fields.remove("nodePort");
+            }
+            port
+        })
+        .collect()
+}
+
+/// Where a Service leads, without the pods and nodes that are there.
+pub(crate) fn addresses(mut subsets: Value) -> Value {
+    for subset in subsets.as_array_mut().into_iter().flatten() {
+        for list in ["addresses", "notReadyAddresses"] {
+            let list = subset.get_mut(list).and_then(Value::as_array_mut);
+            for address in list.into_iter().flatten() {
+                if let Some(fields) = address.as_object_mut() {
+                    fields.retain(|field, _| matches!(field.as_str(), "ip" | "hostname"));
+                }
+            }
+        }
+    }
+    match subsets {
+        Value::Null => json!([]),
+        subsets => subsets,
+    }
 }
 
 fn raw(value: &Value) -> Result<Box<RawValue>, serde_json::Error> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Node, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Endpoints, Node, Secret, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
 use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
@@ -13,6 +13,7 @@ use kube::core::ApiResource;
 use super::COPY_OF;
 use crate::sync::config::{HostKind, Mapping};
 use crate::sync::key::Key;
+use crate::sync::kinds::Status;
 use crate::sync::object::Object;
 use crate::sync::pods::nodes;
 
@@ -27,18 +28,38 @@ const ROOT_CA: &str = "kube-root-ca.crt";
 pub(super) enum Source {
     /// Objects of a kind that is in no namespace, with these labels.
     WholeHost(HostKind, String),
+    /// Objects of an imported kind that is in no namespace.
+    Imported {
+        /// The kind, as the host serves it.
+        kind: ApiResource,
+        /// How its status is written.
+        status: Status,
+        /// Whether what the tenant has made itself under such a name gives way.
+        replaces: bool,
+    },
     /// Config maps.
     ConfigMaps(Mapping),
     /// Secrets.
     Secrets(Mapping),
     /// Services.
     Services(Mapping),
+    /// Where Services lead. They are called as their Services are, so that a role can be for these alone.
+    Endpoints(Mapping),
 }
 
 impl Source {
     /// Objects of a kind that is in no namespace.
     pub(super) fn whole_host(kind: HostKind, selector: &str) -> Self {
         Self::WholeHost(kind, selector.to_owned())
+    }
+
+    /// Objects of an imported kind that is in no namespace.
+    pub(super) fn imported(kind: ApiResource, status: Status, replaces: bool) -> Self {
+        Self::Imported {
+            kind,
+            status,
+            replaces,
+        }
     }
 
     /// Config maps of a mapping.
@@ -51,6 +72,11 @@ impl Source {
         Self::Secrets(mapping)
     }
 
+    /// Where Services of a mapping lead.
+    pub(super) fn endpoints(mapping: Mapping) -> Self {
+        Self::Endpoints(mapping)
+    }
+
     /// Services of a mapping.
     pub(super) fn service(mapping: Mapping) -> Self {
         Self::Services(mapping)
@@ -59,14 +85,20 @@ impl Source {
     /// The kind.
     pub(super) fn kind(&self) -> ApiResource {
         match self {
-            Self::WholeHost(HostKind::Node, _) => ApiResource::erase::<Node>(&()),
-            Self::WholeHost(HostKind::StorageClass, _) => ApiResource::erase::<StorageClass>(&()),
-            Self::WholeHost(HostKind::IngressClass, _) => ApiResource::erase::<IngressClass>(&()),
-            Self::WholeHost(HostKind::RuntimeClass, _) => ApiResource::erase::<RuntimeClass>(&()),
-            Self::WholeHost(HostKind::PriorityClass, _) => ApiResource::erase::<PriorityClass>(&()),
+            Self::WholeHost(kind, _) => resource(*kind),
+            Self::Imported { kind, .. } => kind.clone(),
             Self::ConfigMaps(_) => ApiResource::erase::<ConfigMap>(&()),
             Self::Secrets(_) => ApiResource::erase::<Secret>(&()),
             Self::Services(_) => ApiResource::erase::<Service>(&()),
+            Self::Endpoints(_) => ApiResource::erase::<Endpoints>(&()),
+        }
+    }
+
+    /// How the status is written of kinds that nothing else is known of.
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::Imported { status, .. } => *status,
+            _ => Status::Field,
         }
     }
 
@@ -118,6 +150,11 @@ impl Source {
         self.is_copy(guest) || (is_of_nodes && nodes::is_fake(guest))
     }
 
+    /// Whether what the tenant has made itself gives way to a copy of its name.
+    pub(super) fn takes_names(&self) -> bool {
+        matches!(self, Self::Imported { replaces: true, .. })
+    }
+
     /// Whether a guest object is a copy of something at this source.
     pub(super) fn is_copy(&self, guest: &ObjectMeta) -> bool {
         let annotations = guest.annotations.as_ref();
@@ -133,9 +170,23 @@ impl Source {
 
     fn mapping(&self) -> Option<&Mapping> {
         match self {
-            Self::WholeHost(..) => None,
-            Self::ConfigMaps(mapping) | Self::Secrets(mapping) | Self::Services(mapping) => Some(mapping),
+            Self::WholeHost(..) | Self::Imported { .. } => None,
+            Self::ConfigMaps(mapping)
+            | Self::Secrets(mapping)
+            | Self::Services(mapping)
+            | Self::Endpoints(mapping) => Some(mapping),
         }
+    }
+}
+
+/// A kind that is in no namespace, as APIs serve it.
+pub(crate) fn resource(kind: HostKind) -> ApiResource {
+    match kind {
+        HostKind::Node => ApiResource::erase::<Node>(&()),
+        HostKind::StorageClass => ApiResource::erase::<StorageClass>(&()),
+        HostKind::IngressClass => ApiResource::erase::<IngressClass>(&()),
+        HostKind::RuntimeClass => ApiResource::erase::<RuntimeClass>(&()),
+        HostKind::PriorityClass => ApiResource::erase::<PriorityClass>(&()),
     }
 }
 
@@ -148,9 +199,11 @@ impl fmt::Display for Source {
             Self::WholeHost(HostKind::IngressClass, _) => return formatter.write_str("ingress classes"),
             Self::WholeHost(HostKind::RuntimeClass, _) => return formatter.write_str("runtime classes"),
             Self::WholeHost(HostKind::PriorityClass, _) => return formatter.write_str("priority classes"),
+            Self::Imported { kind, .. } => return write!(formatter, "import of {}", kind.kind),
             Self::ConfigMaps(mapping) => ("config maps", mapping),
             Self::Secrets(mapping) => ("secrets", mapping),
             Self::Services(mapping) => ("services", mapping),
+            Self::Endpoints(mapping) => ("endpoints", mapping),
         };
         write!(formatter, "{what} of {mapping}")
     }

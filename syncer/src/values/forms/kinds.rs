@@ -95,6 +95,9 @@ const OPERATIONS: &[&str] = &[
     "remove",
 ];
 
+/// What the dialect of 0.28 calls it that a kind is in no namespace.
+const CLUSTER: &str = "Cluster";
+
 /// Which way a list of kinds goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -103,28 +106,53 @@ pub(super) enum Direction {
 }
 
 /// Reads kinds by resource and group, `components.dapr.io` or `components.dapr.io/v1alpha1`.
-pub(super) fn read_resources(resources: &Value) -> Result<Value, String> {
+pub(super) fn read_resources(resources: &Value, direction: Direction) -> Result<Value, String> {
     let resources = resources.as_object().into_iter().flatten();
     let enabled = resources.filter(|(_, asked)| asked["enabled"] == true);
     enabled
-        .map(|(name, _)| {
+        .map(|(name, asked)| {
             let (resource, version) = match name.split_once('/') {
                 Some((resource, version)) => (resource, Some(version)),
                 None => (name.as_str(), None),
             };
-            let group = resource.split_once('.').map(|(_, group)| group);
-            if group.is_none_or(str::is_empty) || version == Some("") {
-                return Err(format!(
-                    "has `{name}`; a kind there is `<plural>.<group>`, such as `components.dapr.io`"
-                ));
+            if version == Some("") {
+                return Err(not_a_resource(name));
             }
+            resource_name(resource).map_err(|_| not_a_resource(name))?;
             let mut kind = json!({ "resource": resource });
             if let Some(version) = version {
                 kind["version"] = version.into();
             }
+            if direction == Direction::Import && asked["scope"] == CLUSTER {
+                kind["clusterScoped"] = true.into();
+            }
             Ok(kind)
         })
         .collect()
+}
+
+/// Checks a list of kinds by resource and group. Each comes to a right on the whole host, so it is a name and no pattern.
+pub(super) fn resource_names(names: Value) -> Result<Value, String> {
+    let texts = names.as_array().into_iter().flatten();
+    for name in texts.map(|name| name.as_str().unwrap_or_default()) {
+        resource_name(name)?;
+    }
+    Ok(names)
+}
+
+fn resource_name(name: &str) -> Result<(), String> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && (label.bytes()).all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    if name.contains('.') && name.split('.').all(is_label) {
+        return Ok(());
+    }
+    Err(not_a_resource(name))
+}
+
+fn not_a_resource(name: &str) -> String {
+    format!("has `{name}`; a kind there is `<plural>.<group>`, such as `components.dapr.io`")
 }
 
 /// Writes kinds by resource and group.
@@ -143,6 +171,7 @@ pub(super) fn write_resources(kinds: &Value, direction: Direction) -> Result<Val
         };
         let asked = match direction {
             Direction::Export => json!({"enabled": true}),
+            Direction::Import if kind["clusterScoped"] == true => json!({"enabled": true, "scope": CLUSTER}),
             Direction::Import => json!({"enabled": true, "scope": "Namespaced"}),
         };
         written.insert(name, asked);

@@ -1,6 +1,6 @@
 //! Kinds that the syncer knows nothing of but their names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,24 @@ pub struct GenericSync {
     pub cluster_role: Role,
     /// What it may do in the tenant's own namespaces.
     pub role: Role,
+    /// Imported kinds that are in no namespace, by plural and group. Those of [`Import::cluster_scoped`] need not be
+    /// here.
+    pub cluster_scoped: Vec<String>,
     /// Which kinds go up and down.
     pub kinds: Generic,
+}
+
+impl GenericSync {
+    /// All imported kinds that are in no namespace, by plural and group.
+    #[must_use]
+    pub fn of_the_whole_host(&self) -> BTreeSet<String> {
+        let imports = self.kinds.import.iter().filter(|import| import.cluster_scoped);
+        let named = imports.filter_map(|import| match &import.name {
+            KindName::Resource { resource, .. } => Some(resource),
+            KindName::Kind { .. } => None,
+        });
+        named.chain(&self.cluster_scoped).cloned().collect()
+    }
 }
 
 /// Rules that a role gets in addition.
@@ -102,7 +118,11 @@ pub struct Import {
     /// A host that does not have the kind is fine.
     #[serde(default)]
     pub optional: bool,
-    /// An object that the guest refuses to change is made anew.
+    /// Its objects are in no namespace; only of kinds that are named by resource.
+    #[serde(default)]
+    pub cluster_scoped: bool,
+    /// An object that the guest refuses to change is made anew. Of a kind in no namespace, one of the tenant's own gives
+    /// way.
     #[serde(default)]
     pub replace_on_conflict: bool,
     /// Changes on the way to the guest.

@@ -27,9 +27,14 @@ pub(in crate::values) const KEYS: &[Row] = &[
     ),
     ("networking.advanced.proxyKubelets.{byHostname,byIP}", Bool, IDLE),
     (
-        "networking.replicateServices.{toHost,fromHost}",
+        "networking.replicateServices.toHost",
         Items(&["from", "to"]),
-        Read(Form::Plain, "networking.replicateServices.{toHost,fromHost}"),
+        Read(Form::GuestServices, "networking.replicateServices.toHost"),
+    ),
+    (
+        "networking.replicateServices.fromHost",
+        Items(&["from", "to"]),
+        Read(Form::HostServices, "networking.replicateServices.fromHost"),
     ),
     (
         "networking.replicateServices.{toHost,fromHost}[].{from,to}",
@@ -112,7 +117,7 @@ pub(in crate::values) const KEYS: &[Row] = &[
     (
         "sync.fromHost.{configMaps,secrets}.mappings.byName",
         Labels,
-        Read(Form::Plain, "fromHost.{configMaps,secrets}.mappings.byName"),
+        Read(Form::Mappings, "fromHost.{configMaps,secrets}.mappings.byName"),
     ),
     (
         "sync.fromHost.{csiDrivers,csiNodes,csiStorageCapacities,volumeSnapshotClasses}.enabled",

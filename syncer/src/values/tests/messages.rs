@@ -141,9 +141,9 @@ fn unknown(text: &str, line: u64, key: &str, nearest: &str) {
     "sync.toHost.customResources.a.b.patches"
 )]
 #[case::kinds_without_namespace(
-    "sync:\n  toHost: {namespaces: {enabled: true}}\n  fromHost:\n    customResources:\n      a.b: {enabled: true, scope: Cluster}\n",
+    "sync:\n  toHost:\n    namespaces: {enabled: true}\n    customResources:\n      a.b: {enabled: true, scope: Cluster}\n",
     5,
-    "sync.fromHost.customResources.a.b.scope"
+    "sync.toHost.customResources.a.b.scope"
 )]
 #[case::mapped_only(
     "sync:\n  toHost:\n    namespaces:\n      enabled: true\n      mappingsOnly: true\n",
@@ -209,6 +209,14 @@ fn what_cannot_be_read_is_told_with_its_line(#[case] text: &str, #[case] line: u
 #[case::a_name_that_is_not_the_rules(
     "sync:\n  toHost:\n    namespaces:\n      enabled: true\n      mappings: {byName: {'*': 'vc-${name}-*'}}\n",
     "5: `sync.toHost.namespaces.mappings.byName` cannot have `*` be `vc-${name}-*`: host namespaces are called by vcluster's rule, `vcluster-` and two hashes, so that no two virtual clusters share one; leave the mapping out"
+)]
+#[case::no_mapping(
+    "experimental: {multiNamespaceMode: {enabled: true}}\nsync:\n  fromHost:\n    secrets:\n      enabled: true\n      mappings: {byName: {a: b/c}}\n",
+    "6: `sync.fromHost.secrets.mappings.byName` has \"a\": \"b/c\": the host's side is NAMESPACE/NAME or NAMESPACE/*"
+)]
+#[case::no_service(
+    "multiNamespaceMode: {enabled: true}\nmapServices: {fromHost: [{from: a/*, to: b/*}]}\n",
+    "2: `mapServices.fromHost` has \"a/*\": \"b/*\": each side is one Service, by its name"
 )]
 #[case::no_resource(
     "sync:\n  toHost:\n    namespaces: {enabled: true}\n    customResources: {components: {enabled: true}}\n",

@@ -31,6 +31,7 @@ fn the_blogs_file_is_taken_as_it_stands() {
     let import = Import {
         name: name("v1", "Pod"),
         optional: false,
+        cluster_scoped: false,
         replace_on_conflict: true,
         patches: Vec::new(),
         reverse_patches: Vec::new(),
@@ -79,6 +80,29 @@ fn kinds_are_named_by_resource_in_the_newest_dialect() {
     );
     let imports = fixture("named.0.28.yaml").sync.generic.kinds.import;
     assert_eq!(imports[0].name, resource("certificates.cert-manager.io", None));
+}
+
+#[test]
+fn kinds_of_the_whole_host_are_named_in_each_dialect() {
+    let named = |text: &str| {
+        parse(text, "values.yaml")
+            .expect("it is fine")
+            .sync
+            .generic
+            .of_the_whole_host()
+    };
+    let expected = ["a.b.c".to_owned()].into();
+    assert_eq!(
+        named("multiNamespaceMode: {enabled: true}\nsync: {generic: {clusterScoped: [a.b.c]}}\n"),
+        expected
+    );
+    assert_eq!(
+        named("experimental: {multiNamespaceMode: {enabled: true}, genericSync: {clusterScoped: [a.b.c]}}\n"),
+        expected
+    );
+    let newest = "sync: {toHost: {namespaces: {enabled: true}}, fromHost: {customResources: \
+                  {a.b.c/v1: {enabled: true, scope: Cluster}, d.b.c: {enabled: true, scope: Namespaced}}}}\n";
+    assert_eq!(named(newest), expected);
 }
 
 #[test]

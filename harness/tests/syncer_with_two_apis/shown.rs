@@ -1,0 +1,203 @@
+//! What a values file maps from host namespaces, by the roles that the chart makes for it.
+
+use harness::helm::{Chart, Release};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::rig::{Host, Side, Tenant, namespace, unique};
+
+#[tokio::test]
+async fn what_a_values_file_maps_is_shown_and_nothing_else_can_be_read() {
+    let host = Host::shared().await.admin().await;
+    let (some, all) = (unique("some"), unique("all"));
+    for name in [&some, &all] {
+        host.create(namespace(name)).await;
+    }
+    let tenant = Tenant::with_values("mapped", &values(&some, &all)).await;
+    let guest = tenant.guest().await;
+    let corner = guest.within("corner");
+
+    let (some, all, own) = (
+        host.within(&some),
+        host.within(&all),
+        host.within(tenant.namespace()),
+    );
+    for (side, object, copy) in [
+        (&some, config_map("settings"), "renamed"),
+        (&all, config_map("house"), "house"),
+        (&own, config_map("beside"), "beside"),
+        (&some, secret("password"), "password"),
+    ] {
+        let kind = object["kind"].as_str().expect("it has one").to_owned();
+        let from = object["metadata"]["name"]
+            .as_str()
+            .expect("it has one")
+            .to_owned();
+        let theirs = side.create(object).await;
+        corner.shows(&kind, copy, "/data", theirs["data"].clone()).await;
+        corner.merge(&kind, copy, &json!({"data": {"a": "WQ=="}})).await;
+        corner.shows(&kind, copy, "/data", theirs["data"].clone()).await;
+        let after = side.get(&kind, &from).await.expect("it stays");
+        assert_eq!(after, theirs);
+        side.delete(&kind, &from).await;
+        corner.loses(&kind, copy).await;
+    }
+    reads_no_more(&tenant, &some, &all, &own).await;
+}
+
+#[tokio::test]
+async fn a_service_of_the_host_leads_where_it_leads_there() {
+    let host = Host::shared().await.admin().await;
+    let there = unique("stores");
+    host.create(namespace(&there)).await;
+    let values = format!(
+        "multiNamespaceMode: {{enabled: true}}\nmapServices:\n  fromHost:\n  - {{from: {there}/redis, to: corner/store}}\n  \
+         - {{from: {there}/peers, to: corner/peers}}\n"
+    );
+    let tenant = Tenant::with_values("served", &values).await;
+    let (corner, there) = (tenant.guest().await.within("corner"), host.within(&there));
+
+    let service = |name: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"ports": [{"name": "redis", "port": 6379}]},
+        })
+    };
+    let theirs = there.create(service("redis")).await;
+    let ours = corner.appears("Service", "store").await;
+    assert_eq!(ours["spec"]["clusterIP"], theirs["spec"]["clusterIP"]);
+    assert_eq!(ours["spec"]["ports"], theirs["spec"]["ports"]);
+
+    // One without an address of its own is found by those that it leads to.
+    let mut headless = service("peers");
+    headless["spec"]["clusterIP"] = json!("None");
+    there.create(headless).await;
+    let endpoints = json!({
+        "apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "peers"},
+        "subsets": [{
+            "addresses": [{"ip": "10.1.2.3", "hostname": "peer-0", "nodeName": "theirs"}],
+            "ports": [{"name": "redis", "port": 6379}],
+        }],
+    });
+    there.create(endpoints).await;
+    let addresses = "/subsets/0/addresses";
+    corner
+        .shows(
+            "Endpoints",
+            "peers",
+            addresses,
+            json!([{"ip": "10.1.2.3", "hostname": "peer-0"}]),
+        )
+        .await;
+    assert_eq!(
+        corner.appears("Service", "peers").await["spec"]["clusterIP"],
+        "None"
+    );
+    let moved =
+        json!({"subsets": [{"addresses": [{"ip": "10.1.2.4"}], "ports": [{"name": "redis", "port": 6379}]}]});
+    there.merge("Endpoints", "peers", &moved).await;
+    corner
+        .shows("Endpoints", "peers", addresses, json!([{"ip": "10.1.2.4"}]))
+        .await;
+
+    // On the host, it needs nothing in the tenant's namespace.
+    let twins = host.within(&tenant.host_namespace("corner"));
+    for kind in ["Service", "EndpointSlice"] {
+        assert_eq!(twins.list(kind).await, Vec::<Value>::new());
+    }
+    for (kind, name, copy) in [("Service", "redis", "store"), ("Endpoints", "peers", "peers")] {
+        there.delete(kind, name).await;
+        corner.loses(kind, copy).await;
+    }
+    let account = tenant.account().await.within(there.namespace());
+    for path in [
+        account.path("Service", "other"),
+        account.path("Service", ""),
+        account.path("Endpoints", ""),
+    ] {
+        assert_eq!(code(&account, &path).await, Some(403), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_namespace_that_is_not_there_is_told_by_name() {
+    let host = Host::shared().await;
+    let (name, missing) = (unique("nowhere"), unique("missing"));
+    let release = Release {
+        name: &name,
+        namespace: &format!("vcluster-{name}"),
+        chart: &Chart::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart").into()),
+        values: &values(&missing, &missing),
+        set: &[],
+    };
+    let error = host.helm().install(release).await.expect_err("it is refused");
+    let told = format!("{error:?}").replace('\\', "");
+    assert!(
+        told.contains(&format!("namespaces \"{missing}\" not found")),
+        "{told}"
+    );
+}
+
+/// Of what is mapped by name, the account reads just that; of what is mapped whole, just that kind.
+async fn reads_no_more(tenant: &Tenant, some: &Side, all: &Side, own: &Side) {
+    let account = tenant.account().await;
+    for (side, kind, name, may) in [
+        (some, "ConfigMap", "settings", true),
+        (some, "ConfigMap", "other", false),
+        (some, "ConfigMap", "", false),
+        (some, "Secret", "password", true),
+        (some, "Secret", "other", false),
+        (some, "Secret", "", false),
+        (some, "Pod", "", false),
+        (all, "ConfigMap", "", true),
+        (all, "Secret", "", false),
+        (all, "Secret", "password", false),
+        (own, "ConfigMap", "beside", true),
+        (own, "ConfigMap", "", false),
+        (own, "Secret", "", false),
+    ] {
+        let path = account.within(side.namespace()).path(kind, name);
+        let refused = code(&account, &path).await == Some(403);
+        assert_eq!(refused, !may, "{path}");
+    }
+    for namespace in [some, all] {
+        let path = account.within(namespace.namespace()).path("ConfigMap", "");
+        let made = account.post(&path, &config_map("ours")).await;
+        assert_eq!(made.expect_err("it is refused").code, 403, "{path}");
+    }
+}
+
+/// With which code reading is refused.
+async fn code(account: &Side, path: &str) -> Option<u16> {
+    let answer = account.ask(Method::GET, path, "application/json", None).await;
+    answer.err().map(|refusal| refusal.code)
+}
+
+fn values(some: &str, all: &str) -> String {
+    format!(
+        r#"
+experimental: {{multiNamespaceMode: {{enabled: true}}}}
+sync:
+  fromHost:
+    configMaps:
+      enabled: true
+      mappings:
+        byName:
+          "{some}/settings": "corner/renamed"
+          "{all}/*": "corner/*"
+          "/beside": "corner/beside"
+    secrets:
+      enabled: true
+      mappings:
+        byName: {{"{some}/password": "corner/password"}}
+"#
+    )
+}
+
+fn config_map(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "MQ=="}})
+}
+
+fn secret(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": {"a": "MQ=="}})
+}
