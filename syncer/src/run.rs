@@ -1,7 +1,7 @@
 //! The syncer's life: what comes after what.
 //!
 //! Wait until no other syncer leads, and for the guest's API; check that it is the guest that the host's objects are
-//! of; start the engine; give the guest its own Service and DNS; when the engine has looked
+//! of; start the engine, and answer as a kubelet; give the guest its own Service and DNS; when the engine has looked
 //! at everything once and the guest takes pods, publish the kubeconfig. Then the virtual cluster is ready.
 
 mod named;
@@ -20,6 +20,7 @@ use tracing::{error, info};
 
 use crate::guest::{self, dns, kubernetes};
 use crate::host::{self, ApiService};
+use crate::kubelet::{self, Kubelet};
 use crate::leader::{self, Candidate, Election};
 use crate::naming::Tenant;
 use crate::patience::{pause, persist};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub guest_kubeconfig: Option<PathBuf>,
     /// Where to answer about itself.
     pub status: SocketAddr,
+    /// Where to answer as a kubelet.
+    pub kubelet: SocketAddr,
     /// The address of the pod, if this is one.
     pub pod: Option<IpAddr>,
     /// This pod, if this is one: of several, one leads.
@@ -66,6 +69,9 @@ pub enum Error {
     /// The engine stopped.
     #[error("keep guest and host in step")]
     Engine(#[from] sync::Error),
+    /// The guest's API server could not ask for logs.
+    #[error(transparent)]
+    Kubelet(#[from] kubelet::Error),
     /// Signals cannot be listened to.
     #[error("listen to signals")]
     Signals(#[source] std::io::Error),
@@ -148,13 +154,14 @@ async fn work(
         return Ok(());
     };
 
+    let kubelet = Kubelet::listen(settings.kubelet, &settings.pki).await?;
     let readiness = Readiness::new();
     let place = kubernetes::Place {
         service: service.address(),
         pod: settings.pod,
     };
     let engine = sync::run(
-        config(&settings.tenant, &settings.values, kinds, service.address()),
+        config(settings, kinds, service.address(), kubelet.address().port()),
         host.clone(),
         guest.clone(),
         metrics,
@@ -177,13 +184,19 @@ async fn work(
         kubernetes::keep(&guest, place, shutdown).await;
         Ok(())
     };
+    let kubelet = async {
+        kubelet
+            .serve(settings.tenant.clone(), host.clone(), guest.clone(), shutdown)
+            .await;
+        Ok(())
+    };
     let leading = async {
         match &election {
             Some(election) => election.hold(shutdown).await.map_err(Error::from),
             None => Ok(()),
         }
     };
-    tokio::try_join!(engine, keeping, leading, opening).map(drop)
+    tokio::try_join!(engine, keeping, kubelet, leading, opening).map(drop)
 }
 
 /// Gives the guest what it needs and publishes its kubeconfig; nothing if told to stop before.
@@ -225,7 +238,8 @@ async fn open(
 }
 
 /// What the engine has to know.
-fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) -> sync::Config {
+fn config(settings: &Settings, kinds: named::Kinds, api: IpAddr, kubelet_port: u16) -> sync::Config {
+    let Settings { tenant, values, .. } = settings;
     sync::Config {
         tenant: tenant.clone(),
         exports: kinds.exports,
@@ -237,6 +251,7 @@ fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) ->
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
         namespace_labels: values.namespaces.labels.clone(),
+        kubelet_port,
     }
 }
 

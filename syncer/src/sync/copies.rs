@@ -147,9 +147,11 @@ impl Copies {
         if guest.is_some_and(|guest| self.written.is_at(key, &now(&guest.metadata))) {
             return Ok(Next::Idle);
         }
-        let shape = Shape::of(host, &self.kind).map_err(|source| Failure::Unreadable {
-            what: format!("{} {key} of the host", self.kind.kind),
-            source,
+        let shape = Shape::of(host, &self.kind, self.engine.config().kubelet_port).map_err(|source| {
+            Failure::Unreadable {
+                what: format!("{} {key} of the host", self.kind.kind),
+                source,
+            }
         })?;
         let mut annotations = shape.annotations;
         annotations.insert(COPY_OF.to_owned(), self.source.original(host));

@@ -60,7 +60,7 @@ fn a_stand_in_gives_way_to_a_copy_of_its_node_and_is_none_itself() {
 fn a_node_shows_how_it_is_and_nothing_of_others() {
     let node = object(include_str!("tests/node.yaml"));
     let kind = Source::whole_host(HostKind::Node, "").kind();
-    let shape = Shape::of(&node, &kind).unwrap();
+    let shape = Shape::of(&node, &kind, 10250).unwrap();
     insta::assert_yaml_snapshot!(json!({
         "labels": shape.labels,
         "annotations": shape.annotations,
@@ -73,7 +73,7 @@ fn a_node_shows_how_it_is_and_nothing_of_others() {
 fn a_token_of_the_hosts_is_no_token_of_the_guests() {
     let secret = object("type: kubernetes.io/service-account-token\ndata: {token: YQ==}");
     let mapping = Mapping::parse("shared/token", "default/token", "vcluster-a").unwrap();
-    let shape = Shape::of(&secret, &Source::secret(mapping).kind()).unwrap();
+    let shape = Shape::of(&secret, &Source::secret(mapping).kind(), 10250).unwrap();
     assert_eq!(shape.fields["type"].get(), "\"Opaque\"");
 }
 
@@ -83,7 +83,7 @@ fn a_service_has_the_hosts_address_and_no_endpoints_of_its_own() {
         "spec: {type: NodePort, clusterIP: 10.96.0.7, clusterIPs: [10.96.0.7], selector: {app: theirs}, ports: [{port: 80, nodePort: 30080}]}",
     );
     let mapping = Mapping::parse("shared/redis", "default/redis", "vcluster-a").unwrap();
-    let shape = Shape::of(&service, &Source::service(mapping).kind()).unwrap();
+    let shape = Shape::of(&service, &Source::service(mapping).kind(), 10250).unwrap();
     let spec: Value = serde_json::from_str(shape.fields["spec"].get()).unwrap();
     let expected = json!({
         "type": "ClusterIP", "ports": [{"port": 80}], "clusterIP": "10.96.0.7", "clusterIPs": ["10.96.0.7"],
