@@ -280,6 +280,7 @@ mod tests {
             .map(|short| pins().image(short, kubernetes))
             .collect();
         insta::assert_snapshot!(names.join("\n"), @"
+        docker.io/library/busybox:1.35.0
         registry.k8s.io/coredns/coredns:v1.11.3
         ghcr.io/dapr/daprd:1.16.0
         registry.k8s.io/etcd:3.6.8-0

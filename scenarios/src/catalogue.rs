@@ -10,11 +10,12 @@ mod tests {
     use super::TEXT;
 
     /// The modules of the test binary, with their text.
-    const MODULES: [(&str, &str); 5] = [
+    const MODULES: [(&str, &str); 6] = [
         ("shared_state", include_str!("../tests/shared_state.rs")),
         ("sidecars", include_str!("../tests/sidecars.rs")),
         ("isolation", include_str!("../tests/isolation.rs")),
         ("sync", include_str!("../tests/sync.rs")),
+        ("inside", include_str!("../tests/inside.rs")),
         ("disruption", include_str!("../tests/disruption.rs")),
     ];
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use harness::environment::{Attached, AttachedTenant};
+use harness::pins::pins;
 use harness::platform::{self, Redis};
 use harness::substrate::{self, Cluster};
 use harness::tenants;
@@ -66,6 +67,11 @@ impl Environment {
     #[must_use]
     pub fn host(&self) -> &Cluster {
         &self.host
+    }
+
+    /// The name by which pods get an image of `pins.toml`.
+    pub(crate) fn image(&self, short: &str) -> String {
+        self.host.image(&pins().image(short, self.attached.kubernetes))
     }
 
     /// Every tenant, in order.

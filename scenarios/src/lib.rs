@@ -28,6 +28,9 @@ pub mod object;
 /// Pods as found.
 pub mod pod;
 
+/// A pod with a shell, and what is done in pods.
+pub mod toolbox;
+
 /// The write and the read app, spoken to.
 pub mod apps;
 
@@ -68,6 +71,7 @@ pub use eventually::eventually;
 pub use object::Object;
 pub use space::Space;
 pub use tenant::{Pair, Tenant};
+pub use toolbox::Toolbox;
 
 /// How a scenario ends: well, or with what it found instead of what it promises.
 pub type Outcome = anyhow::Result<()>;

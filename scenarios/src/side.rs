@@ -224,6 +224,12 @@ impl Side {
         .await
     }
 
+    /// Whether the account that pods run as is there: without it, a pod is refused.
+    pub(crate) async fn takes_pods(&self) -> anyhow::Result<bool> {
+        let accounts: Api<v1::ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        Ok(accounts.get_opt("default").await?.is_some())
+    }
+
     /// The pods of an app here, without those that are being deleted.
     pub async fn pods_of(&self, app: &str) -> anyhow::Result<Vec<Pod>> {
         self.list_pods(&format!("app={app}")).await

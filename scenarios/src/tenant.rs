@@ -228,6 +228,14 @@ impl Tenant {
             .with_context(|| format!("no pod in {} has a container called syncer", self.namespace))
     }
 
+    /// The address of that pod.
+    pub async fn control_plane_address(&self) -> anyhow::Result<String> {
+        let pods: Api<Pod> = Api::namespaced(self.host_client().clone(), &self.namespace);
+        let pod = pods.get(&self.control_plane().await?.name).await?;
+        let address = pod.status.and_then(|status| status.pod_ip);
+        address.context("the control plane has no address")
+    }
+
     /// Waits until containers of its control plane were started again, and run.
     pub async fn was_restarted(&self, before: &SeenPod, containers: &[&str]) -> anyhow::Result<()> {
         eventually(

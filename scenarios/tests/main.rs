@@ -15,6 +15,9 @@ mod isolation;
 /// SY: what a tenant declares is what the host has.
 mod sync;
 
+/// SY, continued: what is done in a tenant's pods.
+mod inside;
+
 /// RE: what goes on when a control plane does not. These run alone.
 mod disruption;
 

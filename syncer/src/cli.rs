@@ -115,6 +115,9 @@ struct Run {
     /// Where /healthz, /readyz and /metrics are
     #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)))]
     status: SocketAddr,
+    /// Where to answer the guest's API server as a kubelet: a loopback address; port 0 is any that is free
+    #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 10250)))]
+    kubelet: SocketAddr,
     /// The pod that this runs in: of several syncers of one virtual cluster, one leads
     #[arg(long, env = "POD_NAME", requires = "pod_uid")]
     pod_name: Option<String>,
@@ -237,6 +240,7 @@ async fn start(command: Run) -> Result<(), Error> {
         common,
         guest_kubeconfig,
         status,
+        kubelet,
         pod_name,
         pod_uid,
         resolv_conf,
@@ -262,6 +266,7 @@ async fn start(command: Run) -> Result<(), Error> {
         host_kubeconfig,
         guest_kubeconfig,
         status,
+        kubelet,
         pod: pod_ip,
         candidate: candidate.map(|(name, uid)| Candidate { name, uid }),
         resolv_conf,

@@ -28,6 +28,9 @@ pub mod guest;
 /// The engine that keeps guest and host in step.
 pub mod sync;
 
+/// A kubelet's part for the guest's API server.
+pub mod kubelet;
+
 /// The syncer's life: what comes after what.
 pub mod run;
 

@@ -1,7 +1,7 @@
 //! The syncer's life: what comes after what.
 //!
 //! Wait until no other syncer leads, and for the guest's API; check that it is the guest that the host's objects are
-//! of; start the engine; give the guest its own Service and DNS; when the engine has looked
+//! of; start the engine, and answer as a kubelet; give the guest its own Service and DNS; when the engine has looked
 //! at everything once and the guest takes pods, publish the kubeconfig. Then the virtual cluster is ready.
 
 mod from_host;
@@ -23,6 +23,7 @@ use tracing::{error, info};
 
 use crate::guest::{self, dns, kubernetes};
 use crate::host::{self, ApiService};
+use crate::kubelet::{self, Kubelet};
 use crate::leader::{self, Candidate, Election};
 use crate::naming::Tenant;
 use crate::patience::{pause, persist};
@@ -49,6 +50,8 @@ pub struct Settings {
     pub guest_kubeconfig: Option<PathBuf>,
     /// Where to answer about itself.
     pub status: SocketAddr,
+    /// Where to answer as a kubelet.
+    pub kubelet: SocketAddr,
     /// The address of the pod, if this is one.
     pub pod: Option<IpAddr>,
     /// This pod, if this is one: of several, one leads.
@@ -72,6 +75,9 @@ pub enum Error {
     /// What is to be on the other side is not said in a way that can be read.
     #[error("map what the values name: {0}")]
     Mapping(String),
+    /// The guest's API server could not ask for logs.
+    #[error(transparent)]
+    Kubelet(#[from] kubelet::Error),
     /// Signals cannot be listened to.
     #[error("listen to signals")]
     Signals(#[source] std::io::Error),
@@ -154,13 +160,14 @@ async fn work(
         return Ok(());
     };
 
+    let kubelet = Kubelet::listen(settings.kubelet, &settings.pki).await?;
     let readiness = Readiness::new();
     let place = kubernetes::Place {
         service: service.address(),
         pod: settings.pod,
     };
     let engine = sync::run(
-        config(&settings.tenant, &settings.values, kinds, service.address())?,
+        config(settings, kinds, service.address(), kubelet.address().port())?,
         host.clone(),
         guest.clone(),
         metrics,
@@ -183,13 +190,19 @@ async fn work(
         kubernetes::keep(&guest, place, shutdown).await;
         Ok(())
     };
+    let kubelet = async {
+        kubelet
+            .serve(settings.tenant.clone(), host.clone(), guest.clone(), shutdown)
+            .await;
+        Ok(())
+    };
     let leading = async {
         match &election {
             Some(election) => election.hold(shutdown).await.map_err(Error::from),
             None => Ok(()),
         }
     };
-    tokio::try_join!(engine, keeping, leading, opening).map(drop)
+    tokio::try_join!(engine, keeping, kubelet, leading, opening).map(drop)
 }
 
 /// Gives the guest what it needs and publishes its kubeconfig; nothing if told to stop before.
@@ -231,7 +244,13 @@ async fn open(
 }
 
 /// What the engine has to know.
-fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) -> Result<sync::Config, Error> {
+fn config(
+    settings: &Settings,
+    kinds: named::Kinds,
+    api: IpAddr,
+    kubelet_port: u16,
+) -> Result<sync::Config, Error> {
+    let Settings { tenant, values, .. } = settings;
     Ok(sync::Config {
         tenant: tenant.clone(),
         exports: kinds.exports,
@@ -248,6 +267,7 @@ fn config(tenant: &Tenant, values: &Values, kinds: named::Kinds, api: IpAddr) ->
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
         namespace_labels: values.namespaces.labels.clone(),
+        kubelet_port,
     })
 }
 

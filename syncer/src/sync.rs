@@ -19,6 +19,7 @@ use self::events::{Events, Subjects};
 use self::import::Importer;
 use self::key::Key;
 use self::kinds::Kinds;
+pub(crate) use self::marks::are_twins;
 pub use self::metrics::Metrics;
 use self::namespaces::Namespaces;
 use self::part::Part;

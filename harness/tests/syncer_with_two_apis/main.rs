@@ -51,6 +51,9 @@ mod pods;
 /// Containers that a running pod is given.
 mod debug;
 
+/// Logs of containers, and the ways into them.
+mod kubelet;
+
 /// What reaches into the host's nodes.
 mod host_access;
 

@@ -9,6 +9,7 @@ pub(crate) use background::unique;
 pub(crate) use cert_manager::CertManager;
 pub(crate) use configured::{ALL, HOUSE, ONE};
 pub(crate) use host::Host;
+pub(crate) use host_kubelet::{HostKubelet, NO_FORMER};
 pub(crate) use objects::{VALUE, component, namespace};
 pub(crate) use side::{Refusal, Side};
 pub(crate) use space::Space;
@@ -28,6 +29,9 @@ mod control_plane;
 
 /// The host.
 mod host;
+
+/// A kubelet of the host's.
+mod host_kubelet;
 
 /// A syncer while it runs.
 mod syncer;

@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
 
-use super::{Authority, Error, Identity, Names, kubeconfig};
+use super::{Authority, Error, Identity, Issued, Names, kubeconfig};
 
 /// Where the guest's API server is for the programs in its own pod.
 const INSIDE: &str = "https://127.0.0.1:6443";
@@ -13,8 +13,15 @@ const INSIDE: &str = "https://127.0.0.1:6443";
 /// Where a person's kubeconfig points: to a port forwarded from the virtual cluster's Service, as with vcluster.
 const OUTSIDE: &str = "https://localhost:8443";
 
-/// Writes into `folder` everything that a control plane starts from: the authority's parts, `apiserver.{crt,key}`,
-/// `admin.{crt,key}`, and the kubeconfigs `controller-manager`, `syncer` and `admin` (`….kubeconfig`).
+/// What those files' names begin with that the syncer answers with as a kubelet.
+pub const KUBELET: &str = "kubelet";
+
+/// What those files' names begin with that the API server shows to a kubelet.
+pub const KUBELET_CLIENT: &str = "apiserver-kubelet-client";
+
+/// Writes into `folder` everything that a control plane starts from: the authority's parts, certificates and keys
+/// (`….crt`, `….key`) of `apiserver`, `admin`, `kubelet` and `apiserver-kubelet-client`, and the kubeconfigs
+/// `controller-manager`, `syncer` and `admin` (`….kubeconfig`).
 ///
 /// Only the user who writes them can read them; all programs of the pod are that user.
 pub async fn write(authority: &Authority, names: &Names, folder: &Path) -> Result<(), Error> {
@@ -23,9 +30,13 @@ pub async fn write(authority: &Authority, names: &Names, folder: &Path) -> Resul
     }
     let cluster = names.tenant.name();
     let ca = authority.certificate();
-    let server = authority.issue(&Identity::ApiServer(names.clone()))?;
-    file(folder, "apiserver.crt", server.certificate.as_bytes()).await?;
-    file(folder, "apiserver.key", server.key.as_bytes()).await?;
+    for (name, identity) in [
+        ("apiserver", Identity::ApiServer(names.clone())),
+        (KUBELET, Identity::Kubelet),
+        (KUBELET_CLIENT, Identity::KubeletClient),
+    ] {
+        pair(folder, name, &authority.issue(&identity)?).await?;
+    }
     for (name, identity) in [
         ("controller-manager", Identity::ControllerManager),
         ("syncer", Identity::Syncer),
@@ -34,14 +45,18 @@ pub async fn write(authority: &Authority, names: &Names, folder: &Path) -> Resul
         file(folder, &format!("{name}.kubeconfig"), config.as_bytes()).await?;
     }
     let admin = authority.issue(&Identity::Admin)?;
-    file(folder, "admin.crt", admin.certificate.as_bytes()).await?;
-    file(folder, "admin.key", admin.key.as_bytes()).await?;
+    pair(folder, "admin", &admin).await?;
     file(
         folder,
         "admin.kubeconfig",
         kubeconfig(cluster, OUTSIDE, ca, &admin).as_bytes(),
     )
     .await
+}
+
+async fn pair(folder: &Path, name: &str, issued: &Issued) -> Result<(), Error> {
+    file(folder, &format!("{name}.crt"), issued.certificate.as_bytes()).await?;
+    file(folder, &format!("{name}.key"), issued.key.as_bytes()).await
 }
 
 async fn file(folder: &Path, name: &str, content: &[u8]) -> Result<(), Error> {

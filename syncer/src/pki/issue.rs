@@ -23,6 +23,10 @@ pub enum Identity {
     Syncer,
     /// The tenant's own administrator.
     Admin,
+    /// The syncer, where the guest's API server asks it in a kubelet's place.
+    Kubelet,
+    /// The guest's API server, where it asks a kubelet. The guest itself knows nobody of that name.
+    KubeletClient,
 }
 
 /// What the guest's API server is reached by.
@@ -79,6 +83,18 @@ impl Identity {
             Self::ControllerManager => ("system:kube-controller-manager", None),
             Self::Syncer => ("syncer", Some("system:masters")),
             Self::Admin => ("kubernetes-admin", Some("system:masters")),
+            Self::Kubelet => ("syncer-kubelet", None),
+            Self::KubeletClient => ("kube-apiserver-kubelet-client", None),
+        }
+    }
+
+    /// What it is reached by, if it is a server.
+    fn names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::ApiServer(names) => Some(names.all()),
+            // Whoever asks is in the same pod.
+            Self::Kubelet => Some(["localhost", "127.0.0.1", "::1"].map(str::to_owned).into()),
+            Self::ControllerManager | Self::Syncer | Self::Admin | Self::KubeletClient => None,
         }
     }
 }
@@ -92,10 +108,8 @@ pub(super) fn issue(identity: &Identity, issuer: &Issuer<'_, KeyPair>) -> Result
     let mut params = params(user, group).map_err(failed)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
-    if let Identity::ApiServer(names) = identity {
-        params.subject_alt_names = CertificateParams::new(names.all())
-            .map_err(failed)?
-            .subject_alt_names;
+    if let Some(names) = identity.names() {
+        params.subject_alt_names = CertificateParams::new(names).map_err(failed)?.subject_alt_names;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     } else {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

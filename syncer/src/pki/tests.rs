@@ -60,6 +60,7 @@ fn the_api_server_can_be_reached_by_every_name_it_has() {
 #[case::admin(Identity::Admin, "O=system:masters, CN=kubernetes-admin")]
 #[case::syncer(Identity::Syncer, "O=system:masters, CN=syncer")]
 #[case::controller_manager(Identity::ControllerManager, "CN=system:kube-controller-manager")]
+#[case::kubelet_client(Identity::KubeletClient, "CN=kube-apiserver-kubelet-client")]
 fn a_client_is_who_it_should_be_by_the_authority(#[case] identity: Identity, #[case] subject: &str) {
     let authority = Authority::generate("tenant-1").unwrap();
     let issued = authority.issue(&identity).unwrap();
@@ -132,11 +133,15 @@ async fn only_the_writer_can_read_what_is_written() {
             "admin.crt",
             "admin.key",
             "admin.kubeconfig",
+            "apiserver-kubelet-client.crt",
+            "apiserver-kubelet-client.key",
             "apiserver.crt",
             "apiserver.key",
             "ca.crt",
             "ca.key",
             "controller-manager.kubeconfig",
+            "kubelet.crt",
+            "kubelet.key",
             "sa.key",
             "sa.pub",
             "syncer.kubeconfig",

@@ -37,6 +37,8 @@ pub struct Config {
     pub tenant_role: String,
     /// Labels that every host namespace gets besides the guest's and the syncer's own.
     pub namespace_labels: BTreeMap<String, String>,
+    /// The port of `localhost` that the guest's API server asks at for a kubelet, whatever the node.
+    pub kubelet_port: u16,
 }
 
 /// One of Kubernetes' own kinds that can be left out.

@@ -180,11 +180,13 @@ impl Copies {
         if guest.is_some_and(|guest| self.written.is_at(key, &now(&guest.metadata))) {
             return Ok(Next::Idle);
         }
-        let shape =
-            Shape::of(host, &self.kind, self.source.status()).map_err(|source| Failure::Unreadable {
+        let kubelet = self.engine.config().kubelet_port;
+        let shape = Shape::of(host, &self.kind, self.source.status(), kubelet).map_err(|source| {
+            Failure::Unreadable {
                 what: format!("{} {key} of the host", self.kind.kind),
                 source,
-            })?;
+            }
+        })?;
         let mut annotations = shape.annotations;
         annotations.insert(COPY_OF.to_owned(), self.source.original(host));
         let metadata = ObjectMeta {

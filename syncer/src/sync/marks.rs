@@ -118,6 +118,12 @@ pub(crate) fn guest_of(host: &ObjectMeta) -> Option<Guest> {
     fits.then_some(Guest { key, uid, kind })
 }
 
+/// Whether two objects are one: the host's was made from the guest's, or is what the guest's shows.
+pub(crate) fn are_twins(guest: &ObjectMeta, host: &ObjectMeta) -> bool {
+    let made_from = guest_of(host).is_some_and(|ours| Some(&ours.uid) == guest.uid.as_ref());
+    made_from || (host.uid.is_some() && shows(guest) == host.uid.as_deref())
+}
+
 /// A guest object, as a host object names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Guest {

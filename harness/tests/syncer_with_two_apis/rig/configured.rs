@@ -71,6 +71,8 @@ async fn run(tenant: &Tenant) {
         api_server_service_ip: serde_json::from_value(address).expect("it has an address"),
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
         namespace_labels: BTreeMap::new(),
+        // Nobody asks this engine's nodes.
+        kubelet_port: 10250,
     };
     let (host, guest) = (
         tenant.account().await.client(),

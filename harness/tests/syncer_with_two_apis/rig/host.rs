@@ -18,6 +18,7 @@ use super::{Side, background};
 /// A cluster with Dapr's definitions, for tenants to share.
 pub(crate) struct Host {
     programs: Components,
+    folder: PathBuf,
     syncer: PathBuf,
     cluster: ControlPlane,
     etcd: String,
@@ -66,6 +67,7 @@ impl Host {
         let cluster = ControlPlane::start(&programs, &socket, "/host", &folder).await;
         let host = Self {
             programs,
+            folder,
             syncer,
             cluster,
             etcd: socket,
@@ -118,6 +120,11 @@ impl Host {
     /// Its administrator's kubeconfig.
     pub(super) fn admin_kubeconfig(&self) -> PathBuf {
         self.cluster.admin()
+    }
+
+    /// The folder of its certificates.
+    pub(super) fn pki(&self) -> &Path {
+        &self.folder
     }
 
     /// Where a control plane keeps its objects.

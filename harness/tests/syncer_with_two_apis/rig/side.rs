@@ -36,7 +36,7 @@ impl fmt::Display for Refusal {
 
 impl Side {
     /// The API, as whom a kubeconfig says.
-    pub(super) async fn connect(kubeconfig: &Path) -> Self {
+    pub(crate) async fn connect(kubeconfig: &Path) -> Self {
         let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("it was written");
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
         Self {
@@ -59,7 +59,7 @@ impl Side {
     }
 
     /// Who asks.
-    pub(super) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.client.clone()
     }
 

@@ -126,6 +126,11 @@ impl Tenant {
         &self.namespace
     }
 
+    /// The folder that `syncer init` wrote.
+    pub(crate) fn pki(&self) -> &Path {
+        &self.folder
+    }
+
     /// The host namespace of one of its own, by vcluster's rule.
     pub(crate) fn host_namespace(&self, guest: &str) -> String {
         naming::host_namespace(&self.name, &self.namespace, guest)
@@ -186,6 +191,7 @@ impl Tenant {
         arguments.extend([
             "--guest-kubeconfig=syncer.kubeconfig".to_owned(),
             "--status=127.0.0.1:0".to_owned(),
+            "--kubelet=127.0.0.1:0".to_owned(),
             "--resolv-conf=resolv.conf".to_owned(),
         ]);
         let name = format!("syncer-{}", self.starts);

@@ -10,6 +10,7 @@ use crate::sync::export::without_status;
 use crate::sync::kinds::Status;
 use crate::sync::marks;
 use crate::sync::object::{Fields, Object};
+use crate::sync::pods::nodes;
 
 /// The type of Secrets that a cluster fills with a token of its own.
 const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
@@ -28,8 +29,14 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// The shape of an object's copy, of a kind whose status is written so.
-    pub(super) fn of(host: &Object, kind: &ApiResource, is: Status) -> Result<Self, serde_json::Error> {
+    /// The shape of an object's copy, of a kind whose status is written so; a node's leads to the port that the syncer
+    /// answers at as a kubelet.
+    pub(super) fn of(
+        host: &Object,
+        kind: &ApiResource,
+        is: Status,
+        kubelet: u16,
+    ) -> Result<Self, serde_json::Error> {
         let mut fields = (*host.fields).clone();
         let mut status = None;
         // The host's notes on its nodes are for its own controllers.
@@ -42,7 +49,7 @@ impl Shape {
                 let unschedulable = spec["unschedulable"].as_bool().unwrap_or_default();
                 let shown = json!({"taints": taints, "unschedulable": unschedulable});
                 fields = Fields::from([("spec".to_owned(), raw(&shown)?)]);
-                status = host.field("status")?.map(node_status);
+                status = host.field("status")?.map(|status| node_status(status, kubelet));
             }
             ("", "Service") => {
                 let spec: Value = host.field("spec")?.unwrap_or_default();
@@ -84,20 +91,27 @@ impl Shape {
     }
 }
 
-/// How a node is, and how much fits on it; not what of others is there: images, volumes, and its own IDs.
-fn node_status(mut status: Value) -> Value {
+/// How a node is, and how much fits on it; not what of others is there: images, volumes, and its own IDs. Its kubelet is
+/// the syncer.
+fn node_status(mut status: Value, kubelet: u16) -> Value {
     let Some(fields) = status.as_object_mut() else {
         return status;
     };
-    for others in [
-        "images",
-        "volumesAttached",
-        "volumesInUse",
-        "config",
-        "daemonEndpoints",
-    ] {
+    for others in ["images", "volumesAttached", "volumesInUse", "config"] {
         fields.remove(others);
     }
+    let theirs = fields
+        .get("addresses")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let addresses: Vec<Value> = (theirs
+        .filter(|address| address["type"] != nodes::KUBELET_ADDRESS)
+        .cloned())
+    .chain([nodes::kubelet_address()])
+    .collect();
+    fields.insert("addresses".to_owned(), json!(addresses));
+    fields.insert("daemonEndpoints".to_owned(), nodes::endpoints(kubelet));
     if let Some(info) = fields.get_mut("nodeInfo") {
         for id in ["machineID", "systemUUID", "bootID"] {
             info[id] = json!("");

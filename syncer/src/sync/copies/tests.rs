@@ -60,7 +60,7 @@ fn a_stand_in_gives_way_to_a_copy_of_its_node_and_is_none_itself() {
 fn a_node_shows_how_it_is_and_nothing_of_others() {
     let node = object(include_str!("tests/node.yaml"));
     let kind = Source::whole_host(HostKind::Node, "").kind();
-    let shape = Shape::of(&node, &kind, Status::Field).unwrap();
+    let shape = Shape::of(&node, &kind, Status::Field, 10250).unwrap();
     insta::assert_yaml_snapshot!(json!({
         "labels": shape.labels,
         "annotations": shape.annotations,
@@ -73,7 +73,7 @@ fn a_node_shows_how_it_is_and_nothing_of_others() {
 fn a_token_of_the_hosts_is_no_token_of_the_guests() {
     let secret = object("type: kubernetes.io/service-account-token\ndata: {token: YQ==}");
     let mapping = Mapping::parse("shared/token", "default/token", "vcluster-a").unwrap();
-    let shape = Shape::of(&secret, &Source::secret(mapping).kind(), Status::Field).unwrap();
+    let shape = Shape::of(&secret, &Source::secret(mapping).kind(), Status::Field, 10250).unwrap();
     assert_eq!(shape.fields["type"].get(), "\"Opaque\"");
 }
 
@@ -83,7 +83,7 @@ fn a_service_has_the_hosts_address_and_no_endpoints_of_its_own() {
         "spec: {type: NodePort, clusterIP: 10.96.0.7, clusterIPs: [10.96.0.7], selector: {app: theirs}, ports: [{port: 80, nodePort: 30080}]}",
     );
     let mapping = Mapping::parse("shared/redis", "default/redis", "vcluster-a").unwrap();
-    let shape = Shape::of(&service, &Source::service(mapping).kind(), Status::Field).unwrap();
+    let shape = Shape::of(&service, &Source::service(mapping).kind(), Status::Field, 10250).unwrap();
     let spec: Value = serde_json::from_str(shape.fields["spec"].get()).unwrap();
     let expected = json!({
         "type": "ClusterIP", "ports": [{"port": 80}], "clusterIP": "10.96.0.7", "clusterIPs": ["10.96.0.7"],
@@ -98,7 +98,13 @@ fn endpoints_are_addresses_and_ports_alone() {
          hostname: redis-0, nodeName: worker-1, targetRef: {kind: Pod, name: redis-0}}], ports: [{port: 6379}]}]}",
     );
     let mapping = Mapping::parse("shared/redis", "default/redis", "vcluster-a").unwrap();
-    let shape = Shape::of(&endpoints, &Source::endpoints(mapping).kind(), Status::Field).unwrap();
+    let shape = Shape::of(
+        &endpoints,
+        &Source::endpoints(mapping).kind(),
+        Status::Field,
+        10250,
+    )
+    .unwrap();
     let subsets: Value = serde_json::from_str(shape.fields["subsets"].get()).unwrap();
     let expected =
         json!([{"addresses": [{"ip": "10.0.0.7", "hostname": "redis-0"}], "ports": [{"port": 6379}]}]);
@@ -124,10 +130,10 @@ fn the_status_of_an_imported_kind_is_apart_if_it_is_written_apart() {
         kind: "Node".to_owned(),
         plural: "nodes".to_owned(),
     };
-    let apart = Shape::of(&issuer, &kind, Status::Subresource).unwrap();
+    let apart = Shape::of(&issuer, &kind, Status::Subresource, 10250).unwrap();
     assert_eq!(apart.status, Some(json!({"ready": true})));
     assert_eq!(apart.fields.keys().collect::<Vec<_>>(), ["spec"]);
-    let within = Shape::of(&issuer, &kind, Status::Field).unwrap();
+    let within = Shape::of(&issuer, &kind, Status::Field, 10250).unwrap();
     assert_eq!(within.status, None);
     assert_eq!(within.fields.keys().collect::<Vec<_>>(), ["spec", "status"]);
 }

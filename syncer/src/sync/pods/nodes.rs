@@ -1,8 +1,8 @@
 //! The guest's nodes: one for each host node that a pod of the tenant runs on, and no more said of it than that it
 //! is there and ready.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -37,6 +37,8 @@ pub(crate) struct Nodes {
     host_pods: Arc<Cache<Pod>>,
     queue: Queue,
     unused: Mutex<HashMap<String, Instant>>,
+    /// What this process has said of the nodes: a former one's may have played the kubelet's part elsewhere.
+    said: Mutex<HashSet<String>>,
 }
 
 impl Nodes {
@@ -53,6 +55,7 @@ impl Nodes {
             host_pods: host_pods.clone(),
             queue: Queue::default(),
             unused: Mutex::default(),
+            said: Mutex::default(),
         })
     }
 
@@ -86,6 +89,15 @@ impl Nodes {
         let version = version
             .attempting(|| "ask for the guest's version".to_owned())?
             .git_version;
+        self.lock_said().insert(name.to_owned());
+        let made = self.make(name, address, &version).await;
+        if made.is_err() {
+            self.lock_said().remove(name);
+        }
+        made
+    }
+
+    async fn make(&self, name: &str, address: Option<&str>, version: &str) -> Result<(), Failure> {
         let nodes: Api<Node> = Api::all(self.engine.guest());
         let params = PatchParams::apply(MANAGER).force();
         let attempted = || format!("write node {name} to the guest");
@@ -94,12 +106,33 @@ impl Nodes {
             .patch_metadata(name, &params, &Patch::Apply(node(name)))
             .await
             .attempting(attempted)?;
-        let status = Patch::Apply(status(name, address, &version));
+        let status = status(name, address, version, self.engine.config().kubelet_port);
         nodes
-            .patch_status(name, &params, &status)
+            .patch_status(name, &params, &Patch::Apply(status))
             .await
             .map(drop)
             .attempting(attempted)
+    }
+
+    /// Has a node of a former process lead to this one's kubelet.
+    async fn lead_here(&self, name: &str) -> Result<(), Failure> {
+        if self.lock_said().contains(name) {
+            return Ok(());
+        }
+        let port = self.engine.config().kubelet_port;
+        let status =
+            json!({"status": {"addresses": [kubelet_address()], "daemonEndpoints": endpoints(port)}});
+        self.engine.metrics().write("guest", "Node", "status");
+        let nodes: Api<Node> = Api::all(self.engine.guest());
+        let params = PatchParams::default();
+        unless_gone(nodes.patch_status(name, &params, &Patch::Strategic(status)).await)
+            .attempting(|| format!("have node {name} of the guest lead to the syncer"))?;
+        self.lock_said().insert(name.to_owned());
+        Ok(())
+    }
+
+    fn lock_said(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_used(&self, name: &str) -> bool {
@@ -142,6 +175,7 @@ impl Part for Nodes {
         let Some(meta) = self.guest.get(key).filter(|meta| is_fake(meta)) else {
             return Ok(Next::Idle);
         };
+        self.lead_here(&key.name).await?;
         let Some(since) = self.unused_since(&key.name, self.is_used(&key.name)) else {
             return Ok(Next::Idle);
         };
@@ -158,6 +192,7 @@ impl Part for Nodes {
         )
         .attempting(|| format!("delete node {key} in the guest"))?;
         self.unused_since(&key.name, true);
+        self.lock_said().remove(&key.name);
         Ok(Next::Idle)
     }
 }
@@ -186,7 +221,7 @@ fn node(name: &str) -> Value {
 }
 
 /// The host's figures are none of the tenant's business; these, upstream's, let nothing think that a node is full.
-fn status(name: &str, address: Option<&str>, version: &str) -> Value {
+fn status(name: &str, address: Option<&str>, version: &str, kubelet: u16) -> Value {
     let room = BTreeMap::from([
         ("cpu", "16"),
         ("memory", "32Gi"),
@@ -198,7 +233,7 @@ fn status(name: &str, address: Option<&str>, version: &str) -> Value {
         json!({"type": type_, "status": status, "reason": reason, "message": "shown by the syncer",
             "lastHeartbeatTime": now, "lastTransitionTime": now})
     };
-    let mut addresses = vec![json!({"type": "Hostname", "address": name})];
+    let mut addresses = vec![json!({"type": "Hostname", "address": name}), kubelet_address()];
     addresses.extend(address.map(|address| json!({"type": "InternalIP", "address": address})));
     json!({
         "apiVersion": "v1",
@@ -208,6 +243,7 @@ fn status(name: &str, address: Option<&str>, version: &str) -> Value {
             "capacity": room,
             "allocatable": room,
             "addresses": addresses,
+            "daemonEndpoints": endpoints(kubelet),
             "conditions": [
                 condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
                 condition("DiskPressure", "False", "KubeletHasNoDiskPressure"),
@@ -221,6 +257,19 @@ fn status(name: &str, address: Option<&str>, version: &str) -> Value {
             },
         },
     })
+}
+
+/// Where the guest's API server finds a kubelet: the chart has it look for this type of address alone.
+pub(crate) const KUBELET_ADDRESS: &str = "InternalDNS";
+
+/// The address that leads to the syncer, which is in the API server's own pod.
+pub(crate) fn kubelet_address() -> Value {
+    json!({"type": KUBELET_ADDRESS, "address": "localhost"})
+}
+
+/// The port that goes with it.
+pub(crate) fn endpoints(kubelet: u16) -> Value {
+    json!({"kubeletEndpoint": {"Port": kubelet}})
 }
 
 /// What Go, and so Kubernetes, calls the machine.

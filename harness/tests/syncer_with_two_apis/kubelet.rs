@@ -1,0 +1,278 @@
+//! Logs of containers, and the ways into them. The host's kubelet is the rig's, as there is nothing that runs: it says
+//! what it was asked, and a connection that was upgraded gives back what comes.
+
+use std::fs;
+use std::path::PathBuf;
+
+use futures::{AsyncBufReadExt, TryStreamExt};
+use http::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::LogParams;
+use kube::client::Body;
+use rstest::rstest;
+use serde_json::{Value, json};
+use syncer::pki::{self, Authority, Identity, Issued};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt, AsyncWriteExt, BufReader};
+
+use crate::pods::{made, pod, run_on};
+use crate::rig::{HostKubelet, NO_FORMER, Refusal, Side, Space, Tenant, namespace};
+
+#[tokio::test]
+async fn a_log_is_followed_line_by_line() {
+    let space = Space::shared().await;
+    let kubelet = app(&space).await;
+    let pods: Api<Pod> = Api::namespaced(space.guest.client(), space.guest.namespace());
+    let params = LogParams {
+        follow: true,
+        tail_lines: Some(7),
+        ..LogParams::default()
+    };
+    let log = pods.log_stream("app", &params).await.expect("there is one");
+    let mut lines = log.lines();
+    let asked = lines.try_next().await.expect("it goes on");
+    let twin = space.host.namespace();
+    assert_eq!(
+        asked,
+        Some(format!(
+            "GET /containerLogs/{twin}/app/app?follow=true&tailLines=7"
+        ))
+    );
+    for line in ["written later", "and later still"] {
+        kubelet.writes(line);
+        assert_eq!(lines.try_next().await.expect("it goes on").as_deref(), Some(line));
+    }
+}
+
+#[rstest]
+#[case::exec(
+    "exec?container=app&command=cat&command=a%26b&stdin=true&stdout=true",
+    "/app?command=cat&command=a%26b&input=1&output=1"
+)]
+#[case::attach("attach?stdin=true&stdout=true&tty=true", "/app?input=1&output=1&tty=1")]
+#[case::port_forward("portforward", "")]
+#[tokio::test]
+async fn what_is_said_by_an_upgraded_connection_comes_back(#[case] asked: &str, #[case] told: &str) {
+    let space = Space::shared().await;
+    let _kubelet = app(&space).await;
+    let path = format!("{}/{asked}", space.guest.path("Pod", "app"));
+    let request = Request::post(path)
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::UPGRADE, "SPDY/3.1")
+        .header("X-Stream-Protocol-Version", "v4.channel.k8s.io")
+        .body(Body::empty())
+        .expect("a request");
+    let mut answer = space.guest.client().send(request).await.expect("it is answered");
+    assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+    let upgraded = hyper::upgrade::on(&mut answer).await.expect("it was agreed on");
+    let mut stream = BufReader::new(TokioIo::new(upgraded));
+
+    let mut line = String::new();
+    stream.read_line(&mut line).await.expect("it goes on");
+    let twin = space.host.namespace();
+    let (verb, _) = asked.split_once('?').unwrap_or((asked, ""));
+    let verb = verb.replace("portforward", "portForward");
+    assert_eq!(line, format!("POST /{verb}/{twin}/app{told}\n"));
+
+    let sent: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
+    let mut back = vec![0; sent.len()];
+    let (mut from, mut to) = tokio::io::split(stream);
+    let (read, written) = tokio::join!(from.read_exact(&mut back), to.write_all(&sent));
+    read.expect("it goes on");
+    written.expect("it goes on");
+    assert!(back == sent, "it comes back as it was");
+}
+
+#[tokio::test]
+async fn what_the_host_refuses_is_told_in_its_words() {
+    let space = Space::shared().await;
+    let _kubelet = app(&space).await;
+    let refused = log(&space.guest, "app", "previous=true").await.unwrap_err();
+    assert_eq!((refused.code, refused.message.as_str()), (400, NO_FORMER));
+}
+
+#[tokio::test]
+async fn a_container_of_the_hosts_own_is_not_reached() {
+    let space = Space::shared().await;
+    let kubelet = app(&space).await;
+    let added =
+        json!({"spec": {"ephemeralContainers": [{"name": "theirs", "image": "example.com/tools:1"}]}});
+    let path = format!("{}/ephemeralcontainers", space.host.path("Pod", "app"));
+    let content = "application/strategic-merge-patch+json";
+    space
+        .host
+        .ask(Method::PATCH, &path, content, Some(&added))
+        .await
+        .expect("it can be added");
+    let twin = space.host.namespace();
+    let theirs = format!("GET /containerLogs/{twin}/app/theirs\n");
+    assert_eq!(log(&space.host, "app", "container=theirs").await, Ok(theirs));
+
+    let refused = log(&space.guest, "app", "container=theirs").await.unwrap_err();
+    assert_eq!(refused.code, 400);
+    // Nor where the API server would let it pass.
+    let door = Door::of(&space, &kubelet).await;
+    let api = door.api_server().await;
+    let path = |container: &str| format!("/containerLogs/{}/app/{container}", space.guest.namespace());
+    let ours = format!("GET /containerLogs/{twin}/app/app\n");
+    assert_eq!(text(&api, &path("app")).await, Ok(ours));
+    assert_eq!(text(&api, &path("theirs")).await.unwrap_err().code, 404);
+    // The API server's other way to a kubelet leads to no loopback address.
+    let node = space.guest.everywhere().path("Node", &kubelet.node);
+    let refused = text(&space.guest, &format!("{node}/proxy{}", path("app")))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.message, "address not allowed");
+}
+
+#[tokio::test]
+async fn nobody_but_the_api_server_is_answered() {
+    let space = Space::shared().await;
+    let kubelet = app(&space).await;
+    let door = Door::of(&space, &kubelet).await;
+    let path = format!("/containerLogs/{}/app/app", space.guest.namespace());
+    let api = door.api_server().await;
+    text(&api, &path).await.expect("the API server is answered");
+    // A guest's administrator has a certificate, and can have one signed in any name.
+    for identity in [Identity::Admin, Identity::KubeletClient] {
+        let issued = door.authority.issue(&identity).expect("it can be issued");
+        let refused = text(&door.knock(&issued).await, &path).await.unwrap_err();
+        assert_eq!(refused.code, 403, "{identity:?}");
+    }
+    // With one of another authority there is nobody to talk to.
+    let foreign = Authority::generate("foreign").expect("it can be made");
+    let issued = foreign.issue(&Identity::KubeletClient).expect("it can be issued");
+    let stranger = door.knock(&issued).await;
+    let request = Request::get(&path).body(Vec::new()).expect("a request");
+    let said = stranger.client().request_text(request).await;
+    assert!(
+        matches!(said, Err(ref error) if !matches!(error, kube::Error::Api(_))),
+        "{said:?}"
+    );
+}
+
+#[tokio::test]
+async fn after_a_restart_the_nodes_lead_to_the_new_syncer() {
+    let mut tenant = Tenant::new("kubelet").await;
+    tenant.guest().await.create(namespace("work")).await;
+    let space = tenant.space("work").await;
+    let kubelet = app(&space).await;
+    let everywhere = space.guest.everywhere();
+    let port = |node: &Value| node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"].as_u64();
+    let before = everywhere
+        .get("Node", &kubelet.node)
+        .await
+        .expect("it runs a pod");
+    log(&space.guest, "app", "").await.expect("it is there");
+    tenant.stop().await;
+    tenant.start().await;
+    let after = everywhere
+        .sees("Node", &kubelet.node, "leading elsewhere", |node| {
+            (port(node) != port(&before)).then(|| node.clone())
+        })
+        .await;
+    assert_eq!(after["status"]["addresses"], before["status"]["addresses"]);
+    log(&space.guest, "app", "").await.expect("it is there");
+}
+
+#[tokio::test]
+async fn a_copied_node_leads_to_the_syncer_too() {
+    let space = Space::of_all_kinds().await;
+    let kubelet = HostKubelet::new(json!({"tier": "gold"})).await;
+    let everywhere = space.guest.everywhere();
+    let node = everywhere
+        .shows("Node", &kubelet.node, "/status/addresses/0/address", "localhost")
+        .await;
+    let theirs = space
+        .host
+        .everywhere()
+        .get("Node", &kubelet.node)
+        .await
+        .expect("it is there");
+    assert_ne!(
+        node["status"]["daemonEndpoints"],
+        theirs["status"]["daemonEndpoints"]
+    );
+    run(&space, &kubelet).await;
+    let twin = space.host.namespace();
+    let asked = format!("GET /containerLogs/{twin}/app/app\n");
+    assert_eq!(log(&space.guest, "app", "").await, Ok(asked));
+}
+
+/// A pod `app` that runs on a node of its own.
+async fn app(space: &Space) -> HostKubelet {
+    let kubelet = HostKubelet::new(json!({})).await;
+    run(space, &kubelet).await;
+    kubelet
+}
+
+async fn run(space: &Space, kubelet: &HostKubelet) {
+    made(&space.guest, pod("app")).await;
+    space.host.appears("Pod", "app").await;
+    run_on(&space.host, "app", &kubelet.node).await;
+    space.guest.shows("Pod", "app", "/status/phase", "Running").await;
+    space
+        .guest
+        .shows("Pod", "app", "/spec/nodeName", kubelet.node.as_str())
+        .await;
+}
+
+async fn log(side: &Side, pod: &str, query: &str) -> Result<String, Refusal> {
+    text(side, &format!("{}/log?{query}", side.path("Pod", pod))).await
+}
+
+/// What is at a path, as a text.
+async fn text(side: &Side, path: &str) -> Result<String, Refusal> {
+    let request = Request::get(path).body(Vec::new()).expect("a request");
+    match side.client().request_text(request).await {
+        Ok(text) => Ok(text),
+        Err(kube::Error::Api(status)) => Err(Refusal {
+            code: status.code,
+            message: status.message.clone(),
+        }),
+        Err(error) => panic!("{path} is answered: {error:?}"),
+    }
+}
+
+/// Where the tenant that tests share answers as a kubelet.
+struct Door {
+    server: String,
+    authority: Authority,
+    pki: PathBuf,
+}
+
+impl Door {
+    /// As a node in the guest says it.
+    async fn of(space: &Space, kubelet: &HostKubelet) -> Self {
+        let node = space.guest.everywhere().get("Node", &kubelet.node).await;
+        let node = node.expect("it runs a pod");
+        let port = &node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"];
+        let pki = Tenant::shared().await.pki().to_owned();
+        let names = ["ca.crt", "ca.key", "sa.key"];
+        let part = |name: &str| (name.to_owned(), fs::read(pki.join(name)).expect("it was written"));
+        Self {
+            server: format!("https://localhost:{port}"),
+            authority: Authority::from_parts(&names.map(part).into()).expect("it was kept"),
+            pki,
+        }
+    }
+
+    /// As the guest's API server.
+    async fn api_server(&self) -> Side {
+        let file = |name: &str| fs::read_to_string(self.pki.join(name)).expect("it was written");
+        let (certificate, key) = (
+            file("apiserver-kubelet-client.crt"),
+            file("apiserver-kubelet-client.key"),
+        );
+        self.knock(&Issued { certificate, key }).await
+    }
+
+    /// As whoever has this certificate.
+    async fn knock(&self, who: &Issued) -> Side {
+        let config = pki::kubeconfig("kubelet", &self.server, self.authority.certificate(), who);
+        let file = tempfile::NamedTempFile::new().expect("a file can be made");
+        fs::write(file.path(), config).expect("the file is ours");
+        Side::connect(file.path()).await
+    }
+}

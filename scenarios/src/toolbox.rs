@@ -1,0 +1,217 @@
+//! A pod with a shell, and what is done in pods with `kubectl logs`, `exec`, `attach`, `port-forward` and `cp`.
+
+use std::pin::Pin;
+
+use anyhow::Context as _;
+use futures::AsyncBufRead;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, AttachParams, AttachedProcess, LogParams, PostParams};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+
+use crate::eventually::{LATER, becomes};
+use crate::side::Side;
+use crate::space::Space;
+
+/// The pod's name, and that of its container.
+const NAME: &str = "toolbox";
+
+/// Where its tools are.
+const TOOLS: &str = "/tools";
+
+/// What it runs: its log is what comes by a pipe.
+const PROGRAM: &str =
+    "busybox --install -s /tools; mkfifo /tmp/log; echo started; while true; do cat /tmp/log; done";
+
+/// A container of a pod, as one side reaches it.
+#[derive(Clone, Debug)]
+pub struct Toolbox {
+    pods: Api<Pod>,
+    pod: String,
+    container: String,
+}
+
+/// A log that is followed.
+pub struct Log(Pin<Box<dyn AsyncBufRead + Send>>);
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Log")
+    }
+}
+
+impl Log {
+    /// Its next line; `None` at its end.
+    pub async fn line(&mut self) -> anyhow::Result<Option<String>> {
+        let mut line = String::new();
+        let read = futures::AsyncBufReadExt::read_line(&mut self.0, &mut line).await?;
+        Ok((read > 0).then(|| line.trim_end().to_owned()))
+    }
+}
+
+impl Toolbox {
+    /// Starts a pod of busybox and waits until it runs.
+    pub async fn start(space: &Space) -> anyhow::Result<Self> {
+        let toolbox = Self::of(space.guest(), NAME, NAME);
+        let pod = serde_json::from_value(json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": NAME},
+            "spec": {
+                "terminationGracePeriodSeconds": 1,
+                "securityContext": {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532},
+                "containers": [{
+                    "name": NAME,
+                    "image": space.tenant().environment().image("busybox"),
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["/bin/busybox", "sh", "-c", PROGRAM],
+                    "env": [{"name": "PATH", "value": format!("{TOOLS}:/bin")}],
+                    "volumeMounts": [
+                        {"name": "tools", "mountPath": TOOLS},
+                        {"name": "scratch", "mountPath": "/tmp"},
+                    ],
+                }],
+                "volumes": [{"name": "tools", "emptyDir": {}}, {"name": "scratch", "emptyDir": {}}],
+            },
+        }))?;
+        becomes(
+            format!("the account of pods in {}", space.guest()),
+            LATER,
+            true,
+            || async { space.guest().takes_pods().await },
+        )
+        .await?;
+        toolbox.pods.create(&PostParams::default(), &pod).await?;
+        becomes(
+            format!("pod {NAME} in {} to run", space.guest()),
+            LATER,
+            true,
+            || async {
+                let pods = space.guest().pods().await?;
+                Ok(pods.iter().any(|pod| pod.name == NAME && pod.is_ready))
+            },
+        )
+        .await?;
+        Ok(toolbox)
+    }
+
+    /// A container of a pod that is there.
+    #[must_use]
+    pub fn of(side: &Side, pod: &str, container: &str) -> Self {
+        Self {
+            pods: Api::namespaced(side.client().clone(), side.namespace()),
+            pod: pod.to_owned(),
+            container: container.to_owned(),
+        }
+    }
+
+    /// Its log so far.
+    pub async fn log(&self) -> anyhow::Result<String> {
+        let params = LogParams {
+            container: Some(self.container.clone()),
+            ..LogParams::default()
+        };
+        Ok(self.pods.logs(&self.pod, &params).await?)
+    }
+
+    /// Follows its log from the start.
+    pub async fn follow(&self) -> anyhow::Result<Log> {
+        let params = LogParams {
+            container: Some(self.container.clone()),
+            follow: true,
+            ..LogParams::default()
+        };
+        let stream = self.pods.log_stream(&self.pod, &params).await?;
+        Ok(Log(Box::pin(stream)))
+    }
+
+    /// Writes a line into a toolbox's log.
+    pub async fn write(&self, line: &str) -> anyhow::Result<()> {
+        let said = self.run(&["sh", "-c", "echo $0 > /tmp/log", line], &[]).await?;
+        anyhow::ensure!(said.is_empty(), "{:?}", String::from_utf8_lossy(&said));
+        Ok(())
+    }
+
+    /// Runs a command that reads all of `input`, and gives what it writes. It has to succeed.
+    pub async fn run(&self, command: &[&str], input: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let streams = AttachParams::default()
+            .container(&self.container)
+            .stdin(!input.is_empty())
+            .stdout(true)
+            .stderr(true);
+        let mut process = self
+            .pods
+            .exec(&self.pod, command.iter().copied(), &streams)
+            .await?;
+        let stdin = process.stdin();
+        let stdout = process.stdout().context("no standard output")?;
+        let stderr = process.stderr().context("no standard error")?;
+        let writing = async {
+            if let Some(mut stdin) = stdin {
+                stdin.write_all(input).await?;
+                stdin.shutdown().await?;
+            }
+            anyhow::Ok(())
+        };
+        let (output, errors, ()) = tokio::try_join!(all(stdout), all(stderr), writing)?;
+        succeeded(process)
+            .await
+            .with_context(|| format!("{command:?}: {}", String::from_utf8_lossy(&errors)))?;
+        Ok(output)
+    }
+
+    /// Attaches to a toolbox's first process, and reads what that writes until it is this line, which it is made to write
+    /// over and over: what was written before the container's runtime had somebody attached is not seen.
+    pub async fn attached_sees(&self, line: &str) -> anyhow::Result<()> {
+        let streams = AttachParams::default()
+            .container(&self.container)
+            .stdin(false)
+            .stdout(true)
+            .stderr(false);
+        let mut process = self.pods.attach(&self.pod, &streams).await?;
+        let stdout = process.stdout().context("no standard output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let reading = async {
+            while let Some(read) = lines.next_line().await? {
+                if read == line {
+                    return Ok(());
+                }
+            }
+            anyhow::bail!("it ended without {line:?}")
+        };
+        let over_and_over = "while echo $0 > /tmp/log; do usleep 100000; done";
+        let command = ["sh", "-c", over_and_over, line];
+        tokio::select! {
+            read = reading => read,
+            ended = self.run(&command, &[]) => anyhow::bail!("writing ended: {ended:?}"),
+        }
+    }
+
+    /// What one of the pod's ports answers to a request.
+    pub async fn get(&self, port: u16, path: &str) -> anyhow::Result<String> {
+        let mut forwarder = self.pods.portforward(&self.pod, &[port]).await?;
+        let mut stream = forwarder.take_stream(port).context("no stream")?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        stream.flush().await?;
+        Ok(String::from_utf8(all(stream).await?)?)
+    }
+}
+
+async fn all(mut stream: impl AsyncRead + Unpin) -> anyhow::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    stream.read_to_end(&mut read).await?;
+    Ok(read)
+}
+
+/// Waits until a process has ended; anything but success is an error.
+async fn succeeded(mut process: AttachedProcess) -> anyhow::Result<()> {
+    let status = process.take_status().context("no status")?.await;
+    let status = status.context("the stream ended without a status")?;
+    anyhow::ensure!(
+        status.status.as_deref() == Some("Success"),
+        "{}",
+        status.message.unwrap_or_default()
+    );
+    Ok(())
+}

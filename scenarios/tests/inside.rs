@@ -1,0 +1,139 @@
+//! SY, continued: what is done in a tenant's pods, with nothing but the tenant's own kubeconfig.
+
+use rstest::rstest;
+use scenarios::pod::SIDECAR;
+use scenarios::{Outcome, Pair, Tenant, Toolbox};
+
+use crate::cast::{pair, tenant};
+
+#[rstest]
+#[tokio::test]
+async fn sy_16_a_log_is_followed(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-16-log").await?;
+    let toolbox = Toolbox::start(&space).await?;
+    let mut log = toolbox.follow().await?;
+    assert_eq!(log.line().await?.as_deref(), Some("started"));
+
+    toolbox.write("later").await?;
+
+    assert_eq!(log.line().await?.as_deref(), Some("later"));
+    assert_eq!(toolbox.log().await?, "started\nlater\n");
+    space.remove().await?;
+    witness.is_content().await
+}
+
+/// More than any buffer on the way holds.
+const MUCH: usize = 1_000_000;
+
+#[rstest]
+#[tokio::test]
+async fn sy_16_what_is_given_to_a_command_comes_back(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-16-exec").await?;
+    let toolbox = Toolbox::start(&space).await?;
+    let given: Vec<u8> = (0..=u8::MAX).cycle().take(MUCH).collect();
+
+    let back = toolbox.run(&["head", "-c", &MUCH.to_string()], &given).await?;
+
+    assert!(back == given, "{} bytes came back as they were", back.len());
+    let said = toolbox.run(&["echo", "a&b=c", "d e", "%41"], &[]).await?;
+    assert_eq!(String::from_utf8_lossy(&said), "a&b=c d e %41\n");
+    let failed = toolbox.run(&["sh", "-c", "exit 7"], &[]).await.unwrap_err();
+    assert!(format!("{failed:#}").contains("exit code 7"), "{failed:#}");
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_16_a_file_is_copied_in_and_out(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-16-cp").await?;
+    let toolbox = Toolbox::start(&space).await?;
+    toolbox.run(&["sh", "-c", "echo kept > /tmp/one"], &[]).await?;
+
+    // As `kubectl cp` does it, out and in again.
+    let archive = toolbox.run(&["tar", "cf", "-", "-C", "/tmp", "one"], &[]).await?;
+    toolbox.run(&["sh", "-c", "mkdir /tmp/copy"], &[]).await?;
+    toolbox
+        .run(&["tar", "xmf", "-", "-C", "/tmp/copy"], &archive)
+        .await?;
+
+    let kept = toolbox.run(&["cat", "/tmp/copy/one"], &[]).await?;
+    assert_eq!(String::from_utf8_lossy(&kept), "kept\n");
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_16_who_attaches_sees_what_is_written(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-16-attach").await?;
+    let toolbox = Toolbox::start(&space).await?;
+    toolbox.attached_sees("later").await?;
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_16_an_apps_port_answers_and_its_sidecar_stays_hidden(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.default_space();
+    let pod = space.guest().pod_of("write-app").await?;
+    let app = Toolbox::of(space.guest(), &pod.name, "write-app");
+    let answer = app.get(8080, "/healthz").await?;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    // Which is there, and has something to say.
+    let theirs = Toolbox::of(space.host(), &pod.name, SIDECAR);
+    assert!(theirs.log().await?.contains("dapr"));
+    let ours = Toolbox::of(space.guest(), &pod.name, SIDECAR);
+    let refused = ours.log().await.unwrap_err();
+    assert!(
+        format!("{refused:#}").contains("is not valid for pod"),
+        "{refused:#}"
+    );
+    let refused = ours.run(&["/daprd", "--version"], &[]).await.unwrap_err();
+    assert!(format!("{refused:#}").contains("400"), "{refused:#}");
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_16_a_tenant_gets_into_its_own_pods_only(#[future(awt)] pair: Pair) -> Outcome {
+    let witness = pair.witness().await?;
+    let (ours, theirs) = (
+        pair.ours.new_space("sy-16-pair").await?,
+        pair.theirs.new_space("sy-16-pair").await?,
+    );
+    assert_eq!(ours.guest().namespace(), theirs.guest().namespace());
+    let secret = Toolbox::start(&ours).await?;
+    secret.run(&["sh", "-c", "echo ours > /tmp/secret"], &[]).await?;
+
+    // There is no such pod of theirs, though one of that name is on the host.
+    let same = Toolbox::of(theirs.guest(), "toolbox", "toolbox");
+    assert!(same.log().await.is_err());
+    assert!(same.run(&["cat", "/tmp/secret"], &[]).await.is_err());
+    // And where there is one, it is theirs.
+    let own = Toolbox::start(&theirs).await?;
+    let seen = own
+        .run(&["sh", "-c", "cat /tmp/secret || echo nothing"], &[])
+        .await?;
+    assert_eq!(String::from_utf8_lossy(&seen), "nothing\n");
+
+    // Nobody gets to the port by the network, though the pod is reached.
+    let control_plane = pair.ours.control_plane_address().await?;
+    let listens = async |port: &str| {
+        let probe = format!("nc -w 3 {control_plane} {port} < /dev/null && echo yes || echo no");
+        let said = secret.run(&["sh", "-c", &probe], &[]).await?;
+        anyhow::Ok(String::from_utf8_lossy(&said).trim().to_owned())
+    };
+    assert_eq!(listens("6443").await?, "yes");
+    assert_eq!(listens("10250").await?, "no");
+    ours.remove().await?;
+    theirs.remove().await?;
+    witness.is_content().await
+}

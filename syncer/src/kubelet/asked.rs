@@ -1,0 +1,141 @@
+//! What is asked for, from the path that a kubelet is asked at.
+//!
+//! The paths are those of the kubelet's server (`pkg/kubelet/server/server.go`, Kubernetes 1.33 to 1.36) that an API
+//! server asks at: `/containerLogs/NS/POD/CONTAINER`; `/exec` and `/attach` with `/NS/POD[/UID]/CONTAINER`; and
+//! `/portForward/NS/POD[/UID]`. There is no other.
+
+use hyper::{Method, Uri};
+
+use super::parameters;
+use super::refusal::Refusal;
+
+/// What is asked for, all of it in words that are safe in a path or query of the host's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// What is to be done.
+    pub(super) verb: Verb,
+    /// The guest's namespace.
+    pub(super) namespace: String,
+    /// The guest's pod.
+    pub(super) pod: String,
+    /// The UID that the pod has to have.
+    pub(super) uid: Option<String>,
+    /// The container, but for what is about a whole pod.
+    pub(super) container: Option<String>,
+    /// The query for the host, but for the container.
+    pub(super) query: String,
+}
+
+/// What is to be done with a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    /// Read a container's log.
+    Log,
+    /// Run a command in a container.
+    Exec,
+    /// Attach to what a container runs.
+    Attach,
+    /// Connect to ports of a pod.
+    PortForward,
+}
+
+impl Verb {
+    /// What a kubelet calls it.
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "containerLogs" => Some(Self::Log),
+            "exec" => Some(Self::Exec),
+            "attach" => Some(Self::Attach),
+            "portForward" => Some(Self::PortForward),
+            _ => None,
+        }
+    }
+
+    /// The subresource of pods that does it.
+    fn subresource(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Exec => "exec",
+            Self::Attach => "attach",
+            Self::PortForward => "portforward",
+        }
+    }
+
+    fn takes(self, method: &Method) -> bool {
+        method == Method::GET || (method == Method::POST && self != Self::Log)
+    }
+}
+
+impl Asked {
+    /// Reads a request's first line; what a kubelet does not know is refused.
+    pub(super) fn read(method: &Method, uri: &Uri) -> Result<Self, Refusal> {
+        let unknown = || Refusal::not_found(format!("this kubelet has no {}", uri.path()));
+        let path = uri.path().strip_prefix('/').ok_or_else(unknown)?;
+        let (verb, rest) = path.split_once('/').ok_or_else(unknown)?;
+        let verb = Verb::of(verb).ok_or_else(unknown)?;
+        if !verb.takes(method) {
+            return Err(Refusal::method(method));
+        }
+        let parts: Vec<&str> = rest.split('/').collect();
+        let (namespace, pod, uid, container) = match (verb, &parts[..]) {
+            (Verb::PortForward, [namespace, pod]) => (namespace, pod, None, None),
+            (Verb::PortForward, [namespace, pod, uid]) => (namespace, pod, Some(uid), None),
+            (Verb::Log | Verb::Exec | Verb::Attach, [namespace, pod, container]) => {
+                (namespace, pod, None, Some(container))
+            }
+            (Verb::Exec | Verb::Attach, [namespace, pod, uid, container]) => {
+                (namespace, pod, Some(uid), Some(container))
+            }
+            _ => return Err(unknown()),
+        };
+        let named = |what: &str, text: &str, fits: fn(&str) -> bool| {
+            let refusal = || Refusal::bad(format!("{text:?} is no name of a {what}"));
+            fits(text).then(|| text.to_owned()).ok_or_else(refusal)
+        };
+        Ok(Self {
+            verb,
+            namespace: named("namespace", namespace, is_label)?,
+            pod: named("pod", pod, is_name)?,
+            uid: uid.map(|uid| named("UID", uid, is_label)).transpose()?,
+            container: container
+                .map(|container| named("container", container, is_label))
+                .transpose()?,
+            query: parameters::for_host(verb, uri.query().unwrap_or_default()).map_err(Refusal::bad)?,
+        })
+    }
+
+    /// The same of a pod of the host: path and query.
+    pub(super) fn at(&self, namespace: &str, pod: &str) -> String {
+        let subresource = self.verb.subresource();
+        let container = self.container.as_ref().map(|name| format!("container={name}"));
+        let query = [Some(self.query.clone()), container]
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty());
+        let query = query.collect::<Vec<_>>().join("&");
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/{subresource}");
+        if query.is_empty() {
+            path
+        } else {
+            format!("{path}?{query}")
+        }
+    }
+}
+
+/// Whether a text is a label as DNS has them (RFC 1123), in lower case.
+fn is_label(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_outer = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    bytes.len() <= 63
+        && bytes.first().is_some_and(is_outer)
+        && bytes.last().is_some_and(is_outer)
+        && bytes.iter().all(|byte| is_outer(byte) || *byte == b'-')
+}
+
+/// Whether a text is labels with dots in between.
+fn is_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+#[cfg(test)]
+mod tests;

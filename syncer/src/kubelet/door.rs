@@ -1,0 +1,93 @@
+//! Who is let in: by TLS, with the one certificate that `syncer init` made for the guest's API server.
+//!
+//! Another certificate of the same authority is not enough, whatever it says: a guest's administrator can have the
+//! guest sign one in any name.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::server::TlsStream;
+
+use super::Error;
+use crate::pki;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// The guest's API server.
+    ApiServer,
+    /// Somebody else who has a certificate of the guest's.
+    Unknown,
+}
+
+/// What every connection comes through.
+pub(super) struct Door {
+    acceptor: TlsAcceptor,
+    client: CertificateDer<'static>,
+}
+
+impl Door {
+    /// From the files that `syncer init` wrote into a folder.
+    pub(super) fn new(folder: &Path) -> Result<Self, Error> {
+        let certificate = |name: &str| read(folder, name, CertificateDer::from_pem_file);
+        let unusable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Certificates {
+            folder: folder.to_owned(),
+            source,
+        };
+        let mut authority = RootCertStore::empty();
+        authority
+            .add(certificate(pki::CA_CERTIFICATE)?)
+            .map_err(|error| unusable(error.into()))?;
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authority), provider.clone())
+            .build()
+            .map_err(|error| unusable(error.into()))?;
+        let own = certificate(&format!("{}.crt", pki::KUBELET))?;
+        let key = read(
+            folder,
+            &format!("{}.key", pki::KUBELET),
+            PrivateKeyDer::from_pem_file,
+        )?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| {
+                builder
+                    .with_client_cert_verifier(verifier)
+                    .with_single_cert(vec![own], key)
+            })
+            .map_err(|error| unusable(error.into()))?;
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            client: certificate(&format!("{}.crt", pki::KUBELET_CLIENT))?,
+        })
+    }
+
+    /// Has somebody say who they are. Without a certificate of the guest's it is an error.
+    pub(super) async fn greet(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Caller)> {
+        let stream = self.acceptor.accept(stream).await?;
+        let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let caller = if shown.first() == Some(&self.client) {
+            Caller::ApiServer
+        } else {
+            Caller::Unknown
+        };
+        Ok((stream, caller))
+    }
+}
+
+fn read<T>(
+    folder: &Path,
+    name: &str,
+    from: impl FnOnce(std::path::PathBuf) -> Result<T, pem::Error>,
+) -> Result<T, Error> {
+    let path = folder.join(name);
+    from(path.clone()).map_err(|source| Error::Read { path, source })
+}

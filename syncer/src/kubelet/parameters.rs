@@ -1,0 +1,77 @@
+//! A kubelet's parameters in the words of the host's API.
+//!
+//! An API server takes its own parameters apart and names them anew for the kubelet (`pkg/registry/core/pod/strategy.go`);
+//! this is the way back. Values stay encoded as they came: a command's words need not be text.
+
+use super::asked::Verb;
+
+/// What a log can be asked for; here a kubelet's words are the API's.
+const OF_LOGS: [&str; 8] = [
+    "follow",
+    "previous",
+    "sinceSeconds",
+    "sinceTime",
+    "timestamps",
+    "tailLines",
+    "limitBytes",
+    "stream",
+];
+
+/// The query for the host; a parameter that is unknown is refused, with what is wrong.
+pub(super) fn for_host(verb: Verb, query: &str) -> Result<String, String> {
+    let mut words = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match (verb, name) {
+            (Verb::Log, name) if OF_LOGS.contains(&name) => words.push(pair.to_owned()),
+            (Verb::Exec, "command") => words.push(pair.to_owned()),
+            (Verb::Exec | Verb::Attach, name) if stream(name).is_some() => {
+                // Anything but this is no to a kubelet.
+                let stream = stream(name).filter(|_| value == "1");
+                words.extend(stream.map(|stream| format!("{stream}=true")));
+            }
+            (Verb::PortForward, "port") => {
+                for port in value.split("%2C").flat_map(|ports| ports.split(',')) {
+                    let port: u16 = port.parse().map_err(|_| format!("{port:?} is no port"))?;
+                    words.push(format!("ports={port}"));
+                }
+            }
+            _ => return Err(format!("this kubelet has no parameter {name:?} there")),
+        }
+    }
+    Ok(words.join("&"))
+}
+
+/// What the API calls a stream that a kubelet calls so.
+fn stream(name: &str) -> Option<&'static str> {
+    match name {
+        "input" => Some("stdin"),
+        "output" => Some("stdout"),
+        "error" => Some("stderr"),
+        "tty" => Some("tty"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_is_not_wanted_is_not_asked_for() {
+        let query = for_host(Verb::Attach, "input=0&output=1&error=true&tty=");
+        assert_eq!(query.as_deref(), Ok("stdout=true"));
+    }
+
+    #[test]
+    fn a_commands_words_stay_as_they_came() {
+        let query = "command=%ff%00&command=&command=a%3Db";
+        assert_eq!(for_host(Verb::Exec, query).as_deref(), Ok(query));
+    }
+
+    #[test]
+    fn what_is_unknown_is_told() {
+        let told = for_host(Verb::Attach, "command=id").unwrap_err();
+        assert_eq!(told, "this kubelet has no parameter \"command\" there");
+    }
+}

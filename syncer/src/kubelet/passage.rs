@@ -1,0 +1,168 @@
+//! Asking the host, and passing on what it answers: a log as it comes, and both ways of an upgraded connection raw,
+//! whichever protocol the two ends agree on.
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::HeaderMap;
+use hyper::upgrade::{OnUpgrade, on};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use kube::client::Body;
+use kube::core::Status;
+use tokio::io::copy_bidirectional;
+use tracing::debug;
+
+use super::Sides;
+use super::asked::{Asked, Verb};
+use super::refusal::{Refusal, text};
+use super::twin::Twin;
+
+/// What two ends agree on a protocol by. Nothing else of a request goes to the host, as it is the syncer who asks.
+const OF_UPGRADES: [&str; 7] = [
+    "connection",
+    "upgrade",
+    "x-stream-protocol-version",
+    "x-accepted-stream-protocol-versions",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "sec-websocket-protocol",
+];
+
+/// The same in an answer.
+const OF_UPGRADED: [&str; 7] = [
+    "connection",
+    "upgrade",
+    "x-stream-protocol-version",
+    "x-accepted-stream-protocol-versions",
+    "sec-websocket-accept",
+    "sec-websocket-protocol",
+    "content-type",
+];
+
+/// The longest that an API says in a `Status`, in bytes; an API server reads 2,000 of it.
+const LONGEST: usize = 64 * 1024;
+
+/// Asks the host, and gives what it answers.
+pub(super) async fn pass(
+    sides: &Sides,
+    asked: &Asked,
+    twin: &Twin,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, Refusal> {
+    let mut question = Request::new(Body::empty());
+    *question.method_mut() = request.method().clone();
+    *question.uri_mut() = (asked.at(&twin.namespace, &twin.name).parse())
+        .map_err(|_| Refusal::bad("what was asked for cannot be asked of the host"))?;
+    if asked.verb != Verb::Log {
+        *question.headers_mut() = some_of(request.headers(), &OF_UPGRADES);
+    }
+    let answer = sides.host.send(question).await;
+    let mut answer = answer.map_err(|error| Refusal::of_api("ask the host", &error))?;
+    let headers = some_of(answer.headers(), &OF_UPGRADED);
+    match answer.status() {
+        StatusCode::SWITCHING_PROTOCOLS => {
+            let (ours, theirs) = (on(&mut request), on(&mut answer));
+            let shutdown = sides.shutdown.clone();
+            sides.tasks.spawn(async move {
+                shutdown.run_until_cancelled(join(ours, theirs)).await;
+            });
+            Ok(with(answer.status(), headers, Body::empty()))
+        }
+        status if asked.verb == Verb::Log && !status.is_success() => {
+            Ok(text(status, said(answer.into_body()).await))
+        }
+        status => Ok(with(status, headers, answer.into_body())),
+    }
+}
+
+/// Passes on what comes on either side until both have ended.
+async fn join(ours: OnUpgrade, theirs: OnUpgrade) {
+    let (ours, theirs) = match tokio::try_join!(ours, theirs) {
+        Ok(both) => both,
+        Err(error) => {
+            debug!(%error, "one side of a stream went before it began");
+            return;
+        }
+    };
+    // Who leaves in the middle is gone, whatever the reason.
+    if let Err(error) = copy_bidirectional(&mut TokioIo::new(ours), &mut TokioIo::new(theirs)).await {
+        debug!(%error, "a stream broke off");
+    }
+}
+
+fn some_of(headers: &HeaderMap, names: &[&str]) -> HeaderMap {
+    (headers.iter())
+        .filter(|(name, _)| names.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn with(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// What an API says in its refusal: a kubelet says it as a text, which an API server puts in its own `Status`.
+async fn said(body: Body) -> String {
+    let Ok(read) = Limited::new(body, LONGEST).collect().await else {
+        return "the host broke off in the middle of its refusal".to_owned();
+    };
+    let bytes = read.to_bytes();
+    match serde_json::from_slice::<Status>(&bytes) {
+        Ok(status) => status.message,
+        Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_is_not_passed_on() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "authorization",
+            "impersonate-user",
+            "cookie",
+            "host",
+            "x-forwarded-for",
+        ] {
+            headers.insert(name, "somebody".parse().unwrap());
+        }
+        headers.append("upgrade", "SPDY/3.1".parse().unwrap());
+        headers.append("x-stream-protocol-version", "v5.channel.k8s.io".parse().unwrap());
+        headers.append("x-stream-protocol-version", "v4.channel.k8s.io".parse().unwrap());
+        let passed = some_of(&headers, &OF_UPGRADES);
+        let passed: Vec<_> = passed
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+            .collect();
+        assert_eq!(
+            passed,
+            [
+                ("upgrade", &"SPDY/3.1".parse().unwrap()),
+                ("x-stream-protocol-version", &"v5.channel.k8s.io".parse().unwrap()),
+                ("x-stream-protocol-version", &"v4.channel.k8s.io".parse().unwrap()),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_in_its_own_words() {
+        let status =
+            br#"{"kind":"Status","status":"Failure","message":"container \"app\" is waiting","code":400}"#;
+        assert_eq!(
+            said(Body::from(status.to_vec())).await,
+            "container \"app\" is waiting"
+        );
+        assert_eq!(said(Body::from(b"not found".to_vec())).await, "not found");
+        assert!(
+            said(Body::from(vec![b'a'; LONGEST + 1]))
+                .await
+                .contains("broke off")
+        );
+    }
+}
