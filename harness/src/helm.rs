@@ -114,7 +114,8 @@ impl Helm {
         command.run().await.map(drop)
     }
 
-    fn command(&self) -> Command {
+    /// Helm with nothing to do yet, for this cluster.
+    pub fn command(&self) -> Command {
         Command::new(&self.program)
             .env("HELM_CACHE_HOME", self.home.join("cache"))
             .env("HELM_CONFIG_HOME", self.home.join("config"))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use kube::Client;
 use tracing_subscriber::EnvFilter;
 
 use crate::leader::Candidate;
@@ -82,6 +83,16 @@ struct Subject {
     /// What to log, as in `info` or `syncer=debug`
     #[arg(long, env = "SYNCER_LOG", default_value = "info")]
     log: EnvFilter,
+}
+
+impl Subject {
+    fn tenant(&self) -> Tenant {
+        Tenant::new(&self.name, &self.namespace)
+    }
+
+    async fn host(&self) -> Result<Client, host::Error> {
+        host::client("host", self.host_kubeconfig.as_deref()).await
+    }
 }
 
 #[derive(Debug, Args)]
@@ -215,15 +226,9 @@ fn block_on(log: EnvFilter, command: impl Future<Output = Result<(), Error>>) ->
 }
 
 async fn initialize(Init { common }: Init) -> Result<(), Error> {
-    let Subject {
-        name,
-        namespace,
-        host_kubeconfig,
-        log: _,
-    } = common.subject;
-    let tenant = Tenant::new(name, namespace);
+    let tenant = common.subject.tenant();
     read_values(&common.values, &tenant)?;
-    let host = host::client("host", host_kubeconfig.as_deref()).await?;
+    let host = common.subject.host().await?;
     let service = host::api_service(&host, &tenant).await?;
     let authority = pki::keep(&host, &tenant, Some(service.owner)).await?;
     let names = Names {
@@ -252,18 +257,12 @@ async fn start(command: Run) -> Result<(), Error> {
         pki,
         pod_ip,
     } = common;
-    let Subject {
-        name,
-        namespace,
-        host_kubeconfig,
-        log: _,
-    } = subject;
-    let tenant = Tenant::new(name, namespace);
+    let tenant = subject.tenant();
     let settings = run::Settings {
         values: read_values(&values, &tenant)?,
         tenant,
         pki,
-        host_kubeconfig,
+        host_kubeconfig: subject.host_kubeconfig,
         guest_kubeconfig,
         status,
         kubelet,
@@ -275,14 +274,7 @@ async fn start(command: Run) -> Result<(), Error> {
 }
 
 async fn uninstall(Uninstall { subject }: Uninstall) -> Result<(), Error> {
-    let Subject {
-        name,
-        namespace,
-        host_kubeconfig,
-        log: _,
-    } = subject;
-    let host = host::client("host", host_kubeconfig.as_deref()).await?;
-    Ok(uninstall::run(&host, &Tenant::new(name, namespace)).await?)
+    Ok(uninstall::run(&subject.host().await?, &subject.tenant()).await?)
 }
 
 /// The values of this virtual cluster.

@@ -158,9 +158,10 @@ pub async fn publish(
         .map_err(|source| asked(format!("publish the kubeconfig in Secret {name}"), source))
 }
 
-fn asked(attempt: String, source: kube::Error) -> Error {
+/// What the host did not do, and why.
+pub(crate) fn asked(attempt: impl Into<String>, source: kube::Error) -> Error {
     Error::Asked {
-        attempt,
+        attempt: attempt.into(),
         source: Box::new(source),
     }
 }

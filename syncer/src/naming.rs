@@ -3,6 +3,7 @@
 //! The rules are those of vcluster's multi-namespace mode (`pkg/util/translate/multi_namespace.go`, v0.14 to
 //! v0.25), so that whatever was written against its names goes on working.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
@@ -87,6 +88,14 @@ impl Tenant {
     #[must_use]
     pub fn managed_by(&self) -> String {
         concat_name(&[&self.namespace, "x", &self.name])
+    }
+
+    /// The labels by which what it has on the host is found: its name, and the namespace of its control plane.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        [(VCLUSTER_NAME, &self.name), (VCLUSTER_NAMESPACE, &self.namespace)]
+            .map(|(label, value)| (label.to_owned(), value.clone()))
+            .into()
     }
 
     /// What every one of its host namespaces ends with: a hash of its namespace and name.

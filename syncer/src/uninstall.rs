@@ -6,25 +6,21 @@
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Preconditions};
-use kube::core::PartialObjectMeta;
+use kube::core::{PartialObjectMeta, Selector};
 use kube::runtime::conditions::is_deleted;
 use kube::runtime::wait::{self, await_condition};
 use kube::{Api, Client, ResourceExt};
 use tracing::{info, warn};
 
+use crate::host;
 use crate::naming::{self, Tenant};
 
 /// Why namespaces were not removed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The host did not do what was asked.
-    #[error("{attempt}")]
-    Asked {
-        /// What was asked.
-        attempt: String,
-        /// Why.
-        source: Box<kube::Error>,
-    },
+    #[error(transparent)]
+    Host(#[from] host::Error),
     /// The host does not say whether a namespace has gone.
     #[error("wait until namespace {name} has gone")]
     Waited {
@@ -42,19 +38,13 @@ pub enum Error {
 /// # Errors
 ///
 /// The host refused. What was deleted before stays so; asked again, this goes on.
-pub async fn run(host: &Client, tenant: &Tenant) -> Result<(), Error> {
-    let namespaces: Api<Namespace> = Api::all(host.clone());
-    let labels = format!(
-        "{}={},{}={}",
-        naming::VCLUSTER_NAME,
-        tenant.name(),
-        naming::VCLUSTER_NAMESPACE,
-        tenant.namespace()
-    );
+pub async fn run(client: &Client, tenant: &Tenant) -> Result<(), Error> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let labels = Selector::from_iter(tenant.labels());
     let found = namespaces
-        .list_metadata(&ListParams::default().labels(&labels))
+        .list_metadata(&ListParams::default().labels_from(&labels))
         .await
-        .map_err(asked("list the virtual cluster's namespaces"))?;
+        .map_err(|source| host::asked("list the virtual cluster's namespaces", source))?;
     let removals = found
         .items
         .iter()
@@ -89,7 +79,7 @@ async fn remove(namespaces: &Api<Namespace>, namespace: &PartialObjectMeta<Names
     match namespaces.delete(&name, &looked_at).await {
         Ok(_) => info!(namespace = name, "deleted, waiting until it has gone"),
         Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
-        Err(error) => return Err(asked(format!("delete namespace {name}"))(error)),
+        Err(source) => return Err(host::asked(format!("delete namespace {name}"), source).into()),
     }
     await_condition(namespaces.clone(), &name, is_deleted(&uid))
         .await
@@ -99,12 +89,4 @@ async fn remove(namespaces: &Api<Namespace>, namespace: &PartialObjectMeta<Names
         })?;
     info!(namespace = name, "gone");
     Ok(())
-}
-
-fn asked(attempt: impl Into<String>) -> impl FnOnce(kube::Error) -> Error {
-    let attempt = attempt.into();
-    |source| Error::Asked {
-        attempt,
-        source: Box::new(source),
-    }
 }

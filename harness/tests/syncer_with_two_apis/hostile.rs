@@ -6,6 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::rig::{Space, Tenant, VALUE, component, namespace, unique};
+use crate::rules::define;
 
 /// As long as a DNS label may be.
 const LONGEST: usize = 63;
@@ -188,7 +189,7 @@ async fn a_definition_that_looks_like_the_hosts_is_the_tenants_own(
     let host = tenant.host().await;
     let before = host.names("CustomResourceDefinition").await;
     let name = format!("{plural}.{group}");
-    guest.create(definition(group, plural, kind)).await;
+    define(&guest, group, "Namespaced", kind, plural, Value::Null).await;
     let path = format!("/apis/{group}/v1/namespaces/{}/{plural}", space.guest.namespace());
     let object = json!({"apiVersion": format!("{group}/v1"), "kind": kind, "metadata": {"name": "forged"}});
     space.guest.takes(&path, &object).await;
@@ -199,26 +200,6 @@ async fn a_definition_that_looks_like_the_hosts_is_the_tenants_own(
     assert_eq!(space.host.names("Component").await, ["beside"]);
     assert_eq!(host.names("CustomResourceDefinition").await, before);
     guest.delete("CustomResourceDefinition", &name).await;
-}
-
-fn definition(group: &str, plural: &str, kind: &str) -> Value {
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": format!("{plural}.{group}"),
-            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
-        },
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"plural": plural, "singular": plural, "kind": kind, "listKind": format!("{kind}{plural}List")},
-            "versions": [{
-                "name": "v1", "served": true, "storage": true,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
-            }],
-        },
-    })
 }
 
 /// A name of this length that no other test has.

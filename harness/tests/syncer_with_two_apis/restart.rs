@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, stream};
 use harness::wait::{self, Seen};
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::rig::{Refusal, SOON, Side, Tenant, VALUE, component, namespace};
 
@@ -189,12 +189,7 @@ async fn a_syncer_killed_amid_a_hundred_creations_and_deletions_loses_none() {
 }
 
 async fn on_host(host: &Side) -> BTreeSet<String> {
-    let name = |found: Value| found["metadata"]["name"].as_str().map(ToOwned::to_owned);
-    host.list("Component")
-        .await
-        .into_iter()
-        .filter_map(name)
-        .collect()
+    host.names("Component").await.into_iter().collect()
 }
 
 async fn until_between(host: &Side, least: usize, most: usize) {

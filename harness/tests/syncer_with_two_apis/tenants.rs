@@ -32,13 +32,9 @@ async fn components_of_the_same_name_are_each_tenants_own() {
         tenant.counts(&format!("syncer_queue{{{part}}}"), 0).await;
     }
     assert_eq!(theirs.host.list("Component").await, [before]);
-    let seen = theirs.guest.list("Component").await;
-    let names: Vec<_> = seen.iter().map(|found| &found["metadata"]["name"]).collect();
-    assert_eq!(names, ["store"]);
-    let of_theirs = theirs.guest.everywhere().list("Namespace").await;
-    let names: Vec<_> = of_theirs.iter().map(|found| &found["metadata"]["name"]).collect();
+    assert_eq!(theirs.guest.names("Component").await, ["store"]);
     assert_eq!(
-        names,
+        theirs.guest.everywhere().names("Namespace").await,
         ["default", "kube-node-lease", "kube-public", "kube-system"]
     );
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::Selector;
 
 use crate::naming::Tenant;
 use crate::sync::{self, Mapping};
 use crate::values::{Mapped, NodeSelector, Values};
 
-/// What the host shows, or which mapping can't be read.
+/// What the host shows, or which mapping or selector can't be read.
 pub(super) fn shown(tenant: &Tenant, values: &Values) -> Result<sync::FromHost, String> {
     use sync::HostKind;
     let asked = &values.from_host;
@@ -20,8 +21,11 @@ pub(super) fn shown(tenant: &Tenant, values: &Values) -> Result<sync::FromHost, 
     ];
     let classes = classes.into_iter().filter(|(_, classes)| classes.enabled);
     let mut kinds: BTreeMap<HostKind, String> = classes
-        .map(|(kind, classes)| (kind, classes.selector.as_ref().map(selector).unwrap_or_default()))
-        .collect();
+        .map(|(kind, classes)| {
+            let selector = classes.selector.as_ref().map(selector).transpose()?;
+            Ok((kind, selector.unwrap_or_default()))
+        })
+        .collect::<Result<_, String>>()?;
     // Without a selector, nodes have stand-ins while they run a pod, as they do without being asked for.
     let NodeSelector { all, labels } = &asked.nodes.selector;
     if asked.nodes.enabled && (*all || !labels.is_empty()) {
@@ -29,7 +33,7 @@ pub(super) fn shown(tenant: &Tenant, values: &Values) -> Result<sync::FromHost, 
             match_labels: (!all).then(|| labels.clone()),
             ..LabelSelector::default()
         };
-        kinds.insert(HostKind::Node, selector(&labels));
+        kinds.insert(HostKind::Node, selector(&labels)?);
     }
     let services = values.networking.replicate_services.from_host.iter();
     let services = services.map(|one| Mapping::of_service(&one.from, &one.to, tenant.namespace()));
@@ -50,21 +54,9 @@ fn mappings(asked: &Mapped, tenant: &Tenant) -> Result<Vec<Mapping>, String> {
 }
 
 /// A label selector as `kubectl --selector` takes it.
-fn selector(selector: &LabelSelector) -> String {
-    let equal = selector
-        .match_labels
-        .iter()
-        .flatten()
-        .map(|(name, value)| format!("{name}={value}"));
-    let expressions = selector.match_expressions.iter().flatten().map(|expression| {
-        let key = &expression.key;
-        let values = expression.values.clone().unwrap_or_default().join(",");
-        match expression.operator.as_str() {
-            "In" => format!("{key} in ({values})"),
-            "NotIn" => format!("{key} notin ({values})"),
-            "DoesNotExist" => format!("!{key}"),
-            _ => key.clone(),
-        }
-    });
-    equal.chain(expressions).collect::<Vec<_>>().join(",")
+fn selector(asked: &LabelSelector) -> Result<String, String> {
+    let selector = Selector::try_from(asked.clone());
+    selector
+        .map(|selector| selector.to_string())
+        .map_err(|error| format!("a selector of classes or nodes: {error}"))
 }

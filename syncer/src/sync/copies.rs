@@ -18,7 +18,7 @@ use self::shape::Shape;
 pub(crate) use self::shape::{addresses, ports};
 use self::source::Source;
 pub(crate) use self::source::resource;
-use super::cache::{Cache, Change, Feed, Scope};
+use super::cache::{Cache, Change, Scope};
 use super::config::{FromHost, Import};
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
@@ -135,14 +135,7 @@ impl Copies {
             field_selector: self.source.fields(),
             ..watcher::Config::default()
         };
-        let gauges = self.engine.metrics().gauges();
-        gauges.hold("host", &self.name(), &self.host);
-        let feed = Feed {
-            cache: self.host.clone(),
-            scope: Scope::Everything,
-            what: format!("{} of the host", self.name()),
-            stop: self.engine.stop().clone(),
-        };
+        let feed = self.engine.feed("host", &self.name(), &self.host);
         let source = self.source.clone();
         let keep = move |mut object: Object| {
             object.metadata.managed_fields = None;

@@ -15,7 +15,7 @@ use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use super::cache::{Change, Feed, Scope};
+use super::cache::Change;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
@@ -55,14 +55,8 @@ impl Namespaces {
 
     /// Watches the guest's namespaces.
     pub(crate) fn watch(self: &Arc<Self>) {
-        let feed = Feed {
-            cache: self.engine.guest_namespaces().clone(),
-            scope: Scope::Everything,
-            what: "guest namespaces".to_owned(),
-            stop: self.engine.stop().clone(),
-        };
-        let gauges = self.engine.metrics().gauges();
-        gauges.hold("guest", &self.name(), self.engine.guest_namespaces());
+        let namespaces = self.engine.guest_namespaces();
+        let feed = self.engine.feed("guest", &self.name(), namespaces);
         let queue = self.engine.namespaces().clone();
         let api: Api<Namespace> = Api::all(self.engine.guest());
         let keep = |mut namespace: Namespace| {
@@ -307,14 +301,8 @@ impl Twin {
         let mut labels = marks::labels(&guest.metadata);
         labels.retain(|name, _| may_pass(name));
         labels.extend(engine.config().namespace_labels.clone());
-        labels.extend(
-            [
-                (naming::VCLUSTER_NAME, tenant.name().to_owned()),
-                (naming::VCLUSTER_NAMESPACE, tenant.namespace().to_owned()),
-                (naming::MANAGED_BY, tenant.managed_by()),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
+        labels.extend(tenant.labels());
+        labels.insert(naming::MANAGED_BY.to_owned(), tenant.managed_by());
         let labels_of_guest = labels.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
         let annotations = [
             (naming::OBJECT_NAME, guest.name_any()),

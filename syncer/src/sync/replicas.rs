@@ -15,7 +15,7 @@ use kube::{Api, Resource};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-use super::cache::{Cache, Change, Feed, Scope};
+use super::cache::{Cache, Change, Scope};
 use super::config::Mapping;
 use super::copies::{addresses, ports};
 use super::engine::{Engine, MANAGER};
@@ -26,7 +26,6 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
 use super::written::{Versions, Written};
-use crate::naming::{self, Tenant};
 
 /// Annotation on a replica: the virtual cluster and the Service in it, `NAMESPACE/NAME/NAMESPACE/NAME`.
 const REPLICA_OF: &str = "vcluster.loft.sh/replica-of";
@@ -98,15 +97,10 @@ impl Replicas {
         key: &Key,
         api: Api<Object>,
         cache: &Arc<Cache<Object>>,
-        side: &str,
+        side: &'static str,
         changed: impl Fn(Change) + Send + 'static,
     ) {
-        let feed = Feed {
-            cache: cache.clone(),
-            scope: Scope::Everything,
-            what: format!("{} of the {side}", self.name()),
-            stop: self.engine.stop().clone(),
-        };
+        let feed = self.engine.feed(side, &self.name(), cache);
         let keep = |mut object: Object| {
             object.metadata.managed_fields = None;
             Some((Key::of(&object.metadata), object))
@@ -129,7 +123,7 @@ impl Replicas {
             name: Some(self.host_key.name.clone()),
             namespace: Some(self.host_key.namespace.clone()),
             uid: host.and_then(|host| host.metadata.uid.clone()),
-            labels: Some(labels(self.engine.tenant())),
+            labels: Some(self.engine.tenant().labels()),
             annotations: Some([(REPLICA_OF.to_owned(), self.original())].into()),
             ..ObjectMeta::default()
         };
@@ -247,18 +241,6 @@ fn keys(mapping: &Mapping) -> Option<(Key, Key)> {
         Key::new(mapping.from_namespace.clone(), host),
         Key::new(mapping.to_namespace.clone(), guest),
     ))
-}
-
-/// By which replicas are found once nothing is left of their virtual cluster.
-fn labels(tenant: &Tenant) -> std::collections::BTreeMap<String, String> {
-    [
-        (naming::VCLUSTER_NAME.to_owned(), tenant.name().to_owned()),
-        (
-            naming::VCLUSTER_NAMESPACE.to_owned(),
-            tenant.namespace().to_owned(),
-        ),
-    ]
-    .into()
 }
 
 /// A Service with the same ports, at an address of the host's choice, or at none if the guest's has none.

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::naming::{self, Tenant};
+use crate::naming::Tenant;
 
 /// Label on every namespace: its name.
 const NAME: &str = "kubernetes.io/metadata.name";
@@ -15,13 +15,7 @@ pub(crate) fn translate(selector: &mut LabelSelector, tenant: &Tenant) {
         *name = tenant.host_namespace(name);
     }
     // Whatever the tenant wrote about these two gives way.
-    labels.extend([
-        (naming::VCLUSTER_NAME.to_owned(), tenant.name().to_owned()),
-        (
-            naming::VCLUSTER_NAMESPACE.to_owned(),
-            tenant.namespace().to_owned(),
-        ),
-    ]);
+    labels.extend(tenant.labels());
     let expressions = selector.match_expressions.iter_mut().flatten();
     for name in expressions
         .filter(|expression| expression.key == NAME)

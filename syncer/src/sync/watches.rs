@@ -27,8 +27,7 @@ impl Engine {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
-        self.metrics().gauges().hold("guest", what, cache);
-        self.watch_all(format!("{what} of the guest"), api, cache, keep, changed);
+        self.watch_all(self.feed("guest", what, cache), api, keep, changed);
     }
 
     /// Keeps a cache of all host objects of a kind that belongs to nobody in particular.
@@ -44,15 +43,27 @@ impl Engine {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
-        self.metrics().gauges().hold("host", what, cache);
-        self.watch_all(format!("{what} of the host"), api, cache, keep, changed);
+        self.watch_all(self.feed("host", what, cache), api, keep, changed);
+    }
+
+    /// One watch of a whole side for a cache, whose objects are counted from now on.
+    pub(crate) fn feed<T>(&self, side: &'static str, what: &str, cache: &Arc<Cache<T>>) -> Feed<T>
+    where
+        T: Send + Sync + 'static,
+    {
+        self.metrics().gauges().hold(side, what, cache);
+        Feed {
+            cache: cache.clone(),
+            scope: Scope::Everything,
+            what: format!("{what} of the {side}"),
+            stop: self.stop().clone(),
+        }
     }
 
     fn watch_all<K, T>(
         &self,
-        what: String,
+        feed: Feed<T>,
         api: Api<K>,
-        cache: &Arc<Cache<T>>,
         keep: impl Fn(K) -> T + Send + 'static,
         changed: impl Fn(Change) + Send + 'static,
     ) where
@@ -60,12 +71,6 @@ impl Engine {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
-        let feed = Feed {
-            cache: cache.clone(),
-            scope: Scope::Everything,
-            what,
-            stop: self.stop().clone(),
-        };
         let keep = move |mut object: K| {
             slim(object.meta_mut());
             Some((Key::of(object.meta()), keep(object)))

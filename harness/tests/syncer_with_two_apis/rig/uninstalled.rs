@@ -1,9 +1,6 @@
 //! A tenant whose release is gone, and what its chart has Helm run then.
 
-use std::process::Stdio;
-
 use serde_json::Value;
-use tokio::process::Command;
 
 use super::tenant::{run, write_kubeconfig};
 use super::{Side, Tenant};
@@ -62,22 +59,11 @@ const CONFIG: &str = "uninstall.kubeconfig";
 
 /// What Helm says of the tenant's release.
 async fn helm(tenant: &Tenant, command: &[&str]) -> String {
-    let helm = tenant.host_side().helm();
-    let output = Command::new(helm.program)
+    let helm = tenant.host_side().helm().command();
+    let said = helm
         .args(command)
-        .args([tenant.name(), "--namespace", tenant.namespace(), "--kubeconfig"])
-        .arg(helm.kubeconfig)
-        .env("HELM_CACHE_HOME", helm.home.join("cache"))
-        .env("HELM_CONFIG_HOME", helm.home.join("config"))
-        .env("HELM_DATA_HOME", helm.home.join("data"))
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .expect("it is there");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("it is text")
+        .args([tenant.name(), "--namespace", tenant.namespace()])
+        .text()
+        .await;
+    said.expect("the release is there")
 }
