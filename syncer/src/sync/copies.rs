@@ -206,7 +206,9 @@ impl Copies {
             fields: &wanted.fields,
         };
         self.engine.metrics().write("guest", &self.kind.kind, "apply");
-        let params = PatchParams::apply(MANAGER).force();
+        // Unforced, what the tenant has made there a moment ago is not taken over.
+        let params = PatchParams::apply(MANAGER);
+        let params = if guest.is_some() { params.force() } else { params };
         let written = (self.guests(&key.namespace))
             .patch(&key.name, &params, &Patch::Apply(Applied(&body)))
             .await;
