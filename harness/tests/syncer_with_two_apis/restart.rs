@@ -124,7 +124,12 @@ async fn a_namespace_that_went_while_the_syncer_was_down_takes_its_twin_with_it(
         .loses("Namespace", space.host.namespace())
         .await;
     guest.loses("Namespace", "going").await;
+}
 
+#[tokio::test]
+async fn a_namespace_that_something_holds_while_the_syncer_was_down_goes_in_the_end() {
+    let mut tenant = Tenant::new("restarted").await;
+    let guest = tenant.guest().await;
     guest.create(namespace("going")).await;
     let space = tenant.space("going").await;
     let mut held = component("store", "2");

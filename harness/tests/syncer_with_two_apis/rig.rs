@@ -67,7 +67,7 @@ use harness::wait::Budget;
 /// Until an object is as it has to be. It takes milliseconds; a machine that is busy elsewhere gets its time.
 pub(crate) const SOON: Budget = Budget {
     at_most: Duration::from_secs(30),
-    every: Duration::from_millis(20),
+    every: Duration::from_millis(50),
 };
 
 /// Until a program that was started can be used.
