@@ -7,6 +7,11 @@ pub mod dns;
 /// The Service `kubernetes` that the guest's pods reach its API through.
 pub mod kubernetes;
 
+/// The API `metrics.k8s.io`.
+pub mod metrics;
+
+use std::path::PathBuf;
+
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Client};
 
@@ -24,6 +29,14 @@ pub enum Error {
     /// The API answers, but is not ready.
     #[error("find the guest's API ready; it says {0}")]
     NotReady(String),
+    /// What `syncer init` writes cannot be read.
+    #[error("read {}, which `syncer init` writes", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Something that the guest's own controllers make is not there yet.
     #[error("find {0}, which the guest's controller manager makes")]
     Missing(&'static str),

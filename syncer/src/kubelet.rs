@@ -1,4 +1,5 @@
-//! A kubelet's part for the guest's API server: the logs of containers, and the ways into them.
+//! A kubelet's part for the guest's API server: the logs of containers, and the ways into them. By the same port it asks
+//! what pods and nodes use.
 //!
 //! It takes what an API server asks the kubelet of a pod's node, and asks the host's API the same about the pod's twin,
 //! as the syncer. Nobody but the guest's API server is answered, and nothing is reached that the guest does not show:
@@ -18,6 +19,9 @@ mod twin;
 
 /// Asking the host, and passing on what it answers.
 mod passage;
+
+/// What pods and nodes use.
+mod metrics;
 
 /// What is said where nothing is passed on.
 mod refusal;
@@ -46,6 +50,7 @@ use self::door::{Caller, Door};
 use self::refusal::Refusal;
 use crate::naming::Tenant;
 use crate::patience::{chain, pause};
+use crate::values::MetricsServer;
 
 /// How long somebody may take to say who they are. The one who should be there is in the same pod.
 const GREETING: Duration = Duration::from_secs(10);
@@ -123,11 +128,13 @@ impl Kubelet {
     }
 
     /// Answers until `shutdown` is cancelled; who is in the middle of something then is cut off.
-    pub async fn serve(self, tenant: Tenant, host: Client, guest: Client, shutdown: &CancellationToken) {
+    pub async fn serve(self, of: Of, host: Client, guest: Client, shutdown: &CancellationToken) {
+        let Of { tenant, metrics } = of;
         let connections = Arc::new(Connections {
             door: self.door,
             sides: Sides {
                 tenant,
+                metrics,
                 host,
                 guest,
                 tasks: TaskTracker::new(),
@@ -158,9 +165,19 @@ impl Kubelet {
     }
 }
 
+/// Of what something is told.
+#[derive(Clone, Debug)]
+pub struct Of {
+    /// The virtual cluster.
+    pub tenant: Tenant,
+    /// What of the host's metrics it has.
+    pub metrics: MetricsServer,
+}
+
 /// What is needed to answer.
 struct Sides {
     tenant: Tenant,
+    metrics: MetricsServer,
     host: Client,
     guest: Client,
     tasks: TaskTracker,
@@ -204,6 +221,9 @@ impl Sides {
     async fn answer(&self, caller: Caller, request: Request<Incoming>) -> Response<Body> {
         if caller == Caller::Unknown {
             return Refusal::forbidden().response();
+        }
+        if metrics::is_of(request.uri().path()) {
+            return metrics::answer(self, &request).await;
         }
         let asked = match Asked::read(request.method(), request.uri()) {
             Ok(asked) => asked,

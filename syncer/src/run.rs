@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::guest::{self, dns, kubernetes};
+use crate::guest::{self, dns, kubernetes, metrics as guest_metrics};
 use crate::host::{self, ApiService};
 use crate::kubelet::{self, Kubelet};
 use crate::leader::{self, Candidate, Election};
@@ -161,13 +161,14 @@ async fn work(
     };
 
     let kubelet = Kubelet::listen(settings.kubelet, &settings.pki).await?;
+    let kubelet_port = kubelet.address().port();
     let readiness = Readiness::new();
     let place = kubernetes::Place {
         service: service.address(),
         pod: settings.pod,
     };
     let engine = sync::run(
-        config(settings, kinds, service.address(), kubelet.address().port())?,
+        config(settings, kinds, service.address(), kubelet_port)?,
         host.clone(),
         guest.clone(),
         metrics,
@@ -175,8 +176,11 @@ async fn work(
         shutdown.clone(),
     );
     let opening = async {
-        let opened = open(settings, &host, &guest, &service, &readiness, status, shutdown).await;
-        if opened.is_some() {
+        let opened = async {
+            show_metrics(settings, &guest, kubelet_port, status, shutdown).await?;
+            open(settings, &host, &guest, &service, &readiness, status, shutdown).await
+        };
+        if opened.await.is_some() {
             status.ready();
             info!(
                 seconds = started.elapsed().as_secs_f64(),
@@ -190,10 +194,12 @@ async fn work(
         kubernetes::keep(&guest, place, shutdown).await;
         Ok(())
     };
+    let of = kubelet::Of {
+        tenant: settings.tenant.clone(),
+        metrics: settings.values.integrations.metrics_server,
+    };
     let kubelet = async {
-        kubelet
-            .serve(settings.tenant.clone(), host.clone(), guest.clone(), shutdown)
-            .await;
+        kubelet.serve(of, host.clone(), guest.clone(), shutdown).await;
         Ok(())
     };
     let leading = async {
@@ -203,6 +209,25 @@ async fn work(
         }
     };
     tokio::try_join!(engine, keeping, kubelet, leading, opening).map(drop)
+}
+
+/// Gives the guest the API for metrics if the values ask for it; nothing if told to stop before.
+async fn show_metrics(
+    settings: &Settings,
+    guest: &Client,
+    port: u16,
+    status: &Status,
+    shutdown: &CancellationToken,
+) -> Option<()> {
+    status.waits_for("the guest's metrics to be set up");
+    persist("set up the guest's metrics", shutdown, || async move {
+        if settings.values.integrations.metrics_server.enabled {
+            guest_metrics::apply(guest, port, &settings.pki).await
+        } else {
+            guest_metrics::remove(guest).await
+        }
+    })
+    .await
 }
 
 /// Gives the guest what it needs and publishes its kubeconfig; nothing if told to stop before.

@@ -54,6 +54,9 @@ mod debug;
 /// Logs of containers, and the ways into them.
 mod kubelet;
 
+/// What pods and nodes use.
+mod metrics;
+
 /// What reaches into the host's nodes.
 mod host_access;
 

@@ -227,7 +227,8 @@ pub(crate) async fn define(
         .await;
 }
 
-fn served(definition: &Value) -> Option<()> {
+/// Whether a definition's kind is served.
+pub(crate) fn served(definition: &Value) -> Option<()> {
     let conditions = definition["status"]["conditions"].as_array()?;
     let established = |one: &&Value| one["type"] == "Established" && one["status"] == "True";
     conditions.iter().find(established).map(drop)

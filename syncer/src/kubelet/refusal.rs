@@ -32,10 +32,17 @@ impl Refusal {
 
     /// For a method that does nothing there.
     pub(super) fn method(method: &Method) -> Self {
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            format!("{method} does nothing here"),
-        )
+        Self::method_not_allowed(format!("{method} does nothing here"))
+    }
+
+    /// For a way of asking that there is not.
+    pub(super) fn method_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, message)
+    }
+
+    /// For what the host does not have.
+    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
     /// For what an API did not do, in its words; `attempt` is what was asked of it.
@@ -76,6 +83,11 @@ impl Refusal {
         if asked.verb == Verb::Log {
             return self.response();
         }
+        self.as_status()
+    }
+
+    /// It as an API says it.
+    pub(super) fn as_status(&self) -> Response<Body> {
         let status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "code": self.code.as_u16(),
@@ -89,7 +101,8 @@ pub(super) fn text(code: StatusCode, text: String) -> Response<Body> {
     content(code, "text/plain; charset=utf-8", text)
 }
 
-fn content(code: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+/// A text of some kind as an answer.
+pub(super) fn content(code: StatusCode, kind: &'static str, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text.into_bytes()));
     *response.status_mut() = code;
     let kind = hyper::header::HeaderValue::from_static(kind);

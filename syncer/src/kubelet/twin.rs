@@ -47,7 +47,8 @@ pub(super) async fn find(sides: &Sides, asked: &Asked) -> Result<Twin, Refusal> 
     Ok(twin)
 }
 
-fn has(spec: &PodSpec, container: &str) -> bool {
+/// Whether a pod has a container of any kind.
+pub(super) fn has(spec: &PodSpec, container: &str) -> bool {
     let plain = spec.containers.iter().map(|container| &container.name);
     let first = spec
         .init_containers

@@ -6,6 +6,7 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 
 use super::{Error, distinguished_name};
+use crate::guest::metrics;
 use crate::naming::Tenant;
 
 /// How long certificates hold, in years. Long, because nothing renews them while a control plane runs; those
@@ -92,8 +93,15 @@ impl Identity {
     fn names(&self) -> Option<Vec<String>> {
         match self {
             Self::ApiServer(names) => Some(names.all()),
-            // Whoever asks is in the same pod.
-            Self::Kubelet => Some(["localhost", "127.0.0.1", "::1"].map(str::to_owned).into()),
+            // Whoever asks is in the same pod, and comes by a Service of the guest for metrics.
+            Self::Kubelet => {
+                let service = format!("{}.{}.svc", metrics::SERVICE, metrics::NAMESPACE);
+                Some(
+                    ["localhost", "127.0.0.1", "::1", &service]
+                        .map(str::to_owned)
+                        .into(),
+                )
+            }
             Self::ControllerManager | Self::Syncer | Self::Admin | Self::KubeletClient => None,
         }
     }

@@ -26,6 +26,7 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
 use super::written::{Versions, Written};
+use crate::guest::metrics;
 use crate::patches::Json;
 
 /// Annotation on a twin: the guest's Service while it is being made anew.
@@ -332,7 +333,7 @@ impl Part for Services {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if is_the_api(key) {
+        if is_the_guests_alone(key) {
             return Ok(Next::Idle);
         }
         if !self.host.covers_namespace(&key.namespace) {
@@ -391,9 +392,10 @@ impl Part for Services {
     }
 }
 
-/// The one Service that each cluster makes for its own API.
-pub(crate) fn is_the_api(key: &Key) -> bool {
-    key.namespace == "default" && key.name == "kubernetes"
+/// Whether a Service is one that leads to the guest's control plane: of the API itself, or of the API for metrics.
+pub(crate) fn is_the_guests_alone(key: &Key) -> bool {
+    let Key { namespace, name, .. } = key;
+    [("default", "kubernetes"), (metrics::NAMESPACE, metrics::SERVICE)].contains(&(namespace, name))
 }
 
 /// The address of a Service that has one.

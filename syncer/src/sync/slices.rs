@@ -22,7 +22,7 @@ use super::object::Applied;
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
-use super::services::{Services, is_the_api};
+use super::services::{Services, is_the_guests_alone};
 use super::watches::metadata;
 use super::written::{Versions, Written};
 
@@ -106,7 +106,7 @@ impl Slices {
     }
 
     fn is_wanted(&self, slice: &EndpointSlice) -> bool {
-        let service = service_of(slice).filter(|service| !is_the_api(service));
+        let service = service_of(slice).filter(|service| !is_the_guests_alone(service));
         let service = service.and_then(|service| self.services.guest().get(&service));
         let selects = |selector: &Option<_>| {
             selector

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::dialect::Dialect;
 use super::forms::Form;
 use super::table::{Fate, Key, Shape};
-use super::{FromHost, Networking, ToHost};
+use super::{FromHost, Integrations, Networking, ToHost};
 
 /// Where the templates find that each namespace has a namespace of its own.
 const OWN_NAMESPACES: &str = "ownNamespaces";
@@ -39,6 +39,7 @@ pub fn keys() -> serde_json::Result<Value> {
             "toHost": serde_json::to_value(ToHost::default())?,
             "fromHost": serde_json::to_value(FromHost::default())?,
             "networking": serde_json::to_value(Networking::default())?,
+            "integrations": serde_json::to_value(Integrations::default())?,
         },
         "required": Dialect::ALL.map(Dialect::required),
         "moves": moves,

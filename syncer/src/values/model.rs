@@ -6,6 +6,8 @@ mod core_kinds;
 
 mod generic;
 
+mod integrations;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -19,6 +21,7 @@ pub use core_kinds::{
     Switch, ToHost,
 };
 pub use generic::{Export, Generic, GenericSync, Import, KindName, Role, Selector};
+pub use integrations::{Integrations, MetricsServer};
 
 /// A virtual cluster's settings, with the chart's defaults where they are in the file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -36,6 +39,8 @@ pub struct Values {
     pub from_host: FromHost,
     /// What is reached across.
     pub networking: Networking,
+    /// Programs of the host that the guest has a part in.
+    pub integrations: Integrations,
     /// The guest's DNS server.
     pub coredns: CoreDns,
     /// What every image name of the control plane is prefixed with.

@@ -210,9 +210,14 @@ pub(super) const KEYS: &[Row] = &[
         IDLE,
     ),
     (
-        "{proxy.metricsServer.{nodes,pods}.enabled,admission.{validatingWebhooks,mutatingWebhooks},init.{manifests,manifestsTemplate,helm}}",
+        "{admission.{validatingWebhooks,mutatingWebhooks},init.{manifests,manifestsTemplate,helm}}",
         Any,
         Refuse(NOT_DONE),
+    ),
+    (
+        "proxy.metricsServer.{nodes,pods}.enabled",
+        Bool,
+        Refuse("it is done where it is said as vcluster 0.20 and later do, `integrations.metricsServer`"),
     ),
     ("telemetry.disabled", Switch, Idle(Form::Not, "telemetry.enabled")),
     (

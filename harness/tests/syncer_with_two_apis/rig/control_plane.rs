@@ -55,6 +55,8 @@ impl ControlPlane {
             "--kubelet-client-key=apiserver-kubelet-client.key".into(),
             "--kubelet-certificate-authority=ca.crt".into(),
             "--kubelet-preferred-address-types=InternalDNS".into(),
+            "--proxy-client-cert-file=apiserver-kubelet-client.crt".into(),
+            "--proxy-client-key-file=apiserver-kubelet-client.key".into(),
             "--service-account-key-file=sa.pub".into(),
             "--service-account-signing-key-file=sa.key".into(),
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local".into(),

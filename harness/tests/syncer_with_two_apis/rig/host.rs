@@ -37,6 +37,7 @@ impl Host {
             "etcd",
             "kube-apiserver",
             "kube-controller-manager",
+            "kubectl",
             "helm",
             "dapr",
         ];
@@ -140,6 +141,11 @@ impl Host {
     /// The syncer that is tested.
     pub(super) fn syncer(&self) -> &Path {
         &self.syncer
+    }
+
+    /// kubectl, for any cluster.
+    pub(crate) fn kubectl(&self) -> &Path {
+        self.programs.program("kubectl").expect("it was asked for")
     }
 
     /// Helm, for this cluster.

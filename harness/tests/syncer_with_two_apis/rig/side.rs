@@ -103,6 +103,19 @@ impl Side {
         .unwrap_or_else(|error| panic!("{error}"));
     }
 
+    /// Waits until something is answered that is asked of an API which another one may have to find first.
+    pub(crate) async fn answers(&self, path: &str) -> Value {
+        wait::until(format!("{path} to be answered"), SOON, || async {
+            match self.ask(Method::GET, path, "", None).await {
+                Ok(answer) => Ok(Seen::Ready(answer)),
+                Err(refusal) if matches!(refusal.code, 404 | 503) => Ok(Seen::NotYet(refusal.to_string())),
+                Err(refusal) => Err(refusal),
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// An object, if it is there.
     pub(crate) async fn get(&self, kind: &str, name: &str) -> Option<Value> {
         match self.ask(Method::GET, &self.path(kind, name), "", None).await {
@@ -278,6 +291,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
     const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
     const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
     match kind {
+        "APIService" => ("/apis/apiregistration.k8s.io/v1", "apiservices"),
         "Certificate" => ("/apis/cert-manager.io/v1", "certificates"),
         "ClusterRole" => (RBAC, "clusterroles"),
         "ClusterRoleBinding" => (RBAC, "clusterrolebindings"),
@@ -299,9 +313,11 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Namespace" => ("/api/v1", "namespaces"),
         "NetworkPolicy" => ("/apis/networking.k8s.io/v1", "networkpolicies"),
         "Node" => ("/api/v1", "nodes"),
+        "NodeMetrics" => ("/apis/metrics.k8s.io/v1beta1", "nodes"),
         "PersistentVolume" => ("/api/v1", "persistentvolumes"),
         "PersistentVolumeClaim" => ("/api/v1", "persistentvolumeclaims"),
         "Pod" => ("/api/v1", "pods"),
+        "PodMetrics" => ("/apis/metrics.k8s.io/v1beta1", "pods"),
         "PodDisruptionBudget" => ("/apis/policy/v1", "poddisruptionbudgets"),
         "PriorityClass" => ("/apis/scheduling.k8s.io/v1", "priorityclasses"),
         "ResourceQuota" => ("/api/v1", "resourcequotas"),

@@ -208,6 +208,11 @@ impl Tenant {
         self.guest = ControlPlane::start(programs, etcd, &prefix, &self.folder).await;
     }
 
+    /// Has a syncer that starts from now on be told something else; what the chart has made stays.
+    pub(crate) fn give_values(&self, values: &str) {
+        fs::write(self.folder.join("values.yaml"), values).expect("the folder is ours");
+    }
+
     /// Has a syncer that starts from now on reach the host by a way that can be closed.
     pub(crate) async fn by_another_way(&self) -> Way {
         let file = self.folder.join("host.kubeconfig");

@@ -2,7 +2,7 @@
 
 use crate::values::table::Fate::Refuse;
 use crate::values::table::Shape::{Any, Bool, Switch, Text};
-use crate::values::table::{IDLE, Row};
+use crate::values::table::{IDLE, Row, SAME};
 
 const NOT_DONE: &str = "the syncer does not do this";
 
@@ -45,11 +45,13 @@ pub(in crate::values) const KEYS: &[Row] = &[
         Refuse("the kubeconfig is in Secret vc-NAME, beside the control plane"),
     ),
     (
-        "integrations.{metricsServer,kubeVirt,externalSecrets,certManager,istio}.enabled",
+        "integrations.{kubeVirt,externalSecrets,certManager,istio}.enabled",
         Bool,
         Refuse(NOT_DONE),
     ),
-    ("integrations.metricsServer.{nodes,pods,apiService}", Any, IDLE),
+    ("integrations.metricsServer.{enabled,nodes,pods}", Bool, SAME),
+    // Which Service of the host is behind the API that is asked there.
+    ("integrations.metricsServer.apiService", Any, IDLE),
     ("integrations.kubeVirt.{apiService,webhook,sync}", Any, IDLE),
     ("integrations.externalSecrets.{webhook,sync,version}", Any, IDLE),
     ("integrations.{certManager,istio}.sync", Any, IDLE),
