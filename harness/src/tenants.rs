@@ -1,13 +1,16 @@
 //! The virtual clusters, one for each tenant.
 //!
-//! Takes the platform; gives for each tenant a client of its own API server. All are made side by side.
+//! Takes the platform; gives for each tenant a client of its own API server. Several are made side by side.
 
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::command;
@@ -120,7 +123,11 @@ pub fn namespace_of(tenant: &str) -> String {
     format!("vcluster-{tenant}")
 }
 
-/// Makes tenants, all side by side, and returns them in the order asked for when each can be used.
+/// How many tenants start at a time on a small machine. An API server takes seconds of a processor to start, so of 25 at
+/// once on two processors the last was not there after three minutes.
+const AT_A_TIME: usize = 5;
+
+/// Makes tenants, several side by side, and returns them in the order asked for when each can be used.
 ///
 /// Done again, it goes on where it stopped. When one fails, the others are not waited for.
 pub async fn create(
@@ -129,10 +136,15 @@ pub async fn create(
     platform: &Platform,
     events: &Events,
 ) -> Result<Vec<Tenant>, Error> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let places = Arc::new(Semaphore::new(AT_A_TIME.max(2 * processors)));
     let mut making = JoinSet::new();
     for (position, tenant) in wanted.iter().cloned().enumerate() {
         let (settings, platform, events) = (settings.clone(), platform.clone(), events.clone());
+        let places = places.clone();
         making.spawn(async move {
+            // Nobody closes it.
+            let _place = places.acquire_owned().await;
             let stage = format!("tenants/{}", tenant.name);
             let made = events
                 .stage(&stage, create_one(&settings, &tenant, &platform))
