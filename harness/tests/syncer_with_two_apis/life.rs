@@ -78,6 +78,38 @@ async fn of_two_syncers_one_leads_until_its_pod_is_gone() {
     assert_eq!(second.end(Signal::TERM).await, Some(0));
 }
 
+#[tokio::test]
+async fn a_control_planes_service_that_goes_and_is_restored_costs_nothing() {
+    let mut tenant = Tenant::new("served").await;
+    let space = tenant.space("default").await;
+    space.guest.create(component("before", "1")).await;
+    let before = space.host.shows("Component", "before", VALUE, "1").await;
+    let control_plane = tenant.host().await.within(tenant.namespace());
+    let service = control_plane.get("Service", tenant.name()).await;
+    let service = service.expect("the chart makes it");
+    control_plane.delete("Service", tenant.name()).await;
+    space.guest.create(component("meanwhile", "1")).await;
+    space.host.shows("Component", "meanwhile", VALUE, "1").await;
+
+    // A syncer that starts then waits for it, and touches nothing.
+    tenant.stop().await;
+    let mut syncer = tenant.another(&[]).await;
+    syncer.says("the host").await;
+    assert_eq!(space.host.names("Component").await, ["before", "meanwhile"]);
+    // With its address: the API server's certificate and the pods have that.
+    let restored = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": tenant.name()}, "spec": service["spec"],
+    });
+    control_plane.create(restored).await;
+    syncer.is_ready().await;
+    let same = space.host.get("Component", "before").await.expect("it is there");
+    assert_eq!(same["metadata"]["uid"], before["metadata"]["uid"]);
+    space.guest.create(component("after", "1")).await;
+    space.host.shows("Component", "after", VALUE, "1").await;
+    assert_eq!(syncer.end(Signal::TERM).await, Some(0));
+}
+
 /// Makes a pod that nothing runs, and gives the arguments of a syncer in it.
 async fn pod(control_plane: &Side, name: &str) -> Vec<String> {
     let pod: Value = json!({

@@ -93,6 +93,9 @@ mod events;
 /// Tenants do not touch each other.
 mod tenants;
 
+/// Much at a time.
+mod load;
+
 /// What a tenant may do to its own cluster.
 mod hostile;
 
@@ -104,6 +107,9 @@ mod inventory;
 
 /// Another operator is shared as Dapr is.
 mod operator;
+
+/// The list of what must hold.
+mod suite;
 
 /// Nothing is written where nothing changes.
 mod rest;

@@ -26,11 +26,17 @@ const API: &str = "/apis/metrics.k8s.io/v1beta1";
 #[tokio::test]
 async fn the_hosts_figures_are_shown_under_the_guests_names() {
     let host = Host::shared().await.admin().await;
-    measures(&host, "Namespaced", "PodMetrics", "pods").await;
-    measures(&host, "Cluster", "NodeMetrics", "nodes").await;
     let mut tenant = Tenant::with_values("measured", VALUES).await;
     let space = tenant.space("default").await;
     let (guest, twins) = (&space.guest, &space.host);
+    guest.answers(API).await;
+    let none = asked(guest, &format!("{API}/nodes"))
+        .await
+        .expect_err("there are none");
+    assert_eq!(none.code, 404);
+    assert!(none.message.contains("no metrics server runs there"), "{none}");
+    measures(&host, "Namespaced", "PodMetrics", "pods").await;
+    measures(&host, "Cluster", "NodeMetrics", "nodes").await;
     made(guest, pod("app")).await;
     twins.appears("Pod", "app").await;
     let (node, other) = (unique("node"), unique("node"));
@@ -50,7 +56,6 @@ async fn the_hosts_figures_are_shown_under_the_guests_names() {
     }
 
     let all = format!("{API}/pods");
-    guest.answers(&all).await;
     let here = format!("{API}/namespaces/default/pods");
     let one = format!("{here}/app");
     for path in [&all, &here] {

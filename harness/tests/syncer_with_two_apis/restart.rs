@@ -197,7 +197,8 @@ async fn on_host(host: &Side) -> BTreeSet<String> {
     host.names("Component").await.into_iter().collect()
 }
 
-async fn until_between(host: &Side, least: usize, most: usize) {
+/// Waits until there are as many Components as this on the host.
+pub(crate) async fn until_between(host: &Side, least: usize, most: usize) {
     wait::until("some of the Components on the host", SOON, || async {
         let there = on_host(host).await.len();
         Ok::<_, Refusal>(if (least..=most).contains(&there) {
@@ -210,7 +211,8 @@ async fn until_between(host: &Side, least: usize, most: usize) {
     .expect("they come one after another");
 }
 
-async fn until_exactly(host: &Side, wanted: &BTreeSet<String>) {
+/// Waits until there are these Components on the host and no other.
+pub(crate) async fn until_exactly(host: &Side, wanted: &BTreeSet<String>) {
     wait::until("exactly the Components that are wanted", SOON, || async {
         let there = on_host(host).await;
         Ok::<_, Refusal>(if there == *wanted {

@@ -1,8 +1,9 @@
 //! What the rules of an export say besides its kind: which objects, and what changes on the way.
 
+use harness::wait::{self, Seen};
 use serde_json::{Value, json};
 
-use crate::rig::{Host, Side, Tenant};
+use crate::rig::{Host, Refusal, SOON, Side, Space, Tenant};
 
 const VALUES: &str = r#"
 multiNamespaceMode: {enabled: true}
@@ -11,7 +12,7 @@ sync:
     clusterRole:
       extraRules:
       - apiGroups: [example.com]
-        resources: [widgets]
+        resources: [widgets, stamps]
         verbs: [create, delete, patch, update, get, list, watch]
     config: |
       version: v1beta1
@@ -26,20 +27,17 @@ sync:
         - {op: rewriteName, path: spec.peers, namePath: name, namespacePath: namespace}
         reversePatches:
         - {op: copyFromObject, fromPath: spec.address, path: spec.address}
+      - apiVersion: example.com/v1
+        kind: Stamp
+        replaceOnConflict: true
 "#;
 
 #[tokio::test]
 async fn a_rule_says_which_objects_and_what_changes_on_the_way() {
     let host = Host::shared().await.admin().await;
-    define(
-        &host,
-        "example.com",
-        "Namespaced",
-        "Widget",
-        "widgets",
-        json!({"status": {}}),
-    )
-    .await;
+    let status = json!({"status": {}});
+    define(&host, "example.com", "Namespaced", "Widget", "widgets", status).await;
+    define(&host, "example.com", "Namespaced", "Stamp", "stamps", Value::Null).await;
     let tenant = Tenant::with_values("ruled", VALUES).await;
     let space = tenant.space("default").await;
 
@@ -114,6 +112,56 @@ async fn a_rule_says_which_objects_and_what_changes_on_the_way() {
         )
         .await;
     space.host.appears("Widget", "one").await;
+    what_the_host_does_not_let_change_is_made_anew(&space).await;
+}
+
+/// With `replaceOnConflict`, once for each change.
+async fn what_the_host_does_not_let_change_is_made_anew(space: &Space) {
+    let side = space.host.everywhere();
+    let here = json!({"matchLabels": {"kubernetes.io/metadata.name": space.host.namespace()}});
+    let admission = |kind: &str, spec: Value| {
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+            "metadata": {"name": "stamps-stay"}, "spec": spec,
+        })
+    };
+    let policy = json!({
+        "matchConstraints": {"resourceRules": [{
+            "apiGroups": ["example.com"], "apiVersions": ["*"], "resources": ["stamps"], "operations": ["UPDATE"],
+        }]},
+        "validations": [
+            {"expression": "object.spec.size == oldObject.spec.size", "message": "it stays", "reason": "Invalid"},
+        ],
+    });
+    let binding = json!({
+        "policyName": "stamps-stay", "validationActions": ["Deny"],
+        "matchResources": {"namespaceSelector": here},
+    });
+    side.create(admission("ValidatingAdmissionPolicy", policy)).await;
+    side.create(admission("ValidatingAdmissionPolicyBinding", binding))
+        .await;
+    space.guest.create(widget("example.com/v1", "Stamp", "one")).await;
+    let before = space.host.appears("Stamp", "one").await;
+    let path = format!("{}?dryRun=All", space.host.path("Stamp", "one"));
+    wait::until("the host to refuse changes", SOON, || async {
+        let probe = space.host.patch(&path, &json!({"spec": {"size": 9}})).await;
+        Ok::<_, Refusal>(match probe {
+            Err(refusal) if refusal.code == 422 => Seen::Ready(()),
+            other => Seen::NotYet(format!("{other:?}")),
+        })
+    })
+    .await
+    .expect("it does");
+    space
+        .guest
+        .merge("Stamp", "one", &json!({"spec": {"size": 2}}))
+        .await;
+    let after = space.host.shows("Stamp", "one", "/spec/size", 2).await;
+    assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
+    let labels = json!({"metadata": {"labels": {"a": "b"}}});
+    space.guest.merge("Stamp", "one", &labels).await;
+    let same = space.host.shows("Stamp", "one", "/metadata/labels/a", "b").await;
+    assert_eq!(same["metadata"]["uid"], after["metadata"]["uid"]);
 }
 
 #[tokio::test]

@@ -1,21 +1,23 @@
 //! What `helm uninstall` removes.
 
+use futures::{StreamExt, stream};
 use harness::wait::{self, Seen};
 use http::Method;
 use serde_json::json;
 
-use crate::rig::{Refusal, SOON, Tenant, Uninstalled, VALUE, component, unique};
+use crate::restart::until_between;
+use crate::rig::{Refusal, SOON, Space, Tenant, Uninstalled, VALUE, component, unique};
 
 #[tokio::test]
-async fn uninstall_removes_the_tenants_host_namespaces_and_only_those() {
+async fn uninstall_amid_creations_removes_the_tenants_host_namespaces_and_only_those() {
     let tenant = Tenant::new("leaves").await;
     let space = tenant.space("default").await;
-    space.guest.create(component("store", "1")).await;
-    space.host.shows("Component", "store", VALUE, "1").await;
     let host = tenant.host().await;
-    let another = Tenant::shared().await;
-    let anothers = another.space("default").await.host.namespace().to_owned();
-    let before = host.get("Namespace", &anothers).await;
+    let another = Space::shared().await;
+    another.guest.create(component("theirs", "1")).await;
+    let theirs = another.host.shows("Component", "theirs", VALUE, "1").await;
+    let anothers = another.host.namespace();
+    let before = host.get("Namespace", anothers).await;
     // Somebody put the tenant's labels on a namespace that no guest namespace has.
     let labelled = unique("labelled");
     let labels = json!({
@@ -31,8 +33,18 @@ async fn uninstall_removes_the_tenants_host_namespaces_and_only_those() {
     }))
     .await;
 
-    let uninstalled = Uninstalled::of(tenant).await;
-    uninstalled.removes().await;
+    let names: Vec<String> = (0..200).map(|number| format!("store-{number}")).collect();
+    let making = stream::iter(&names)
+        .map(|name| space.guest.create(component(name, "1")))
+        .buffer_unordered(4)
+        .count();
+    let removing = async {
+        until_between(&space.host, 10, 190).await;
+        let uninstalled = Uninstalled::of(tenant).await;
+        uninstalled.removes().await;
+        uninstalled
+    };
+    let (_, uninstalled) = futures::join!(making, removing);
 
     for guest in ["default", "kube-system", "kube-public", "kube-node-lease"] {
         let twin = uninstalled.tenant.host_namespace(guest);
@@ -40,7 +52,8 @@ async fn uninstall_removes_the_tenants_host_namespaces_and_only_those() {
     }
     let left = host.get("Namespace", &labelled).await.expect("it stays");
     assert_eq!(left["metadata"]["deletionTimestamp"], json!(null));
-    assert_eq!(host.get("Namespace", &anothers).await, before);
+    assert_eq!(host.get("Namespace", anothers).await, before);
+    assert_eq!(another.host.list("Component").await, [theirs]);
     // Once more, as Helm does it after a failure, there is nothing left to do.
     uninstalled.removes().await;
     host.delete("Namespace", &labelled).await;

@@ -141,7 +141,7 @@ fn of_kind(kind: &str, mut found: Vec<Value>, name: Option<&str>) -> Result<Valu
 fn of_metrics(error: &kube::Error) -> Refusal {
     match error {
         kube::Error::Api(status) if status.code == 404 => {
-            Refusal::unavailable("the host has no API metrics.k8s.io: no metrics server runs there")
+            Refusal::not_found("the host has no API metrics.k8s.io: no metrics server runs there")
         }
         error => Refusal::of_api("ask the host's metrics server", error),
     }

@@ -40,11 +40,6 @@ impl Refusal {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, message)
     }
 
-    /// For what the host does not have.
-    pub(super) fn unavailable(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
-    }
-
     /// For what an API did not do, in its words; `attempt` is what was asked of it.
     pub(super) fn of_api(attempt: &str, error: &kube::Error) -> Self {
         match error {

@@ -328,6 +328,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Endpoints" => ("/api/v1", "endpoints"),
         "Service" => ("/api/v1", "services"),
         "ServiceAccount" => ("/api/v1", "serviceaccounts"),
+        "Stamp" => ("/apis/example.com/v1", "stamps"),
         "StorageClass" => ("/apis/storage.k8s.io/v1", "storageclasses"),
         "ValidatingAdmissionPolicy" => (ADMISSION, "validatingadmissionpolicies"),
         "ValidatingAdmissionPolicyBinding" => (ADMISSION, "validatingadmissionpolicybindings"),

@@ -1,0 +1,69 @@
+//! Much at a time.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::{StreamExt, stream};
+use serde_json::json;
+
+use crate::restart::until_exactly;
+use crate::rig::{Side, Space, Tenant, VALUE, component};
+
+/// How many of a tenant's clients are in a hurry.
+const HURRIED: usize = 8;
+
+/// How often each of them makes two Components.
+const ROUNDS: usize = 6;
+
+#[tokio::test]
+async fn a_tenant_in_a_hurry_holds_no_other_up_and_loses_nothing() {
+    let tenant = Tenant::new("hurried").await;
+    let hurried = tenant.space("default").await;
+    let other = Space::shared().await;
+    let over = AtomicBool::new(false);
+    let guest = &hurried.guest;
+    let hurrying = async {
+        let clients = stream::iter(0..HURRIED).map(|client| async move {
+            let mut kept = BTreeSet::new();
+            for round in 0..ROUNDS {
+                kept.insert(come_and_go(guest, &format!("{client}-{round}")).await);
+            }
+            kept
+        });
+        let kept: Vec<BTreeSet<String>> = clients.buffer_unordered(HURRIED).collect().await;
+        over.store(true, Ordering::Relaxed);
+        kept
+    };
+    let taking_its_time = async {
+        let mut meanwhile = 0;
+        while !over.load(Ordering::Relaxed) {
+            let name = format!("quiet-{meanwhile}");
+            other.guest.create(component(&name, "1")).await;
+            other.host.shows("Component", &name, VALUE, "1").await;
+            other.guest.delete("Component", &name).await;
+            other.host.loses("Component", &name).await;
+            meanwhile += 1;
+        }
+        meanwhile
+    };
+    let (kept, meanwhile) = futures::join!(hurrying, taking_its_time);
+    // The last of these may have come when the others were done.
+    assert!(meanwhile > 1, "{meanwhile}");
+    let kept = kept.into_iter().flatten().collect();
+    until_exactly(&hurried.host, &kept).await;
+    for found in hurried.host.list("Component").await {
+        assert_eq!(found.pointer(VALUE), Some(&json!("changed")));
+    }
+}
+
+/// Makes and changes two Components and deletes one of them; gives the name of the other.
+async fn come_and_go(guest: &Side, stem: &str) -> String {
+    let (stays, goes) = (format!("stays-{stem}"), format!("goes-{stem}"));
+    for name in [&stays, &goes] {
+        guest.create(component(name, "made")).await;
+        let changed = json!({"spec": component(name, "changed")["spec"]});
+        guest.merge("Component", name, &changed).await;
+    }
+    guest.delete("Component", &goes).await;
+    stays
+}
