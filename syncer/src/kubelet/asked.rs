@@ -88,10 +88,6 @@ impl Asked {
             }
             _ => return Err(unknown()),
         };
-        let named = |what: &str, text: &str, fits: fn(&str) -> bool| {
-            let refusal = || Refusal::bad(format!("{text:?} is no name of a {what}"));
-            fits(text).then(|| text.to_owned()).ok_or_else(refusal)
-        };
         Ok(Self {
             verb,
             namespace: named("namespace", namespace, is_label)?,
@@ -122,8 +118,14 @@ impl Asked {
     }
 }
 
+/// A name, if it fits what it is of.
+pub(super) fn named(what: &str, text: &str, fits: fn(&str) -> bool) -> Result<String, Refusal> {
+    let refusal = || Refusal::bad(format!("{text:?} is no name of a {what}"));
+    fits(text).then(|| text.to_owned()).ok_or_else(refusal)
+}
+
 /// Whether a text is a label as DNS has them (RFC 1123), in lower case.
-fn is_label(text: &str) -> bool {
+pub(super) fn is_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_outer = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     bytes.len() <= 63
@@ -133,7 +135,7 @@ fn is_label(text: &str) -> bool {
 }
 
 /// Whether a text is labels with dots in between.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 

@@ -27,7 +27,7 @@ use crate::sync::are_twins;
 
 /// Whether a path is of this API.
 pub(super) fn is_of(path: &str) -> bool {
-    path.starts_with("/apis/metrics.k8s.io")
+    path.split('/').skip(1).take(2).eq(["apis", GROUP])
 }
 
 /// Answers, as long as the values ask for this at all.

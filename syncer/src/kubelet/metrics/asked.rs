@@ -3,6 +3,8 @@
 use hyper::{Method, Uri};
 use kube::api::ListParams;
 
+use crate::guest::metrics::VERSION;
+use crate::kubelet::asked::{is_label, is_name, named};
 use crate::kubelet::refusal::Refusal;
 
 /// What is asked for.
@@ -43,24 +45,25 @@ impl Asked {
             return Err(Refusal::method(method));
         }
         let parts: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
-        let named = |name: &&str| Some((*name).to_owned());
         let what = match parts.get(2..).unwrap_or_default() {
             [] => What::Group,
-            ["v1beta1"] => What::Version,
-            ["v1beta1", "pods"] => What::Pods {
+            [VERSION] => What::Version,
+            [VERSION, "pods"] => What::Pods {
                 namespace: None,
                 name: None,
             },
-            ["v1beta1", "namespaces", namespace, "pods"] => What::Pods {
-                namespace: named(namespace),
+            [VERSION, "namespaces", namespace, "pods"] => What::Pods {
+                namespace: Some(named("namespace", namespace, is_label)?),
                 name: None,
             },
-            ["v1beta1", "namespaces", namespace, "pods", name] => What::Pods {
-                namespace: named(namespace),
-                name: named(name),
+            [VERSION, "namespaces", namespace, "pods", name] => What::Pods {
+                namespace: Some(named("namespace", namespace, is_label)?),
+                name: Some(named("pod", name, is_name)?),
             },
-            ["v1beta1", "nodes"] => What::Nodes { name: None },
-            ["v1beta1", "nodes", name] => What::Nodes { name: named(name) },
+            [VERSION, "nodes"] => What::Nodes { name: None },
+            [VERSION, "nodes", name] => What::Nodes {
+                name: Some(named("node", name, is_name)?),
+            },
             _ => return Err(unknown()),
         };
         let mut asked = Self {
@@ -121,6 +124,7 @@ mod tests {
     #[rstest]
     #[case::another_version("/v1/pods", Method::GET, 404)]
     #[case::something_else("/v1beta1/namespaces/team/secrets", Method::GET, 404)]
+    #[case::no_name("/v1beta1/namespaces/../pods", Method::GET, 400)]
     #[case::a_change("/v1beta1/pods", Method::DELETE, 405)]
     #[case::a_watch("/v1beta1/pods?watch=1", Method::GET, 405)]
     fn what_is_not_there_is_refused(#[case] path: &str, #[case] method: Method, #[case] code: u16) {
