@@ -16,6 +16,7 @@ pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind,
 use self::core::Core;
 use self::engine::Engine;
 use self::events::{Events, Subjects};
+pub(crate) use self::failure::unless_gone;
 use self::import::Importer;
 use self::key::Key;
 use self::kinds::Kinds;
@@ -128,7 +129,7 @@ mod pods;
 mod events;
 
 /// Deleting just what was seen.
-mod removal;
+pub(crate) mod removal;
 
 /// What goes wrong with one object.
 mod failure;

@@ -8,13 +8,14 @@ use std::path::Path;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::{Error, asked};
 use crate::host::FIELD_MANAGER;
 use crate::pki::CA_CERTIFICATE;
+use crate::sync::{removal, unless_gone};
 
 /// The API's group.
 pub const GROUP: &str = "metrics.k8s.io";
@@ -54,16 +55,10 @@ pub async fn remove(guest: &Client) -> Result<(), Error> {
     let Some(ours) = there.filter(leads_here) else {
         return Ok(());
     };
-    let only = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: ours.metadata.uid,
-            ..Preconditions::default()
-        }),
-        ..DeleteParams::default()
-    };
-    gone(apis.delete(&name(), &only).await).map_err(failed)?;
+    let only = removal::of(&ours.metadata);
+    unless_gone(apis.delete(&name(), &only).await).map_err(failed)?;
     let services: Api<Service> = Api::namespaced(guest.clone(), NAMESPACE);
-    gone(services.delete(SERVICE, &DeleteParams::default()).await).map_err(failed)
+    unless_gone(services.delete(SERVICE, &DeleteParams::default()).await).map_err(failed)
 }
 
 /// Whether an API is the one that the syncer answers for.
@@ -72,13 +67,6 @@ fn leads_here(api: &APIService) -> bool {
     service.is_some_and(|service| {
         service.name.as_deref() == Some(SERVICE) && service.namespace.as_deref() == Some(NAMESPACE)
     })
-}
-
-fn gone<T>(deleted: kube::Result<T>) -> kube::Result<()> {
-    match deleted {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        deleted => deleted.map(drop),
-    }
 }
 
 fn name() -> String {
