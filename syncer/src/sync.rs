@@ -68,6 +68,9 @@ mod mirror;
 /// What was last written.
 mod written;
 
+/// Writing an object over what is the syncer's alone.
+mod apply;
+
 /// Whose a host object is.
 mod marks;
 

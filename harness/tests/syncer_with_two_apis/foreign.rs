@@ -1,6 +1,6 @@
 //! What is not the syncer's is left alone.
 
-use crate::rig::{Space, VALUE, component};
+use crate::rig::{Passage, Space, Tenant, VALUE, component};
 
 #[tokio::test]
 async fn a_foreign_component_of_the_same_name_is_left_alone_and_the_tenant_told() {
@@ -35,4 +35,38 @@ async fn once_a_foreign_component_is_gone_its_name_is_the_tenants() {
         .await;
     space.host.delete("Component", "store").await;
     space.host.shows("Component", "store", VALUE, "ours").await;
+}
+
+/// The syncer asks for it before it hears of the host's, which differs by nothing but marks.
+#[tokio::test]
+async fn one_made_while_the_syncer_makes_it_is_left_alone_and_the_tenant_told() {
+    let mut tenant = Tenant::new("meets").await;
+    tenant.stop().await;
+    let way = tenant.by_another_way().await;
+    tenant.start().await;
+    let space = tenant.space("default").await;
+
+    way.is(Passage::Silent);
+    let theirs = space.host.create(component("store", "the same")).await;
+    space.guest.create(component("store", "the same")).await;
+    tenant
+        .counts(
+            r#"syncer_writes_total{side="host",kind="Component",verb="apply"}"#,
+            1,
+        )
+        .await;
+    way.is(Passage::Open);
+
+    space
+        .guest
+        .is_told("Component", "store", "not this virtual cluster's")
+        .await;
+    let left = space.host.get("Component", "store").await.expect("it stays");
+    for field in ["uid", "labels", "annotations"] {
+        assert_eq!(left["metadata"][field], theirs["metadata"][field], "{field}");
+    }
+    space.guest.delete("Component", "store").await;
+    space.guest.create(component("last", "1")).await;
+    space.host.shows("Component", "last", VALUE, "1").await;
+    assert_eq!(space.host.names("Component").await, ["last", "store"]);
 }

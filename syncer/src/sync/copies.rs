@@ -18,13 +18,14 @@ use self::shape::Shape;
 pub(crate) use self::shape::{addresses, ports};
 use self::source::Source;
 pub(crate) use self::source::resource;
+use super::apply::Place;
 use super::cache::{Cache, Change, Scope};
 use super::config::{FromHost, Import};
-use super::engine::{Engine, MANAGER};
+use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::kinds::Status;
-use super::object::{Applied, Body, Object};
+use super::object::{Body, Object};
 use super::part::{Next, Part};
 use super::patched::{GuestNames, Rule};
 use super::queue::Queue;
@@ -205,13 +206,14 @@ impl Copies {
             metadata: &wanted.metadata,
             fields: &wanted.fields,
         };
+        let place = Place {
+            api: &self.guests(&key.namespace),
+            kind: &self.kind,
+            name: &key.name,
+            is_there: guest.is_some(),
+        };
         self.engine.metrics().write("guest", &self.kind.kind, "apply");
-        // Unforced, what the tenant has made there a moment ago is not taken over.
-        let params = PatchParams::apply(MANAGER);
-        let params = if guest.is_some() { params.force() } else { params };
-        let written = (self.guests(&key.namespace))
-            .patch(&key.name, &params, &Patch::Apply(Applied(&body)))
-            .await;
+        let written = place.apply(&body, &self.written, key).await;
         if let (Some(status), Some(guest)) = (refusal(&written), guest)
             && status.is_invalid()
         {

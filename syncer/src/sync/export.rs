@@ -14,15 +14,16 @@ use kube::runtime::watcher;
 use kube::{Api, Resource};
 use serde_json::json;
 
+use super::apply::Place;
 use super::cache::{Cache, Change};
 use super::config::Export;
-use super::engine::{Engine, MANAGER};
+use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::kinds::{self, Status};
 use super::marks::{self, HostName};
 use super::mutation::{self, Mutation};
-use super::object::{Applied, Body, Fields, Object};
+use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
 use super::patched::{HostNames, Rule};
 use super::queue::Queue;
@@ -189,15 +190,17 @@ impl Exporter {
             metadata: &wanted.metadata,
             fields: &wanted.fields,
         };
-        // Unforced, an object that somebody else has made meanwhile is not taken over.
-        let params = PatchParams::apply(MANAGER);
-        let params = if host.is_some() { params.force() } else { params };
+        let place = Place {
+            api: &hosts,
+            kind: &self.kind,
+            name: &host_name(key),
+            is_there: host.is_some(),
+        };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
-        let patch = Patch::Apply(Applied(&body));
         let written = if self.brings_back() {
-            hosts.patch(&host_name(key), &params, &patch).await
+            place.apply(&body, &self.written, key).await
         } else {
-            let written = hosts.patch_metadata(&host_name(key), &params, &patch).await;
+            let written = place.apply_metadata(&body, &self.written, key).await;
             written.map(|written| Object {
                 metadata: written.metadata,
                 ..Object::default()

@@ -16,6 +16,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use self::step::{Step, is_going, step};
+use super::apply::Place;
 use super::cache::{Cache, Change};
 use super::config::Import;
 use super::engine::{Engine, MANAGER};
@@ -25,7 +26,7 @@ use super::key::Key;
 use super::kinds::Status;
 use super::marks;
 use super::mutation::{self, Mutation};
-use super::object::{Applied, Body, Fields, Object};
+use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
 use super::patched::{GuestNames, HostNames, Rule};
 use super::pods::{Pods, status};
@@ -325,13 +326,14 @@ impl Importer {
             metadata: &wanted.metadata,
             fields: &wanted.fields,
         };
-        // Unforced, an object that the tenant has made meanwhile is not taken over.
-        let params = PatchParams::apply(MANAGER);
-        let params = if guest.is_some() { params.force() } else { params };
+        let place = Place {
+            api: &guests,
+            kind: &self.kind,
+            name: &key.name,
+            is_there: guest.is_some(),
+        };
         self.engine.metrics().write("guest", &self.kind.kind, "apply");
-        let written = guests
-            .patch(&key.name, &params, &Patch::Apply(Applied(&body)))
-            .await;
+        let written = place.apply(&body, &self.written, key).await;
         if let (Some(status), Some(guest)) = (refusal(&written), guest)
             && status.is_invalid()
             && self.import.replace_on_conflict

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
+use super::apply::Place;
 use super::cache::{Cache, Change};
 use super::config::Unnamed;
 use super::copies;
-use super::engine::{Engine, MANAGER};
+use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
-use super::object::{Applied, Body, Object};
+use super::object::{Body, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{Payload, References};
@@ -186,13 +186,14 @@ impl Payloads {
             metadata: &metadata,
             fields: &fields,
         };
-        let params = PatchParams::apply(MANAGER);
-        let params = if host.is_some() { params.force() } else { params };
+        let place = Place {
+            api: &self.engine.host_objects(&self.kind, &key.namespace),
+            kind: &self.kind,
+            name: &host_key.name,
+            is_there: host.is_some(),
+        };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        let written = hosts
-            .patch_metadata(&host_key.name, &params, &Patch::Apply(Applied(&body)))
-            .await;
+        let written = place.apply_metadata(&body, &self.written, key).await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
         {

@@ -8,20 +8,20 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Endpoints, ObjectReference, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
+use super::apply::Place;
 use super::cache::{Cache, Change, Scope};
 use super::config::Mapping;
 use super::copies::{addresses, ports};
-use super::engine::{Engine, MANAGER};
+use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
-use super::object::{Applied, Body, Fields, Object};
+use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
@@ -132,13 +132,14 @@ impl Replicas {
             metadata: &metadata,
             fields: &fields,
         };
-        // Unforced, what somebody has made there meanwhile is not taken over.
-        let params = PatchParams::apply(MANAGER);
-        let params = if host.is_some() { params.force() } else { params };
+        let place = Place {
+            api: &self.hosts(),
+            kind: &self.kind,
+            name: &self.host_key.name,
+            is_there: host.is_some(),
+        };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
-        let written = (self.hosts())
-            .patch(&self.host_key.name, &params, &Patch::Apply(Applied(&body)))
-            .await;
+        let written = place.apply(&body, &self.written, &self.guest_key).await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
         {

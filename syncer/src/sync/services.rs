@@ -15,13 +15,13 @@ use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
+use super::apply::Place;
 use super::cache::{Cache, Change};
 use super::copies;
-use super::engine::{Engine, MANAGER};
+use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
-use super::object::Applied;
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
@@ -127,38 +127,28 @@ impl Services {
     async fn apply(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Service, Failure> {
         let hosts: Api<Service> = self.engine.host_api(&key.namespace);
         let attempted = || format!("write Service {key} to the host");
-        if let Some(host) = host {
-            let params = PatchParams::apply(MANAGER).force();
-            let body = self.twin(key, guest, Some(host), &spec_beside(guest, host));
-            self.engine.metrics().write("host", "Service", "apply");
-            return hosts
-                .patch(&key.name, &params, &Patch::Apply(Applied(body)))
-                .await
-                .attempting(attempted);
-        }
-        let params = PatchParams::apply(MANAGER);
-        let spec = guest.spec.clone().unwrap_or_default();
+        let place = Place {
+            api: &hosts,
+            kind: &ApiResource::erase::<Service>(&()),
+            name: &key.name,
+            is_there: host.is_some(),
+        };
         self.engine.metrics().write("host", "Service", "apply");
-        let asked = hosts
-            .patch(
-                &key.name,
-                &params,
-                &Patch::Apply(Applied(self.twin(key, guest, None, &spec))),
-            )
-            .await;
+        if let Some(host) = host {
+            let body = self.twin(key, guest, Some(host), &spec_beside(guest, host));
+            let written = place.apply(&body, &self.written, key).await;
+            return written.attempting(attempted);
+        }
+        let spec = guest.spec.clone().unwrap_or_default();
+        let body = self.twin(key, guest, None, &spec);
+        let asked = place.apply(&body, &self.written, key).await;
         if !refusal(&asked).is_some_and(kube::core::Status::is_invalid) {
             return asked.attempting(attempted);
         }
         // The address or a port is taken on the host, or not the host's to give: it chooses itself.
         let spec = at_the_hosts_choice(spec);
-        hosts
-            .patch(
-                &key.name,
-                &params,
-                &Patch::Apply(Applied(self.twin(key, guest, None, &spec))),
-            )
-            .await
-            .attempting(attempted)
+        let body = self.twin(key, guest, None, &spec);
+        (place.apply(&body, &self.written, key).await).attempting(attempted)
     }
 
     fn twin(&self, key: &Key, guest: &Service, host: Option<&Service>, spec: &ServiceSpec) -> Service {

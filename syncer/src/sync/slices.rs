@@ -7,18 +7,17 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 
+use super::apply::Place;
 use super::cache::{Cache, Change, Scope};
 use super::copies;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
 use super::marks::{self, HostName};
-use super::object::Applied;
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
@@ -161,13 +160,14 @@ impl Slices {
             endpoint.target_ref = None;
             endpoint.node_name = None;
         }
-        let params = PatchParams::apply(MANAGER);
-        let params = if host.is_some() { params.force() } else { params };
+        let place = Place {
+            api: &self.engine.host_api::<EndpointSlice>(&key.namespace),
+            kind: &ApiResource::erase::<EndpointSlice>(&()),
+            name: &key.name,
+            is_there: host.is_some(),
+        };
         self.engine.metrics().write("host", "EndpointSlice", "apply");
-        let hosts: Api<EndpointSlice> = self.engine.host_api(&key.namespace);
-        let written = hosts
-            .patch_metadata(&key.name, &params, &Patch::Apply(Applied(&twin)))
-            .await;
+        let written = place.apply_metadata(&twin, &self.written, key).await;
         let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
         self.written.set(key, now(&written.metadata));
         Ok(Next::Idle)

@@ -16,14 +16,15 @@ use serde_json::value::to_raw_value;
 
 pub(crate) use self::form::resource;
 use self::form::{Form, Status};
+use super::apply::Place;
 use super::cache::{Cache, Change};
 use super::config::CoreKind;
-use super::engine::{Engine, MANAGER};
+use super::engine::Engine;
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
 use super::kinds;
 use super::marks::{self, HostName};
-use super::object::{Applied, Body, Fields, Object};
+use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{References, Referrer};
@@ -167,15 +168,15 @@ impl Twins {
             metadata: &metadata,
             fields: &Fields::from([("spec".to_owned(), spec)]),
         };
-        // Unforced, an object that somebody else has made meanwhile is not taken over.
-        let params = PatchParams::apply(MANAGER);
-        let params = if host.is_some() { params.force() } else { params };
+        let place = Place {
+            api: &self.engine.host_objects(&self.kind, &key.namespace),
+            kind: &self.kind,
+            name: &key.name,
+            is_there: host.is_some(),
+        };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        hosts
-            .patch(&key.name, &params, &Patch::Apply(Applied(&body)))
-            .await
-            .attempting(attempted)
+        let written = place.apply(&body, &self.written, key).await;
+        written.attempting(attempted)
     }
 
     fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&Object>) -> ObjectMeta {

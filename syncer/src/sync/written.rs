@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::key::Key;
 
 /// The resource versions of a guest object and its host object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Versions {
     /// The guest object's.
     pub(crate) guest: Option<String>,
@@ -27,6 +27,16 @@ impl Written {
     /// Takes note of what an object was left at.
     pub(crate) fn set(&self, key: &Key, versions: Versions) {
         self.all().insert(key.clone(), versions);
+    }
+
+    /// Takes note that an object is the syncer's, at whatever versions.
+    pub(crate) fn is_made(&self, key: &Key) {
+        self.all().entry(key.clone()).or_default();
+    }
+
+    /// Whether the syncer has written an object.
+    pub(crate) fn knows(&self, key: &Key) -> bool {
+        self.all().contains_key(key)
     }
 
     /// Forgets an object.

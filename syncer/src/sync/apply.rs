@@ -1,0 +1,101 @@
+//! Server-side apply of an object: by force over what is the syncer's, never over what somebody else has made.
+//!
+//! Between an object being made and its being seen, a name looks free. Unforced, an apply to it is a conflict if the
+//! two differ (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>); if they don't, both
+//! would own it. Then what was applied is given back.
+
+use std::fmt::Debug;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{PartialObjectMeta, Patch, PatchParams};
+use kube::core::{ApiResource, Status};
+use kube::{Api, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::engine::MANAGER;
+use super::key::Key;
+use super::object::Applied;
+use super::written::Written;
+
+/// Where an object is applied.
+#[derive(Debug)]
+pub(crate) struct Place<'a, K> {
+    /// The API of its kind, in its namespace.
+    pub(crate) api: &'a Api<K>,
+    /// Its kind.
+    pub(crate) kind: &'a ApiResource,
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// Whether an object of the syncer's is there.
+    pub(crate) is_there: bool,
+}
+
+impl<K> Place<'_, K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug,
+{
+    /// Applies an object, which `written` knows by `key`.
+    pub(crate) async fn apply<B>(&self, body: &B, written: &Written, key: &Key) -> kube::Result<K>
+    where
+        B: Serialize + Debug,
+    {
+        let object = (self.api)
+            .patch(self.name, &self.params(), &Patch::Apply(Applied(body)))
+            .await?;
+        self.keep(object.meta(), written, key).await?;
+        Ok(object)
+    }
+
+    /// The same, with no more than metadata coming back.
+    pub(crate) async fn apply_metadata<B>(
+        &self,
+        body: &B,
+        written: &Written,
+        key: &Key,
+    ) -> kube::Result<PartialObjectMeta<K>>
+    where
+        B: Serialize + Debug,
+    {
+        let object = (self.api)
+            .patch_metadata(self.name, &self.params(), &Patch::Apply(Applied(body)))
+            .await?;
+        self.keep(&object.metadata, written, key).await?;
+        Ok(object)
+    }
+
+    fn params(&self) -> PatchParams {
+        let params = PatchParams::apply(MANAGER);
+        if self.is_there { params.force() } else { params }
+    }
+
+    async fn keep(&self, applied: &ObjectMeta, written: &Written, key: &Key) -> kube::Result<()> {
+        if self.is_there || written.knows(key) || !is_shared(applied) {
+            written.is_made(key);
+            return Ok(());
+        }
+        let nothing = json!({
+            "apiVersion": self.kind.api_version, "kind": self.kind.kind,
+            "metadata": {"name": self.name, "uid": applied.uid},
+        });
+        (self.api)
+            .patch_metadata(self.name, &PatchParams::apply(MANAGER), &Patch::Apply(nothing))
+            .await?;
+        Err(kube::Error::Api(Box::new(
+            Status::failure(
+                "somebody else has just made it: it is left as it is",
+                "AlreadyExists",
+            )
+            .with_code(409),
+        )))
+    }
+}
+
+/// Whether somebody else has written more of an object than its status.
+fn is_shared(object: &ObjectMeta) -> bool {
+    let entries = object.managed_fields.iter().flatten();
+    entries
+        .filter(|entry| entry.subresource.is_none())
+        .any(|entry| entry.manager.as_deref() != Some(MANAGER))
+}
