@@ -13,8 +13,9 @@ use crate::leader::Candidate;
 use crate::naming::Tenant;
 use crate::patience::chain;
 use crate::pki::{self, Names};
+use crate::uninstall::{self, Replica};
 use crate::values::{self, Dialect, Values};
-use crate::{host, run, uninstall};
+use crate::{host, run};
 
 /// The exit code for a values file that cannot be used.
 const CONFIGURATION: u8 = 2;
@@ -33,7 +34,7 @@ enum Command {
     Init(Init),
     /// Run the syncer
     Run(Run),
-    /// Remove the namespaces that a virtual cluster made on the host, and wait until they have gone
+    /// Remove what a virtual cluster made on the host, and wait until it has gone: its namespaces, and its Services in others
     ///
     /// For a virtual cluster that is removed itself: a syncer that runs makes them anew.
     Uninstall(Uninstall),
@@ -144,6 +145,12 @@ struct Run {
 struct Uninstall {
     #[command(flatten)]
     subject: Subject,
+
+    /// A Service that it may have made in another namespace; can be given several times
+    ///
+    /// One that it has not made stays.
+    #[arg(long = "replica", value_name = "NAMESPACE/NAME")]
+    replicas: Vec<Replica>,
 }
 
 /// Why a command failed.
@@ -273,8 +280,8 @@ async fn start(command: Run) -> Result<(), Error> {
     Ok(Box::pin(run::run(settings)).await?)
 }
 
-async fn uninstall(Uninstall { subject }: Uninstall) -> Result<(), Error> {
-    Ok(uninstall::run(&subject.host().await?, &subject.tenant()).await?)
+async fn uninstall(Uninstall { subject, replicas }: Uninstall) -> Result<(), Error> {
+    Ok(uninstall::run(&subject.host().await?, &subject.tenant(), &replicas).await?)
 }
 
 /// The values of this virtual cluster.

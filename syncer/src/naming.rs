@@ -35,6 +35,10 @@ pub const OBJECT_HOST_NAME: &str = "vcluster.loft.sh/object-host-name";
 /// Annotation: the host object's own namespace, for the same reason.
 pub const OBJECT_HOST_NAMESPACE: &str = "vcluster.loft.sh/object-host-namespace";
 
+/// Annotation on a Service that the guest has on the host, and on its `Endpoints`: the virtual cluster and the Service in it,
+/// `NAMESPACE/NAME/NAMESPACE/NAME`.
+pub const REPLICA_OF: &str = "vcluster.loft.sh/replica-of";
+
 /// Annotation: the guest annotations that were copied, one a line; removed there, they are removed here.
 pub const MANAGED_ANNOTATIONS: &str = "vcluster.loft.sh/managed-annotations";
 
@@ -96,6 +100,12 @@ impl Tenant {
         [(VCLUSTER_NAME, &self.name), (VCLUSTER_NAMESPACE, &self.namespace)]
             .map(|(label, value)| (label.to_owned(), value.clone()))
             .into()
+    }
+
+    /// What the value of [`REPLICA_OF`] begins with on everything of it.
+    #[must_use]
+    pub fn replicas(&self) -> String {
+        format!("{}/{}/", self.namespace, self.name)
     }
 
     /// What every one of its host namespaces ends with: a hash of its namespace and name.

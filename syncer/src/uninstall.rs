@@ -1,4 +1,4 @@
-//! What is left to remove when the release is gone: the host namespaces that mirror the guest's.
+//! What is left to remove when the release is gone: the host namespaces that mirror the guest's, and Services in others.
 //!
 //! They are no part of the release, so Helm does not know of them; its hook after the deletion runs this. By then the
 //! syncer's own account may do nothing any more, so nothing is made while it is removed.
@@ -15,7 +15,12 @@ use tracing::{info, warn};
 use crate::host;
 use crate::naming::{self, Tenant};
 
-/// Why namespaces were not removed.
+pub use self::replica::Replica;
+
+/// A Service in a namespace of others.
+mod replica;
+
+/// Why it was not removed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The host did not do what was asked.
@@ -31,14 +36,16 @@ pub enum Error {
     },
 }
 
-/// Deletes the virtual cluster's host namespaces, with all that is in them, and waits until they have gone.
+/// Deletes these Services, where they are the virtual cluster's, and its host namespaces, with all that is in them. Waits
+/// until they have gone.
 ///
 /// There is no limit to the wait: what holds a namespace back is told by the namespace itself.
 ///
 /// # Errors
 ///
 /// The host refused. What was deleted before stays so; asked again, this goes on.
-pub async fn run(client: &Client, tenant: &Tenant) -> Result<(), Error> {
+pub async fn run(client: &Client, tenant: &Tenant, replicas: &[Replica]) -> Result<(), Error> {
+    try_join_all(replicas.iter().map(|replica| replica.remove(client, tenant))).await?;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let labels = Selector::from_iter(tenant.labels());
     let found = namespaces

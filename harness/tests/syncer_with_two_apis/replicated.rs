@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::rig::{Host, Tenant, namespace, unique};
+use crate::rig::{Host, Tenant, Uninstalled, namespace, unique};
 
 #[tokio::test]
 async fn a_service_of_the_guest_is_where_the_host_says_and_goes_with_it() {
@@ -89,6 +89,23 @@ async fn a_service_of_the_guest_is_where_the_host_says_and_goes_with_it() {
             .await;
         assert_eq!(listed.expect_err("it is refused").code, 403);
     }
+
+    // It goes with the virtual cluster, too.
+    guest.create(service("peers", &json!("None"))).await;
+    there.appears("Service", "peers").await;
+    let uninstalled = Uninstalled::of(tenant).await;
+    uninstalled.removes().await;
+    assert_eq!(there.names("Service").await, ["taken"]);
+    let account = uninstalled.account().await.within(there.namespace());
+    let delete = account
+        .ask(
+            Method::DELETE,
+            &account.path("Service", "taken"),
+            "application/json",
+            None,
+        )
+        .await;
+    assert_eq!(delete.expect_err("it is refused").code, 403);
 }
 
 fn service(name: &str, address: &Value) -> Value {

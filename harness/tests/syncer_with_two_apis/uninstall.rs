@@ -78,7 +78,7 @@ async fn the_account_of_uninstall_may_delete_no_namespace_of_others() {
     let refused = refused.await.expect("it does");
     assert_eq!(refused.code, 403, "{refused}");
     let said = format!(
-        "namespace {anothers} is not of the virtual cluster {}",
+        "Namespace {anothers} is not of the virtual cluster {}",
         uninstalled.tenant.name()
     );
     assert!(refused.message.contains(&said), "{refused}");

@@ -26,9 +26,7 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
 use super::written::{Versions, Written};
-
-/// Annotation on a replica: the virtual cluster and the Service in it, `NAMESPACE/NAME/NAMESPACE/NAME`.
-const REPLICA_OF: &str = "vcluster.loft.sh/replica-of";
+use crate::naming;
 
 /// Keeps one Service of the host, or where it leads.
 #[derive(Debug)]
@@ -124,7 +122,7 @@ impl Replicas {
             namespace: Some(self.host_key.namespace.clone()),
             uid: host.and_then(|host| host.metadata.uid.clone()),
             labels: Some(self.engine.tenant().labels()),
-            annotations: Some([(REPLICA_OF.to_owned(), self.original())].into()),
+            annotations: Some([(naming::REPLICA_OF.to_owned(), self.original())].into()),
             ..ObjectMeta::default()
         };
         let body = Body {
@@ -178,14 +176,13 @@ impl Replicas {
 
     /// What a replica says of its original.
     fn original(&self) -> String {
-        let tenant = self.engine.tenant();
         let Key { namespace, name } = &self.guest_key;
-        format!("{}/{}/{namespace}/{name}", tenant.namespace(), tenant.name())
+        format!("{}{namespace}/{name}", self.engine.tenant().replicas())
     }
 
     fn is_ours(&self, host: &Object) -> bool {
         let annotations = host.metadata.annotations.as_ref();
-        annotations.and_then(|all| all.get(REPLICA_OF)) == Some(&self.original())
+        annotations.and_then(|all| all.get(naming::REPLICA_OF)) == Some(&self.original())
     }
 
     fn guests(&self) -> Api<Object> {
