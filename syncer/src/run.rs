@@ -155,7 +155,7 @@ async fn work(
     };
 
     status.waits_for("the host to have the configured kinds");
-    let look = || named::kinds(&host, &settings.values.sync.generic.kinds);
+    let look = || named::kinds(&host, &settings.values.sync.generic.kinds, &settings.tenant);
     let Some(kinds) = persist("find the configured kinds on the host", shutdown, look).await else {
         return Ok(());
     };

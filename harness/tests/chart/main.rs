@@ -160,6 +160,32 @@ async fn a_kind_of_the_whole_host_is_read_there_and_nothing_else_is() {
     );
 }
 
+#[tokio::test]
+async fn a_mapped_kind_is_read_where_it_is_mapped_and_nowhere_else() {
+    let rendered = template("named.0.28.yaml").await;
+    let of_the_group = |role: &Value| -> Vec<Value> {
+        let rules = role["rules"].as_array().expect("it has rules").iter();
+        rules
+            .filter(|rule| rule["apiGroups"] == json!(["dapr.io"]))
+            .cloned()
+            .collect()
+    };
+    let mut roles = rendered.objects.iter().filter(|object| {
+        let is_role = object["kind"] == "Role" || object["kind"] == "ClusterRole";
+        is_role && !of_the_group(object).is_empty()
+    });
+    let role = roles.next().expect("there is a role for it");
+    assert_eq!(role["metadata"]["namespace"], "platform");
+    assert_eq!(
+        of_the_group(role),
+        [json!({
+            "apiGroups": ["dapr.io"], "resources": ["configurations"], "resourceNames": ["shared"],
+            "verbs": ["get", "list", "watch"],
+        })]
+    );
+    assert_eq!(roles.next(), None);
+}
+
 #[rstest]
 #[case::at_the_top("falbackHostDns: true", "additional properties 'falbackHostDns' not allowed")]
 #[case::below(

@@ -5,6 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::rig::{Host, Side, Tenant, namespace, unique};
+use crate::rules::define;
 
 #[tokio::test]
 async fn what_a_values_file_maps_is_shown_and_nothing_else_can_be_read() {
@@ -117,6 +118,72 @@ async fn a_service_of_the_host_leads_where_it_leads_there() {
     ] {
         assert_eq!(code(&account, &path).await, Some(403), "{path}");
     }
+}
+
+/// A kind can go up from the tenant and come down from the host's administrator; the one is not taken for the other.
+#[tokio::test]
+async fn a_kind_by_resource_is_shown_from_the_namespaces_that_are_mapped() {
+    let host = Host::shared().await.admin().await;
+    let group = "plans.example.com";
+    define(&host, group, "Namespaced", "Plan", "plans", json!({"status": {}})).await;
+    let (some, all) = (unique("some"), unique("all"));
+    for name in [&some, &all] {
+        host.create(namespace(name)).await;
+    }
+    let values = format!(
+        r#"
+sync:
+  toHost:
+    namespaces: {{enabled: true}}
+    customResources: {{plans.{group}: {{enabled: true}}}}
+  fromHost:
+    customResources:
+      plans.{group}:
+        enabled: true
+        scope: Namespaced
+        mappings:
+          byName: {{"{some}/house": "corner/renamed", "{all}/*": "corner/*"}}
+"#
+    );
+    let tenant = Tenant::with_values("plans", &values).await;
+    let corner = tenant.guest().await.within("corner");
+    let (some, all) = (host.within(&some), host.within(&all));
+    let plan = |name: &str| {
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "Plan", "metadata": {"name": name}, "spec": {"size": 1},
+        })
+    };
+    for (side, name, copy) in [(&some, "house", "renamed"), (&all, "garden", "garden")] {
+        side.create(plan(name)).await;
+        side.merge_status("Plan", name, &json!({"phase": "Drawn"})).await;
+        let ours = corner.shows("Plan", copy, "/status/phase", "Drawn").await;
+        assert_eq!(ours["spec"], json!({"size": 1}));
+        corner.merge("Plan", copy, &json!({"spec": {"size": 2}})).await;
+        corner.shows("Plan", copy, "/spec/size", 1).await;
+        side.merge("Plan", name, &json!({"spec": {"size": 3}})).await;
+        corner.shows("Plan", copy, "/spec/size", 3).await;
+    }
+
+    corner.create(plan("ours")).await;
+    let twins = host.within(&tenant.host_namespace("corner"));
+    twins.appears("Plan", "ours").await;
+    assert_eq!(twins.names("Plan").await, ["ours"]);
+    for side in [&some, &all] {
+        assert_eq!(side.list("Plan").await.len(), 1);
+    }
+    for (side, name, copy) in [(&some, "house", "renamed"), (&all, "garden", "garden")] {
+        side.delete("Plan", name).await;
+        corner.loses("Plan", copy).await;
+    }
+    let account = tenant.account().await;
+    for (side, name, may) in [(&some, "house", true), (&some, "", false), (&all, "", true)] {
+        let side = account.within(side.namespace());
+        let refused = code(&side, &side.path("Plan", name)).await == Some(403);
+        assert_eq!(refused, !may, "{name} of {}", side.namespace());
+    }
+    let made = account.within(all.namespace());
+    let made = made.post(&made.path("Plan", ""), &plan("ours")).await;
+    assert_eq!(made.expect_err("it is refused").code, 403);
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ in each dialect is in files/keys.yaml, which is made of the tables that the sync
 {{- else if eq $move.form "resources" -}}
 {{- $rules := list -}}
 {{- range $name, $asked := $value -}}
-{{- if and $asked.enabled (ne (toString $asked.scope) "Cluster") -}}
+{{- if and $asked.enabled (ne (toString $asked.scope) "Cluster") (empty (dig "mappings" "byName" dict $asked)) -}}
 {{- $sides := splitn "." 2 (first (splitList "/" $name)) -}}
 {{- $rule := dict "apiGroups" (list $sides._1) "resources" (list $sides._0 (printf "%s/status" $sides._0)) "verbs" (list "create" "delete" "get" "list" "patch" "update" "watch") -}}
 {{- $rules = append $rules $rule -}}
@@ -83,6 +83,15 @@ in each dialect is in files/keys.yaml, which is made of the tables that the sync
 {{- end -}}
 {{- end -}}
 {{- $_ := set $found "value" $names -}}
+{{- else if eq $move.form "mapped-resources" -}}
+{{- $mapped := list -}}
+{{- range $name, $asked := $value -}}
+{{- range $from, $_ := ternary (dig "mappings" "byName" dict $asked) dict (eq (toString $asked.enabled) "true") -}}
+{{- $sides := splitn "." 2 (first (splitList "/" $name)) -}}
+{{- $mapped = append $mapped (dict "group" $sides._1 "resource" $sides._0 "from" $from) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $found "value" $mapped -}}
 {{- end -}}
 {{- end -}}
 

@@ -4,7 +4,8 @@ use kube::Client;
 use kube::core::ApiResource;
 use kube::discovery::{self, ApiGroup};
 
-use crate::sync;
+use crate::naming::Tenant;
+use crate::sync::{self, Mapping};
 use crate::values::{Generic, KindName};
 
 /// Why a kind cannot be named.
@@ -16,10 +17,13 @@ pub(super) enum Error {
     /// The host has the group, and the resource is not in it.
     #[error("find {0} on the host: its group has no such resource in this version")]
     Resource(String),
+    /// A mapping cannot be read.
+    #[error("read the mappings of an import: {0}")]
+    Mapping(String),
 }
 
 /// The configured kinds, each by API version and kind.
-pub(super) async fn kinds(host: &Client, kinds: &Generic) -> Result<Kinds, Error> {
+pub(super) async fn kinds(host: &Client, kinds: &Generic, tenant: &Tenant) -> Result<Kinds, Error> {
     let mut named = Kinds::default();
     for export in &kinds.export {
         let (api_version, kind) = name(host, &export.name).await?;
@@ -35,10 +39,13 @@ pub(super) async fn kinds(host: &Client, kinds: &Generic) -> Result<Kinds, Error
     }
     for import in &kinds.import {
         let (api_version, kind) = name(host, &import.name).await?;
+        let mappings = import.mappings.iter();
+        let mappings = mappings.map(|(from, to)| Mapping::parse(from, to, tenant.namespace()));
         named.imports.push(sync::Import {
             api_version,
             kind,
             optional: import.optional,
+            mappings: mappings.collect::<Result<_, _>>().map_err(Error::Mapping)?,
             replace_on_conflict: import.replace_on_conflict,
             patches: import.patches.clone(),
             reverse_patches: import.reverse_patches.clone(),

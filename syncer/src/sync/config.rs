@@ -133,6 +133,8 @@ pub struct Import {
     pub kind: String,
     /// A host that does not know the kind is no failure.
     pub optional: bool,
+    /// Which of them are shown, and where; if none, all that others make in the virtual cluster's own host namespaces.
+    pub mappings: Vec<Mapping>,
     /// Deletes and makes anew a guest copy that can't be changed into what the host has.
     pub replace_on_conflict: bool,
     /// What is changed on the way to the guest.

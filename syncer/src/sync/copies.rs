@@ -1,5 +1,5 @@
 //! Copies in the guest of objects that the host's administrator shows to the tenant: classes, nodes, imported kinds that
-//! are in no namespace, and config maps, Secrets and Services by mapping. One part a source.
+//! are in no namespace, and config maps, Secrets, Services and other imported kinds by mapping. One part a source.
 //!
 //! A copy follows its original and goes with it; what the tenant does to it is undone. What the tenant has made
 //! itself under such a name stays its own.
@@ -20,7 +20,7 @@ use self::source::Source;
 pub(crate) use self::source::resource;
 use super::apply::Place;
 use super::cache::{Cache, Change, Scope};
-use super::config::{FromHost, Import};
+use super::config::{FromHost, Import, Mapping};
 use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
@@ -87,7 +87,7 @@ impl Copies {
         .collect()
     }
 
-    /// Makes the part for an imported kind that is in no namespace.
+    /// Makes the part for an imported kind that is in no namespace, or for one mapping of one that is.
     ///
     /// # Errors
     ///
@@ -95,10 +95,11 @@ impl Copies {
     pub(crate) fn imported(
         engine: &Engine,
         import: &Import,
+        mapping: Option<Mapping>,
         kind: ApiResource,
         status: Status,
     ) -> Result<Arc<Self>, patches::Error> {
-        let source = Source::imported(kind, status, import.replace_on_conflict);
+        let source = Source::imported(kind, status, mapping, import.replace_on_conflict);
         let rule = Rule::new(&import.patches, &[])?;
         Ok(Self::at(engine, source, Some(rule)))
     }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::cache::{Cache, Scope};
 use super::config::{Config, HostAccess, Import};
+use super::copies;
 use super::failure::Failure;
 use super::key::Key;
 use super::marks;
@@ -122,7 +123,7 @@ impl Engine {
     /// marks are the tenant's own idea and mean nothing.
     pub(crate) fn is_copy(&self, kind: &ApiResource, guest: &ObjectMeta) -> bool {
         let is_of = |import: &Import| import.api_version == kind.api_version && import.kind == kind.kind;
-        marks::is_imported(guest) && self.config().imports.iter().any(is_of)
+        (marks::is_imported(guest) || copies::is_marked(guest)) && self.config().imports.iter().any(is_of)
     }
 
     /// Refuses an object that asks, in these fields, for a hold on the host, unless that is allowed.

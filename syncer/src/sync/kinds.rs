@@ -250,17 +250,23 @@ impl Kinds {
         });
         let exporter = exporter.transpose()?;
         let import = configured.import.clone();
-        let (everywhere, import) = match import {
-            Some(import) if !served.namespaced => (Some(import), None),
-            import => (None, import),
-        };
-        let copies = everywhere.map(|import| {
-            let copies = Copies::imported(&self.engine, &import, served.resource.clone(), served.status)?;
+        let copied = import.iter().flat_map(|import| {
+            let everywhere = (!served.namespaced).then_some(None);
+            let mappings = import.mappings.iter().cloned().map(Some);
+            everywhere
+                .into_iter()
+                .chain(mappings)
+                .map(move |mapping| (import, mapping))
+        });
+        let copies = copied.map(|(import, mapping)| {
+            let (kind, status) = (served.resource.clone(), served.status);
+            let copies = Copies::imported(&self.engine, import, mapping, kind, status)?;
             copies.watch();
             Part::start(&copies, WORKERS, &self.engine, tasks, stop);
             Ok::<_, patches::Error>(copies)
         });
-        let copies = copies.transpose()?;
+        let copies: Vec<_> = copies.collect::<Result<_, _>>()?;
+        let import = import.filter(|_| copies.is_empty());
         let importer = import.map(|import| {
             let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), served.status)?;
             importer.watch();
@@ -277,7 +283,7 @@ impl Kinds {
                 if let Some(importer) = &importer {
                     importer.queue().first_pass().await;
                 }
-                if let Some(copies) = &copies {
+                for copies in &copies {
                     copies.queue().first_pass().await;
                 }
             };

@@ -35,6 +35,7 @@ pub fn keys() -> serde_json::Result<Value> {
             "namespaces": {"labels": {}},
             "sync": {"generic": {
                 "clusterRole": {"extraRules": []}, "role": {"extraRules": []}, "clusterScoped": [],
+                "mapped": [],
             }},
             "toHost": serde_json::to_value(ToHost::default())?,
             "fromHost": serde_json::to_value(FromHost::default())?,
@@ -46,7 +47,7 @@ pub fn keys() -> serde_json::Result<Value> {
     }))
 }
 
-/// Where the value of a key is moved to, and in which form; two places if it says two things.
+/// Where the value of a key is moved to, and in which form; several places if it says several things.
 fn moved(key: &Key) -> Vec<Value> {
     let steps = |path: &str| path.split('.').map(Value::from).collect::<Value>();
     let (from, to) = (steps(&key.path), steps(&key.to));
@@ -83,7 +84,8 @@ fn moved(key: &Key) -> Vec<Value> {
     if form == Form::ImportedResources {
         let whole_host =
             json!({"from": from, "to": ["sync", "generic", "clusterScoped"], "form": "cluster-resources"});
-        return vec![moved, whole_host];
+        let mapped = json!({"from": from, "to": ["sync", "generic", "mapped"], "form": "mapped-resources"});
+        return vec![moved, whole_host, mapped];
     }
     vec![moved]
 }

@@ -58,11 +58,7 @@ pub(super) const KEYS: &[Row] = &[
         Any,
         Refuse(PATCHES),
     ),
-    (
-        "sync.fromHost.customResources.*.mappings.byName",
-        Labels,
-        Refuse("only what others make in the virtual cluster's own host namespaces is shown, where it is"),
-    ),
+    ("sync.fromHost.customResources.*.mappings.byName", Labels, Inside),
     (
         "sync.fromHost.{storageClasses,ingressClasses,runtimeClasses,priorityClasses}.selector",
         Object,

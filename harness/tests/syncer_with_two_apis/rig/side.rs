@@ -299,6 +299,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "ConfigMap" => ("/api/v1", "configmaps"),
         "CustomResourceDefinition" => ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
         "Gadget" => ("/apis/late.example.com/v1", "gadgets"),
+        "Plan" => ("/apis/plans.example.com/v1", "plans"),
         "Beacon" => ("/apis/whole.example.com/v1", "beacons"),
         "Anchor" => ("/apis/whole.example.com/v1", "anchors"),
         "Lamp" => ("/apis/newest.example.com/v1", "beacons"),

@@ -28,12 +28,14 @@ const ROOT_CA: &str = "kube-root-ca.crt";
 pub(super) enum Source {
     /// Objects of a kind that is in no namespace, with these labels.
     WholeHost(HostKind, String),
-    /// Objects of an imported kind that is in no namespace.
+    /// Objects of an imported kind.
     Imported {
         /// The kind, as the host serves it.
         kind: ApiResource,
         /// How its status is written.
         status: Status,
+        /// Which of them; none if the kind is in no namespace.
+        mapping: Option<Mapping>,
         /// Whether what the tenant has made itself under such a name gives way.
         replaces: bool,
     },
@@ -53,11 +55,17 @@ impl Source {
         Self::WholeHost(kind, selector.to_owned())
     }
 
-    /// Objects of an imported kind that is in no namespace.
-    pub(super) fn imported(kind: ApiResource, status: Status, replaces: bool) -> Self {
+    /// Objects of an imported kind that is in no namespace, or of a mapping.
+    pub(super) fn imported(
+        kind: ApiResource,
+        status: Status,
+        mapping: Option<Mapping>,
+        replaces: bool,
+    ) -> Self {
         Self::Imported {
             kind,
             status,
+            mapping,
             replaces,
         }
     }
@@ -170,7 +178,8 @@ impl Source {
 
     fn mapping(&self) -> Option<&Mapping> {
         match self {
-            Self::WholeHost(..) | Self::Imported { .. } => None,
+            Self::WholeHost(..) => None,
+            Self::Imported { mapping, .. } => mapping.as_ref(),
             Self::ConfigMaps(mapping)
             | Self::Secrets(mapping)
             | Self::Services(mapping)
@@ -199,7 +208,13 @@ impl fmt::Display for Source {
             Self::WholeHost(HostKind::IngressClass, _) => return formatter.write_str("ingress classes"),
             Self::WholeHost(HostKind::RuntimeClass, _) => return formatter.write_str("runtime classes"),
             Self::WholeHost(HostKind::PriorityClass, _) => return formatter.write_str("priority classes"),
-            Self::Imported { kind, .. } => return write!(formatter, "import of {}", kind.kind),
+            Self::Imported { kind, mapping, .. } => {
+                write!(formatter, "import of {}", kind.kind)?;
+                return match mapping {
+                    Some(mapping) => write!(formatter, " of {mapping}"),
+                    None => Ok(()),
+                };
+            }
             Self::ConfigMaps(mapping) => ("config maps", mapping),
             Self::Secrets(mapping) => ("secrets", mapping),
             Self::Services(mapping) => ("services", mapping),

@@ -114,7 +114,7 @@ fn endpoints_are_addresses_and_ports_alone() {
 #[test]
 fn what_the_tenant_made_gives_way_only_to_an_import_that_says_so() {
     let kind = ApiResource::erase::<k8s_openapi::api::networking::v1::IngressClass>(&());
-    let import = |replaces| Source::imported(kind.clone(), Status::None, replaces);
+    let import = |replaces| Source::imported(kind.clone(), Status::None, None, replaces);
     assert!(import(true).takes_names());
     assert!(!import(false).takes_names());
     assert!(!Source::whole_host(HostKind::IngressClass, "").takes_names());

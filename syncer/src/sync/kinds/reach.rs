@@ -30,6 +30,9 @@ pub(super) fn fits(
             Ok(())
         };
     }
+    if (configured.import.as_ref()).is_some_and(|import| !import.mappings.is_empty()) {
+        return refused("belongs to no namespace and cannot be mapped from one to another".to_owned());
+    }
     if configured.export.is_some() {
         return refused(
             "belongs to no namespace and can't be exported: on the host, what several tenants make would meet under \
@@ -58,7 +61,7 @@ mod tests {
 
     use super::*;
     use crate::patches::Patch;
-    use crate::sync::config::{Export, Import};
+    use crate::sync::config::{Export, Import, Mapping};
     use crate::sync::kinds::Status;
 
     const NAME: &str = "clusterissuers.cert-manager.io";
@@ -98,6 +101,17 @@ mod tests {
         }
     }
 
+    fn mapped() -> Configured {
+        let mapping = Mapping::parse("a/*", "b/*", "own").unwrap();
+        Configured {
+            import: Some(Import {
+                mappings: vec![mapping],
+                ..Import::default()
+            }),
+            ..Configured::default()
+        }
+    }
+
     fn export() -> Configured {
         Configured {
             export: Some(Export::default()),
@@ -109,6 +123,8 @@ mod tests {
     #[case::an_import_that_is_named(false, true, import(0), "")]
     #[case::an_import_that_is_not(false, false, import(0), NAME)]
     #[case::an_import_that_writes(false, true, import(1), "reversePatches")]
+    #[case::a_mapping(false, false, mapped(), "cannot be mapped")]
+    #[case::a_mapping_of_namespaces(true, false, mapped(), "")]
     #[case::an_export(false, true, export(), "can't be exported")]
     #[case::a_namespaced_kind(true, false, export(), "")]
     #[case::a_namespaced_kind_that_is_named(true, true, import(0), "belongs to namespaces")]

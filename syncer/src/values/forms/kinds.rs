@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::table::{Fate, Row, SAME, Shape};
+use super::mappings;
 
 /// The keys of the text at `sync.generic.config`, and of `experimental.genericSync`.
 pub(in crate::values) const EMBEDDED: &[Row] = &[
@@ -123,12 +124,31 @@ pub(super) fn read_resources(resources: &Value, direction: Direction) -> Result<
             if let Some(version) = version {
                 kind["version"] = version.into();
             }
-            if direction == Direction::Import && asked["scope"] == CLUSTER {
-                kind["clusterScoped"] = true.into();
+            if direction == Direction::Import {
+                read_place(name, asked, &mut kind)?;
             }
             Ok(kind)
         })
         .collect()
+}
+
+/// Reads where the objects of an imported kind are.
+fn read_place(name: &str, asked: &Value, kind: &mut Value) -> Result<(), String> {
+    let mappings = mappings::by_name(asked["mappings"]["byName"].clone())
+        .map_err(|why| format!("has `{name}`, which {why}"))?;
+    let is_mapped = mappings.as_object().is_some_and(|mappings| !mappings.is_empty());
+    if asked["scope"] == CLUSTER {
+        if is_mapped {
+            return Err(format!(
+                "has `{name}`, which is in no namespace and cannot be mapped from one to another"
+            ));
+        }
+        kind["clusterScoped"] = true.into();
+    }
+    if is_mapped {
+        kind["mappings"] = mappings;
+    }
+    Ok(())
 }
 
 /// Checks a list of kinds by resource and group. Each comes to a right on the whole host, so it is a name and no pattern.
@@ -172,7 +192,12 @@ pub(super) fn write_resources(kinds: &Value, direction: Direction) -> Result<Val
         let asked = match direction {
             Direction::Export => json!({"enabled": true}),
             Direction::Import if kind["clusterScoped"] == true => json!({"enabled": true, "scope": CLUSTER}),
-            Direction::Import => json!({"enabled": true, "scope": "Namespaced"}),
+            Direction::Import => match kind.get("mappings") {
+                Some(mappings) if mappings != &json!({}) => {
+                    json!({"enabled": true, "scope": "Namespaced", "mappings": {"byName": mappings}})
+                }
+                _ => json!({"enabled": true, "scope": "Namespaced"}),
+            },
         };
         written.insert(name, asked);
     }

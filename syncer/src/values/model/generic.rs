@@ -121,8 +121,12 @@ pub struct Import {
     /// Its objects are in no namespace; only of kinds that are named by resource.
     #[serde(default)]
     pub cluster_scoped: bool,
-    /// An object that the guest refuses to change is made anew. Of a kind in no namespace, one of the tenant's own gives
-    /// way.
+    /// Which of them and where they are in the guest, in the notation of [`ByName`](super::ByName); if empty, all that
+    /// others make in the virtual cluster's own host namespaces, where it is.
+    #[serde(default)]
+    pub mappings: BTreeMap<String, String>,
+    /// An object that the guest refuses to change is made anew. Of what is nobody's namespace, one of the tenant's own
+    /// gives way.
     #[serde(default)]
     pub replace_on_conflict: bool,
     /// Changes on the way to the guest.

@@ -222,6 +222,14 @@ fn what_cannot_be_read_is_told_with_its_line(#[case] text: &str, #[case] line: u
     "sync:\n  toHost:\n    namespaces: {enabled: true}\n    customResources: {components: {enabled: true}}\n",
     "4: `sync.toHost.customResources` has `components`; a kind there is `<plural>.<group>`, such as `components.dapr.io`"
 )]
+#[case::a_mapping_of_a_kind(
+    "sync:\n  toHost:\n    namespaces: {enabled: true}\n  fromHost:\n    customResources: {a.b: {enabled: true, scope: Namespaced, mappings: {byName: {a: b/c}}}}\n",
+    "5: `sync.fromHost.customResources` has `a.b`, which has \"a\": \"b/c\": the host's side is NAMESPACE/NAME or NAMESPACE/*"
+)]
+#[case::a_mapping_of_the_whole_host(
+    "sync:\n  toHost:\n    namespaces: {enabled: true}\n  fromHost:\n    customResources: {a.b: {enabled: true, scope: Cluster, mappings: {byName: {a/b: b/c}}}}\n",
+    "5: `sync.fromHost.customResources` has `a.b`, which is in no namespace and cannot be mapped from one to another"
+)]
 #[case::a_selector(
     "multiNamespaceMode: {enabled: true}\nsync: {nodes: {enabled: true, nodeSelector: 'a!=b'}}\n",
     "2: `sync.nodes.nodeSelector` has `a!=b`, and only `label=value` can be done"

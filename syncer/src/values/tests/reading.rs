@@ -32,6 +32,7 @@ fn the_blogs_file_is_taken_as_it_stands() {
         name: name("v1", "Pod"),
         optional: false,
         cluster_scoped: false,
+        mappings: std::collections::BTreeMap::new(),
         replace_on_conflict: true,
         patches: Vec::new(),
         reverse_patches: Vec::new(),
