@@ -179,6 +179,7 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
         chart: input.chart,
         values: &input.values,
         set: input.set,
+        compared: true,
     };
     settings
         .helm

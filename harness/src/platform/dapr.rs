@@ -53,6 +53,7 @@ pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Eve
         chart: &Chart::Folder(settings.dapr_chart.clone()),
         values: &values,
         set: &[],
+        compared: true,
     };
     events.progress("platform", "installing Dapr's chart");
     prepare(settings, &cluster.client).await?;

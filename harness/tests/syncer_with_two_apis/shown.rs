@@ -196,6 +196,7 @@ async fn a_host_namespace_that_is_not_there_is_told_by_name() {
         chart: &Chart::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart").into()),
         values: &values(&missing, &missing),
         set: &[],
+        compared: true,
     };
     let error = host.helm().install(release).await.expect_err("it is refused");
     let told = format!("{error:?}").replace('\\', "");

@@ -86,6 +86,7 @@ impl Tenant {
             chart: &Chart::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart").into()),
             values,
             set,
+            compared: false,
         };
         host.helm().install(release).await.expect("the chart installs");
         let admin = host.admin().await.within(namespace);
