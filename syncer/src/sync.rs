@@ -253,7 +253,7 @@ pub async fn run(
         }
     });
     events.watch();
-    core.watch();
+    core.watch(&engine);
     kinds.watch();
     namespaces.watch();
 

@@ -187,6 +187,49 @@ sync:
 }
 
 #[tokio::test]
+async fn what_is_not_shown_any_more_goes_when_the_syncer_starts() {
+    let host = Host::shared().await.admin().await;
+    let there = unique("former");
+    host.create(namespace(&there)).await;
+    let there = host.within(&there);
+    for object in [config_map("house"), config_map("garden")] {
+        there.create(object).await;
+    }
+    let class = unique("fast");
+    host.create(json!({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": class}, "provisioner": "a.b/c",
+    }))
+    .await;
+    let values = |classes: bool, mapped: &str| {
+        format!(
+            "experimental: {{multiNamespaceMode: {{enabled: true}}}}\nsync:\n  fromHost:\n    \
+             storageClasses: {{enabled: {classes}}}\n    configMaps: {{enabled: true, mappings: {{byName: {{{mapped}}}}}}}\n"
+        )
+    };
+    let mapped = |name: &str| format!("{}/{name}: corner/{name}", there.namespace());
+    let (house, garden) = (mapped("house"), mapped("garden"));
+    let mut tenant = Tenant::with_values("former", &values(true, &format!("{house}, {garden}"))).await;
+    let guest = tenant.guest().await;
+    let corner = guest.within("corner");
+    let shown = corner.appears("ConfigMap", "house").await;
+    corner.appears("ConfigMap", "garden").await;
+    guest.appears("StorageClass", &class).await;
+    // A copy by the tenant, with all that the syncer's says of itself.
+    let mut own = config_map("own");
+    own["metadata"]["annotations"] = shown["metadata"]["annotations"].clone();
+    corner.create(own).await;
+
+    tenant.stop().await;
+    tenant.give_values(&values(false, &garden));
+    tenant.start().await;
+    corner.loses("ConfigMap", "house").await;
+    guest.loses("StorageClass", &class).await;
+    for kept in ["garden", "own"] {
+        assert!(corner.get("ConfigMap", kept).await.is_some(), "{kept}");
+    }
+}
+
+#[tokio::test]
 async fn a_host_namespace_that_is_not_there_is_told_by_name() {
     let host = Host::shared().await;
     let (name, missing) = (unique("nowhere"), unique("missing"));

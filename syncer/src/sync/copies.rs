@@ -33,6 +33,9 @@ use super::removal;
 use super::written::{Versions, Written};
 use crate::patches::{self, Json};
 
+/// Copies of what is not shown any more.
+pub(super) mod left;
+
 /// What of an original is shown.
 mod shape;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::config::CoreKind;
-use super::copies::Copies;
+use super::copies::{self, Copies};
 use super::engine::Engine;
 use super::events::{Events, Subjects};
 use super::part::Part;
@@ -13,6 +13,7 @@ use super::replicas::Replicas;
 use super::twins::{Twins, resource};
 use super::volumes::Volumes;
 use super::{FEW, start};
+use crate::patience::persist;
 
 /// The configured parts.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Core {
     }
 
     /// Watches both sides.
-    pub(super) fn watch(&self) {
+    pub(super) fn watch(&self, engine: &Engine) {
         for twins in &self.twins {
             let claims = self.claims.as_ref().filter(|_| are_claims(twins));
             let telling = claims.map(|claims| claims.events.clone());
@@ -83,6 +84,12 @@ impl Core {
             events.watch();
         }
         self.copies.iter().for_each(Copies::watch);
+        let (engine, shown) = (engine.clone(), self.copies.clone());
+        let stop = engine.stop().clone();
+        engine.tasks().clone().spawn(async move {
+            let remove = || copies::left::remove(&engine, &shown);
+            persist("remove copies of what is not shown any more", &stop, remove).await
+        });
         self.replicas.iter().for_each(Replicas::watch);
     }
 }
