@@ -322,7 +322,8 @@ mod tests {
                 "kind",
                 "crane",
                 "registry",
-                "cert-manager"
+                "cert-manager",
+                "metrics-server"
             ]
         );
         assert_eq!(pins().image("kube-apiserver", kubernetes), image);

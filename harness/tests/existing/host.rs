@@ -57,9 +57,15 @@ impl Host {
 
     /// Goes on as far as `stage`, as its owner.
     pub(crate) fn brings_up(&self, stage: &str) {
+        self.goes_on(&["--until", stage]);
+    }
+
+    /// Goes on as its owner, with these further arguments.
+    pub(crate) fn goes_on(&self, arguments: &[&str]) {
         let output = self
             .harness(&self.name)
-            .args(["up", "--substrate", "native", "--until", stage])
+            .args(["up", "--substrate", "native"])
+            .args(arguments)
             .output()
             .expect("the program can be run");
         let said = String::from_utf8_lossy(&output.stderr);
@@ -165,8 +171,19 @@ impl Host {
         })
     }
 
+    /// kubectl for a tenant that it has brought up.
+    pub(crate) fn tenant(&self, name: &str) -> Kubectl {
+        let kubeconfig = format!("tenants/{name}.kubeconfig");
+        Kubectl::by(folder(&self.state, &self.name).join(kubeconfig))
+    }
+
+    /// A folder that goes with it.
+    pub(crate) fn state(&self) -> &Path {
+        self.state.path()
+    }
+
     /// Its kubeconfig with the address that the API server has in its node's network.
-    fn kubeconfig_beside(&self) -> PathBuf {
+    pub(crate) fn kubeconfig_beside(&self) -> PathBuf {
         self.changed("beside", |config| {
             config["clusters"][0]["cluster"]["server"] = format!("https://{}", address::API).into();
         })

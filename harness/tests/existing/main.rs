@@ -18,6 +18,12 @@ mod support;
 /// A registry on the loopback of such a cluster's node.
 mod registry;
 
+/// A metrics server beside such a cluster's node.
+mod metrics_server;
+
+/// What a tenant sees of what the cluster measures.
+mod measured;
+
 #[test]
 #[ignore = "needs root and brings up a native host cluster"]
 fn a_run_leaves_the_cluster_as_it_was() {

@@ -32,10 +32,10 @@ struct Identity<'a> {
 }
 
 impl Authority {
-    fn new() -> Result<Self, rcgen::Error> {
+    fn new(name: &str) -> Result<Self, rcgen::Error> {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name = subject(&Identity {
-            user: "kubernetes",
+            user: name,
             group: None,
         });
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -80,7 +80,7 @@ fn subject(identity: &Identity<'_>) -> DistinguishedName {
 
 /// Writes `pki/` and `kubeconfig/` below the run folder, and gives what an administrator needs.
 pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
-    let authority = Authority::new().map_err(io::Error::other)?;
+    let authority = Authority::new("kubernetes").map_err(io::Error::other)?;
     let pki = folder.join("pki");
     let kubeconfigs = folder.join("kubeconfig");
     std::fs::create_dir_all(&pki)?;
@@ -128,6 +128,7 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
         private::write(&pki.join(format!("{name}.key")), &signed.key)?;
     }
 
+    write_front_proxy(&pki)?;
     let inside = format!("https://{}:{}", address::NODE, address::API_PORT);
     for (name, identity) in [
         (
@@ -170,6 +171,23 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
         group: Some("system:masters"),
     })
 }
+
+/// Writes what further APIs know the API server by. Its authority is one of its own: whoever shows this certificate is
+/// believed to speak for whichever user it says.
+fn write_front_proxy(pki: &Path) -> io::Result<()> {
+    let authority = Authority::new("front-proxy").map_err(io::Error::other)?;
+    private::write(&pki.join("front-proxy-ca.crt"), &authority.certificate)?;
+    let identity = Identity {
+        user: FRONT_PROXY,
+        group: None,
+    };
+    let signed = authority.sign(&identity, &[]).map_err(io::Error::other)?;
+    private::write(&pki.join("front-proxy-client.crt"), &signed.certificate)?;
+    private::write(&pki.join("front-proxy-client.key"), &signed.key)
+}
+
+/// Who the API server is to servers of further APIs, whose requests it passes on.
+pub(super) const FRONT_PROXY: &str = "front-proxy-client";
 
 /// What the API server is called besides by the node's address: from inside by its Service, from outside by loopback.
 const API_SERVER_NAMES: [&str; 7] = [

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::pki::FRONT_PROXY;
 use super::{Request, address};
 use crate::sandbox::spec::{Process, Sign};
 
@@ -65,6 +66,14 @@ fn kube_apiserver(request: &Request) -> Process {
             flag("--kubelet-certificate-authority", &pki("ca.crt")),
             // The node's name resolves nowhere: without this, logs and exec fail.
             "--kubelet-preferred-address-types=InternalIP".into(),
+            // For further APIs by an APIService, such as a metrics server's.
+            flag("--proxy-client-cert-file", &pki("front-proxy-client.crt")),
+            flag("--proxy-client-key-file", &pki("front-proxy-client.key")),
+            flag("--requestheader-client-ca-file", &pki("front-proxy-ca.crt")),
+            format!("--requestheader-allowed-names={FRONT_PROXY}"),
+            "--requestheader-username-headers=X-Remote-User".into(),
+            "--requestheader-group-headers=X-Remote-Group".into(),
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-".into(),
             flag("--service-account-key-file", &pki("service-account.pub")),
             flag("--service-account-signing-key-file", &pki("service-account.key")),
             format!(
