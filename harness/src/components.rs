@@ -14,6 +14,7 @@ use crate::events::Events;
 use crate::pins::pins;
 use crate::plan::Kubernetes;
 
+pub(crate) use debian::loader;
 pub use debian::{DEBIAN, DOCKER, Debian, Iptables};
 pub use error::Error;
 pub use request::{Options, Verify, Wanted};

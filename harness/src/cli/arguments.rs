@@ -17,6 +17,9 @@ use crate::sandbox::{enter, supervisor};
 use crate::substrate::forwarder;
 use crate::tenants::vcluster;
 
+/// The program of the syncer.
+const SYNCER: &str = "syncer";
+
 /// Brings up many tenants that share one Dapr, checks them end to end, and removes them again
 ///
 /// A tenant is a virtual Kubernetes cluster. All of them run on one host cluster and share its Dapr and its Redis. In
@@ -286,6 +289,9 @@ pub(super) struct Components {
     /// A program of vcluster 0.25.2, statically linked, of which its image is assembled
     #[arg(long, value_name = "FILE")]
     vcluster_binary: Option<PathBuf>,
+    /// A program of another syncer, statically linked, in place of this workspace's
+    #[arg(long, value_name = "FILE")]
+    syncer_binary: Option<PathBuf>,
     /// Compare every cached program with its checksum, which takes a few seconds
     #[arg(long)]
     verify_cache: bool,
@@ -293,12 +299,15 @@ pub(super) struct Components {
 
 impl Components {
     pub(super) fn options(&self) -> Options {
-        let vcluster = self
-            .vcluster_binary
-            .clone()
-            .map(|file| (vcluster::PROGRAM.to_owned(), file));
+        let named = [
+            (vcluster::PROGRAM, &self.vcluster_binary),
+            (SYNCER, &self.syncer_binary),
+        ];
+        let named = named
+            .into_iter()
+            .filter_map(|(name, file)| Some((name.to_owned(), file.clone()?)));
         Options {
-            overrides: self.component.iter().cloned().chain(vcluster).collect(),
+            overrides: self.component.iter().cloned().chain(named).collect(),
             verify: if self.verify_cache {
                 Verify::Content
             } else {

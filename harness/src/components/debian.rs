@@ -20,6 +20,8 @@ mod apt;
 /// The libraries that a dynamically linked program needs.
 mod libraries;
 
+pub(crate) use libraries::loader;
+
 /// What is kept of unpacked packages, and the folders that make it usable.
 mod tree;
 

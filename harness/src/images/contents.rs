@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Error;
 use crate::components::cache::Inputs;
-use crate::components::{Components, DEBIAN, Iptables};
+use crate::components::{self, Components, DEBIAN, Iptables};
 use crate::pins::{ImagePin, pins};
 
 /// Changes when the layout does, so that archives of the old one are not taken for the new one's.
@@ -67,6 +67,11 @@ impl Plan {
                     .entry(packages.name.as_str())
                     .or_default()
                     .push(program.path.clone());
+            } else if let Some(loader) = components::loader(&program.path)? {
+                return Err(Error::Linked {
+                    program: program.path.clone(),
+                    loader,
+                });
             }
             digests.push(format!("{target} {}", program.sha256));
             items.insert(inside(target), Item::Program(program.path.clone()));

@@ -12,6 +12,17 @@ pub enum Error {
     /// A program that goes into an image, or the cache that keeps images, could not be used.
     #[error(transparent)]
     Component(#[from] components::Error),
+    /// A program is for an image that has no more than it, and needs more.
+    #[error(
+        "use {} in an image: it is linked dynamically, by {loader}, and an image has the program alone; link it statically",
+        program.display()
+    )]
+    Linked {
+        /// The program.
+        program: PathBuf,
+        /// What it would have to find.
+        loader: String,
+    },
     /// A node's image could not be made.
     #[error(transparent)]
     Node(#[from] Box<node_image::Error>),

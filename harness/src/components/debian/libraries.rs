@@ -4,12 +4,13 @@
 //! where it was made.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use object::Endianness;
 use object::elf::{DT_NEEDED, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
+use object::read::{ReadCache, ReadRef};
 
 use crate::components::Error;
 
@@ -37,6 +38,32 @@ pub(crate) fn needed(root: &Path, programs: &[PathBuf]) -> Result<BTreeMap<Strin
     Ok(found.into_values().collect())
 }
 
+/// The loader that a program asks for, if it is linked dynamically. Reads no more of the file than that takes.
+pub(crate) fn loader(program: &Path) -> Result<Option<String>, Error> {
+    let file = File::open(program).map_err(Error::file("read", program))?;
+    let read = |data| {
+        let header = FileHeader64::<Endianness>::parse(data)?;
+        loader_of(header, data)
+    };
+    read(&ReadCache::new(file)).map_err(|source| Error::Program {
+        path: program.to_owned(),
+        source,
+    })
+}
+
+fn loader_of<'data>(
+    header: &FileHeader64<Endianness>,
+    data: impl ReadRef<'data>,
+) -> Result<Option<String>, object::Error> {
+    let endian = header.endian()?;
+    for segment in header.program_headers(endian, data)? {
+        if let Some(path) = segment.interpreter(endian, data)? {
+            return Ok(Some(String::from_utf8_lossy(path).into_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// What a program or library says that it needs.
 #[derive(Debug, PartialEq, Eq)]
 struct Needs {
@@ -57,12 +84,7 @@ impl Needs {
     fn read(data: &[u8]) -> Result<Self, object::Error> {
         let header = FileHeader64::<Endianness>::parse(data)?;
         let endian = header.endian()?;
-        let mut loader = None;
-        for segment in header.program_headers(endian, data)? {
-            if let Some(path) = segment.interpreter(endian, data)? {
-                loader = Some(String::from_utf8_lossy(path).into_owned());
-            }
-        }
+        let loader = loader_of(header, data)?;
         let mut libraries = Vec::new();
         let sections = header.sections(endian, data)?;
         if let Some((entries, names)) = sections.dynamic(endian, data)? {
@@ -143,6 +165,13 @@ mod tests {
         let needs = Needs::of(Path::new("/bin/sh")).unwrap();
         assert!(needs.loader.is_some_and(|loader| loader.contains("ld-linux")));
         assert!(needs.libraries.contains(&"libc.so.6".to_owned()));
+    }
+
+    #[test]
+    fn a_program_that_has_a_loader_is_told_from_one_that_has_none() {
+        let loader = loader(Path::new("/bin/sh")).unwrap();
+        assert!(loader.is_some_and(|loader| loader.contains("ld-linux")));
+        assert_eq!(super::loader(&std::env::current_exe().unwrap()).unwrap(), None);
     }
 
     #[test]
