@@ -41,6 +41,9 @@ mod update;
 /// Containers that a running pod is given.
 mod ephemeral;
 
+/// What a running pod's containers may use.
+mod resize;
+
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
 
@@ -288,6 +291,7 @@ impl Pods {
 
     /// Shows the guest what became of the twin, and the twin what the tenant wants.
     async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
+        let mut updated = Ok(());
         match (is_going(guest), is_going(host)) {
             (true, going) => {
                 let sooner = guest.metadata.deletion_grace_period_seconds
@@ -301,15 +305,17 @@ impl Pods {
                 self.delete_guest(key, guest, host.metadata.deletion_grace_period_seconds)
                     .await?;
             }
-            (false, false) => self.update(key, guest, host).await?,
+            (false, false) => updated = self.update(key, guest, host).await,
         }
         self.pass_gates(key, guest, host).await?;
         if let Some(node) = host.spec.as_ref().and_then(|spec| spec.node_name.as_ref()) {
             self.bind(key, guest, host, node).await?;
         }
         self.show(key, guest, host).await?;
+        // What the host refuses to change is told, and the rest goes on.
+        updated?;
         if !is_going(guest) && !is_going(host) {
-            // Last: what is refused here can't be taken back in the guest, and the rest goes on.
+            // Last: what is refused here can't even be taken back in the guest.
             self.add_ephemeral(key, guest, host).await?;
         }
         Ok(Next::Idle)
@@ -317,8 +323,16 @@ impl Pods {
 
     async fn update(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
         let dns = self.services.dns();
-        let Some(patch) = update::patch(&self.translated(guest, dns.as_deref()), host) else {
-            return Ok(());
+        let mut wanted = self.translated(guest, dns.as_deref());
+        let mut resized = Ok(());
+        if update::is_changed(&wanted, host) {
+            resized = self.resize(key, &wanted, host).await;
+        }
+        if resized.is_err() {
+            update::leave_unheard(&mut wanted, host);
+        }
+        let Some(patch) = update::patch(&wanted, host) else {
+            return resized;
         };
         self.engine.metrics().write("host", "Pod", "patch");
         let params = PatchParams {
@@ -331,7 +345,8 @@ impl Pods {
                 .patch_metadata(&key.name, &params, &Patch::Strategic(patch))
                 .await,
         )
-        .attempting(|| format!("change pod {key} on the host"))
+        .attempting(|| format!("change pod {key} on the host"))?;
+        resized
     }
 
     /// Tells the host which of the guest's readiness gates are open: its kubelet says whether the pod is ready.

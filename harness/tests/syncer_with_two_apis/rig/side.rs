@@ -302,6 +302,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Plan" => ("/apis/plans.example.com/v1", "plans"),
         "Beacon" => ("/apis/whole.example.com/v1", "beacons"),
         "Anchor" => ("/apis/whole.example.com/v1", "anchors"),
+        "LimitRange" => ("/api/v1", "limitranges"),
         "Lamp" => ("/apis/newest.example.com/v1", "beacons"),
         "Widget" => ("/apis/example.com/v1", "widgets"),
         "EndpointSlice" => ("/apis/discovery.k8s.io/v1", "endpointslices"),

@@ -36,7 +36,7 @@ pub(super) fn patch(wanted: &Pod, host: &Pod) -> Option<Value> {
         metadata.insert("annotations".to_owned(), Value::Object(annotations));
     }
     let mut patch = Map::new();
-    if wanted.annotations().get(OBJECT_GENERATION) != host.annotations().get(OBJECT_GENERATION)
+    if is_changed(wanted, host)
         && let (Some(wanted), Some(host)) = (&wanted.spec, &host.spec)
     {
         let spec = spec(wanted, host);
@@ -48,6 +48,20 @@ pub(super) fn patch(wanted: &Pod, host: &Pod) -> Option<Value> {
         patch.insert("metadata".to_owned(), Value::Object(metadata));
     }
     (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+/// Whether the guest's pod has been changed since the host last heard of it, in more than labels and annotations.
+pub(super) fn is_changed(wanted: &Pod, host: &Pod) -> bool {
+    wanted.annotations().get(OBJECT_GENERATION) != host.annotations().get(OBJECT_GENERATION)
+}
+
+/// Makes nothing of the change but labels and annotations, so that it is looked at again.
+pub(super) fn leave_unheard(wanted: &mut Pod, host: &Pod) {
+    let annotations = wanted.annotations_mut();
+    match host.annotations().get(OBJECT_GENERATION) {
+        Some(heard) => annotations.insert(OBJECT_GENERATION.to_owned(), heard.clone()),
+        None => annotations.remove(OBJECT_GENERATION),
+    };
 }
 
 /// What to set, and what to take away of that which was once set from here.

@@ -1,0 +1,111 @@
+//! What a running pod's containers may use, changed in place as `kubectl patch --subresource resize` does it.
+//!
+//! Only what the guest's pod says is passed on: the host may have filled in the rest, and has it of its own containers.
+
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, ResourceRequirements};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::{Map, Value, json};
+
+use super::Pods;
+use crate::sync::failure::{Attempt, Failure, unless_gone};
+use crate::sync::key::Key;
+
+impl Pods {
+    /// Gives the host's containers what the guest's have been given since the host last heard of a change.
+    pub(super) async fn resize(&self, key: &Key, wanted: &Pod, host: &Pod) -> Result<(), Failure> {
+        let Some(mut body) = changes(wanted, host) else {
+            return Ok(());
+        };
+        body["metadata"] = json!({"uid": host.uid()});
+        self.engine.metrics().write("host", "Pod", "resize");
+        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
+        let params = PatchParams::default();
+        unless_gone(
+            hosts
+                .patch_subresource("resize", &key.name, &params, &Patch::Strategic(body))
+                .await,
+        )
+        .attempting(|| format!("resize pod {key} on the host"))
+    }
+}
+
+/// The patch of a pod's `resize`; `None` if there is nothing to change.
+fn changes(wanted: &Pod, host: &Pod) -> Option<Value> {
+    let (wanted, host) = (wanted.spec.as_ref()?, host.spec.as_ref()?);
+    let mut spec = Map::new();
+    let inits = |spec: &PodSpec| spec.init_containers.clone().unwrap_or_default();
+    for (field, wanted, host) in [
+        ("containers", &wanted.containers, &host.containers),
+        ("initContainers", &inits(wanted), &inits(host)),
+    ] {
+        let changed = of_containers(wanted, host);
+        if !changed.is_empty() {
+            spec.insert(field.to_owned(), Value::Array(changed));
+        }
+    }
+    (!spec.is_empty()).then(|| json!({"spec": spec}))
+}
+
+fn of_containers(wanted: &[Container], host: &[Container]) -> Vec<Value> {
+    let changed = wanted.iter().filter_map(|wanted| {
+        let host = host.iter().find(|host| host.name == wanted.name)?;
+        let resources = difference(wanted.resources.as_ref()?, host.resources.as_ref());
+        (!resources.is_empty()).then(|| json!({"name": wanted.name, "resources": resources}))
+    });
+    changed.collect()
+}
+
+fn difference(wanted: &ResourceRequirements, host: Option<&ResourceRequirements>) -> Map<String, Value> {
+    let mut difference = Map::new();
+    for (field, wanted, host) in [
+        (
+            "requests",
+            &wanted.requests,
+            host.and_then(|host| host.requests.as_ref()),
+        ),
+        (
+            "limits",
+            &wanted.limits,
+            host.and_then(|host| host.limits.as_ref()),
+        ),
+    ] {
+        let changed: Map<String, Value> = (wanted.iter().flatten())
+            .filter(|(name, quantity)| host.and_then(|host| host.get(*name)) != Some(quantity))
+            .map(|(name, quantity)| (name.clone(), json!(quantity)))
+            .collect();
+        if !changed.is_empty() {
+            difference.insert(field.to_owned(), Value::Object(changed));
+        }
+    }
+    difference
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(spec: &Value) -> Pod {
+        serde_json::from_value(json!({"spec": spec})).unwrap()
+    }
+
+    #[test]
+    fn what_the_guest_says_and_the_host_has_otherwise_is_changed() {
+        let wanted = pod(&json!({"containers": [
+            {"name": "app", "resources": {"requests": {"cpu": "200m", "memory": "64Mi"}}},
+            {"name": "plain"},
+        ]}));
+        let host = pod(&json!({"containers": [
+            {"name": "daprd", "resources": {"requests": {"cpu": "1"}}},
+            {"name": "app", "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1"}}},
+            {"name": "plain", "resources": {"limits": {"cpu": "1"}}},
+        ]}));
+        assert_eq!(
+            changes(&wanted, &host),
+            Some(
+                json!({"spec": {"containers": [{"name": "app", "resources": {"requests": {"cpu": "200m"}}}]}})
+            )
+        );
+        assert_eq!(changes(&host, &host), None);
+    }
+}
