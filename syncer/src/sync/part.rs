@@ -73,7 +73,7 @@ pub(crate) trait Part: Debug + Send + Sync + 'static {
 
 async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
     if mutation::is(Mutation::Delay) {
-        timing::until(Some(Instant::now() + Duration::from_mins(1))).await;
+        timing::until(Some(Instant::now() + Duration::from_mins(5))).await;
     }
     let began = Instant::now();
     let result = part.look(key).await;
