@@ -104,7 +104,7 @@ impl Tenant {
 
     /// What the value of [`REPLICA_OF`] begins with on everything of it.
     #[must_use]
-    pub fn replicas(&self) -> String {
+    pub fn replica_prefix(&self) -> String {
         format!("{}/{}/", self.namespace, self.name)
     }
 

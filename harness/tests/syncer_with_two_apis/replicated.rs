@@ -13,7 +13,7 @@ async fn a_service_of_the_guest_is_where_the_host_says_and_goes_with_it() {
     let values = format!(
         "experimental: {{multiNamespaceMode: {{enabled: true}}}}\nnetworking:\n  replicateServices:\n    toHost:\n    \
          - {{from: default/web, to: beside}}\n    - {{from: default/peers, to: {there}/peers}}\n    \
-         - {{from: default/taken, to: {there}/taken}}\n"
+         - {{from: default/taken, to: {there}/taken}}\n    - {{from: default/none, to: /none}}\n"
     );
     let tenant = Tenant::with_values("replicated", &values).await;
     let guest = tenant.guest().await.within("default");

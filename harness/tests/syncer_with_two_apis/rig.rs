@@ -67,7 +67,7 @@ use harness::wait::Budget;
 /// Until an object is as it has to be. It takes milliseconds, and a namespace that goes takes seconds; a machine that is slow or
 /// busy elsewhere gets its time.
 pub(crate) const SOON: Budget = Budget {
-    at_most: Duration::from_secs(60),
+    at_most: Duration::from_mins(1),
     every: Duration::from_millis(50),
 };
 

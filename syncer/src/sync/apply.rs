@@ -72,7 +72,7 @@ where
 
     async fn keep(&self, applied: &ObjectMeta, written: &Written, key: &Key) -> kube::Result<()> {
         if self.is_there || written.knows(key) || !is_shared(applied) {
-            written.is_made(key);
+            written.note_made(key);
             return Ok(());
         }
         let nothing = json!({

@@ -312,12 +312,12 @@ impl Pods {
             self.bind(key, guest, host, node).await?;
         }
         self.show(key, guest, host).await?;
-        // What the host refuses to change is told, and the rest goes on.
-        updated?;
+        let mut added = Ok(());
         if !is_going(guest) && !is_going(host) {
-            // Last: what is refused here can't even be taken back in the guest.
-            self.add_ephemeral(key, guest, host).await?;
+            added = self.add_ephemeral(key, guest, host).await;
         }
+        // Last: what the host refuses to change or add is told, and holds nothing else up.
+        updated.and(added)?;
         Ok(Next::Idle)
     }
 

@@ -177,7 +177,7 @@ impl Replicas {
     /// What a replica says of its original.
     fn original(&self) -> String {
         let Key { namespace, name } = &self.guest_key;
-        format!("{}{namespace}/{name}", self.engine.tenant().replicas())
+        format!("{}{namespace}/{name}", self.engine.tenant().replica_prefix())
     }
 
     fn is_ours(&self, host: &Object) -> bool {

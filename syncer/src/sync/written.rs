@@ -30,7 +30,7 @@ impl Written {
     }
 
     /// Takes note that an object is the syncer's, at whatever versions.
-    pub(crate) fn is_made(&self, key: &Key) {
+    pub(crate) fn note_made(&self, key: &Key) {
         self.all().entry(key.clone()).or_default();
     }
 

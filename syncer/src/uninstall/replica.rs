@@ -59,7 +59,7 @@ impl Replica {
             return Ok(());
         };
         let original = found.annotations().get(REPLICA_OF);
-        if !original.is_some_and(|original| original.starts_with(&tenant.replicas())) {
+        if !original.is_some_and(|original| original.starts_with(&tenant.replica_prefix())) {
             warn!(what, "left alone: it is not the virtual cluster's");
             return Ok(());
         }
