@@ -2,7 +2,8 @@
 //!
 //! Between an object being made and its being seen, a name looks free. Unforced, an apply to it is a conflict if the
 //! two differ (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>); if they don't, both
-//! would own it. Then what was applied is given back.
+//! would own it. Then what was applied is given back. Until that is seen, the object looks like the syncer's: by its
+//! UID it is known to be somebody else's.
 
 use std::fmt::Debug;
 
@@ -28,8 +29,8 @@ pub(crate) struct Place<'a, K> {
     pub(crate) kind: &'a ApiResource,
     /// Its name.
     pub(crate) name: &'a str,
-    /// Whether an object of the syncer's is there.
-    pub(crate) is_there: bool,
+    /// The object of the syncer's that was seen there.
+    pub(crate) there: Option<&'a ObjectMeta>,
 }
 
 impl<K> Place<'_, K>
@@ -41,6 +42,7 @@ where
     where
         B: Serialize + Debug,
     {
+        self.refuse_what_was_given_back(written, key).await?;
         let object = (self.api)
             .patch(self.name, &self.params(), &Patch::Apply(Applied(body)))
             .await?;
@@ -58,6 +60,7 @@ where
     where
         B: Serialize + Debug,
     {
+        self.refuse_what_was_given_back(written, key).await?;
         let object = (self.api)
             .patch_metadata(self.name, &self.params(), &Patch::Apply(Applied(body)))
             .await?;
@@ -67,17 +70,37 @@ where
 
     fn params(&self) -> PatchParams {
         let params = PatchParams::apply(MANAGER);
-        if self.is_there { params.force() } else { params }
+        match self.there {
+            Some(_) => params.force(),
+            None => params,
+        }
+    }
+
+    /// What was given back may still be seen as it was before, or it could not be given back.
+    async fn refuse_what_was_given_back(&self, written: &Written, key: &Key) -> kube::Result<()> {
+        match self.there {
+            Some(seen) if written.was_given_back(key, seen) => self.give_back(seen).await,
+            _ => Ok(()),
+        }
     }
 
     async fn keep(&self, applied: &ObjectMeta, written: &Written, key: &Key) -> kube::Result<()> {
-        if self.is_there || written.knows(key) || !is_shared(applied) {
-            written.note_made(key);
+        if self.there.is_some() || written.has_made(key, applied) {
             return Ok(());
         }
+        if !is_shared(applied) {
+            written.note_made(key, applied);
+            return Ok(());
+        }
+        written.note_given_back(key, applied);
+        self.give_back(applied).await
+    }
+
+    /// Takes everything of the syncer's out of somebody else's object, and fails for there being one.
+    async fn give_back(&self, theirs: &ObjectMeta) -> kube::Result<()> {
         let nothing = json!({
             "apiVersion": self.kind.api_version, "kind": self.kind.kind,
-            "metadata": {"name": self.name, "uid": applied.uid},
+            "metadata": {"name": self.name, "uid": theirs.uid},
         });
         (self.api)
             .patch_metadata(self.name, &PatchParams::apply(MANAGER), &Patch::Apply(nothing))
@@ -99,3 +122,6 @@ fn is_shared(object: &ObjectMeta) -> bool {
         .filter(|entry| entry.subresource.is_none())
         .any(|entry| entry.manager.as_deref() != Some(MANAGER))
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,7 +214,7 @@ impl Copies {
             api: &self.guests(&key.namespace),
             kind: &self.kind,
             name: &key.name,
-            is_there: guest.is_some(),
+            there: guest.map(|guest| &guest.metadata),
         };
         self.engine.metrics().write("guest", &self.kind.kind, "apply");
         let written = place.apply(&body, &self.written, key).await;

@@ -194,7 +194,7 @@ impl Exporter {
             api: &hosts,
             kind: &self.kind,
             name: &host_name(key),
-            is_there: host.is_some(),
+            there: host,
         };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let written = if self.brings_back() {

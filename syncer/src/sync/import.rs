@@ -330,7 +330,7 @@ impl Importer {
             api: &guests,
             kind: &self.kind,
             name: &key.name,
-            is_there: guest.is_some(),
+            there: guest,
         };
         self.engine.metrics().write("guest", &self.kind.kind, "apply");
         let written = place.apply(&body, &self.written, key).await;

@@ -190,7 +190,7 @@ impl Payloads {
             api: &self.engine.host_objects(&self.kind, &key.namespace),
             kind: &self.kind,
             name: &host_key.name,
-            is_there: host.is_some(),
+            there: host,
         };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let written = place.apply_metadata(&body, &self.written, key).await;

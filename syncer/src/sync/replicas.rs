@@ -134,7 +134,7 @@ impl Replicas {
             api: &self.hosts(),
             kind: &self.kind,
             name: &self.host_key.name,
-            is_there: host.is_some(),
+            there: host.map(|host| &host.metadata),
         };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let written = place.apply(&body, &self.written, &self.guest_key).await;

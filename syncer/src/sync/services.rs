@@ -131,7 +131,7 @@ impl Services {
             api: &hosts,
             kind: &ApiResource::erase::<Service>(&()),
             name: &key.name,
-            is_there: host.is_some(),
+            there: host.map(|host| &host.metadata),
         };
         self.engine.metrics().write("host", "Service", "apply");
         if let Some(host) = host {

@@ -164,7 +164,7 @@ impl Slices {
             api: &self.engine.host_api::<EndpointSlice>(&key.namespace),
             kind: &ApiResource::erase::<EndpointSlice>(&()),
             name: &key.name,
-            is_there: host.is_some(),
+            there: host,
         };
         self.engine.metrics().write("host", "EndpointSlice", "apply");
         let written = place.apply_metadata(&twin, &self.written, key).await;

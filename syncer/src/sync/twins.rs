@@ -172,7 +172,7 @@ impl Twins {
             api: &self.engine.host_objects(&self.kind, &key.namespace),
             kind: &self.kind,
             name: &key.name,
-            is_there: host.is_some(),
+            there: host.map(|host| &host.metadata),
         };
         self.engine.metrics().write("host", &self.kind.kind, "apply");
         let written = place.apply(&body, &self.written, key).await;

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use super::key::Key;
 
 /// The resource versions of a guest object and its host object.
@@ -14,37 +16,69 @@ pub(crate) struct Versions {
     pub(crate) host: Option<String>,
 }
 
-/// The versions that the objects of one kind were left at.
+/// What was last written of the objects of one kind.
 #[derive(Debug, Default)]
-pub(crate) struct Written(Mutex<HashMap<Key, Versions>>);
+pub(crate) struct Written {
+    ours: Mutex<HashMap<Key, Ours>>,
+    /// The UIDs of those that turned out to be somebody else's.
+    given_back: Mutex<HashMap<Key, String>>,
+}
+
+#[derive(Debug, Default)]
+struct Ours {
+    /// What it was left at.
+    left_at: Versions,
+    /// Its UID, if it was not there before.
+    made: Option<String>,
+}
 
 impl Written {
     /// Whether an object was left at just these versions.
     pub(crate) fn is_at(&self, key: &Key, versions: &Versions) -> bool {
-        self.all().get(key) == Some(versions)
+        lock(&self.ours)
+            .get(key)
+            .is_some_and(|ours| ours.left_at == *versions)
     }
 
     /// Takes note of what an object was left at.
     pub(crate) fn set(&self, key: &Key, versions: Versions) {
-        self.all().insert(key.clone(), versions);
+        lock(&self.ours).entry(key.clone()).or_default().left_at = versions;
     }
 
-    /// Takes note that an object is the syncer's, at whatever versions.
-    pub(crate) fn note_made(&self, key: &Key) {
-        self.all().entry(key.clone()).or_default();
+    /// Takes note that an object was not there before.
+    pub(crate) fn note_made(&self, key: &Key, made: &ObjectMeta) {
+        let mut ours = lock(&self.ours);
+        ours.entry(key.clone()).or_default().made.clone_from(&made.uid);
+        drop(ours);
+        lock(&self.given_back).remove(key);
     }
 
-    /// Whether the syncer has written an object.
-    pub(crate) fn knows(&self, key: &Key) -> bool {
-        self.all().contains_key(key)
+    /// Whether the syncer has made this object.
+    pub(crate) fn has_made(&self, key: &Key, object: &ObjectMeta) -> bool {
+        let ours = lock(&self.ours);
+        let made = ours.get(key).and_then(|ours| ours.made.as_ref());
+        made.is_some() && made == object.uid.as_ref()
+    }
+
+    /// Takes note that the object of that name is somebody else's, whatever it looks like.
+    pub(crate) fn note_given_back(&self, key: &Key, theirs: &ObjectMeta) {
+        if let Some(uid) = theirs.uid.clone() {
+            lock(&self.given_back).insert(key.clone(), uid);
+        }
+    }
+
+    /// Whether this object is somebody else's, whatever it looks like.
+    pub(crate) fn was_given_back(&self, key: &Key, seen: &ObjectMeta) -> bool {
+        let given_back = lock(&self.given_back);
+        seen.uid.is_some() && given_back.get(key) == seen.uid.as_ref()
     }
 
     /// Forgets an object.
     pub(crate) fn forget(&self, key: &Key) {
-        self.all().remove(key);
+        lock(&self.ours).remove(key);
     }
+}
 
-    fn all(&self) -> MutexGuard<'_, HashMap<Key, Versions>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
