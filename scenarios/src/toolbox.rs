@@ -1,20 +1,23 @@
-//! A pod with a shell, and what is done in pods with `kubectl logs`, `exec`, `attach`, `port-forward` and `cp`.
+//! A pod with a shell, and what is done in pods with `kubectl logs`, `exec`, `attach`, `debug`, `port-forward` and `cp`.
 
 use std::pin::Pin;
 
 use anyhow::Context as _;
 use futures::AsyncBufRead;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, AttachParams, AttachedProcess, LogParams, PostParams};
+use k8s_openapi::api::core::v1::{ContainerState, Pod};
+use kube::api::{Api, AttachParams, AttachedProcess, LogParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
-use crate::eventually::{LATER, becomes};
+use crate::eventually::{LATER, becomes, eventually};
 use crate::side::Side;
 use crate::space::Space;
 
 /// The pod's name, and that of its container.
 const NAME: &str = "toolbox";
+
+/// The name of the container that [`Toolbox::debug`] adds.
+const DEBUGGER: &str = "debugger";
 
 /// Where its tools are.
 const TOOLS: &str = "/tools";
@@ -66,6 +69,7 @@ impl Toolbox {
                     "imagePullPolicy": "IfNotPresent",
                     "command": ["/bin/busybox", "sh", "-c", PROGRAM],
                     "env": [{"name": "PATH", "value": format!("{TOOLS}:/bin")}],
+                    "resources": {"requests": {"cpu": "10m", "memory": "8Mi"}},
                     "volumeMounts": [
                         {"name": "tools", "mountPath": TOOLS},
                         {"name": "scratch", "mountPath": "/tmp"},
@@ -103,6 +107,12 @@ impl Toolbox {
             pod: pod.to_owned(),
             container: container.to_owned(),
         }
+    }
+
+    /// The same container, as another side reaches it.
+    #[must_use]
+    pub fn on(&self, side: &Side) -> Self {
+        Self::of(side, &self.pod, &self.container)
     }
 
     /// Its log so far.
@@ -185,6 +195,78 @@ impl Toolbox {
             read = reading => read,
             ended = self.run(&command, &[]) => anyhow::bail!("writing ended: {ended:?}"),
         }
+    }
+
+    /// Adds a container with a shell to the pod, as `kubectl debug -it` does it, and waits until it runs.
+    pub async fn debug(&self, space: &Space) -> anyhow::Result<Self> {
+        let debugger = json!({
+            "name": DEBUGGER,
+            "image": space.tenant().environment().image("busybox"),
+            "imagePullPolicy": "IfNotPresent",
+            "command": ["/bin/busybox", "sh"],
+            "stdin": true,
+            "targetContainerName": self.container,
+        });
+        let change = Patch::Strategic(json!({"spec": {"ephemeralContainers": [debugger]}}));
+        (self.pods)
+            .patch_ephemeral_containers(&self.pod, &PatchParams::default(), &change)
+            .await?;
+        eventually(
+            format!("{DEBUGGER} in pod {} to run", self.pod),
+            LATER,
+            || async {
+                let status = self.pods.get(&self.pod).await?.status.unwrap_or_default();
+                let all = status.ephemeral_container_statuses.unwrap_or_default();
+                let runs = |state: &ContainerState| state.running.is_some();
+                Ok(if all.iter().any(|one| one.state.as_ref().is_some_and(runs)) {
+                    Ok(())
+                } else {
+                    Err(format!("{all:?}"))
+                })
+            },
+        )
+        .await?;
+        Ok(Self {
+            container: DEBUGGER.to_owned(),
+            ..self.clone()
+        })
+    }
+
+    /// Attaches to a shell that runs, gives it a command, and reads what that writes as its first line.
+    pub async fn told_by_attaching(&self, command: &str) -> anyhow::Result<Option<String>> {
+        let streams = AttachParams::default()
+            .container(&self.container)
+            .stdin(true)
+            .stdout(true)
+            .stderr(false);
+        let mut process = self.pods.attach(&self.pod, &streams).await?;
+        let stdout = process.stdout().context("no standard output")?;
+        let mut stdin = process.stdin().context("no standard input")?;
+        stdin.write_all(format!("{command}\n").as_bytes()).await?;
+        stdin.flush().await?;
+        Ok(BufReader::new(stdout).lines().next_line().await?)
+    }
+
+    /// Changes what its container asks of the processor while it runs, as `kubectl patch --subresource resize` does it.
+    pub async fn resize(&self, processor: &str) -> anyhow::Result<()> {
+        let resources = json!({"requests": {"cpu": processor}});
+        let container = json!({"name": self.container, "resources": resources});
+        let change = Patch::Strategic(json!({"spec": {"containers": [container]}}));
+        (self.pods)
+            .patch_subresource("resize", &self.pod, &PatchParams::default(), &change)
+            .await?;
+        Ok(())
+    }
+
+    /// What its container has of the processor, as its status tells.
+    pub async fn processor(&self) -> anyhow::Result<Option<String>> {
+        let status = self.pods.get(&self.pod).await?.status.unwrap_or_default();
+        let mut all = status.container_statuses.unwrap_or_default().into_iter();
+        let its = all.find(|status| status.name == self.container);
+        let requests = its
+            .and_then(|status| status.resources)
+            .and_then(|resources| resources.requests);
+        Ok(requests.and_then(|mut requests| Some(requests.remove("cpu")?.0)))
     }
 
     /// What one of the pod's ports answers to a request.

@@ -1,10 +1,15 @@
 //! SY, continued: what is done in a tenant's pods, with nothing but the tenant's own kubeconfig.
 
+use harness::platform::redis;
+use harness::tenants::BLOG_VALUES;
 use rstest::rstest;
+use scenarios::dns::Answer;
+use scenarios::eventually::{LATER, SOON, becomes};
 use scenarios::pod::SIDECAR;
-use scenarios::{Outcome, Pair, Tenant, Toolbox};
+use scenarios::witness::Witness;
+use scenarios::{Environment, Outcome, Pair, Tenant, Toolbox, eventually};
 
-use crate::cast::{pair, tenant};
+use crate::cast::{environment, pair, tenant};
 
 #[rstest]
 #[tokio::test]
@@ -74,6 +79,80 @@ async fn sy_16_who_attaches_sees_what_is_written(#[future(awt)] tenant: Tenant) 
     let toolbox = Toolbox::start(&space).await?;
     toolbox.attached_sees("later").await?;
     space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_16_a_container_added_to_debug_is_talked_to(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-16-debug").await?;
+    let toolbox = Toolbox::start(&space).await?;
+
+    let debugger = toolbox.debug(&space).await?;
+
+    let told = debugger.told_by_attaching("echo $((6 * 7))").await?;
+    assert_eq!(told.as_deref(), Some("42"));
+    let said = debugger.run(&["/bin/busybox", "echo", "here"], &[]).await?;
+    assert_eq!(String::from_utf8_lossy(&said), "here\n");
+    space.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn sy_13_a_running_pod_is_resized(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("sy-13-resize").await?;
+    let toolbox = Toolbox::start(&space).await?;
+    let before = space.guest().pods().await?;
+
+    toolbox.resize("20m").await?;
+
+    let host = toolbox.on(space.host());
+    for (side, its) in [(space.host(), &host), (space.guest(), &toolbox)] {
+        becomes(
+            format!("what the toolbox has in {side}"),
+            LATER,
+            Some("20m".to_owned()),
+            || its.processor(),
+        )
+        .await?;
+    }
+    assert_eq!(space.guest().pods().await?, before, "nothing was started again");
+    space.remove().await?;
+    witness.is_content().await
+}
+
+/// Redis says goodbye to whoever goes, known or not.
+const FAREWELL: &str = "printf 'QUIT\\r\\n' | nc -w 10 $0 $1";
+
+#[rstest]
+#[tokio::test]
+async fn sy_17_a_pod_reaches_a_service_of_the_host(#[future(awt)] environment: Environment) -> Outcome {
+    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let (service, namespace) = (redis::SERVICE, redis::NAMESPACE);
+    let mapping =
+        format!("mapServices: {{fromHost: [{{from: {namespace}/{service}, to: default/house}}]}}\n");
+    let values = BLOG_VALUES.replace("fallbackHostDns: true", "fallbackHostDns: false") + &mapping;
+    let tenant = environment.make_tenant("sy-17", values).await?;
+    let address = environment.address_of(service, namespace).await?;
+
+    let dns = tenant.dns().await?;
+    eventually("the guest's name for it", SOON, || async {
+        let answer = dns.ask("house.default.svc.cluster.local").await?;
+        let expected = Answer::Addresses(vec![address]);
+        Ok((answer == expected)
+            .then_some(())
+            .ok_or_else(|| format!("{answer:?}")))
+    })
+    .await?;
+    let toolbox = Toolbox::start(&tenant.default_space()).await?;
+    let (address, port) = (address.to_string(), redis::PORT.to_string());
+    let farewell = toolbox.run(&["sh", "-c", FAREWELL, &address, &port], &[]).await?;
+
+    environment.remove_tenant(tenant).await?;
+    assert_eq!(String::from_utf8_lossy(&farewell), "+OK\r\n");
     witness.is_content().await
 }
 

@@ -42,7 +42,7 @@ pub const SECRET: &str = "redis";
 pub const PASSWORD_KEY: &str = "redis-password";
 
 /// The Service's port.
-const PORT: u16 = 6379;
+pub const PORT: u16 = 6379;
 
 /// How long a connection and each answer may take. The client's own half a second is for a server next door; on kind and
 /// existing clusters each byte goes through the API server, which may be busy starting tenants.
