@@ -130,12 +130,16 @@ async fn a_kind_by_resource_is_shown_from_the_namespaces_that_are_mapped() {
     for name in [&some, &all] {
         host.create(namespace(name)).await;
     }
-    let values = format!(
-        r#"
+    let exported = format!(
+        r"
 sync:
   toHost:
     namespaces: {{enabled: true}}
     customResources: {{plans.{group}: {{enabled: true}}}}
+"
+    );
+    let values = format!(
+        r#"{exported}
   fromHost:
     customResources:
       plans.{group}:
@@ -145,7 +149,7 @@ sync:
           byName: {{"{some}/house": "corner/renamed", "{all}/*": "corner/*"}}
 "#
     );
-    let tenant = Tenant::with_values("plans", &values).await;
+    let mut tenant = Tenant::with_values("plans", &values).await;
     let corner = tenant.guest().await.within("corner");
     let (some, all) = (host.within(&some), host.within(&all));
     let plan = |name: &str| {
@@ -184,6 +188,16 @@ sync:
     let made = account.within(all.namespace());
     let made = made.post(&made.path("Plan", ""), &plan("ours")).await;
     assert_eq!(made.expect_err("it is refused").code, 403);
+
+    some.create(plan("house")).await;
+    corner.appears("Plan", "renamed").await;
+    tenant.stop().await;
+    tenant.give_values(&exported);
+    tenant.start().await;
+    corner.loses("Plan", "renamed").await;
+    twins.loses("Plan", "renamed").await;
+    assert_eq!(twins.names("Plan").await, ["ours"]);
+    assert_eq!(corner.names("Plan").await, ["ours"]);
 }
 
 #[tokio::test]
