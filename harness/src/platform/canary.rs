@@ -40,10 +40,28 @@ const SIDECAR_ANSWERS: Budget = Budget {
     every: Duration::from_millis(100),
 };
 
+/// A namespace takes 5 to 10 s to go, which is no longer than an environment that is up takes to be brought up again.
+const GONE: Budget = Budget {
+    at_most: Duration::from_mins(1),
+    every: Duration::from_millis(100),
+};
+
 /// Returns when a pod that a tenant's service account made came back with a sidecar, and the sidecar's way to its
 /// components works. The canary is removed then; on failure it stays to be looked at.
 pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Error> {
     let client = &cluster.client;
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    wait::until("the former canary's namespace to go", GONE, || async {
+        let former = namespaces.get_metadata_opt(NAMESPACE).await;
+        Ok::<_, Infallible>(match former {
+            Ok(Some(former)) if former.metadata.deletion_timestamp.is_some() => {
+                Seen::not_yet("it is being deleted")
+            }
+            Ok(_) => Seen::Ready(()),
+            Err(error) => Seen::not_yet(error.to_string()),
+        })
+    })
+    .await?;
     manifests::apply(
         client,
         NAMESPACE,
@@ -85,7 +103,6 @@ pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Er
         })
     })
     .await?;
-    let namespaces: Api<Namespace> = Api::all(client.clone());
     let _gone_already = pods.delete("canary", &at_once).await;
     namespaces
         .delete(NAMESPACE, &DeleteParams::default())

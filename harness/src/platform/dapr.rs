@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use kube::Client;
 use minijinja::context;
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-};
+
+use authority::Authority;
 
 use super::{Error, Settings, canary};
 use crate::events::Events;
@@ -17,6 +16,9 @@ use crate::images;
 use crate::manifests;
 use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
+
+/// What Sentry signs the sidecars' certificates with.
+mod authority;
 
 /// The Helm release.
 pub const RELEASE: &str = "dapr";
@@ -46,7 +48,8 @@ pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Eve
         return canary::fly(settings, cluster).await;
     }
     let registry = cluster.image(REGISTRY);
-    let values = values(&settings.dapr_version, &registry)?;
+    let authority = Authority::of(&cluster.client).await?;
+    let values = values(&settings.dapr_version, &registry, &authority)?;
     let release = Release {
         name: RELEASE,
         namespace: NAMESPACE,
@@ -99,9 +102,8 @@ async fn prepare(settings: &Settings, client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// The chart's values, with a certificate authority made for this installation alone.
-fn values(version: &str, registry: &str) -> Result<String, Error> {
-    let authority = Authority::new()?;
+/// The chart's values.
+fn values(version: &str, registry: &str, authority: &Authority) -> Result<String, Error> {
     let text = manifests::fill(
         "platform/dapr-values.yaml",
         include_str!("../../manifests/platform/dapr-values.yaml"),
@@ -118,38 +120,6 @@ fn values(version: &str, registry: &str) -> Result<String, Error> {
     Ok(text)
 }
 
-/// What Sentry signs the sidecars' certificates with, and what everyone checks them against.
-struct Authority {
-    root_certificate: String,
-    issuer_certificate: String,
-    issuer_key: String,
-}
-
-impl Authority {
-    fn new() -> Result<Self, rcgen::Error> {
-        let root_key = KeyPair::generate()?;
-        let root = certificate_authority("shared-dapr root")?;
-        let root_certificate = root.self_signed(&root_key)?;
-        let issuer_key = KeyPair::generate()?;
-        let issuer = certificate_authority("shared-dapr issuer")?;
-        let issuer_certificate = issuer.signed_by(&issuer_key, &Issuer::new(root, root_key))?;
-        Ok(Self {
-            root_certificate: root_certificate.pem(),
-            issuer_certificate: issuer_certificate.pem(),
-            issuer_key: issuer_key.serialize_pem(),
-        })
-    }
-}
-
-fn certificate_authority(name: &str) -> Result<CertificateParams, rcgen::Error> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok(params)
-}
-
 /// A text as YAML (and JSON) quotes it, on one line.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -161,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_values_are_yaml_with_the_certificates_in_it() {
-        let values = values("1.16.0", "ghcr.io/dapr").unwrap();
+        let values = values("1.16.0", "ghcr.io/dapr", &Authority::new().unwrap()).unwrap();
         let parsed: serde_json::Value = serde_saphyr::from_str(&values).unwrap();
         assert_eq!(parsed["global"]["tag"], "1.16.0");
         let root = parsed["dapr_sentry"]["tls"]["root"]["certPEM"].as_str().unwrap();

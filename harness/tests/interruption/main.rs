@@ -67,3 +67,17 @@ fn a_second_run_of_the_same_name_is_told_who_holds_it() {
     first.ends_by(Signal::INT);
     assert_eq!(environment.remains(), Vec::<String>::new());
 }
+
+/// With Dapr's canary each time: its certificates still fit, and the namespace of the one before is not in the way.
+#[test]
+#[ignore = "needs root and built components"]
+fn what_is_up_can_be_brought_up_at_once_again() {
+    let environment = Environment::new("again");
+    for time in 1..=3 {
+        let run = environment.harness(&UP).output().expect("the program can be run");
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(0), "time {time}: {said}");
+    }
+    environment.down();
+    assert_eq!(environment.remains(), Vec::<String>::new());
+}
