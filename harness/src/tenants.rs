@@ -198,7 +198,8 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
     let kubeconfig = settings.kubeconfigs.join(format!("{name}.kubeconfig"));
     access::open(&platform.cluster, name, &namespace, &kubeconfig).await?;
     let client = substrate::client(&kubeconfig).await?;
-    ready::usable(name, &client).await?;
+    let host = &platform.cluster.client;
+    ready::usable(&syncer::naming::Tenant::new(name, &namespace), host, &client).await?;
     if settings.provider.is_early() {
         let mirror = naming::host_namespace(name, &namespace, canary::NAMESPACE);
         canary::flies(name, &client, &platform.cluster.client, &mirror).await?;
@@ -349,6 +350,17 @@ pub enum Error {
     /// The kubeconfig could not be used.
     #[error(transparent)]
     Client(#[from] substrate::ClientError),
+    /// The virtual cluster is another than the host's namespaces were made for.
+    #[error(
+        "go on with {tenant}: its control plane's pod is a new one, as when an environment gets another syncer, and its \
+         store went with the former. `harness down` removes the environment, and `harness up` makes it anew"
+    )]
+    Store {
+        /// Whose.
+        tenant: String,
+        /// What its syncer says.
+        source: Box<syncer::store::Error>,
+    },
     /// It did not come up, or go, in time.
     #[error(transparent)]
     Waiting(#[from] wait::Error<kube::Error>),

@@ -41,16 +41,16 @@ pub(super) fn settings(
             kubeconfig: cluster.kubeconfig.clone(),
             home: folder.join("helm"),
         },
-        provider: provider(plan, cluster),
+        provider: provider(plan, cluster, components),
         kubeconfigs: folder.join("tenants"),
     })
 }
 
-fn provider(plan: &Plan, cluster: &Cluster) -> Provider {
+fn provider(plan: &Plan, cluster: &Cluster, components: &Components) -> Provider {
     match &plan.vcluster {
         None => Provider::Embedded {
             chart: Chart::Folder(CHART.into()),
-            set: chart_settings(cluster, plan.kubernetes),
+            set: chart_settings(cluster, plan.kubernetes, components),
         },
         Some(vcluster) => Provider::Vcluster {
             chart: vcluster.chart.clone(),
@@ -61,12 +61,20 @@ fn provider(plan: &Plan, cluster: &Cluster) -> Provider {
 
 /// What the host cluster decides of every virtual cluster where the values file says nothing: that both have the same
 /// Kubernetes, Service addresses and source of images.
-fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes) -> Vec<String> {
+fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes, components: &Components) -> Vec<String> {
     let image = |short| pins().image(short, kubernetes);
     let registry = cluster
         .registry
         .iter()
         .map(|registry| format!("defaults.defaultImageRegistry={registry}/"));
+    // Its image has the same name whatever is in it: by this, a pod with another syncer is another pod.
+    let syncer = components.found("syncer").ok();
+    let syncer = syncer.map(|syncer| {
+        format!(
+            "defaults.syncer.podAnnotations.shared-dapr/syncer=sha256:{}",
+            syncer.sha256
+        )
+    });
     [
         format!("defaults.serviceCIDR={}", cluster.service_cidr),
         format!("defaults.api.image={}", image("kube-apiserver")),
@@ -79,6 +87,7 @@ fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes) -> Vec<String> {
     ]
     .into_iter()
     .chain(registry)
+    .chain(syncer)
     .collect()
 }
 
