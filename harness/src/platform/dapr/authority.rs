@@ -16,8 +16,8 @@ use crate::platform::Error;
 /// The Secret that Dapr's chart keeps it in.
 const SECRET: &str = "dapr-trust-bundle";
 
-/// A certificate authority, each part as PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A certificate authority, each part as PEM. It has no `Debug`, which would print its key.
+#[derive(PartialEq, Eq)]
 pub(super) struct Authority {
     pub(super) root_certificate: String,
     pub(super) issuer_certificate: String,
@@ -95,8 +95,8 @@ mod tests {
             ),
             ..Secret::default()
         };
-        assert_eq!(Authority::in_secret(&secret), Some(made));
+        assert!(Authority::in_secret(&secret) == Some(made));
         secret.data.as_mut().unwrap().remove("issuer.key");
-        assert_eq!(Authority::in_secret(&secret), None);
+        assert!(Authority::in_secret(&secret).is_none());
     }
 }
