@@ -34,6 +34,9 @@ mod canary;
 /// A kubeconfig that works from outside of the host cluster.
 pub mod access;
 
+/// Whether a tenant's cluster is still the one that the host has namespaces of.
+mod store;
+
 /// When a tenant's cluster is ready to be used.
 pub mod ready;
 
@@ -198,8 +201,10 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
     let kubeconfig = settings.kubeconfigs.join(format!("{name}.kubeconfig"));
     access::open(&platform.cluster, name, &namespace, &kubeconfig).await?;
     let client = substrate::client(&kubeconfig).await?;
-    let host = &platform.cluster.client;
-    ready::usable(&syncer::naming::Tenant::new(name, &namespace), host, &client).await?;
+    if let Provider::Embedded { .. } = settings.provider {
+        store::is_the_same(name, &namespace, &platform.cluster.client, &client).await?;
+    }
+    ready::usable(name, &client).await?;
     if settings.provider.is_early() {
         let mirror = naming::host_namespace(name, &namespace, canary::NAMESPACE);
         canary::flies(name, &client, &platform.cluster.client, &mirror).await?;

@@ -40,7 +40,7 @@ const SIDECAR_ANSWERS: Budget = Budget {
     every: Duration::from_millis(100),
 };
 
-/// A namespace takes 5 to 10 s to go, which is no longer than an environment that is up takes to be brought up again.
+/// A namespace takes 5 to 10 s to go; bringing up again what is up takes no longer.
 const GONE: Budget = Budget {
     at_most: Duration::from_mins(1),
     every: Duration::from_millis(100),

@@ -9,8 +9,6 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 use kube::api::Api;
-use syncer::naming::Tenant;
-use syncer::store;
 
 use super::Error;
 use crate::manifests;
@@ -25,23 +23,17 @@ const USABLE: Budget = Budget {
     every: Duration::from_millis(150),
 };
 
-/// Returns when a tenant's API server answers, knows Components, and its DNS runs; or at once, if its syncer will not
-/// have it.
-pub(super) async fn usable(tenant: &Tenant, host: &Client, client: &Client) -> Result<(), Error> {
-    wait::until(format!("{} to be usable", tenant.name()), USABLE, || async {
-        if let Err(lost @ store::Error::Other { .. }) = store::check(host, client, tenant).await {
-            return Ok(Seen::Ready(Err(Error::Store {
-                tenant: tenant.name().to_owned(),
-                source: Box::new(lost),
-            })));
-        }
+/// Returns when a tenant's API server answers, knows Components, and its DNS runs.
+pub(super) async fn usable(tenant: &str, client: &Client) -> Result<(), Error> {
+    wait::until(format!("{tenant} to be usable"), USABLE, || async {
         // While it starts, anything may fail; what failed last is told if it never gets better.
         Ok::<_, kube::Error>(lacks(client).await.map_or_else(
             |error| Seen::not_yet(error.to_string()),
-            |missing| missing.map_or(Seen::Ready(Ok(())), Seen::NotYet),
+            |missing| missing.map_or(Seen::Ready(()), Seen::NotYet),
         ))
     })
-    .await?
+    .await?;
+    Ok(())
 }
 
 async fn lacks(client: &Client) -> Result<Option<String>, kube::Error> {

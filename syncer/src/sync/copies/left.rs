@@ -83,12 +83,15 @@ async fn delete(engine: &Engine, kind: &ApiResource, copy: &ObjectMeta) -> Resul
     })
 }
 
-/// What the guest has definitions for, and serves.
+/// What the guest has the host's definitions for, and serves. There are no copies of other kinds.
 async fn custom_kinds(engine: &Engine) -> Result<Vec<ApiResource>, Failure> {
     let definitions: Api<CustomResourceDefinition> = Api::all(engine.guest().clone());
     let defined = definitions.list_metadata(&ListParams::default()).await;
     let defined = defined.attempting(|| "list definitions of the guest".to_owned())?;
-    let names: BTreeSet<String> = defined.iter().map(ResourceExt::name_any).collect();
+    let copied = defined
+        .iter()
+        .filter(|definition| is_applied(&definition.metadata));
+    let names: BTreeSet<String> = copied.map(ResourceExt::name_any).collect();
     let groups: BTreeSet<&str> = (names.iter())
         .filter_map(|name| name.split_once('.'))
         .map(|(_, group)| group)
@@ -144,8 +147,9 @@ fn kinds() -> impl Iterator<Item = ApiResource> {
     classes.map(super::resource).into_iter().chain(mapped)
 }
 
-fn is_applied(copy: &ObjectMeta) -> bool {
-    let entries = copy.managed_fields.iter().flatten();
+/// Whether a guest object is the syncer's.
+fn is_applied(object: &ObjectMeta) -> bool {
+    let entries = object.managed_fields.iter().flatten();
     entries
         .filter(|entry| entry.operation.as_deref() == Some("Apply"))
         .any(|entry| entry.manager.as_deref() == Some(MANAGER))
