@@ -45,6 +45,8 @@ async fn one_made_while_the_syncer_makes_it_is_left_alone_and_the_tenant_told() 
     let way = tenant.by_another_way().await;
     tenant.start().await;
     let space = tenant.space("default").await;
+    space.guest.create(component("first", "1")).await;
+    space.host.shows("Component", "first", VALUE, "1").await;
 
     way.is(Passage::Silent);
     let theirs = space.host.create(component("store", "the same")).await;
@@ -52,7 +54,7 @@ async fn one_made_while_the_syncer_makes_it_is_left_alone_and_the_tenant_told() 
     tenant
         .counts(
             r#"syncer_writes_total{side="host",kind="Component",verb="apply"}"#,
-            1,
+            2,
         )
         .await;
     way.is(Passage::Open);
@@ -68,5 +70,5 @@ async fn one_made_while_the_syncer_makes_it_is_left_alone_and_the_tenant_told() 
     space.guest.delete("Component", "store").await;
     space.guest.create(component("last", "1")).await;
     space.host.shows("Component", "last", VALUE, "1").await;
-    assert_eq!(space.host.names("Component").await, ["last", "store"]);
+    assert_eq!(space.host.names("Component").await, ["first", "last", "store"]);
 }
