@@ -1,5 +1,7 @@
 //! What is not the syncer's is left alone.
 
+use serde_json::json;
+
 use crate::rig::{Passage, Space, Tenant, VALUE, component};
 
 #[tokio::test]
@@ -71,4 +73,32 @@ async fn one_made_while_the_syncer_makes_it_is_left_alone_and_the_tenant_told() 
     space.guest.create(component("last", "1")).await;
     space.host.shows("Component", "last", VALUE, "1").await;
     assert_eq!(space.host.names("Component").await, ["first", "last", "store"]);
+}
+
+/// The syncer asks for it to be deleted before it hears that it is not the tenant's any more.
+#[tokio::test]
+async fn one_that_the_host_takes_for_its_own_while_the_syncer_deletes_it_stays() {
+    let mut tenant = Tenant::new("keeps").await;
+    tenant.stop().await;
+    let way = tenant.by_another_way().await;
+    tenant.start().await;
+    let space = tenant.space("default").await;
+    space.guest.create(component("store", "1")).await;
+    space.host.shows("Component", "store", VALUE, "1").await;
+
+    way.is(Passage::Silent);
+    let unmarked = json!({"metadata": {"annotations": null, "labels": null}});
+    space.host.merge("Component", "store", &unmarked).await;
+    space.guest.delete("Component", "store").await;
+    tenant
+        .counts(
+            r#"syncer_writes_total{side="host",kind="Component",verb="delete"}"#,
+            1,
+        )
+        .await;
+    way.is(Passage::Open);
+
+    space.guest.create(component("last", "1")).await;
+    space.host.shows("Component", "last", VALUE, "1").await;
+    assert_eq!(space.host.names("Component").await, ["last", "store"]);
 }

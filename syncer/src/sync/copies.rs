@@ -259,7 +259,7 @@ impl Copies {
     async fn delete(&self, key: &Key, guest: &Object) -> Result<Next, Failure> {
         self.written.forget(key);
         self.engine.metrics().write("guest", &self.kind.kind, "delete");
-        let params = removal::of(&guest.metadata);
+        let params = removal::as_seen(&guest.metadata);
         unless_gone(self.guests(&key.namespace).delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))?;
         Ok(Next::Idle)

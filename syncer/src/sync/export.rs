@@ -320,7 +320,7 @@ impl Exporter {
 
     async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        let params = removal::of(host);
+        let params = removal::as_seen(host);
         self.engine.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} on the host", self.kind.kind))

@@ -212,7 +212,7 @@ impl Payloads {
 
     async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
         let hosts = self.engine.host_objects(&self.kind, &host_key.namespace);
-        let params = removal::of(host);
+        let params = removal::as_seen(host);
         self.engine.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&host_key.name, &params).await)
             .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))

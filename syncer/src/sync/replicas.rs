@@ -168,7 +168,7 @@ impl Replicas {
     async fn delete(&self, host: &Object) -> Result<Next, Failure> {
         self.written.forget(&self.guest_key);
         self.engine.metrics().write("host", &self.kind.kind, "delete");
-        let params = removal::of(&host.metadata);
+        let params = removal::as_seen(&host.metadata);
         unless_gone(self.hosts().delete(&self.host_key.name, &params).await)
             .attempting(|| format!("delete the replica of {self} on the host"))?;
         Ok(Next::Idle)

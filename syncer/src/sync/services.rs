@@ -297,7 +297,7 @@ impl Services {
     }
 
     async fn delete_host(&self, key: &Key, host: &Service) -> Result<(), Failure> {
-        let params = removal::of(&host.metadata);
+        let params = removal::as_seen(&host.metadata);
         self.engine.metrics().write("host", "Service", "delete");
         unless_gone(
             self.engine

@@ -174,7 +174,7 @@ impl Slices {
     }
 
     async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<Next, Failure> {
-        let params = removal::of(host);
+        let params = removal::as_seen(host);
         self.engine.metrics().write("host", "EndpointSlice", "delete");
         unless_gone(
             self.engine

@@ -244,7 +244,7 @@ impl Twins {
     async fn delete_host(&self, key: &Key, host: &Object) -> Result<Next, Failure> {
         let hosts = self.engine.host_objects(&self.kind, &key.namespace);
         self.engine.metrics().write("host", &self.kind.kind, "delete");
-        unless_gone(hosts.delete(&key.name, &removal::of(&host.metadata)).await)
+        unless_gone(hosts.delete(&key.name, &removal::as_seen(&host.metadata)).await)
             .attempting(|| format!("delete {} {key} on the host", self.kind.kind))?;
         Ok(Next::Idle)
     }

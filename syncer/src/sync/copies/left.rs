@@ -75,7 +75,7 @@ async fn delete(engine: &Engine, kind: &ApiResource, copy: &ObjectMeta) -> Resul
         engine.guest_objects(kind, &key.namespace)
     };
     engine.metrics().write("guest", &kind.kind, "delete");
-    unless_gone(one.delete(&key.name, &removal::of(copy)).await).attempting(|| {
+    unless_gone(one.delete(&key.name, &removal::as_seen(copy)).await).attempting(|| {
         format!(
             "delete {} {key} of the guest, which is not shown any more",
             kind.kind
