@@ -26,7 +26,7 @@ use kube::api::{Api, ListParams};
 use serde::Serialize;
 
 use super::subject::{self, Source};
-use super::{Error, Measured, Setting};
+use super::{Error, Measured, Setting, sync};
 use crate::environment::{self, Attached};
 use crate::sandbox;
 use crate::tenants::{OF_NAMESPACE, OF_TENANT, naming};
@@ -92,17 +92,28 @@ pub struct Process {
     pub pss_mb: f64,
 }
 
-/// Measures the environment as it is at the moment; one that has just been brought up, once it has settled.
-pub async fn measure(source: &Source, setting: &Setting<'_>) -> Result<Measured<Figures>, Error> {
+/// Measures the environment as it is at the moment, or while its first tenant has so many Components; one that has just
+/// been brought up, or filled, once it has settled.
+pub async fn measure(
+    source: &Source,
+    components: usize,
+    setting: &Setting<'_>,
+) -> Result<Measured<Figures>, Error> {
     subject::with(source, setting, async |attached| {
+        let is_new = matches!(source, Source::Own(..) | Source::Held(_));
         let work = async {
-            if matches!(source, Source::Own(..) | Source::Held(_)) {
+            if is_new || components > 0 {
                 setting.events.progress("memory", "waiting for it to settle");
                 wait::rest(SETTLED).await;
             }
             figures(attached, setting).await
         };
         let work = setting.events.stage("memory", work);
+        if components > 0
+            && let Some(first) = attached.tenants.first()
+        {
+            return sync::beside_components(attached, &first.name, components, setting, work).await;
+        }
         let figures = setting.cancel.run_until_cancelled(work).await;
         Ok(Measured {
             figures: figures.unwrap_or(Err(Error::Interrupted))?,

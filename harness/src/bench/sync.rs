@@ -1,8 +1,8 @@
-//! How long a Component that is made in a tenant takes to be on the host.
+//! How long a Component that is made in a tenant takes to be on the host; and its change, and that it is deleted.
 //!
 //! In a guest namespace of the benchmark's own: first [`PACED`] Components at an even pace, as people and controllers
-//! make them, then a burst of [`BURST`] by [`CLIENTS`] clients. A watch on the host's mirror of the namespace tells
-//! when each is there.
+//! make them, then a burst of [`BURST`] by [`CLIENTS`] clients; then both again to change all of them, and to delete
+//! them. A watch on the host's mirror of the namespace tells when each is there, changed or gone.
 //!
 //! **What is counted.** A Component's time begins right before its request is sent to the guest's API and ends when
 //! the host's watch has told of it here. So it has in it what a user waits for and the syncer does not decide: the
@@ -25,6 +25,7 @@ use serde::Serialize;
 use super::latency::Latency;
 use super::subject::{self, Source};
 use super::{Error, Measured, Setting};
+use crate::environment::Attached;
 use crate::events::Events;
 
 mod arrivals;
@@ -35,7 +36,7 @@ mod load;
 use arrivals::Arrivals;
 pub use floor::Floor;
 use ground::Ground;
-use load::Made;
+use load::{Change, Made};
 
 /// How many Components are made at an even pace.
 pub const PACED: usize = 100;
@@ -64,6 +65,21 @@ pub struct Figures {
     pub late_ms: Latency,
     /// Many at once.
     pub burst: Burst,
+    /// The same of changes.
+    pub update: Alike,
+    /// The same of deletions.
+    pub delete: Alike,
+}
+
+/// What it takes to do on the host what was done in a tenant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Alike {
+    /// From sending the request to the guest until the host's watch has told of it.
+    pub host_ms: Latency,
+    /// From sending it until the guest's API has answered it.
+    pub accept_ms: Latency,
+    /// Many at once.
+    pub burst: Burst,
 }
 
 /// What a burst takes.
@@ -85,51 +101,98 @@ pub async fn measure(
 ) -> Result<Measured<Figures>, Error> {
     subject::with(source, setting, async |attached| {
         let ground = Ground::choose(attached, tenant).await?;
-        let figures = setting
-            .cancel
-            .run_until_cancelled(Box::pin(figures(&ground, setting.events)))
-            .await;
-        let removed = setting.events.stage("sync/clean-up", ground.remove()).await;
-        let left_behind = match removed {
-            Ok(()) => Vec::new(),
-            Err(error) => setting.tell_left(vec![format!(
-                "namespace {} of {tenant}: {error}",
-                ground.guest_namespace
-            )]),
-        };
-        Ok(Measured {
-            figures: figures.unwrap_or(Err(Error::Interrupted))?,
-            left_behind,
-        })
+        on(&ground, setting, figures(&ground, setting.events)).await
     })
     .await
+}
+
+/// Does `work` while the tenant has so many Components, which are on the host, too.
+pub(super) async fn beside_components<T>(
+    attached: &Attached,
+    tenant: &str,
+    count: usize,
+    setting: &Setting<'_>,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<Measured<T>, Error> {
+    let ground = Ground::choose(attached, tenant).await?;
+    let work = async {
+        let mut arrivals = setting.events.stage("sync/namespace", ground.prepare()).await?;
+        let made = async {
+            let clients = ground.clients(CLIENTS).await?;
+            let made = load::burst(&ground, Change::Create, clients, count).await?;
+            arrivals.of(Change::Create, &made).await
+        };
+        setting.events.stage("sync/components", made).await?;
+        work.await
+    };
+    on(&ground, setting, work).await
+}
+
+/// Does the work until it is interrupted, and removes its ground.
+async fn on<T>(
+    ground: &Ground,
+    setting: &Setting<'_>,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<Measured<T>, Error> {
+    let figures = setting.cancel.run_until_cancelled(Box::pin(work)).await;
+    let removed = setting.events.stage("sync/clean-up", ground.remove()).await;
+    let left_behind = match removed {
+        Ok(()) => Vec::new(),
+        Err(error) => setting.tell_left(vec![format!(
+            "namespace {} of {}: {error}",
+            ground.guest_namespace, ground.tenant
+        )]),
+    };
+    Ok(Measured {
+        figures: figures.unwrap_or(Err(Error::Interrupted))?,
+        left_behind,
+    })
 }
 
 async fn figures(ground: &Ground, events: &Events) -> Result<Figures, Error> {
     let mut arrivals = events.stage("sync/namespace", ground.prepare()).await?;
     let floor_ms = events.stage("sync/floor", floor::measure(ground)).await?;
-    let paced = events.stage("sync/paced", paced(ground, &mut arrivals)).await?;
-    let burst = events.stage("sync/burst", burst(ground, &mut arrivals)).await?;
+    let paced = events
+        .stage("sync/paced", paced(ground, Change::Create, &mut arrivals))
+        .await?;
+    let burst = events
+        .stage("sync/burst", burst(ground, Change::Create, &mut arrivals))
+        .await?;
+    let update = alike(ground, Change::Update, &mut arrivals);
+    let update = events.stage("sync/update", update).await?;
+    let delete = alike(ground, Change::Delete, &mut arrivals);
+    let delete = events.stage("sync/delete", delete).await?;
     Ok(Figures {
-        create_ms: paced.create,
+        create_ms: paced.host,
         accept_ms: paced.accept,
         floor_ms,
         late_ms: paced.late,
         burst,
+        update,
+        delete,
+    })
+}
+
+async fn alike(ground: &Ground, change: Change, arrivals: &mut Arrivals) -> Result<Alike, Error> {
+    let paced = paced(ground, change, arrivals).await?;
+    Ok(Alike {
+        host_ms: paced.host,
+        accept_ms: paced.accept,
+        burst: burst(ground, change, arrivals).await?,
     })
 }
 
 struct Paced {
-    create: Latency,
+    host: Latency,
     accept: Latency,
     late: Latency,
 }
 
-async fn paced(ground: &Ground, arrivals: &mut Arrivals) -> Result<Paced, Error> {
-    let made = load::paced(ground, PACED, Duration::from_secs(1) / PER_SECOND).await?;
-    let took = arrivals.of(&made).await?;
+async fn paced(ground: &Ground, change: Change, arrivals: &mut Arrivals) -> Result<Paced, Error> {
+    let made = load::paced(ground, change, PACED, Duration::from_secs(1) / PER_SECOND).await?;
+    let took = arrivals.of(change, &made).await?;
     tell(&made, &took);
-    let create = made
+    let host = made
         .iter()
         .zip(&took)
         .map(|(made, arrived)| arrived.saturating_duration_since(made.sent));
@@ -140,17 +203,17 @@ async fn paced(ground: &Ground, arrivals: &mut Arrivals) -> Result<Paced, Error>
         .iter()
         .map(|made| made.sent.saturating_duration_since(made.due));
     Ok(Paced {
-        create: Latency::of(create),
+        host: Latency::of(host),
         accept: Latency::of(accept),
         late: Latency::of(late),
     })
 }
 
-async fn burst(ground: &Ground, arrivals: &mut Arrivals) -> Result<Burst, Error> {
+async fn burst(ground: &Ground, change: Change, arrivals: &mut Arrivals) -> Result<Burst, Error> {
     let clients = ground.clients(CLIENTS).await?;
     let began = Instant::now();
-    let made = load::burst(ground, clients, BURST).await?;
-    let arrived = arrivals.of(&made).await?;
+    let made = load::burst(ground, change, clients, BURST).await?;
+    let arrived = arrivals.of(change, &made).await?;
     tell(&made, &arrived);
     Ok(Burst {
         objects: made.len(),

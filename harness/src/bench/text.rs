@@ -19,20 +19,27 @@ pub fn of_sync(figures: &sync::Figures, tenant: &str) -> String {
         floor_ms,
         late_ms,
         burst,
+        update,
+        delete,
     } = figures;
     let mut text = format!(
-        "{} Components made in {tenant}, {} a second; milliseconds from sending the request\n\n",
+        "{} Components made in {tenant}, changed and deleted, {} a second each time; milliseconds from sending the \
+         request\n\n",
         sync::PACED,
         sync::PER_SECOND
     );
-    let mut rows = table(&["until", "p50", "p90", "p99", "max"]);
-    for (until, latency) in [
-        ("the guest's API has answered", accept_ms),
-        ("the host's watch has told of it", create_ms),
-        ("(it was sent, from when it was due)", late_ms),
+    let mut rows = table(&["", "until", "p50", "p90", "p99", "max"]);
+    for (change, until, latency) in [
+        ("made", "the guest's API has answered", accept_ms),
+        ("", "the host's watch has told of it", create_ms),
+        ("", "(it was sent, from when it was due)", late_ms),
+        ("changed", "the guest's API has answered", &update.accept_ms),
+        ("", "the host's watch has told of it", &update.host_ms),
+        ("deleted", "the guest's API has answered", &delete.accept_ms),
+        ("", "the host's watch has told of it", &delete.host_ms),
     ] {
         let Latency { p50, p90, p99, max } = *latency;
-        let mut row = vec![Cell::new(until)];
+        let mut row = vec![Cell::new(change), Cell::new(until)];
         row.extend([p50, p90, p99, max].map(|it| number(it, 1)));
         rows.add_row(row);
     }
@@ -46,17 +53,23 @@ pub fn of_sync(figures: &sync::Figures, tenant: &str) -> String {
         floor_ms.apply,
         create_ms.p50 - accept_ms.p50 - floor_ms.apply
     );
-    let sync::Burst {
-        objects,
-        guest_seconds,
-        host_seconds,
-    } = burst;
-    let _ = writeln!(
-        text,
-        "{objects} Components by {} clients: all made after {guest_seconds:.1} s, all on the host after \
-         {host_seconds:.1} s",
-        sync::CLIENTS
-    );
+    for (done, burst) in [
+        ("made", burst),
+        ("changed", &update.burst),
+        ("deleted", &delete.burst),
+    ] {
+        let sync::Burst {
+            objects,
+            guest_seconds,
+            host_seconds,
+        } = burst;
+        let _ = writeln!(
+            text,
+            "{objects} Components by {} clients: all {done} after {guest_seconds:.1} s, on the host after \
+             {host_seconds:.1} s",
+            sync::CLIENTS
+        );
+    }
     text
 }
 

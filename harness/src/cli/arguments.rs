@@ -410,9 +410,10 @@ pub(super) struct Bench {
 pub(super) enum Benchmark {
     /// How long a Component made in a tenant takes to be on the host
     ///
-    /// In a namespace of its own, which it removes: 100 Components at 20 a second, then 1,000 by 8 clients. Times are
-    /// from sending the request to the guest's API until a watch on the host has told of the Component, so they have in
-    /// them what both API servers and the way to them take; a request that does nothing is measured beside them.
+    /// In a namespace of its own, which it removes: 100 Components at 20 a second, then 1,000 by 8 clients; and the same
+    /// to change and to delete them. Times are from sending the request to the guest's API until a watch on the host has
+    /// told of it, so they have in them what both API servers and the way to them take; a request that does nothing is
+    /// measured beside them.
     Sync(BenchSync),
     /// What memory the host cluster and every tenant take
     ///
@@ -441,6 +442,9 @@ pub(super) struct BenchSync {
 
 #[derive(Debug, Args)]
 pub(super) struct BenchMemory {
+    /// While the first tenant has so many Components, in a namespace that is removed afterwards
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(super) components: usize,
     #[command(
         flatten,
         next_help_heading = "If the environment is not up, one is brought up and removed again"

@@ -8,7 +8,7 @@ use kube::core::DynamicResourceScope;
 use kube::core::GroupVersionKind;
 use kube::{Client, Resource};
 
-use super::load;
+use super::load::{self, Change};
 use super::{Arrivals, Error};
 use crate::bench::client;
 use crate::environment::Attached;
@@ -85,7 +85,7 @@ impl Ground {
         let mut arrivals = Arrivals::watch(self.mirrored());
         let probe = load::create(&self.components(self.guest.clone()), "probe".to_owned()).await;
         let probe = probe.map_err(Error::refused("make a Component", &self.tenant))?;
-        arrivals.of(&[probe]).await?;
+        arrivals.of(Change::Create, &[probe]).await?;
         Ok(arrivals)
     }
 

@@ -1,43 +1,84 @@
-//! Making Components in the guest, at a pace or as fast as it goes.
+//! Making, changing and deleting Components in the guest, at a pace or as fast as it goes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kube::Client;
-use kube::api::{Api, DynamicObject, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::Error;
 use super::ground::Ground;
 use crate::wait;
 
-/// A Component that the guest's API has accepted.
+/// What is done with Components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Change {
+    /// What then has been done.
+    pub(super) fn done(self) -> &'static str {
+        match self {
+            Self::Create => "made",
+            Self::Update => "changed",
+            Self::Delete => "deleted",
+        }
+    }
+
+    /// Asks the guest's API for it.
+    async fn ask(self, components: &Api<DynamicObject>, name: &str) -> Result<(), kube::Error> {
+        match self {
+            Self::Create => {
+                let component = component(name)?;
+                components
+                    .create(&PostParams::default(), &component)
+                    .await
+                    .map(drop)
+            }
+            Self::Update => {
+                let changed = Patch::Merge(json!({"spec": {"version": "v2"}}));
+                components
+                    .patch(name, &PatchParams::default(), &changed)
+                    .await
+                    .map(drop)
+            }
+            Self::Delete => components.delete(name, &DeleteParams::default()).await.map(drop),
+        }
+    }
+}
+
+/// A request about a Component, which the guest's API has accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Made {
-    /// Its name.
+    /// The Component's name.
     pub(super) name: String,
-    /// When its request was to be sent.
+    /// When the request was to be sent.
     pub(super) due: Instant,
-    /// Right before its request was sent.
+    /// Right before it was sent.
     pub(super) sent: Instant,
-    /// When that was answered.
+    /// When it was answered.
     pub(super) accepted: Instant,
 }
 
 /// Makes one Component, which is due now.
 pub(super) async fn create(components: &Api<DynamicObject>, name: String) -> Result<Made, kube::Error> {
-    create_due(components, name, Instant::now()).await
+    request(Change::Create, components, name, Instant::now()).await
 }
 
-async fn create_due(
+async fn request(
+    change: Change,
     components: &Api<DynamicObject>,
     name: String,
     due: Instant,
 ) -> Result<Made, kube::Error> {
-    let component = component(&name)?;
     let sent = Instant::now();
-    components.create(&PostParams::default(), &component).await?;
+    change.ask(components, &name).await?;
     Ok(Made {
         name,
         due,
@@ -48,7 +89,7 @@ async fn create_due(
 
 /// The size of the tutorial's, and of a type that Dapr loads nowhere: no app is in its scope.
 pub(super) fn component(name: &str) -> Result<DynamicObject, kube::Error> {
-    serde_json::from_value(serde_json::json!({
+    serde_json::from_value(json!({
         "apiVersion": "dapr.io/v1alpha1",
         "kind": "Component",
         "metadata": {"name": name},
@@ -66,22 +107,35 @@ pub(super) fn component(name: &str) -> Result<DynamicObject, kube::Error> {
     .map_err(kube::Error::SerdeError)
 }
 
-/// Makes `count` Components, one each time `every` has passed, whether or not those before it have been answered.
-pub(super) async fn paced(ground: &Ground, count: usize, every: Duration) -> Result<Vec<Made>, Error> {
+/// Asks for a change of `count` Components, one each time `every` has passed, whether or not those before it have been
+/// answered.
+pub(super) async fn paced(
+    ground: &Ground,
+    change: Change,
+    count: usize,
+    every: Duration,
+) -> Result<Vec<Made>, Error> {
     let components = ground.components(ground.guest.clone());
     let mut making = JoinSet::new();
     let mut due = Instant::now();
     for number in 0..count {
         wait::rest(due.saturating_duration_since(Instant::now())).await;
         let (components, this) = (components.clone(), due);
-        making.spawn(async move { vec![create_due(&components, format!("paced-{number:04}"), this).await] });
+        making.spawn(
+            async move { vec![request(change, &components, format!("paced-{number:04}"), this).await] },
+        );
         due += every;
     }
-    collect(ground, making).await
+    collect(ground, change, making).await
 }
 
-/// Makes `count` Components as fast as `clients` get answers.
-pub(super) async fn burst(ground: &Ground, clients: Vec<Client>, count: usize) -> Result<Vec<Made>, Error> {
+/// Asks for a change of `count` Components as fast as `clients` get answers.
+pub(super) async fn burst(
+    ground: &Ground,
+    change: Change,
+    clients: Vec<Client>,
+    count: usize,
+) -> Result<Vec<Made>, Error> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut making = JoinSet::new();
     for client in clients {
@@ -93,21 +147,28 @@ pub(super) async fn burst(ground: &Ground, clients: Vec<Client>, count: usize) -
                 if number >= count {
                     return made;
                 }
-                made.push(create(&components, format!("burst-{number:04}")).await);
+                let name = format!("burst-{number:04}");
+                made.push(request(change, &components, name, Instant::now()).await);
             }
         });
     }
-    collect(ground, making).await
+    collect(ground, change, making).await
 }
 
 async fn collect(
     ground: &Ground,
+    change: Change,
     mut making: JoinSet<Vec<Result<Made, kube::Error>>>,
 ) -> Result<Vec<Made>, Error> {
+    let attempt = match change {
+        Change::Create => "make a Component",
+        Change::Update => "change a Component",
+        Change::Delete => "delete a Component",
+    };
     let mut all = Vec::new();
     while let Some(ended) = making.join_next().await {
         for made in ended.map_err(Error::Ended)? {
-            all.push(made.map_err(Error::refused("make a Component", &ground.tenant))?);
+            all.push(made.map_err(Error::refused(attempt, &ground.tenant))?);
         }
     }
     Ok(all)

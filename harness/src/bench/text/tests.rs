@@ -35,6 +35,26 @@ fn sync_figures() -> sync::Figures {
             guest_seconds: 4.812,
             host_seconds: 5.123,
         },
+        update: alike(2.0),
+        delete: alike(3.0),
+    }
+}
+
+fn alike(times: f64) -> sync::Alike {
+    let latency = |p50: f64| Latency {
+        p50: p50 * times,
+        p90: p50 * times + 1.0,
+        p99: p50 * times + 2.0,
+        max: p50 * times + 3.0,
+    };
+    sync::Alike {
+        host_ms: latency(2.5),
+        accept_ms: latency(1.5),
+        burst: Burst {
+            objects: 1000,
+            guest_seconds: times,
+            host_seconds: times + 0.5,
+        },
     }
 }
 

@@ -42,7 +42,10 @@ async fn of_sync(context: &Context, wanted: &BenchSync) -> Result<Exit, Failure>
 
 async fn of_memory(context: &Context, wanted: &BenchMemory) -> Result<Exit, Failure> {
     let source = source(context, &wanted.own).await?;
-    let measured = showing(context, async |setting| memory::measure(&source, &setting).await).await?;
+    let measured = showing(context, async |setting| {
+        memory::measure(&source, wanted.components, &setting).await
+    })
+    .await?;
     print(context, &measured, text::of_memory)
 }
 

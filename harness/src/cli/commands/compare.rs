@@ -173,7 +173,7 @@ impl Planned {
             cancel,
         };
         let source = Source::Held(Box::new(attached.clone()));
-        let memory = memory::measure(&source, &setting).await?.figures;
+        let memory = memory::measure(&source, 0, &setting).await?.figures;
         let first = source.tenants().first().cloned().unwrap_or_default();
         let sync = sync::measure(&source, &first, &setting).await?.figures;
         Ok(Seen {
