@@ -15,7 +15,7 @@ use crate::patience::chain;
 use crate::pki::{self, Names};
 use crate::uninstall::{self, Replica};
 use crate::values::{self, Dialect, Values};
-use crate::{host, run};
+use crate::{client, host, run};
 
 /// The exit code for a values file that cannot be used.
 const CONFIGURATION: u8 = 2;
@@ -91,8 +91,8 @@ impl Subject {
         Tenant::new(&self.name, &self.namespace)
     }
 
-    async fn host(&self) -> Result<Client, host::Error> {
-        host::client("host", self.host_kubeconfig.as_deref()).await
+    async fn host(&self) -> Result<Client, client::Error> {
+        client::connect("host", self.host_kubeconfig.as_deref()).await
     }
 }
 
@@ -165,6 +165,8 @@ enum Error {
     #[error("start")]
     Start(#[source] io::Error),
     #[error(transparent)]
+    Client(#[from] client::Error),
+    #[error(transparent)]
     Host(#[from] host::Error),
     #[error(transparent)]
     Pki(#[from] pki::Error),
@@ -180,6 +182,7 @@ impl Error {
             Self::Values(_) | Self::Read { .. } => ExitCode::from(CONFIGURATION),
             Self::Write(_)
             | Self::Start(_)
+            | Self::Client(_)
             | Self::Host(_)
             | Self::Pki(_)
             | Self::Run(_)

@@ -9,8 +9,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, Patch, PatchParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::{Api, Client};
 use tokio::fs;
 
 use crate::naming::Tenant;
@@ -21,14 +20,6 @@ pub const FIELD_MANAGER: &str = "syncer-bootstrap";
 /// Why the host, or the way to an API, is not as it has to be.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A kubeconfig, or what a pod has instead, could not be used.
-    #[error("find the way to the {side}'s API")]
-    Way {
-        /// `host` or `guest`.
-        side: &'static str,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// The host did not do what was asked.
     #[error("{attempt}")]
     Asked {
@@ -68,21 +59,6 @@ impl ApiService {
     pub fn address(&self) -> IpAddr {
         self.addresses[0]
     }
-}
-
-/// A client for one side: by a kubeconfig, or, without one, as the pod that this is.
-pub async fn client(side: &'static str, kubeconfig: Option<&Path>) -> Result<Client, Error> {
-    let way = |source: Box<dyn std::error::Error + Send + Sync>| Error::Way { side, source };
-    let config = match kubeconfig {
-        None => Config::incluster().map_err(|error| way(error.into()))?,
-        Some(path) => {
-            let kubeconfig = Kubeconfig::read_from(path).map_err(|error| way(error.into()))?;
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-                .await
-                .map_err(|error| way(error.into()))?
-        }
-    };
-    Client::try_from(config).map_err(|error| way(error.into()))
 }
 
 /// Looks up the Service of the guest's API: it has the virtual cluster's name.

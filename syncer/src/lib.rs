@@ -13,6 +13,9 @@ pub mod patches;
 /// Who a virtual cluster's programs are to each other: its certificate authority and what that issues.
 pub mod pki;
 
+/// A client for the API of one side.
+pub mod client;
+
 /// What the syncer needs of the host for its own control plane.
 pub mod host;
 

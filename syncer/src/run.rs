@@ -21,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::client;
 use crate::guest::{self, dns, kubernetes, metrics as guest_metrics};
 use crate::host::{self, ApiService};
 use crate::kubelet::{self, Kubelet};
@@ -63,7 +64,10 @@ pub struct Settings {
 /// Why a syncer stopped without being told to.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An API cannot be reached at all, or the host is not as the chart makes it.
+    /// It is not known how to reach an API.
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    /// The host is not as the chart makes it.
     #[error(transparent)]
     Host(#[from] host::Error),
     /// Another syncer of the virtual cluster leads.
@@ -116,9 +120,9 @@ async fn work(
     started: Instant,
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
-    let host = host::client("host", settings.host_kubeconfig.as_deref()).await?;
+    let host = client::connect("host", settings.host_kubeconfig.as_deref()).await?;
     let made = settings.pki.join("syncer.kubeconfig");
-    let guest = host::client(
+    let guest = client::connect(
         "guest",
         Some(settings.guest_kubeconfig.as_deref().unwrap_or(&made)),
     )

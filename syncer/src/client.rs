@@ -1,0 +1,60 @@
+//! A client for the API of one side.
+
+use std::path::Path;
+
+use kube::client::retry::RetryPolicy;
+use kube::client::{ClientBuilder, ConfigExt};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tower::ServiceBuilder;
+use tower::retry::RetryLayer;
+
+use self::transport::Transport;
+
+/// The choice between shared connections and those that a request has to itself.
+mod transport;
+
+/// A few connections that many requests share.
+mod connections;
+
+/// One connection, by HTTP/2.
+mod connection;
+
+/// Why there is no way to an API.
+#[derive(Debug, thiserror::Error)]
+#[error("find the way to the {side}'s API")]
+pub struct Error {
+    side: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// A client for one side: by a kubeconfig, or, without one, as the pod that this is.
+pub async fn connect(side: &'static str, kubeconfig: Option<&Path>) -> Result<Client, Error> {
+    let config = config(kubeconfig).await;
+    (config.and_then(of)).map_err(|source| Error { side, source })
+}
+
+async fn config(kubeconfig: Option<&Path>) -> Result<Config, Box<dyn std::error::Error + Send + Sync>> {
+    let Some(path) = kubeconfig else {
+        return Ok(Config::incluster()?);
+    };
+    let kubeconfig = Kubeconfig::read_from(path)?;
+    Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)
+}
+
+/// As kube's own, but for the connections.
+fn of(config: Config) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
+    if config.proxy_url.is_some() {
+        return Ok(Client::try_from(config)?);
+    }
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .layer(RetryLayer::new(RetryPolicy::server_retry()))
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .service(Transport::to(&config)?);
+    Ok(ClientBuilder::new(service, config.default_namespace).build())
+}
+
+#[cfg(test)]
+mod tests;
