@@ -240,7 +240,8 @@ async fn initialize(Init { common }: Init) -> Result<(), Error> {
     read_values(&common.values, &tenant)?;
     let host = common.subject.host().await?;
     let service = host::api_service(&host, &tenant).await?;
-    let authority = pki::keep(&host, &tenant, Some(service.owner)).await?;
+    let owner = host::owner(&host, &tenant).await?;
+    let authority = pki::keep(&host, &tenant, Some(owner)).await?;
     let names = Names {
         tenant,
         service: service.addresses,

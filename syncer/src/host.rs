@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client};
@@ -49,8 +49,6 @@ pub enum Error {
 pub struct ApiService {
     /// Its cluster IPs, the first one first.
     pub addresses: Vec<IpAddr>,
-    /// It as an owner: what it owns goes with it when the release is removed.
-    pub owner: OwnerReference,
 }
 
 impl ApiService {
@@ -80,14 +78,25 @@ pub async fn api_service(host: &Client, tenant: &Tenant) -> Result<ApiService, E
             name: name.to_owned(),
         });
     }
-    let owner = OwnerReference {
+    Ok(ApiService { addresses })
+}
+
+/// Who owns what the syncer makes beside its control plane, so that it goes when the release is removed: the service
+/// account that it acts as. Not the Service, which may be deleted and restored; the authority must outlive that.
+pub async fn owner(host: &Client, tenant: &Tenant) -> Result<OwnerReference, Error> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(host.clone(), tenant.namespace());
+    let name = tenant.service_account();
+    let account = accounts
+        .get_metadata(&name)
+        .await
+        .map_err(|source| asked(format!("read service account {name}"), source))?;
+    Ok(OwnerReference {
         api_version: "v1".to_owned(),
-        kind: "Service".to_owned(),
-        name: name.to_owned(),
-        uid: service.metadata.uid.unwrap_or_default(),
+        kind: "ServiceAccount".to_owned(),
+        name,
+        uid: account.metadata.uid.unwrap_or_default(),
         ..OwnerReference::default()
-    };
-    Ok(ApiService { addresses, owner })
+    })
 }
 
 /// Publishes the tenant's kubeconfig in the Secret `vc-NAME`, from the files that `syncer init` wrote.

@@ -15,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
@@ -70,6 +71,9 @@ pub enum Error {
     /// The host is not as the chart makes it.
     #[error(transparent)]
     Host(#[from] host::Error),
+    /// The guest is not the host's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// Another syncer of the virtual cluster leads.
     #[error(transparent)]
     Leader(#[from] leader::Error),
@@ -134,14 +138,10 @@ async fn work(
         return Ok(());
     };
 
-    let candidate = settings.candidate.clone();
-    let election = candidate.map(|me| Election::new(&host, &settings.tenant, me));
-    if let Some(election) = &election {
-        let stand = || status.hear(election.stand(&service.owner));
-        let Some(()) = persist("lead", shutdown, stand).await else {
-            return Ok(());
-        };
-    }
+    let look = || host::owner(&host, &settings.tenant);
+    let Some(owner) = persist("find the release on the host", shutdown, look).await else {
+        return Ok(());
+    };
 
     status.waits_for("the guest's API");
     let look = || guest::answers(&guest);
@@ -153,8 +153,10 @@ async fn work(
         "the guest's API answered"
     );
 
-    let check = || status.hear(store::check(&host, &guest, &settings.tenant));
-    let Some(()) = persist("sync this guest", shutdown, check).await else {
+    let candidate = settings.candidate.clone();
+    let election = candidate.map(|me| Election::new(&host, &settings.tenant, me));
+    let begin = || status.hear(begin(&host, &guest, &settings.tenant, election.as_ref(), &owner));
+    let Some(()) = persist("begin", shutdown, begin).await else {
         return Ok(());
     };
 
@@ -182,7 +184,8 @@ async fn work(
     let opening = async {
         let opened = async {
             show_metrics(settings, &guest, kubelet_port, status, shutdown).await?;
-            open(settings, &host, &guest, &service, &readiness, status, shutdown).await
+            open(settings, &guest, &service, &readiness, status, shutdown).await?;
+            publish(settings, &host, &owner, status, shutdown).await
         };
         if opened.await.is_some() {
             status.ready();
@@ -215,6 +218,22 @@ async fn work(
     tokio::try_join!(engine, keeping, kubelet, leading, opening).map(drop)
 }
 
+/// Leads the syncers of this virtual cluster, if its guest is the host's: that of a pod too many is not, and such a pod
+/// would keep the tenant's own from leading.
+async fn begin(
+    host: &Client,
+    guest: &Client,
+    tenant: &Tenant,
+    election: Option<&Election>,
+    owner: &OwnerReference,
+) -> Result<(), Error> {
+    store::check(host, guest, tenant).await?;
+    if let Some(election) = election {
+        election.stand(owner).await?;
+    }
+    Ok(())
+}
+
 /// Gives the guest the API for metrics if the values ask for it; nothing if told to stop before.
 async fn show_metrics(
     settings: &Settings,
@@ -234,10 +253,9 @@ async fn show_metrics(
     .await
 }
 
-/// Gives the guest what it needs and publishes its kubeconfig; nothing if told to stop before.
+/// Gives the guest what it needs, and sees it work; nothing if told to stop before.
 async fn open(
     settings: &Settings,
-    host: &Client,
     guest: &Client,
     service: &ApiService,
     readiness: &Readiness,
@@ -266,9 +284,19 @@ async fn open(
             () = shutdown.cancelled() => return None,
         }
     }
+    Some(())
+}
 
+/// Publishes the tenant's kubeconfig; nothing if told to stop before.
+async fn publish(
+    settings: &Settings,
+    host: &Client,
+    owner: &OwnerReference,
+    status: &Status,
+    shutdown: &CancellationToken,
+) -> Option<()> {
     status.waits_for("the kubeconfig to be published");
-    let publish = || host::publish(host, &settings.tenant, &settings.pki, &service.owner);
+    let publish = || host::publish(host, &settings.tenant, &settings.pki, owner);
     persist("publish the kubeconfig", shutdown, publish).await
 }
 

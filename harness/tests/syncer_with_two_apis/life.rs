@@ -14,18 +14,25 @@ async fn a_guest_that_lost_its_store_takes_nothing_with_it_until_told() {
     tenant.stop().await;
     tenant.lose_store().await;
 
-    let mut syncer = tenant.another(&[]).await;
+    let control_plane = tenant.host().await.within(tenant.namespace());
+    let (lease, pod) = (
+        format!("{}-syncer", tenant.name()),
+        pod(&control_plane, "late").await,
+    );
+    let mut syncer = tenant.another(&pod).await;
     syncer.says("Was its store lost?").await;
+    // Nor does it keep another from syncing the guest that is the host's.
+    assert_eq!(control_plane.get("Lease", &lease).await, None);
     let during = space.host.get("Component", "store").await.expect("it is there");
     assert_eq!(during["metadata"]["uid"], before["metadata"]["uid"]);
 
     let guest = tenant.guest().await;
     let system = guest.get("Namespace", "kube-system").await.expect("it is there");
     let accepted = json!({"vcluster.loft.sh/accepted-guest": system["metadata"]["uid"]});
-    let control_plane = tenant.host().await.within(tenant.namespace());
     let annotated = json!({"metadata": {"annotations": accepted}});
     control_plane.merge("Service", tenant.name(), &annotated).await;
     syncer.is_ready().await;
+    control_plane.appears("Lease", &lease).await;
     space.host.loses("Component", "store").await;
     assert_eq!(syncer.end(Signal::TERM).await, Some(0));
 }
@@ -87,6 +94,15 @@ async fn a_control_planes_service_that_goes_and_is_restored_costs_nothing() {
     let control_plane = tenant.host().await.within(tenant.namespace());
     let service = control_plane.get("Service", tenant.name()).await;
     let service = service.expect("the chart makes it");
+    // What a Service owns goes with it, where a garbage collector runs; without this, no kubeconfig of the tenant's works.
+    let (name, account) = (tenant.name(), format!("vc-{}", tenant.name()));
+    for kept in [&format!("{name}-certs"), &account] {
+        let kept = control_plane.appears("Secret", kept).await;
+        assert_eq!(
+            kept["metadata"]["ownerReferences"][0]["name"],
+            account
+        );
+    }
     control_plane.delete("Service", tenant.name()).await;
     space.guest.create(component("meanwhile", "1")).await;
     space.host.shows("Component", "meanwhile", VALUE, "1").await;

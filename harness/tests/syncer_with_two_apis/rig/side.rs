@@ -303,6 +303,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Beacon" => ("/apis/whole.example.com/v1", "beacons"),
         "Anchor" => ("/apis/whole.example.com/v1", "anchors"),
         "LimitRange" => ("/api/v1", "limitranges"),
+        "Lease" => ("/apis/coordination.k8s.io/v1", "leases"),
         "Lamp" => ("/apis/newest.example.com/v1", "beacons"),
         "Widget" => ("/apis/example.com/v1", "widgets"),
         "EndpointSlice" => ("/apis/discovery.k8s.io/v1", "endpointslices"),
