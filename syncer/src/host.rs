@@ -14,6 +14,9 @@ use tokio::fs;
 
 use crate::naming::Tenant;
 
+/// Its own namespaces, and nobody else's.
+pub(crate) mod namespaces;
+
 /// What writes of the syncer outside its engine are managed as.
 pub const FIELD_MANAGER: &str = "syncer-bootstrap";
 

@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt};
 
+use crate::host::namespaces::{self, Found};
 use crate::naming::{self, Tenant};
 
 /// Annotation on the Service of the virtual cluster: the UID of the guest that may take the place of the former.
@@ -71,12 +72,13 @@ pub async fn check(host: &Client, guest: &Client, tenant: &Tenant) -> Result<(),
     let Some(guest) = system.and_then(|system| system.uid()) else {
         return Err(Error::Young);
     };
-    let hosts: Api<Namespace> = Api::all(host.clone());
-    let twin = hosts.get_metadata_opt(&tenant.host_namespace(SYSTEM)).await;
+    let twin = namespaces::look(host, &tenant.host_namespace(SYSTEM)).await;
     let twin = twin.map_err(asked("read the host's namespace for kube-system"))?;
-    let Some(former) = twin.as_ref().and_then(|twin| made_for(tenant, twin)) else {
-        return Ok(());
+    let former = match &twin {
+        Found::Own(twin) => made_for(tenant, twin),
+        Found::Nothing | Found::Foreign(_) => None,
     };
+    let Some(former) = former else { return Ok(()) };
     if former == guest {
         return Ok(());
     }

@@ -98,10 +98,7 @@ async fn a_control_planes_service_that_goes_and_is_restored_costs_nothing() {
     let (name, account) = (tenant.name(), format!("vc-{}", tenant.name()));
     for kept in [&format!("{name}-certs"), &account] {
         let kept = control_plane.appears("Secret", kept).await;
-        assert_eq!(
-            kept["metadata"]["ownerReferences"][0]["name"],
-            account
-        );
+        assert_eq!(kept["metadata"]["ownerReferences"][0]["name"], account);
     }
     control_plane.delete("Service", tenant.name()).await;
     space.guest.create(component("meanwhile", "1")).await;

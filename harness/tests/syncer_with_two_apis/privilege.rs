@@ -22,6 +22,11 @@ const COMPONENTS: &str = "/apis/dapr.io/v1alpha1/namespaces";
 #[case::its_own_values(format!("{NAMESPACES}/CONTROL/secrets/vc-config-NAME"))]
 #[case::secrets_beside_it(format!("{NAMESPACES}/CONTROL/secrets"))]
 #[case::pods_beside_it(format!("{NAMESPACES}/CONTROL/pods"))]
+#[case::a_namespace(format!("{NAMESPACES}/THEIRS"))]
+#[case::a_namespace_of_the_hosts(format!("{NAMESPACES}/kube-system"))]
+#[case::a_binding(format!("{BINDINGS}/THEIRS/rolebindings/theirs"))]
+#[case::bindings(format!("{BINDINGS}/THEIRS/rolebindings"))]
+#[case::all_bindings("/apis/rbac.authorization.k8s.io/v1/rolebindings".to_owned())]
 #[case::all_secrets("/api/v1/secrets".to_owned())]
 #[case::all_pods("/api/v1/pods".to_owned())]
 #[case::all_components("/apis/dapr.io/v1alpha1/components".to_owned())]
@@ -136,6 +141,13 @@ async fn what_is_not_its_own_it_may_not_make(#[case] path: String, #[case] objec
     format!("{BINDINGS}/OWN/rolebindings/vc-NAME"),
     json!({"subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:authenticated"}]}),
 )]
+#[case::another_tenants_binding(
+    format!("{BINDINGS}/THEIRS/rolebindings/theirs"),
+    json!({"subjects": [{"kind": "ServiceAccount", "name": "vc-NAME", "namespace": "CONTROL"}]}),
+)]
+#[case::nothing_of_another_tenants_binding(format!("{BINDINGS}/THEIRS/rolebindings/theirs"), json!({}))]
+#[case::nothing_of_another_tenants_namespace(format!("{NAMESPACES}/THEIRS"), json!({}))]
+#[case::nothing_of_a_namespace_of_the_hosts(format!("{NAMESPACES}/kube-system"), json!({}))]
 #[case::its_role(
     "/apis/rbac.authorization.k8s.io/v1/clusterroles/vc-NAME-v-CONTROL-tenant".to_owned(),
     json!({"rules": []}),
@@ -166,6 +178,7 @@ async fn what_is_not_its_own_it_may_not_change(#[case] path: String, #[case] cha
 #[case::another_tenants_namespace(format!("{NAMESPACES}/THEIRS"))]
 #[case::a_namespace_of_the_hosts(format!("{NAMESPACES}/kube-node-lease"))]
 #[case::the_namespace_beside_it(format!("{NAMESPACES}/CONTROL"))]
+#[case::another_tenants_binding(format!("{BINDINGS}/THEIRS/rolebindings/theirs"))]
 #[case::another_tenants_component(format!("{COMPONENTS}/THEIRS/components/store"))]
 #[case::another_tenants_components(format!("{COMPONENTS}/THEIRS/components"))]
 #[case::a_definition("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/components.dapr.io".to_owned())]
@@ -285,6 +298,14 @@ async fn of_another_tenant(host: &Side) -> Side {
     let password = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "password"}, "stringData": {"a": "b"}});
     theirs.create(password).await;
     theirs.create(component("store", "theirs")).await;
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "theirs"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "subjects": [],
+    });
+    theirs.create(binding).await;
     theirs
 }
 

@@ -60,7 +60,7 @@ async fn tenants_whose_names_mean_the_same_namespace_do_not_share_it() {
         .is_told(
             "Namespace",
             "default",
-            &format!("host namespace {twin} belongs to a-x-bxc"),
+            &format!("namespace {twin} is not of the virtual cluster c"),
         )
         .await;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Patch, PatchParams};
+use kube::core::PartialObjectMeta;
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ use super::mutation::{self, Mutation};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
+use crate::host::namespaces::{self, Found};
 use crate::naming::{self, Tenant};
 
 /// Keeps a guest namespace until its twin is gone.
@@ -86,12 +88,11 @@ impl Namespaces {
     /// Has the twin there and watched.
     async fn hold(&self, guest: &Namespace) -> Result<Next, Failure> {
         let name = guest.name_any();
-        let twin = self.twin(&name).await?;
-        let refused = twin
-            .as_ref()
-            .map_or(Ok(()), |twin| self.must_be_ours(&name, twin));
-        self.engine.mirror().refuse(&name, refused.is_err());
-        refused?;
+        let twin = self.twin(&name).await;
+        self.engine
+            .mirror()
+            .refuse(&name, matches!(twin, Err(Failure::Refused(_))));
+        let twin = twin?;
         if let Some(twin) = &twin
             && twin.metadata.deletion_timestamp.is_some()
         {
@@ -133,12 +134,11 @@ impl Namespaces {
 
     async fn remove_twin(&self, name: &str) -> Result<Twins, Failure> {
         self.engine.mirror().end(name).await;
-        let Some(twin) = self.twin(name).await? else {
-            return Ok(Twins::Gone);
+        let twin = match self.twin(name).await {
+            Ok(Some(twin)) => twin,
+            Ok(None) | Err(Failure::Refused(_)) => return Ok(Twins::Gone),
+            Err(failure) => return Err(failure),
         };
-        if self.must_be_ours(name, &twin).is_err() {
-            return Ok(Twins::Gone);
-        }
         if twin.metadata.deletion_timestamp.is_none() {
             let params = removal::of(&twin.metadata);
             let host_name = twin.name_any();
@@ -149,29 +149,25 @@ impl Namespaces {
         Ok(Twins::Going)
     }
 
-    async fn twin(&self, name: &str) -> Result<Option<Namespace>, Failure> {
+    /// The twin, if there is one; refused if the name is somebody else's.
+    async fn twin(&self, name: &str) -> Result<Option<PartialObjectMeta<Namespace>>, Failure> {
         let host_name = self.engine.tenant().host_namespace(name);
-        self.host()
-            .get_opt(&host_name)
-            .await
-            .attempting(|| format!("read host namespace {host_name}"))
+        let found = namespaces::look(&self.engine.host(), &host_name).await;
+        let said = match found.attempting(|| format!("read host namespace {host_name}"))? {
+            Found::Nothing => return Ok(None),
+            Found::Own(twin) if is_ours(self.engine.tenant(), name, &twin) => return Ok(Some(*twin)),
+            Found::Own(_) => format!("namespace {host_name} is of another virtual cluster or namespace"),
+            Found::Foreign(said) => said,
+        };
+        Err(Failure::Refused(format!("{name} is not synced: {said}")))
     }
 
-    fn must_be_ours(&self, name: &str, twin: &Namespace) -> Result<(), Failure> {
-        if is_ours(self.engine.tenant(), name, twin) {
-            return Ok(());
-        }
-        let owner = twin
-            .labels()
-            .get(naming::MANAGED_BY)
-            .map_or("nobody known", String::as_str);
-        Err(Failure::Refused(format!(
-            "host namespace {} belongs to {owner}, not to this virtual cluster: {name} is not synced",
-            twin.name_any()
-        )))
-    }
-
-    async fn write(&self, name: &str, wanted: &Twin, exists: bool) -> Result<Namespace, Failure> {
+    async fn write(
+        &self,
+        name: &str,
+        wanted: &Twin,
+        exists: bool,
+    ) -> Result<PartialObjectMeta<Namespace>, Failure> {
         let host_name = self.engine.tenant().host_namespace(name);
         // Unforced, a namespace that somebody else has made meanwhile is not taken over.
         let params = if exists {
@@ -181,7 +177,7 @@ impl Namespaces {
         };
         self.engine.metrics().write("host", "Namespace", "apply");
         self.host()
-            .patch(&host_name, &params, &Patch::Apply(wanted.body(&host_name)))
+            .patch_metadata(&host_name, &params, &Patch::Apply(wanted.body(&host_name)))
             .await
             .attempting(|| format!("write host namespace {host_name}"))
     }
@@ -315,7 +311,7 @@ impl Twin {
         }
     }
 
-    fn fits(&self, twin: &Namespace) -> bool {
+    fn fits(&self, twin: &PartialObjectMeta<Namespace>) -> bool {
         let has = |all: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
             wanted.iter().all(|(name, value)| all.get(name) == Some(value))
         };
@@ -342,7 +338,7 @@ fn may_pass(label: &str) -> bool {
 
 /// Whether a host namespace is the twin of this guest namespace of this tenant. The name does not prove it: it is
 /// ambiguous (see [`Tenant::suffix`]), and 32 bits of a hash may meet.
-fn is_ours(tenant: &Tenant, name: &str, twin: &Namespace) -> bool {
+fn is_ours(tenant: &Tenant, name: &str, twin: &PartialObjectMeta<Namespace>) -> bool {
     let labels = twin.labels();
     labels
         .get(naming::VCLUSTER_NAME)
@@ -376,8 +372,11 @@ async fn is_missing<K>(api: &Api<K>, name: &str) -> Result<bool, Failure>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
-    api.get_metadata_opt(name)
-        .await
-        .map(|found| found.is_none())
-        .attempting(|| format!("read {} {name}", K::kind(&())))
+    match api.get_metadata_opt(name).await {
+        // The binding itself is what lets the syncer look.
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(true),
+        found => found
+            .map(|found| found.is_none())
+            .attempting(|| format!("read {} {name}", K::kind(&()))),
+    }
 }
