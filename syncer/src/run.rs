@@ -24,7 +24,7 @@ use tracing::{error, info};
 
 use crate::client;
 use crate::guest::{self, dns, kubernetes, metrics as guest_metrics};
-use crate::host::{self, ApiService};
+use crate::host;
 use crate::kubelet::{self, Kubelet};
 use crate::leader::{self, Candidate, Election};
 use crate::naming::Tenant;
@@ -173,6 +173,8 @@ async fn work(
         service: service.address(),
         pod: settings.pod,
     };
+    let resolv_conf = read(&settings.resolv_conf).await;
+    let dns = dns::Server::of(&settings.values, &resolv_conf, service.address());
     let engine = sync::run(
         config(settings, kinds, service.address(), kubelet_port)?,
         host.clone(),
@@ -184,7 +186,7 @@ async fn work(
     let opening = async {
         let opened = async {
             show_metrics(settings, &guest, kubelet_port, status, shutdown).await?;
-            open(settings, &guest, &service, &readiness, status, shutdown).await?;
+            open(&guest, dns.as_ref(), &readiness, status, shutdown).await?;
             publish(settings, &host, &owner, status, shutdown).await
         };
         if opened.await.is_some() {
@@ -198,7 +200,12 @@ async fn work(
     };
     let engine = async { engine.await.map_err(Error::from) };
     let keeping = async {
-        kubernetes::keep(&guest, place, shutdown).await;
+        let dns = async {
+            if let Some(server) = &dns {
+                dns::keep(&guest, server, shutdown).await;
+            }
+        };
+        tokio::join!(kubernetes::keep(&guest, place, shutdown), dns);
         Ok(())
     };
     let of = kubelet::Of {
@@ -255,18 +262,16 @@ async fn show_metrics(
 
 /// Gives the guest what it needs, and sees it work; nothing if told to stop before.
 async fn open(
-    settings: &Settings,
     guest: &Client,
-    service: &ApiService,
+    dns: Option<&dns::Server>,
     readiness: &Readiness,
     status: &Status,
     shutdown: &CancellationToken,
 ) -> Option<()> {
     status.waits_for("the guest's DNS to be set up");
-    let resolv_conf = read(&settings.resolv_conf).await;
-    if let Some(server) = dns::Server::of(&settings.values, &resolv_conf, service.address()) {
+    if let Some(server) = dns {
         persist("give the guest its DNS server", shutdown, || {
-            dns::apply(guest, &server)
+            dns::apply(guest, server)
         })
         .await?;
     }

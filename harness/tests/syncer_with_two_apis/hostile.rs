@@ -32,6 +32,7 @@ async fn an_administrator_who_deletes_everything_only_hurts_its_own() {
         "/apis/apiregistration.k8s.io/v1/apiservices",
         "/api/v1/nodes",
         "/api/v1/persistentvolumes",
+        "/apis/apps/v1/namespaces/kube-system/deployments",
         "/api/v1/namespaces/kube-system/services",
         "/api/v1/namespaces/kube-system/configmaps",
         "/api/v1/namespaces/kube-system/secrets",
@@ -59,8 +60,19 @@ async fn an_administrator_who_deletes_everything_only_hurts_its_own() {
     guest
         .appears("CustomResourceDefinition", "components.dapr.io")
         .await;
+    // Without DNS no pod would be made any more.
+    let system = guest.within("kube-system");
+    system.appears("Service", "kube-dns").await;
+    system.appears("Deployment", "coredns").await;
     guest.create(namespace("again")).await;
     let space = tenant.space("again").await;
+    let idle = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "idle"},
+        "spec": {"containers": [{"name": "idle", "image": "none"}]},
+    });
+    let path = space.guest.path("Pod", "");
+    space.guest.takes(&path, &idle).await;
+    space.host.appears("Pod", "idle").await;
     let path = space.guest.path("Component", "");
     space.guest.takes(&path, &component("store", "2")).await;
     space.host.shows("Component", "store", VALUE, "2").await;

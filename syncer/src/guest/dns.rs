@@ -2,12 +2,18 @@
 
 use std::net::IpAddr;
 
+use futures::StreamExt;
+use futures::stream::select_all;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
 use super::{Error, asked};
 use crate::host::FIELD_MANAGER;
+use crate::patience::{chain, persist};
 use crate::values::Values;
 
 const NAMESPACE: &str = "kube-system";
@@ -213,6 +219,53 @@ impl Server {
 /// Gives the guest its DNS server, or brings the one it has up to date.
 pub async fn apply(guest: &Client, server: &Server) -> Result<(), Error> {
     for object in server.objects() {
+        let Place { api, what, name } = Place::of(&object, guest);
+        let applied = api
+            .patch(
+                &name,
+                &PatchParams::apply(FIELD_MANAGER).force(),
+                &Patch::Apply(&object),
+            )
+            .await;
+        applied.map_err(|source| asked(format!("apply the DNS server's {what}"), source))?;
+    }
+    Ok(())
+}
+
+/// Gives it back to a guest whose administrator deletes it or a part of it, until told to stop: no pod starts without
+/// it. Changes are left alone.
+pub async fn keep(guest: &Client, server: &Server, shutdown: &CancellationToken) {
+    let watched = server.objects().into_iter().map(|object| {
+        let Place { api, what, name } = Place::of(&object, guest);
+        let seen = watcher::watch_object(api, &name).default_backoff();
+        seen.map(move |seen| (what.clone(), seen)).boxed()
+    });
+    let mut watched = select_all(watched);
+    while let Some(Some((what, seen))) = shutdown.run_until_cancelled(watched.next()).await {
+        match seen {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                let given = persist("keep the guest's DNS server", shutdown, || apply(guest, server)).await;
+                if given.is_none() {
+                    return;
+                }
+                info!(what, "gave the guest its DNS server");
+            }
+            Err(error) => warn!(what, error = %chain(&error), "a watch of the guest's DNS server failed"),
+        }
+    }
+}
+
+/// Where one of the server's objects is.
+struct Place {
+    api: Api<DynamicObject>,
+    /// Its kind and name.
+    what: String,
+    name: String,
+}
+
+impl Place {
+    fn of(object: &Value, guest: &Client) -> Self {
         let text = |pointer: &str| {
             object
                 .pointer(pointer)
@@ -224,20 +277,15 @@ pub async fn apply(guest: &Client, server: &Server) -> Result<(), Error> {
             .unwrap_or_else(|| ("", text("/apiVersion")));
         let (kind, name) = (text("/kind"), text("/metadata/name"));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-        let api: Api<DynamicObject> = match text("/metadata/namespace") {
-            "" => Api::all_with(guest.clone(), &resource),
-            namespace => Api::namespaced_with(guest.clone(), namespace, &resource),
-        };
-        let applied = api
-            .patch(
-                name,
-                &PatchParams::apply(FIELD_MANAGER).force(),
-                &Patch::Apply(&object),
-            )
-            .await;
-        applied.map_err(|source| asked(format!("apply the DNS server's {kind} {name}"), source))?;
+        Self {
+            api: match text("/metadata/namespace") {
+                "" => Api::all_with(guest.clone(), &resource),
+                namespace => Api::namespaced_with(guest.clone(), namespace, &resource),
+            },
+            what: format!("{kind} {name}"),
+            name: name.to_owned(),
+        }
     }
-    Ok(())
 }
 
 /// The nameservers that a resolv.conf lists.

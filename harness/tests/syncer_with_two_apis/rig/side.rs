@@ -298,6 +298,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Component" => ("/apis/dapr.io/v1alpha1", "components"),
         "ConfigMap" => ("/api/v1", "configmaps"),
         "CustomResourceDefinition" => ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
+        "Deployment" => ("/apis/apps/v1", "deployments"),
         "Gadget" => ("/apis/late.example.com/v1", "gadgets"),
         "Plan" => ("/apis/plans.example.com/v1", "plans"),
         "Beacon" => ("/apis/whole.example.com/v1", "beacons"),
