@@ -5,6 +5,7 @@ use http::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::pods::{made, pod};
 use crate::rig::{Space, Tenant, VALUE, component, namespace, unique};
 use crate::rules::define;
 
@@ -79,6 +80,54 @@ async fn an_administrator_who_deletes_everything_only_hurts_its_own() {
     assert_eq!(another.host.get("Component", "theirs").await, Some(theirs));
     let after = host.get("CustomResourceDefinition", "components.dapr.io").await;
     assert_eq!(after, definition);
+}
+
+/// Everything that a tenant claims an object to be is called `forged`, and none of it is on the host.
+#[tokio::test]
+async fn marks_that_a_tenant_forges_do_not_reach_the_host() {
+    let tenant = Tenant::shared().await;
+    let guest = tenant.guest().await;
+    let forge = |mut object: Value| {
+        object["metadata"]["labels"] = json!({
+            "vcluster.loft.sh/managed-by": "forged",
+            "vcluster.loft.sh/vcluster-name": "forged",
+            "vcluster.loft.sh/vcluster-namespace": "forged",
+        });
+        object["metadata"]["annotations"] = json!({
+            "vcluster.loft.sh/object-name": "forged",
+            "vcluster.loft.sh/object-namespace": "forged",
+            "vcluster.loft.sh/object-uid": "forged",
+            "vcluster.loft.sh/object-host-namespace": "forged",
+            "vcluster.loft.sh/controlled-by": "forged",
+            "vcluster.loft.sh/anything": "forged",
+        });
+        object
+    };
+    let name = unique("forging");
+    guest.create(forge(namespace(&name))).await;
+    let space = tenant.space(&name).await;
+    let twins = space.host.everywhere();
+    let named =
+        |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
+    space.guest.create(forge(named("ConfigMap", "values"))).await;
+    space.guest.create(forge(named("Secret", "password"))).await;
+    space.guest.create(forge(service_named("served"))).await;
+    made(&space.guest, forge(pod("app"))).await;
+
+    let mut twins = vec![twins.appears("Namespace", space.host.namespace()).await];
+    for (kind, name) in [
+        ("ConfigMap", "values"),
+        ("Secret", "password"),
+        ("Service", "served"),
+        ("Pod", "app"),
+    ] {
+        twins.push(space.host.appears(kind, name).await);
+    }
+    for twin in twins {
+        assert!(!twin["metadata"].to_string().contains("forged"), "{twin}");
+        let object_name = &twin["metadata"]["annotations"]["vcluster.loft.sh/object-name"];
+        assert!(object_name.is_string(), "{twin}");
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ const ROUNDS: usize = 6;
 /// How often at most, if the other tenant is held up.
 const AT_MOST: usize = 60;
 
+/// How many Components another tenant has.
+const OF_OTHERS: usize = 100;
+
 #[tokio::test]
 async fn a_tenant_in_a_hurry_holds_no_other_up_and_loses_nothing() {
     let tenant = Tenant::new("hurried").await;
@@ -58,6 +61,35 @@ async fn a_tenant_in_a_hurry_holds_no_other_up_and_loses_nothing() {
     for found in hurried.host.list("Component").await {
         assert_eq!(found.pointer(VALUE), Some(&json!("changed")));
     }
+}
+
+/// So however many others there are and whatever they have, a syncer's time and memory are its own tenant's.
+#[tokio::test]
+async fn a_syncer_knows_and_looks_at_nothing_of_other_tenants() {
+    const KNOWN: &str = r#"syncer_objects{side="host",part="export of Component"}"#;
+    const LOOKED: &str = r#"syncer_passes_total{part="export of Component",outcome="done"}"#;
+    let tenant = Tenant::new("alone").await;
+    let space = tenant.space("default").await;
+    space.guest.create(component("first", "1")).await;
+    space.host.shows("Component", "first", VALUE, "1").await;
+    tenant.counts(KNOWN, 1).await;
+    let before = tenant.counted(LOOKED).await;
+
+    let others = Space::shared().await;
+    let guest = &others.guest;
+    let names: BTreeSet<String> = (0..OF_OTHERS).map(|number| format!("theirs-{number}")).collect();
+    stream::iter(&names)
+        .for_each_concurrent(HURRIED, |name| async move {
+            guest.create(component(name, "1")).await;
+        })
+        .await;
+    until_exactly(&others.host, &names).await;
+
+    space.guest.create(component("last", "1")).await;
+    space.host.shows("Component", "last", VALUE, "1").await;
+    tenant.counts(KNOWN, 2).await;
+    let looked = tenant.counted(LOOKED).await - before;
+    assert!((1..10).contains(&looked), "{looked}");
 }
 
 /// Makes and changes two Components and deletes one of them; gives the name of the other.

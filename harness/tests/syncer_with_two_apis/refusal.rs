@@ -1,10 +1,15 @@
 //! What the host refuses is told, and made up for.
 
+use std::time::Duration;
+
 use harness::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::rig::{Refusal, SOON, Side, Space, VALUE, component, unique};
+use crate::rig::{Refusal, SOON, Side, Space, Tenant, VALUE, component, unique};
+
+/// Attempts are counted for so long.
+const OBSERVED: Duration = Duration::from_secs(6);
 
 /// What keeps Components out of a host namespace.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +52,36 @@ async fn a_change_refused_by_the_host_is_told_and_made_up_for() {
         .host
         .shows("Component", "store", "/spec/version", "v2")
         .await;
+}
+
+/// Between attempts are pauses of 50 ms, 100, 200 and so on: there are eight in seven seconds.
+#[tokio::test]
+async fn what_is_refused_for_long_is_counted_logged_and_not_tried_in_haste() {
+    const REFUSED: &str = r#"syncer_failures_total{part="export of Component",reason="Forbidden"}"#;
+    const LOOKED: &str = r#"syncer_pass_seconds_count{part="export of Component"}"#;
+    let tenant = Tenant::new("refused").await;
+    let space = tenant.space("default").await;
+    let placed = Obstacle::Policy.place(&space.host).await;
+    space.guest.create(component("store", "1")).await;
+    space
+        .guest
+        .is_told("Component", "store", "no Components here")
+        .await;
+    wait::rest(OBSERVED).await;
+    let refused = tenant.counted(REFUSED).await;
+    assert!((4..=9).contains(&refused), "{refused}");
+    assert!(tenant.counted(LOOKED).await >= refused);
+    let logged = tenant.logged();
+    let said = (logged.iter()).filter(|said| {
+        said["level"] == "WARN" && said["part"] == "export of Component" && said["key"] == "default/store"
+    });
+    let said: Vec<_> = said.filter_map(|said| said["message"].as_str()).collect();
+    assert!(!said.is_empty(), "{logged:?}");
+    assert!(
+        said.iter().all(|said| said.contains("no Components here")),
+        "{said:?}"
+    );
+    placed.remove().await;
 }
 
 /// An obstacle that is there: objects of these kinds and names.

@@ -253,6 +253,21 @@ impl Tenant {
             .sum()
     }
 
+    /// What the syncer says of a series, as in `syncer_failures_total{part="pods",reason="Forbidden"}`.
+    pub(crate) async fn counted(&self, series: &str) -> u64 {
+        let metrics = self.syncer.as_ref().expect("it runs").metrics().await;
+        let value = (metrics.lines()).find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+        value.unwrap_or_default()
+    }
+
+    /// What the syncer has logged: an object a line.
+    pub(crate) fn logged(&self) -> Vec<Value> {
+        let log = self.syncer.as_ref().expect("it runs").log();
+        (log.lines())
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .collect()
+    }
+
     /// Waits until a gauge of the syncer's is at this, as in `syncer_queue{part="pods"}`.
     pub(crate) async fn counts(&self, gauge: &str, expected: u64) {
         let syncer = self.syncer.as_ref().expect("it runs");
