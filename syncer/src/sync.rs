@@ -276,13 +276,10 @@ fn start<P: Part>(engine: &Engine, readiness: &Readiness, part: &Arc<P>, workers
     let name = part.name();
     readiness.expect(&name);
     part.start(workers, engine, engine.tasks(), engine.stop());
-    let (part, readiness, stop) = (part.clone(), readiness.clone(), engine.stop().clone());
-    engine.tasks().spawn(async move {
-        if stop
-            .run_until_cancelled(part.queue().first_pass())
-            .await
-            .is_some()
-        {
+    let (part, readiness, engine) = (part.clone(), readiness.clone(), engine.clone());
+    engine.tasks().clone().spawn(async move {
+        let passed = part.first_pass(&engine);
+        if engine.stop().run_until_cancelled(passed).await.is_some() {
             readiness.passed(&name);
         }
     });

@@ -85,6 +85,13 @@ async fn one_that_the_host_takes_for_its_own_while_the_syncer_deletes_it_stays()
     let space = tenant.space("default").await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
+    // The second look is at what the first has made, whose answer has come by then.
+    tenant
+        .counts_up_to(
+            r#"syncer_passes_total{part="export of Component",outcome="done"}"#,
+            2,
+        )
+        .await;
 
     way.is(Passage::Silent);
     let unmarked = json!({"metadata": {"annotations": null, "labels": null}});

@@ -64,6 +64,20 @@ async fn a_pod_that_runs_already_is_shown_on_its_node() {
     assert!(space.guest.everywhere().get("Node", &node).await.is_some());
 }
 
+/// What only the host has is not among what the guest lists at the start.
+#[tokio::test]
+async fn once_a_syncer_is_ready_all_that_the_host_has_is_shown() {
+    let mut tenant = Tenant::new("ready").await;
+    let space = tenant.space("default").await;
+    tenant.stop().await;
+    let jobs: Vec<String> = (10..40).map(|number| format!("job-{number}")).collect();
+    for job in &jobs {
+        space.host.create(foreign(job)).await;
+    }
+    tenant.start().await;
+    assert_eq!(space.guest.names("Pod").await, jobs);
+}
+
 #[tokio::test]
 async fn a_copy_follows_labels_and_a_changed_copy_is_mended() {
     let space = space().await;

@@ -303,6 +303,10 @@ impl Part for Copies {
         &self.queue
     }
 
+    fn covers(&self, _namespace: &str) -> bool {
+        self.are_known()
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|object| object.object_ref(&self.kind))
     }

@@ -354,12 +354,16 @@ impl Part for Exporter {
         &self.queue
     }
 
+    fn covers(&self, namespace: &str) -> bool {
+        self.host.covers_namespace(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|object| object.object_ref(&self.kind))
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers_namespace(&key.namespace) {
+        if !self.covers(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         let host = self.host.get(key);

@@ -511,6 +511,10 @@ impl Part for Importer {
     }
 
     /// Of what could not be shown, there is nothing in the guest to report on but its namespace.
+    fn covers(&self, namespace: &str) -> bool {
+        self.sides.cover(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         let Some(metadata) = self.sides.guest(key) else {
             let namespaces = self.engine.guest_namespaces();

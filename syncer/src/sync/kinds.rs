@@ -274,17 +274,18 @@ impl Kinds {
             Ok::<_, patches::Error>(importer)
         });
         let importer = importer.transpose()?;
+        let engine = self.engine.clone();
         let stop = stop.clone();
         tasks.spawn(async move {
             let passed = async {
                 if let Some(exporter) = &exporter {
-                    exporter.queue().first_pass().await;
+                    exporter.first_pass(&engine).await;
                 }
                 if let Some(importer) = &importer {
-                    importer.queue().first_pass().await;
+                    importer.first_pass(&engine).await;
                 }
                 for copies in &copies {
-                    copies.queue().first_pass().await;
+                    copies.first_pass(&engine).await;
                 }
             };
             if stop.run_until_cancelled(passed).await.is_some() {

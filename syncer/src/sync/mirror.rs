@@ -79,6 +79,11 @@ impl Mirror {
         }
     }
 
+    /// The guest namespaces whose twins are watched.
+    pub(crate) fn namespaces(&self) -> Vec<String> {
+        self.state().namespaces.keys().cloned().collect()
+    }
+
     /// Notes whether a guest namespace can't have a twin, so that nothing waits for it.
     pub(crate) fn refuse(&self, namespace: &str, refused: bool) {
         let mut state = self.state();

@@ -15,6 +15,7 @@ use super::key::Key;
 use super::mutation::{self, Mutation};
 use super::queue::Queue;
 use super::timing;
+use crate::patience;
 
 /// What a look at an object left to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub(crate) enum Next {
 /// What waits is looked at this often in any case.
 const WAITING: Duration = Duration::from_secs(5);
 
+/// Whether the host's lists are there is asked this often.
+const LISTING: Duration = Duration::from_millis(20);
+
 /// Brings the objects of one kind in step.
 pub(crate) trait Part: Debug + Send + Sync + 'static {
     /// What it is called in logs, metrics and the readiness report.
@@ -45,6 +49,26 @@ pub(crate) trait Part: Debug + Send + Sync + 'static {
 
     /// Looks at one object on both sides and does what it takes to bring it in step.
     fn look(&self, key: &Key) -> impl Future<Output = Result<Next, Failure>> + Send;
+
+    /// Whether all of the host that concerns it in a guest namespace is known.
+    fn covers(&self, _namespace: &str) -> bool {
+        true
+    }
+
+    /// Waits until it has looked once at everything, on both sides.
+    fn first_pass(&self, engine: &Engine) -> impl Future<Output = ()> + Send {
+        async {
+            self.queue().first_pass().await;
+            // By then the host's namespaces are made and watched, a list at a time.
+            engine.namespaces().first_pass().await;
+            while !(engine.mirror().namespaces().iter()).all(|namespace| self.covers(namespace)) {
+                patience::pause(LISTING).await;
+            }
+            // What the host alone has was not in the guest's list.
+            self.queue().begin_first_pass();
+            self.queue().first_pass().await;
+        }
+    }
 
     /// Starts this many workers; they end after `stop`, each with its look finished.
     ///

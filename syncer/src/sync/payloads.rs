@@ -234,6 +234,10 @@ impl Part for Payloads {
         self.references.queue(self.payload)
     }
 
+    fn covers(&self, namespace: &str) -> bool {
+        self.host.covers_namespace(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         let guest = self.guest.get(key)?;
         let object = Object {
@@ -244,7 +248,7 @@ impl Part for Payloads {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers_namespace(&key.namespace) {
+        if !self.covers(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         // In this order: what nothing names once all is known, nothing names.

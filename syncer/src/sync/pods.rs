@@ -489,12 +489,16 @@ impl Part for Pods {
         &self.queue
     }
 
+    fn covers(&self, namespace: &str) -> bool {
+        self.host.covers_namespace(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|pod| pod.object_ref(&()))
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers_namespace(&key.namespace) {
+        if !self.covers(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         let guest = self.guest.get(key);

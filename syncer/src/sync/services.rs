@@ -318,6 +318,10 @@ impl Part for Services {
         &self.queue
     }
 
+    fn covers(&self, namespace: &str) -> bool {
+        self.host.covers_namespace(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|service| service.object_ref(&()))
     }
@@ -326,7 +330,7 @@ impl Part for Services {
         if is_the_guests_alone(key) {
             return Ok(Next::Idle);
         }
-        if !self.host.covers_namespace(&key.namespace) {
+        if !self.covers(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         let guest = self

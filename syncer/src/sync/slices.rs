@@ -196,13 +196,17 @@ impl Part for Slices {
         &self.queue
     }
 
+    fn covers(&self, namespace: &str) -> bool {
+        self.host.covers_namespace(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|slice| slice.object_ref(&()))
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
         let services_known = self.services.guest().covers(&Scope::Everything);
-        if !self.host.covers_namespace(&key.namespace) || !services_known {
+        if !self.covers(&key.namespace) || !services_known {
             return Ok(Next::Uncovered);
         }
         let guest = self.guest.get(key).filter(|slice| self.is_wanted(slice));

@@ -116,7 +116,7 @@ async fn give_rights(tenant: &Tenant) {
             ONE,
             vec![
                 may("", &["configmaps"], &["settings"]),
-                may("", &["services"], &["redis"]),
+                may("", &["services", "endpoints"], &["redis"]),
             ],
         ),
         (ALL, vec![may("", &["configmaps", "secrets"], &[])]),

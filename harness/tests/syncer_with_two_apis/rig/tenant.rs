@@ -260,6 +260,20 @@ impl Tenant {
         value.unwrap_or_default()
     }
 
+    /// Waits until a series is at this or more.
+    pub(crate) async fn counts_up_to(&self, series: &str, least: u64) {
+        wait::until(format!("{series} {least}"), SOON, || async {
+            let counted = self.counted(series).await;
+            Ok::<_, String>(if counted >= least {
+                Seen::Ready(())
+            } else {
+                Seen::NotYet(counted.to_string())
+            })
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// What the syncer has logged: an object a line.
     pub(crate) fn logged(&self) -> Vec<Value> {
         let log = self.syncer.as_ref().expect("it runs").log();

@@ -205,12 +205,16 @@ impl Part for Tokens {
         &self.queue
     }
 
+    fn covers(&self, namespace: &str) -> bool {
+        self.secrets.host().covers_namespace(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.pods.get(key).map(|pod| pod.object_ref(&()))
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.secrets.host().covers_namespace(&key.namespace) {
+        if !self.covers(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         let pod = self.pods.get(key).filter(|pod| !is_copy(&self.engine, pod));
