@@ -67,7 +67,8 @@ impl Form {
     /// Reads a value that has the key's shape, or says what is wrong with it, as a fragment that follows the key.
     pub(super) fn read(self, value: Value) -> Result<Read, String> {
         let read = match self {
-            Self::Plain | Self::Kinds => value,
+            Self::Plain => value,
+            Self::Kinds => kinds::read_kinds(value)?,
             Self::Not => Value::Bool(!is_true(&value)),
             Self::Auto if value == "auto" => return Ok(Read::Nothing),
             Self::Auto => Value::Bool(is_true(&value)),

@@ -1,6 +1,8 @@
 //! Lists of exported and imported kinds. Dialects up to 0.25 name a kind by API version and kind, those since 0.28 by
 //! resource and group; one does not follow from the other without asking the host.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::super::table::{Fate, Row, SAME, Shape};
@@ -104,6 +106,23 @@ const CLUSTER: &str = "Cluster";
 pub(super) enum Direction {
     Export,
     Import,
+}
+
+/// Reads kinds by API version and kind, each of which has one rule: of two that write the same object on the host, each
+/// would undo what the other did, in whatever version of the kind it is asked for.
+pub(super) fn read_kinds(kinds: Value) -> Result<Value, String> {
+    let mut seen = BTreeSet::new();
+    for kind in kinds.as_array().into_iter().flatten() {
+        let [api_version, name] = ["apiVersion", "kind"].map(|key| kind[key].as_str().unwrap_or_default());
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        if !seen.insert((group, name)) {
+            let group = if group.is_empty() { "the core group" } else { group };
+            return Err(format!(
+                "names {name} of {group} twice: a kind has one rule, for all its versions"
+            ));
+        }
+    }
+    Ok(kinds)
 }
 
 /// Reads kinds by resource and group, `components.dapr.io` or `components.dapr.io/v1alpha1`.

@@ -11,7 +11,7 @@ pub(super) fn read(text: &Value) -> Result<Value, String> {
     let mut kinds = Map::new();
     for direction in ["export", "import"] {
         if let Some((_, list @ Tree::List(_))) = tree.get(direction) {
-            kinds.insert(direction.to_owned(), list.to_json());
+            kinds.insert(direction.to_owned(), kinds::read_kinds(list.to_json())?);
         }
     }
     Ok(kinds.into())

@@ -230,6 +230,14 @@ fn what_cannot_be_read_is_told_with_its_line(#[case] text: &str, #[case] line: u
     "sync:\n  toHost:\n    namespaces: {enabled: true}\n  fromHost:\n    customResources: {a.b: {enabled: true, scope: Cluster, mappings: {byName: {a/b: b/c}}}}\n",
     "5: `sync.fromHost.customResources` has `a.b`, which is in no namespace and cannot be mapped from one to another"
 )]
+#[case::a_kind_twice(
+    "multiNamespaceMode: {enabled: true}\nsync:\n  generic:\n    config: |-\n      export:\n      - {apiVersion: dapr.io/v1alpha1, kind: Subscription}\n      - {apiVersion: dapr.io/v2alpha1, kind: Subscription}\n",
+    "4: `sync.generic.config` names Subscription of dapr.io twice: a kind has one rule, for all its versions"
+)]
+#[case::a_kind_twice_as_keys(
+    "experimental:\n  multiNamespaceMode: {enabled: true}\n  genericSync:\n    import:\n    - {apiVersion: v1, kind: Pod}\n    - {apiVersion: v1, kind: Pod}\n",
+    "4: `experimental.genericSync.import` names Pod of the core group twice: a kind has one rule, for all its versions"
+)]
 #[case::a_selector(
     "multiNamespaceMode: {enabled: true}\nsync: {nodes: {enabled: true, nodeSelector: 'a!=b'}}\n",
     "2: `sync.nodes.nodeSelector` has `a!=b`, and only `label=value` can be done"
