@@ -195,17 +195,15 @@ async fn work(
                 seconds = started.elapsed().as_secs_f64(),
                 "the virtual cluster is ready"
             );
+            if let Some(server) = &dns {
+                dns::keep(&guest, server, shutdown).await;
+            }
         }
         Ok::<_, Error>(())
     };
     let engine = async { engine.await.map_err(Error::from) };
     let keeping = async {
-        let dns = async {
-            if let Some(server) = &dns {
-                dns::keep(&guest, server, shutdown).await;
-            }
-        };
-        tokio::join!(kubernetes::keep(&guest, place, shutdown), dns);
+        kubernetes::keep(&guest, place, shutdown).await;
         Ok(())
     };
     let of = kubelet::Of {

@@ -18,7 +18,7 @@ use crate::wait::{self, Budget, Seen};
 /// A mirrored namespace comes at once; with both cores busy, after seconds.
 const MIRRORED: Budget = Budget::seconds(60);
 
-/// The namespace goes once its 1,101 Components have, first in the guest, then on the host.
+/// The namespace goes once its Components have, first in the guest, then on the host.
 const GONE: Budget = Budget::seconds(180);
 
 /// A new guest namespace and its mirror.
