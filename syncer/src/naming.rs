@@ -144,7 +144,8 @@ fn concat_name(parts: &[&str]) -> String {
     format!("{head}-{}", &hash(&whole)[..10]).replace(".-", "-")
 }
 
-fn short_hash(text: &str) -> String {
+/// The first eight digits of a text's SHA-256, by which upstream makes names.
+pub(crate) fn short_hash(text: &str) -> String {
     hash(text)[..8].to_owned()
 }
 

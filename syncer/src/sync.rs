@@ -74,6 +74,9 @@ mod apply;
 /// Whose a host object is.
 mod marks;
 
+/// Labels and annotations that the host has given.
+mod host_labels;
+
 /// Objects of any kind.
 mod object;
 

@@ -63,6 +63,9 @@ mod host_access;
 /// Ingresses, network policies and disruption budgets.
 mod twins;
 
+/// Labels and annotations that the host gives.
+mod host_labels;
+
 /// What the host shows.
 mod from_host;
 

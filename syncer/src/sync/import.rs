@@ -307,7 +307,7 @@ impl Importer {
             namespace: Some(key.namespace.clone()),
             // With its UID, a copy that was deleted meanwhile is not made by what is meant as a change.
             uid: guest.and_then(|guest| guest.uid.clone()),
-            labels: Some(marks::labels(host)),
+            labels: Some(marks::labels_of_copy(host)),
             annotations: Some(annotations),
             ..ObjectMeta::default()
         };

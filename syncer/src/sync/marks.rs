@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 
+use super::host_labels::{Named, Note};
 use super::key::Key;
 use super::mutation::{self, Mutation};
 use crate::naming;
@@ -19,9 +20,15 @@ const OWN: &str = "vcluster.loft.sh/";
 /// longer fit on the host, and nobody applies there.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// The labels of a guest object that its host object gets.
+/// Annotation: the guest labels that were copied, one a line; removed there, they are removed here.
+pub(crate) const MANAGED_LABELS: &str = "vcluster.loft.sh/managed-labels";
+
+/// The labels of a guest object that its host object gets: those that are not the host's already.
 pub(crate) fn labels(guest: &ObjectMeta) -> BTreeMap<String, String> {
-    copied(guest.labels.as_ref())
+    let note = Note::of(guest);
+    let mut all = copied(guest.labels.as_ref());
+    all.retain(|name, value| !note.has(Named::Label, name, value));
+    all
 }
 
 /// The annotations of a guest object that its host object gets, and those that say whose it is.
@@ -30,7 +37,9 @@ pub(crate) fn annotations(
     kind: &ApiResource,
     host: &HostName<'_>,
 ) -> BTreeMap<String, String> {
+    let note = Note::of(guest);
     let mut all = copied(guest.annotations.as_ref());
+    all.retain(|name, value| !note.has(Named::Annotation, name, value));
     let managed: Vec<&str> = all.keys().map(String::as_str).collect();
     let managed = managed.join("\n");
     let own = [
@@ -65,6 +74,11 @@ pub(crate) fn is_own(name: &str) -> bool {
     name.starts_with(OWN)
 }
 
+/// Whether a label or annotation stays on the side that it is on.
+pub(crate) fn is_kept_back(name: &str) -> bool {
+    is_own(name) || name == LAST_APPLIED
+}
+
 /// Whether a guest object is marked as a copy of what something on the host has made. To make it its own, a tenant
 /// would have to take off both marks.
 pub(crate) fn is_imported(guest: &ObjectMeta) -> bool {
@@ -85,6 +99,11 @@ pub(crate) fn import_annotations(host: &ObjectMeta, kind: &ApiResource) -> BTree
     all.insert(naming::CONTROLLED_BY.to_owned(), importer(kind));
     all.insert(SHOWS.to_owned(), host.uid.clone().unwrap_or_default());
     all
+}
+
+/// The labels of a host object that its copy in the guest gets.
+pub(crate) fn labels_of_copy(host: &ObjectMeta) -> BTreeMap<String, String> {
+    copied(host.labels.as_ref())
 }
 
 /// The annotations of a host object that its copy in the guest gets, where something else says whose copy it is.

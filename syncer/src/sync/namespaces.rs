@@ -20,7 +20,7 @@ use super::cache::Change;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
-use super::marks;
+use super::marks::{self, MANAGED_LABELS};
 use super::mutation::{self, Mutation};
 use super::part::{Next, Part};
 use super::queue::Queue;
@@ -326,9 +326,6 @@ impl Twin {
         })
     }
 }
-
-/// The labels that were written, one a line: should one go in the guest, this differs.
-const MANAGED_LABELS: &str = "vcluster.loft.sh/managed-labels";
 
 /// Labels that a guest namespace's twin does not get: the host writes its own name there, and what pods may do on
 /// the host is not the tenant's to say.

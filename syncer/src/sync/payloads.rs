@@ -16,6 +16,7 @@ use super::config::Unnamed;
 use super::copies;
 use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
+use super::host_labels;
 use super::key::Key;
 use super::marks::{self, HostName};
 use super::object::{Body, Object};
@@ -202,6 +203,7 @@ impl Payloads {
             return Ok(Next::Idle);
         }
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
+        host_labels::show(&self.engine, &self.kind, key, &object.metadata, &written.metadata).await?;
         let versions = Versions {
             guest: object.metadata.resource_version,
             host: written.metadata.resource_version,

@@ -21,6 +21,7 @@ use super::cache::{Cache, Change};
 use super::copies::Copies;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, refusal, unless_gone};
+use super::host_labels;
 use super::key::Key;
 use super::marks;
 use super::mutation::{self, Mutation};
@@ -312,12 +313,14 @@ impl Pods {
             self.bind(key, guest, host, node).await?;
         }
         self.show(key, guest, host).await?;
-        let mut added = Ok(());
+        let (mut added, mut labelled) = (Ok(()), Ok(()));
         if !is_going(guest) && !is_going(host) {
             added = self.add_ephemeral(key, guest, host).await;
+            let kind = ApiResource::erase::<Pod>(&());
+            labelled = host_labels::show(&self.engine, &kind, key, &guest.metadata, &host.metadata).await;
         }
-        // Last: what the host refuses to change or add is told, and holds nothing else up.
-        updated.and(added)?;
+        // Last: what is refused is told, and holds nothing else up.
+        updated.and(added).and(labelled)?;
         Ok(Next::Idle)
     }
 

@@ -20,6 +20,7 @@ use super::cache::{Cache, Change};
 use super::copies;
 use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
+use super::host_labels;
 use super::key::Key;
 use super::marks::{self, HostName};
 use super::part::{Next, Part};
@@ -120,6 +121,8 @@ impl Services {
         let written = self.apply(key, guest, host).await?;
         self.align(key, guest, &written).await?;
         self.show_status(key, guest, &written).await?;
+        let kind = ApiResource::erase::<Service>(&());
+        host_labels::show(&self.engine, &kind, key, &guest.metadata, &written.metadata).await?;
         self.written.set(key, now(&written));
         Ok(Next::Idle)
     }

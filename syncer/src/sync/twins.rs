@@ -21,6 +21,7 @@ use super::cache::{Cache, Change};
 use super::config::CoreKind;
 use super::engine::Engine;
 use super::failure::{Attempt, Failure, unless_gone};
+use super::host_labels;
 use super::key::Key;
 use super::kinds;
 use super::marks::{self, HostName};
@@ -143,6 +144,7 @@ impl Twins {
         if self.form.status() == Status::Hosts {
             self.show_status(key, guest, &host).await?;
         }
+        host_labels::show(&self.engine, &self.kind, key, &guest.metadata, &host.metadata).await?;
         self.written.set(key, now(&host));
         Ok(Next::Idle)
     }

@@ -83,7 +83,7 @@ impl Shape {
             }
         }
         Ok(Self {
-            labels: marks::labels(&host.metadata),
+            labels: marks::labels_of_copy(&host.metadata),
             annotations,
             fields,
             status,

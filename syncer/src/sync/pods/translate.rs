@@ -95,7 +95,7 @@ pub(crate) fn needs_dns(guest: &Pod) -> bool {
     guest.spec.as_ref().is_some_and(dns::is_the_guests)
 }
 
-pub(crate) use metadata::{MANAGED_LABELS, OBJECT_GENERATION};
+pub(crate) use metadata::OBJECT_GENERATION;
 
 #[cfg(test)]
 mod tests;

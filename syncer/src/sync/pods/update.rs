@@ -7,9 +7,9 @@ use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
 
-use super::translate::{MANAGED_LABELS, OBJECT_GENERATION};
+use super::translate::OBJECT_GENERATION;
 use crate::naming;
-use crate::sync::marks;
+use crate::sync::marks::{self, MANAGED_LABELS};
 
 /// The strategic merge patch that brings a host pod to what its guest wants; `None` if it is there.
 pub(super) fn patch(wanted: &Pod, host: &Pod) -> Option<Value> {

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::sync::marks;
-
-/// Annotation: the guest labels that were copied, one a line; removed there, they are removed here.
-pub(crate) const MANAGED_LABELS: &str = "vcluster.loft.sh/managed-labels";
+use crate::sync::marks::{self, MANAGED_LABELS};
 
 /// Annotation: the guest's generation that the host pod was last made to fit. While the guest is at it, the host's
 /// spec is left alone, whatever admission on the host has made of it.
