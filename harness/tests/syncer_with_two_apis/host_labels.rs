@@ -14,11 +14,11 @@ const ZONE: &str = "/metadata/labels/mesh.example.org~1zone";
 
 #[rstest]
 #[case::a_pod(pod("app"))]
-#[case::a_service(object("v1", "Service", json!({"ports": [{"port": 80}]})))]
-#[case::a_claim(object("v1", "PersistentVolumeClaim", claim()))]
-#[case::an_ingress(object("networking.k8s.io/v1", "Ingress", json!({"rules": [{"host": "a.example.org"}]})))]
-#[case::a_network_policy(object("networking.k8s.io/v1", "NetworkPolicy", json!({"podSelector": {}})))]
-#[case::a_disruption_budget(object("policy/v1", "PodDisruptionBudget", json!({"minAvailable": 1})))]
+#[case::a_service(object("v1", "Service", &json!({"ports": [{"port": 80}]})))]
+#[case::a_claim(object("v1", "PersistentVolumeClaim", &claim()))]
+#[case::an_ingress(object("networking.k8s.io/v1", "Ingress", &json!({"rules": [{"host": "a.example.org"}]})))]
+#[case::a_network_policy(object("networking.k8s.io/v1", "NetworkPolicy", &json!({"podSelector": {}})))]
+#[case::a_disruption_budget(object("policy/v1", "PodDisruptionBudget", &json!({"minAvailable": 1})))]
 #[tokio::test]
 async fn what_the_host_adds_is_shown_and_follows(#[case] mut wanted: Value) {
     let space = Space::of_all_kinds().await;
@@ -46,8 +46,8 @@ async fn what_the_host_adds_is_shown_and_follows(#[case] mut wanted: Value) {
 
 #[rstest]
 #[case::a_pod(pod("app"))]
-#[case::a_service(object("v1", "Service", json!({"ports": [{"port": 80}]})))]
-#[case::an_ingress(object("networking.k8s.io/v1", "Ingress", json!({"rules": [{"host": "a.example.org"}]})))]
+#[case::a_service(object("v1", "Service", &json!({"ports": [{"port": 80}]})))]
+#[case::an_ingress(object("networking.k8s.io/v1", "Ingress", &json!({"rules": [{"host": "a.example.org"}]})))]
 #[tokio::test]
 async fn what_the_tenant_sets_is_the_tenants(#[case] wanted: Value) {
     let space = Space::of_all_kinds().await;
@@ -95,7 +95,7 @@ async fn what_the_host_has_given_is_not_taken_for_the_tenants_after_a_restart() 
     assert_eq!(without_zone(&theirs), Some(theirs));
 }
 
-fn object(api_version: &str, kind: &str, spec: Value) -> Value {
+fn object(api_version: &str, kind: &str, spec: &Value) -> Value {
     json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "app"}, "spec": spec})
 }
 

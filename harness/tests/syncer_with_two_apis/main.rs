@@ -57,6 +57,9 @@ mod kubelet;
 /// What pods and nodes use.
 mod metrics;
 
+/// Services, and where they lead.
+mod services;
+
 /// What reaches into the host's nodes.
 mod host_access;
 

@@ -252,61 +252,6 @@ async fn a_pod_that_the_host_evicts_is_gone_in_the_guest() {
     space.host.loses("Pod", "app").await;
 }
 
-#[tokio::test]
-async fn a_service_has_one_address_on_both_sides() {
-    let space = Space::shared().await;
-    let guest = space.guest.create(service("app")).await;
-    let address = guest["spec"]["clusterIP"].clone();
-    let host = space.host.appears("Service", "app").await;
-    assert_eq!(host["spec"]["ports"][0]["port"], 80);
-    let guest = space.guest.get("Service", "app").await.expect("it is there");
-    if host["spec"]["clusterIP"] == address {
-        assert_eq!(guest["spec"]["clusterIP"], address);
-    } else {
-        space
-            .guest
-            .shows(
-                "Service",
-                "app",
-                "/spec/clusterIP",
-                host["spec"]["clusterIP"].clone(),
-            )
-            .await;
-    }
-}
-
-#[tokio::test]
-async fn a_service_whose_address_is_taken_on_the_host_gets_another_on_both_sides() {
-    let space = Space::shared().await;
-    let foreign = space
-        .host
-        .everywhere()
-        .within("default")
-        .create(service(&unique("foreign")))
-        .await;
-    let taken = foreign["spec"]["clusterIP"].clone();
-    let mut wanted = service("app");
-    wanted["spec"]["clusterIP"] = taken.clone();
-    wanted["metadata"]["labels"] = json!({"team": "a"});
-    let before = space.guest.create(wanted).await;
-    assert_eq!(before["spec"]["clusterIP"], taken);
-    let host = space.host.appears("Service", "app").await;
-    assert_ne!(host["spec"]["clusterIP"], taken);
-    let guest = space
-        .guest
-        .shows(
-            "Service",
-            "app",
-            "/spec/clusterIP",
-            host["spec"]["clusterIP"].clone(),
-        )
-        .await;
-    assert_eq!(guest["metadata"]["labels"], json!({"team": "a"}));
-    assert_eq!(guest["spec"]["ports"], host["spec"]["ports"]);
-    space.guest.delete("Service", "app").await;
-    space.host.loses("Service", "app").await;
-}
-
 /// A pod of one container that names a config map and a Secret, each of which may be missing.
 pub(crate) fn pod(name: &str) -> Value {
     json!({
@@ -350,15 +295,6 @@ fn password(name: &str) -> Value {
         "metadata": {"name": name},
         "type": "Opaque",
         "stringData": {"password": "secret"},
-    })
-}
-
-fn service(name: &str) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name},
-        "spec": {"selector": {"app": "app"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
     })
 }
 

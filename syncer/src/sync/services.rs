@@ -137,20 +137,18 @@ impl Services {
             there: host.map(|host| &host.metadata),
         };
         self.engine.metrics().write("host", "Service", "apply");
-        if let Some(host) = host {
-            let body = self.twin(key, guest, Some(host), &spec_beside(guest, host));
-            let written = place.apply(&body, &self.written, key).await;
-            return written.attempting(attempted);
-        }
-        let spec = guest.spec.clone().unwrap_or_default();
-        let body = self.twin(key, guest, None, &spec);
+        let spec = match host {
+            Some(host) => spec_beside(guest, host),
+            None => guest.spec.clone().unwrap_or_default(),
+        };
+        let body = self.twin(key, guest, host, &spec);
         let asked = place.apply(&body, &self.written, key).await;
         if !refusal(&asked).is_some_and(kube::core::Status::is_invalid) {
             return asked.attempting(attempted);
         }
         // The address or a port is taken on the host, or not the host's to give: it chooses itself.
-        let spec = at_the_hosts_choice(spec);
-        let body = self.twin(key, guest, None, &spec);
+        let spec = at_the_hosts_choice(spec, host);
+        let body = self.twin(key, guest, host, &spec);
         (place.apply(&body, &self.written, key).await).attempting(attempted)
     }
 
@@ -413,14 +411,21 @@ fn spec_beside(guest: &Service, host: &Service) -> ServiceSpec {
     spec
 }
 
-fn at_the_hosts_choice(mut spec: ServiceSpec) -> ServiceSpec {
-    if spec.cluster_ip.as_deref() != Some("None") {
+/// The same without what the host may choose: an address if it has none for it yet, and ports of its nodes but those
+/// that it has chosen already.
+fn at_the_hosts_choice(mut spec: ServiceSpec, host: Option<&Service>) -> ServiceSpec {
+    if host.is_none() && spec.cluster_ip.as_deref() != Some("None") {
         spec.cluster_ip = None;
         spec.cluster_ips = None;
     }
     spec.health_check_node_port = None;
+    let theirs = host.and_then(|host| host.spec.as_ref()?.ports.as_ref());
     for port in spec.ports.iter_mut().flatten() {
-        port.node_port = None;
+        let same = theirs
+            .into_iter()
+            .flatten()
+            .find(|their| (their.port, &their.protocol) == (port.port, &port.protocol));
+        port.node_port = same.and_then(|their| their.node_port);
     }
     spec
 }

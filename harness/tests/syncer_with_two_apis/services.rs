@@ -1,0 +1,245 @@
+//! Services are on the host, and lead to the same place on both sides.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::rig::{Side, Space, unique};
+
+#[tokio::test]
+async fn a_service_has_one_address_on_both_sides() {
+    let space = Space::shared().await;
+    let guest = space.guest.create(service("app")).await;
+    let address = guest["spec"]["clusterIP"].clone();
+    let host = space.host.appears("Service", "app").await;
+    assert_eq!(host["spec"]["ports"][0]["port"], 80);
+    let guest = space.guest.get("Service", "app").await.expect("it is there");
+    if host["spec"]["clusterIP"] == address {
+        assert_eq!(guest["spec"]["clusterIP"], address);
+    } else {
+        space
+            .guest
+            .shows(
+                "Service",
+                "app",
+                "/spec/clusterIP",
+                host["spec"]["clusterIP"].clone(),
+            )
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_service_whose_address_is_taken_on_the_host_gets_another_on_both_sides() {
+    let space = Space::shared().await;
+    let foreign = space
+        .host
+        .everywhere()
+        .within("default")
+        .create(service(&unique("foreign")))
+        .await;
+    let taken = foreign["spec"]["clusterIP"].clone();
+    let mut wanted = service("app");
+    wanted["spec"]["clusterIP"] = taken.clone();
+    wanted["metadata"]["labels"] = json!({"team": "a"});
+    let before = space.guest.create(wanted).await;
+    assert_eq!(before["spec"]["clusterIP"], taken);
+    let host = space.host.appears("Service", "app").await;
+    assert_ne!(host["spec"]["clusterIP"], taken);
+    let guest = space
+        .guest
+        .shows(
+            "Service",
+            "app",
+            "/spec/clusterIP",
+            host["spec"]["clusterIP"].clone(),
+        )
+        .await;
+    assert_eq!(guest["metadata"]["labels"], json!({"team": "a"}));
+    assert_eq!(guest["spec"]["ports"], host["spec"]["ports"]);
+    space.guest.delete("Service", "app").await;
+    space.host.loses("Service", "app").await;
+}
+
+#[rstest]
+#[case::it_gets_ports_of_nodes(json!([{"port": 80}]), json!({"type": "NodePort"}))]
+#[case::it_gets_another_port(json!([{"port": 443}]), json!({"type": "NodePort"}))]
+#[tokio::test]
+async fn a_service_that_gets_a_port_that_is_taken_on_the_host_gets_another(
+    #[case] before: Value,
+    #[case] mut change: Value,
+) {
+    let space = Space::shared().await;
+    let taken = port_of_a_foreign_service(&space.host).await;
+    let mut ours = service("app");
+    ours["spec"]["ports"] = before.clone();
+    space.guest.create(ours).await;
+    space.host.appears("Service", "app").await;
+
+    let mut ports = vec![json!({"name": "http", "port": 80, "nodePort": taken})];
+    if before[0]["port"] != 80 {
+        ports.push(json!({"name": "https", "port": 443}));
+    }
+    change["ports"] = json!(ports);
+    space
+        .guest
+        .merge("Service", "app", &json!({"spec": change}))
+        .await;
+
+    let got = space
+        .host
+        .sees("Service", "app", "with a port of nodes", node_port_of_http)
+        .await;
+    assert_ne!(got, taken);
+    space
+        .guest
+        .sees("Service", "app", "at the host's port", |found| {
+            (node_port_of_http(found) == Some(got)).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_service_that_asks_for_a_taken_port_keeps_the_one_it_has() {
+    let space = Space::shared().await;
+    let taken = port_of_a_foreign_service(&space.host).await;
+    let mut ours = service("app");
+    ours["spec"]["type"] = json!("NodePort");
+    space.guest.create(ours).await;
+    let had = space
+        .host
+        .sees("Service", "app", "with a port of nodes", node_port_of_http)
+        .await;
+
+    let asked = json!([{"name": "http", "port": 80, "targetPort": 9090, "nodePort": taken}]);
+    space
+        .guest
+        .merge("Service", "app", &json!({"spec": {"ports": asked}}))
+        .await;
+
+    let host = space
+        .host
+        .shows("Service", "app", "/spec/ports/0/targetPort", 9090)
+        .await;
+    assert_eq!(node_port_of_http(&host), Some(had));
+    space
+        .guest
+        .sees("Service", "app", "at the host's port", |found| {
+            (node_port_of_http(found) == Some(had)).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_service_that_is_another_name_is_one_on_the_host_too() {
+    let space = Space::shared().await;
+    let ours = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "app"},
+        "spec": {"type": "ExternalName", "externalName": "store.example.org"},
+    });
+    space.guest.create(ours).await;
+    space
+        .host
+        .shows("Service", "app", "/spec/externalName", "store.example.org")
+        .await;
+    let elsewhere = json!({"spec": {"externalName": "elsewhere.example.org"}});
+    space.guest.merge("Service", "app", &elsewhere).await;
+    let host = space
+        .host
+        .shows("Service", "app", "/spec/externalName", "elsewhere.example.org")
+        .await;
+    assert_eq!(host["spec"]["type"], "ExternalName");
+    // It may become one with an address, which is the same on both sides then.
+    let with_address = json!({"spec": {"type": "ClusterIP", "externalName": null, "ports": [{"port": 80}]}});
+    space.guest.merge("Service", "app", &with_address).await;
+    let host = space
+        .host
+        .shows("Service", "app", "/spec/type", "ClusterIP")
+        .await;
+    let address = host["spec"]["clusterIP"].clone();
+    assert!(address.is_string());
+    space
+        .guest
+        .shows("Service", "app", "/spec/clusterIP", address)
+        .await;
+}
+
+#[tokio::test]
+async fn a_load_balancers_address_is_shown() {
+    let space = Space::shared().await;
+    let mut ours = service("app");
+    ours["spec"]["type"] = json!("LoadBalancer");
+    space.guest.create(ours).await;
+    space
+        .host
+        .shows("Service", "app", "/spec/type", "LoadBalancer")
+        .await;
+    let balancer = json!({"ingress": [{"ip": "192.0.2.7", "ipMode": "VIP"}]});
+    space
+        .host
+        .merge_status("Service", "app", &json!({"loadBalancer": balancer}))
+        .await;
+    space
+        .guest
+        .shows("Service", "app", "/status/loadBalancer", balancer)
+        .await;
+    space
+        .host
+        .merge_status("Service", "app", &json!({"loadBalancer": null}))
+        .await;
+    space
+        .guest
+        .shows("Service", "app", "/status/loadBalancer", json!({}))
+        .await;
+}
+
+#[tokio::test]
+async fn where_a_service_without_selector_leads_is_what_the_tenant_says() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let mut ours = service("app");
+    ours["spec"]["selector"] = Value::Null;
+    guest.create(ours).await;
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "app-1", "labels": {"kubernetes.io/service-name": "app"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["192.0.2.1"]}],
+        "ports": [{"name": "http", "port": 8080}],
+    });
+    guest.create(slice).await;
+    let twin = host.appears("EndpointSlice", "app-1").await;
+    assert_eq!(twin["endpoints"][0]["addresses"], json!(["192.0.2.1"]));
+    assert_eq!(twin["metadata"]["labels"]["kubernetes.io/service-name"], "app");
+    let moved = json!({"endpoints": [{"addresses": ["192.0.2.2"]}]});
+    guest.merge("EndpointSlice", "app-1", &moved).await;
+    host.shows("EndpointSlice", "app-1", "/endpoints/0/addresses/0", "192.0.2.2")
+        .await;
+    guest.delete("EndpointSlice", "app-1").await;
+    host.loses("EndpointSlice", "app-1").await;
+}
+
+/// A port of the nodes that a Service of somebody else's has.
+async fn port_of_a_foreign_service(host: &Side) -> i64 {
+    let mut foreign = service(&unique("foreign"));
+    foreign["spec"]["type"] = json!("NodePort");
+    let foreign = host.everywhere().within("default").create(foreign).await;
+    node_port_of_http(&foreign).expect("the API gives it one")
+}
+
+fn node_port_of_http(service: &Value) -> Option<i64> {
+    let ports = service["spec"]["ports"].as_array()?;
+    let http = ports.iter().find(|port| port["port"] == 80)?;
+    http["nodePort"].as_i64()
+}
+
+fn service(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": "app"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    })
+}
