@@ -10,7 +10,7 @@ use kube::Client;
 use tracing_subscriber::EnvFilter;
 
 use crate::leader::Candidate;
-use crate::naming::Tenant;
+use crate::naming::{MappedNamespaces, Tenant};
 use crate::patience::chain;
 use crate::pki::{self, Names};
 use crate::uninstall::{self, Replica};
@@ -151,6 +151,10 @@ struct Uninstall {
     /// One that it has not made stays.
     #[arg(long = "replica", value_name = "NAMESPACE/NAME")]
     replicas: Vec<Replica>,
+
+    /// What namespaces were called by choice, as the values have it in `sync.toHost.namespaces.mappings.byName`
+    #[arg(long, value_name = "GUEST=HOST,...", default_value = "")]
+    namespaces: MappedNamespaces,
 }
 
 /// Why a command failed.
@@ -236,8 +240,7 @@ fn block_on(log: EnvFilter, command: impl Future<Output = Result<(), Error>>) ->
 }
 
 async fn initialize(Init { common }: Init) -> Result<(), Error> {
-    let tenant = common.subject.tenant();
-    read_values(&common.values, &tenant)?;
+    let (_, tenant) = read_values(&common.values, &common.subject)?;
     let host = common.subject.host().await?;
     let service = host::api_service(&host, &tenant).await?;
     let owner = host::owner(&host, &tenant).await?;
@@ -268,9 +271,9 @@ async fn start(command: Run) -> Result<(), Error> {
         pki,
         pod_ip,
     } = common;
-    let tenant = subject.tenant();
+    let (values, tenant) = read_values(&values, &subject)?;
     let settings = run::Settings {
-        values: read_values(&values, &tenant)?,
+        values,
         tenant,
         pki,
         host_kubeconfig: subject.host_kubeconfig,
@@ -284,18 +287,27 @@ async fn start(command: Run) -> Result<(), Error> {
     Ok(Box::pin(run::run(settings)).await?)
 }
 
-async fn uninstall(Uninstall { subject, replicas }: Uninstall) -> Result<(), Error> {
-    Ok(uninstall::run(&subject.host().await?, &subject.tenant(), &replicas).await?)
+async fn uninstall(command: Uninstall) -> Result<(), Error> {
+    let Uninstall {
+        subject,
+        replicas,
+        namespaces,
+    } = command;
+    let tenant = subject.tenant().with_namespaces(&namespaces);
+    Ok(uninstall::run(&subject.host().await?, &tenant, &replicas).await?)
 }
 
-/// The values of this virtual cluster.
-fn read_values(path: &Path, tenant: &Tenant) -> Result<Values, Error> {
+/// The values of a virtual cluster, and what it and its namespaces are called by them.
+fn read_values(path: &Path, subject: &Subject) -> Result<(Values, Tenant), Error> {
     let (text, origin) = read(path)?;
     let values = values::parse(&text, &origin)?;
-    let mut problems = values.check_names(tenant);
+    let tenant = subject
+        .tenant()
+        .with_namespaces(&values.namespaces.mappings.by_name);
+    let mut problems: Vec<_> = values.check_names(&tenant).into_iter().collect();
     problems.extend(values::lacking(&values));
     refuse(origin, problems)?;
-    Ok(values)
+    Ok((values, tenant))
 }
 
 fn check(path: &Path, dialect: Option<Dialect>) -> Result<(), Error> {

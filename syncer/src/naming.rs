@@ -8,6 +8,11 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+pub use self::mapped::MappedNamespaces;
+
+/// Namespaces that are called by choice.
+mod mapped;
+
 /// Label on a host namespace: the name of the virtual cluster that it belongs to.
 pub const VCLUSTER_NAME: &str = "vcluster.loft.sh/vcluster-name";
 
@@ -53,6 +58,7 @@ const ROOT_CA: &str = "kube-root-ca.crt";
 pub struct Tenant {
     name: String,
     namespace: String,
+    mapped: MappedNamespaces,
 }
 
 impl Tenant {
@@ -61,7 +67,15 @@ impl Tenant {
         Self {
             name: name.into(),
             namespace: namespace.into(),
+            mapped: MappedNamespaces::default(),
         }
+    }
+
+    /// The same with some namespaces called by choice on the host.
+    #[must_use]
+    pub fn with_namespaces(self, mapped: &MappedNamespaces) -> Self {
+        let mapped = mapped.in_cluster(&self.name);
+        Self { mapped, ..self }
     }
 
     /// The virtual cluster's name.
@@ -117,10 +131,17 @@ impl Tenant {
         short_hash(&format!("{}x{}", self.namespace, self.name))
     }
 
+    /// A guest namespace that was to be where the control plane is.
+    #[must_use]
+    pub fn meets_itself(&self) -> Option<&str> {
+        self.mapped.guest_namespace(&self.namespace)
+    }
+
     /// The host namespace that mirrors a guest namespace.
     #[must_use]
     pub fn host_namespace(&self, guest_namespace: &str) -> String {
-        format!("vcluster-{}-{}", short_hash(guest_namespace), self.suffix())
+        let chosen = self.mapped.host_namespace(guest_namespace);
+        chosen.unwrap_or_else(|| format!("vcluster-{}-{}", short_hash(guest_namespace), self.suffix()))
     }
 
     /// The host name of a guest object: its own, but for the config map that the host fills itself.
@@ -142,6 +163,16 @@ fn concat_name(parts: &[&str]) -> String {
     }
     let head: String = whole.chars().take(52).collect();
     format!("{head}-{}", &hash(&whole)[..10]).replace(".-", "-")
+}
+
+/// Whether a text is a label as DNS has them (RFC 1123), in lower case; such are the names of namespaces.
+pub(crate) fn is_label(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_outer = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    bytes.len() <= 63
+        && bytes.first().is_some_and(is_outer)
+        && bytes.last().is_some_and(is_outer)
+        && bytes.iter().all(|byte| is_outer(byte) || *byte == b'-')
 }
 
 /// The first eight digits of a text's SHA-256, by which upstream makes names.

@@ -39,6 +39,9 @@ mod restart;
 /// Which guest, and which of several syncers.
 mod life;
 
+/// Guest namespaces that are called by choice.
+mod mapped_namespaces;
+
 /// What `helm uninstall` removes.
 mod uninstall;
 

@@ -26,6 +26,23 @@ vc-{{ .Release.Name }}-v-{{ .Release.Namespace }}
 {{ printf "%sx%s" .Release.Namespace .Release.Name | sha256sum | trunc 8 }}
 {{- end -}}
 
+{{/*
+In CEL: whether `object` is called as a namespace of the tenant's is: by vcluster's rule, or by choice, as one name or all
+names that begin so.
+*/}}
+{{- define "own-name" -}}
+{{- $name := "object.metadata.name" -}}
+{{- $ways := list (printf "%s.startsWith('vcluster-') && %s.endsWith('-%s')" $name $name (include "suffix" .)) -}}
+{{- range $host := values (include "values" . | fromYaml).namespaces.mappings.byName -}}
+{{- $host = replace "${name}" $.Release.Name $host -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*([a-z0-9]|[*]))?$" $host) -}}
+{{- fail (printf "no namespace can be called `%s`: `syncer values check` says more" $host) -}}
+{{- end -}}
+{{- $ways = append $ways (ternary (printf "%s.startsWith('%s')" $name (trimSuffix "*" $host)) (printf "%s == '%s'" $name $host) (hasSuffix "*" $host)) -}}
+{{- end -}}
+{{- join " || " (uniq (sortAlpha $ways)) -}}
+{{- end -}}
+
 {{- define "selector" -}}
 app: virtual-cluster
 release: {{ .Release.Name | quote }}

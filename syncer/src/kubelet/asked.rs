@@ -8,6 +8,7 @@ use hyper::{Method, Uri};
 
 use super::parameters;
 use super::refusal::Refusal;
+use crate::naming::is_label;
 
 /// What is asked for, all of it in words that are safe in a path or query of the host's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,16 +123,6 @@ impl Asked {
 pub(super) fn named(what: &str, text: &str, fits: fn(&str) -> bool) -> Result<String, Refusal> {
     let refusal = || Refusal::bad(format!("{text:?} is no name of a {what}"));
     fits(text).then(|| text.to_owned()).ok_or_else(refusal)
-}
-
-/// Whether a text is a label as DNS has them (RFC 1123), in lower case.
-pub(super) fn is_label(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let is_outer = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    bytes.len() <= 63
-        && bytes.first().is_some_and(is_outer)
-        && bytes.last().is_some_and(is_outer)
-        && bytes.iter().all(|byte| is_outer(byte) || *byte == b'-')
 }
 
 /// Whether a text is labels with dots in between.

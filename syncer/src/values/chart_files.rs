@@ -32,7 +32,7 @@ pub fn keys() -> serde_json::Result<Value> {
     Ok(json!({
         "base": {
             "fallbackHostDns": false,
-            "namespaces": {"labels": {}},
+            "namespaces": {"labels": {}, "mappings": {"byName": {}}},
             "sync": {"generic": {
                 "clusterRole": {"extraRules": []}, "role": {"extraRules": []}, "clusterScoped": [],
                 "mapped": [],

@@ -9,9 +9,11 @@ mod mappings;
 
 mod text;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
-use crate::naming::Tenant;
+use crate::naming::MappedNamespaces;
 
 pub(super) use kinds::EMBEDDED;
 
@@ -48,7 +50,7 @@ pub(super) enum Form {
     HostServices,
     /// A list of Services of the guest that the host has too.
     GuestServices,
-    /// Host namespaces by those of the guest: names that follow from vcluster's rule.
+    /// Host namespaces by those of the guest.
     Namespaces,
 }
 
@@ -146,25 +148,13 @@ fn selector(labels: &Value) -> String {
     parts.join(",")
 }
 
-/// Checks that host namespaces are called as the rule calls them, of one tenant. Whether that is the one at hand is
-/// known when it starts: [`super::Values::check_names`].
+/// Checks what host namespaces are called by choice.
 fn namespaces(mappings: &Value) -> Result<(), String> {
-    const HOW: &str = "host namespaces are called by vcluster's rule, `vcluster-` and two hashes, so that no two \
-                       virtual clusters share one; leave the mapping out";
-    let mut tenant = None;
-    for (guest, host) in mappings.as_object().into_iter().flatten() {
-        let host = host.as_str().unwrap_or_default();
-        let nobody = Tenant::new("", "");
-        let name = nobody.host_namespace(guest);
-        let suffix = host
-            .strip_prefix(name.trim_end_matches(&nobody.suffix()))
-            .filter(|suffix| suffix.len() == 8 && suffix.bytes().all(|byte| byte.is_ascii_hexdigit()))
-            .filter(|suffix| *tenant.get_or_insert(*suffix) == *suffix);
-        if suffix.is_none() {
-            return Err(format!("cannot have `{guest}` be `{host}`: {HOW}"));
-        }
-    }
-    Ok(())
+    let sides = mappings.as_object().into_iter().flatten();
+    let by_name: BTreeMap<_, _> = sides
+        .map(|(guest, host)| (guest.clone(), host.as_str().unwrap_or_default().to_owned()))
+        .collect();
+    MappedNamespaces::try_from(by_name).map(drop)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Problem, What};
-use crate::naming::Tenant;
+use crate::naming::{MappedNamespaces, Tenant};
 
 pub use chart::{Chart, CoreDns, Etcd, Program, Service, ServiceAccount, Storage, SyncerPod};
 pub use core_kinds::{
@@ -56,8 +56,16 @@ pub struct Values {
 pub struct Namespaces {
     /// Labels that all of them get.
     pub labels: BTreeMap<String, String>,
-    /// What some are called on the host. It has to be what they are called anyway: see [`Values::check_names`].
-    pub mappings: ByName,
+    /// What some are called on the host.
+    pub mappings: NamesOfNamespaces,
+}
+
+/// Host namespaces that are called by choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NamesOfNamespaces {
+    /// By the guest's.
+    pub by_name: MappedNamespaces,
 }
 
 /// What is kept in step by configuration.
@@ -69,21 +77,19 @@ pub struct Sync {
 }
 
 impl Values {
-    /// Each namespace that is mapped to another name than it has as one of this virtual cluster.
+    /// Checks what depends on which virtual cluster it is.
     #[must_use]
-    pub fn check_names(&self, tenant: &Tenant) -> Vec<Problem> {
-        (self.namespaces.mappings.by_name.iter())
-            .filter(|(guest, host)| tenant.host_namespace(guest) != **host)
-            .map(|(guest, host)| Problem {
-                line: 0,
-                what: What::NotDone {
-                    key: "sync.toHost.namespaces.mappings.byName".to_owned(),
-                    why: format!(
-                        "`{guest}` cannot be `{host}`; in this virtual cluster it is `{}`, by vcluster's rule",
-                        tenant.host_namespace(guest)
-                    ),
-                },
-            })
-            .collect()
+    pub fn check_names(&self, tenant: &Tenant) -> Option<Problem> {
+        let guest = tenant.meets_itself()?;
+        Some(Problem {
+            line: 0,
+            what: What::NotDone {
+                key: "sync.toHost.namespaces.mappings.byName".to_owned(),
+                why: format!(
+                    "`{guest}` cannot be `{}`, where the control plane is",
+                    tenant.namespace()
+                ),
+            },
+        })
     }
 }

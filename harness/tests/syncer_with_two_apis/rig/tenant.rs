@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
+use harness::command;
 use harness::helm::{Chart, Release};
 use harness::tenants::{BLOG_VALUES, naming};
 use harness::wait::{self, Seen};
@@ -80,15 +81,9 @@ impl Tenant {
         let host = Host::shared().await;
         let folder = background::folder().join(format!("{namespace}-{name}"));
         fs::create_dir(&folder).expect("the folder is ours");
-        let release = Release {
-            name,
-            namespace,
-            chart: &Chart::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart").into()),
-            values,
-            set,
-            compared: false,
-        };
-        host.helm().install(release).await.expect("the chart installs");
+        install(&host, name, namespace, values, set)
+            .await
+            .expect("the chart installs");
         let admin = host.admin().await.within(namespace);
         write_values(&admin, name, &folder).await;
         // The syncer's way to the host: by a token of the account that the chart makes, and nothing else.
@@ -214,6 +209,12 @@ impl Tenant {
         fs::write(self.folder.join("values.yaml"), values).expect("the folder is ours");
     }
 
+    /// Gives its release other values; says why if the chart refuses.
+    pub(crate) async fn upgrade(&self, values: &str) -> Result<(), String> {
+        let upgraded = install(&self.host, &self.name, &self.namespace, values, &[]).await;
+        upgraded.map_err(|error| error.to_string())
+    }
+
     /// Has a syncer that starts from now on reach the host by a way that can be closed.
     pub(crate) async fn by_another_way(&self) -> Way {
         let file = self.folder.join("host.kubeconfig");
@@ -304,6 +305,25 @@ impl Tenant {
         let log = self.syncer.as_ref().map(Syncer::log);
         tail(&log.unwrap_or_default(), word)
     }
+}
+
+/// Installs the chart, or brings its release up to date.
+async fn install(
+    host: &Host,
+    name: &str,
+    namespace: &str,
+    values: &str,
+    set: &[String],
+) -> Result<(), command::Error> {
+    let release = Release {
+        name,
+        namespace,
+        chart: &Chart::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart").into()),
+        values,
+        set,
+        compared: false,
+    };
+    host.helm().install(release).await
 }
 
 /// What `syncer init` and `syncer run` are both told; files are in the folder that they run in.

@@ -4,8 +4,9 @@ use hyper::{Method, Uri};
 use kube::api::ListParams;
 
 use crate::guest::metrics::VERSION;
-use crate::kubelet::asked::{is_label, is_name, named};
+use crate::kubelet::asked::{is_name, named};
 use crate::kubelet::refusal::Refusal;
+use crate::naming::is_label;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::table::{Fate, Row, SAME, Shape};
 use super::mappings;
+use crate::naming::is_label;
 
 /// The keys of the text at `sync.generic.config`, and of `experimental.genericSync`.
 pub(in crate::values) const EMBEDDED: &[Row] = &[
@@ -180,10 +181,6 @@ pub(super) fn resource_names(names: Value) -> Result<Value, String> {
 }
 
 fn resource_name(name: &str) -> Result<(), String> {
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && (label.bytes()).all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
     if name.contains('.') && name.split('.').all(is_label) {
         return Ok(());
     }

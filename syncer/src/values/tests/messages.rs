@@ -206,9 +206,9 @@ fn what_cannot_be_read_is_told_with_its_line(#[case] text: &str, #[case] line: u
     "experimental: {multiNamespaceMode: {enabled: true}}\ncontrolPlane:\n  statefulSet: {persistence: {volumeClaim: {enabled: true}}}\n  backingStore: {etcd: {deploy: {statefulSet: {persistence: {volumeClaim: {enabled: false}}}}}}\n",
     "4: `controlPlane.backingStore.etcd.deploy.statefulSet.persistence.volumeClaim.enabled` says another thing than what means the same here, `controlPlane.statefulSet.persistence.volumeClaim.enabled` in line 3"
 )]
-#[case::a_name_that_is_not_the_rules(
-    "sync:\n  toHost:\n    namespaces:\n      enabled: true\n      mappings: {byName: {'*': 'vc-${name}-*'}}\n",
-    "5: `sync.toHost.namespaces.mappings.byName` cannot have `*` be `vc-${name}-*`: host namespaces are called by vcluster's rule, `vcluster-` and two hashes, so that no two virtual clusters share one; leave the mapping out"
+#[case::all_namespaces_of_the_host(
+    "sync:\n  toHost:\n    namespaces:\n      enabled: true\n      mappings: {byName: {'*': '*'}}\n",
+    "5: `sync.toHost.namespaces.mappings.byName` cannot have `*` be `*`: that is any namespace of the host; let it begin with something"
 )]
 #[case::no_mapping(
     "experimental: {multiNamespaceMode: {enabled: true}}\nsync:\n  fromHost:\n    secrets:\n      enabled: true\n      mappings: {byName: {a: b/c}}\n",

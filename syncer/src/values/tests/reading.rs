@@ -107,14 +107,17 @@ fn kinds_of_the_whole_host_are_named_in_each_dialect() {
 }
 
 #[test]
-fn namespaces_may_be_mapped_to_what_they_are_called_anyway() {
+fn namespaces_may_be_called_by_choice_but_for_that_of_the_control_plane() {
     let values = fixture("named.0.28.yaml");
-    let wrong = |name: &str| {
-        values
-            .check_names(&Tenant::new(name, format!("vcluster-{name}")))
-            .len()
-    };
-    assert_eq!((wrong("team-a"), wrong("team-b")), (0, 2));
+    let mapped = &values.namespaces.mappings.by_name;
+    let tenant = |namespace: &str| Tenant::new("team-a", namespace).with_namespaces(mapped);
+    let (apart, within) = (tenant("vcluster-team-a"), tenant("team-a-house"));
+    assert_eq!(apart.host_namespace("house"), "team-a-house");
+    assert_eq!(apart.host_namespace("web-1"), "team-a-1");
+    assert_eq!(values.check_names(&apart), None);
+    let problem = values.check_names(&within).expect("it meets its control plane");
+    let told = " `sync.toHost.namespaces.mappings.byName`: `house` cannot be `team-a-house`, where the control plane is";
+    assert_eq!(problem.to_string(), told);
 }
 
 #[test]
