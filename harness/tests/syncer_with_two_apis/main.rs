@@ -69,6 +69,9 @@ mod host_access;
 /// Ingresses, network policies and disruption budgets.
 mod twins;
 
+/// A kind of several versions.
+mod versions;
+
 /// Labels and annotations that the host gives.
 mod host_labels;
 

@@ -6,7 +6,7 @@ use harness::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::rig::{Refusal, SOON, Side, Space, Tenant, VALUE, component, unique};
+use crate::rig::{Refusal, SOON, Side, Space, Tenant, VALUE, Webhook, component, unique};
 
 /// Attempts are counted for so long.
 const OBSERVED: Duration = Duration::from_secs(6);
@@ -16,11 +16,15 @@ const OBSERVED: Duration = Duration::from_secs(6);
 enum Obstacle {
     Policy,
     Quota,
+    Webhook,
+    WebhookThatIsDown,
 }
 
 #[rstest]
 #[case::by_a_policy(Obstacle::Policy, "no Components here")]
 #[case::by_a_quota(Obstacle::Quota, "exceeded quota")]
+#[case::by_a_webhook(Obstacle::Webhook, "not on a Sunday")]
+#[case::as_a_webhook_is_down(Obstacle::WebhookThatIsDown, "failed calling webhook")]
 #[tokio::test]
 async fn a_component_refused_by_the_host_is_told_and_made_up_for(
     #[case] obstacle: Obstacle,
@@ -97,12 +101,21 @@ impl Obstacle {
         let placed = match self {
             Self::Policy => place_policy(host, &name).await,
             Self::Quota => place_quota(host, &name).await,
+            Self::Webhook => {
+                let webhook = Webhook::new(
+                    |_| json!({"allowed": false, "status": {"code": 403, "message": "not on a Sunday"}}),
+                );
+                place_webhook(host, &name, &webhook.await.client_config).await
+            }
+            Self::WebhookThatIsDown => {
+                place_webhook(host, &name, &json!({"url": "https://localhost:1/"})).await
+            }
         };
         let path = format!("{}?dryRun=All", host.path("Component", ""));
         wait::until("the host to refuse Components", SOON, || async {
             let probe = host.post(&path, &component("probe", "1")).await;
             Ok::<_, Refusal>(match probe {
-                Err(refusal) if refusal.code == 403 => Seen::Ready(()),
+                Err(refusal) if [403, 500].contains(&refusal.code) => Seen::Ready(()),
                 other => Seen::NotYet(format!("{other:?}")),
             })
         })
@@ -142,6 +155,32 @@ async fn place_policy(host: &Side, name: &str) -> Placed {
     Placed {
         side,
         objects: kinds.map(|kind| (kind, name.to_owned())).into(),
+    }
+}
+
+async fn place_webhook(host: &Side, name: &str, client_config: &Value) -> Placed {
+    let kind = "ValidatingWebhookConfiguration";
+    let side = host.everywhere();
+    side.create(json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "webhooks": [{
+            "name": "components.example.com",
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "clientConfig": client_config,
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": host.namespace()}},
+            "rules": [{
+                "apiGroups": ["dapr.io"], "apiVersions": ["*"], "resources": ["components"],
+                "operations": ["CREATE", "UPDATE"],
+            }],
+        }],
+    }))
+    .await;
+    Placed {
+        side,
+        objects: vec![(kind, name.to_owned())],
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) use syncer::Syncer;
 pub(crate) use tenant::Tenant;
 pub(crate) use uninstalled::Uninstalled;
 pub(crate) use way::Passage;
+pub(crate) use webhook::Webhook;
 
 /// What lives as long as the test process, and what ends with it.
 mod background;
@@ -30,8 +31,14 @@ mod control_plane;
 /// The host.
 mod host;
 
+/// A server that the host trusts.
+mod https;
+
 /// A kubelet of the host's.
 mod host_kubelet;
+
+/// A webhook of the host's.
+mod webhook;
 
 /// A syncer while it runs.
 mod syncer;

@@ -1,7 +1,8 @@
 //! The guest's twin of a host's custom resource definition.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, CustomResourceDefinitionStatus, ServiceReference,
+    CustomResourceDefinition, CustomResourceDefinitionStatus, CustomResourceDefinitionVersion,
+    ServiceReference,
 };
 use serde_json::{Value, json};
 
@@ -11,13 +12,20 @@ use super::kinds::Status;
 /// between the versions.
 ///
 /// The guest's API server has no Service of the host, but runs there and finds it by its name.
-pub(crate) fn for_guest(host: &CustomResourceDefinition) -> Value {
+///
+/// A version that the host has given up stays in the guest, not served, while its store may have objects in it: without
+/// it, the API would not take the definition.
+pub(crate) fn for_guest(host: &CustomResourceDefinition, guest: Option<&CustomResourceDefinition>) -> Value {
     let spec = &host.spec;
     let mut versions: Vec<_> = spec
         .versions
         .iter()
         .filter(|version| version.served || version.storage)
+        .cloned()
         .collect();
+    if let Some(guest) = guest {
+        versions.extend(given_up(guest, &versions));
+    }
     versions.sort_by(|one, other| one.name.cmp(&other.name));
     let mut twin = json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -47,6 +55,31 @@ pub(crate) fn for_guest(host: &CustomResourceDefinition) -> Value {
         twin["spec"]["preserveUnknownFields"] = json!(preserve);
     }
     twin
+}
+
+/// The versions that the guest's store may have objects in and that are not among these.
+fn given_up(
+    guest: &CustomResourceDefinition,
+    versions: &[CustomResourceDefinitionVersion],
+) -> Vec<CustomResourceDefinitionVersion> {
+    let stored = guest
+        .status
+        .iter()
+        .flat_map(|status| status.stored_versions.iter().flatten());
+    let missing = stored.filter(|stored| versions.iter().all(|version| version.name != **stored));
+    let kept = missing.filter_map(|missing| {
+        guest
+            .spec
+            .versions
+            .iter()
+            .find(|version| version.name == *missing)
+    });
+    let unserved = |version: &CustomResourceDefinitionVersion| CustomResourceDefinitionVersion {
+        served: false,
+        storage: false,
+        ..version.clone()
+    };
+    kept.map(unserved).collect()
 }
 
 /// Where a Service of the host answers. Its certificate is for this name, as the host's API server asks for it.
@@ -103,6 +136,30 @@ mod tests {
                 "versions": [version("v2alpha1", true, true), version("v0", false, false), version("v1alpha1", true, false)],
             },
         });
-        insta::assert_json_snapshot!(for_guest(&serde_json::from_value(host).unwrap()));
+        insta::assert_json_snapshot!(for_guest(&serde_json::from_value(host).unwrap(), None));
+    }
+
+    #[test]
+    fn a_version_that_is_stored_stays_until_it_is_not() {
+        let definition = |versions: Value, stored: Value| -> CustomResourceDefinition {
+            let names = json!({"kind": "Widget", "plural": "widgets"});
+            let spec =
+                json!({"group": "example.com", "names": names, "scope": "Namespaced", "versions": versions});
+            serde_json::from_value(json!({"spec": spec, "status": {"storedVersions": stored}})).unwrap()
+        };
+        let version = |name: &str, served: bool| json!({"name": name, "served": served, "storage": served});
+        let host = definition(
+            json!([version("v1", false), version("v3", true)]),
+            json!(["v1", "v3"]),
+        );
+        let had = json!([version("v1", true), version("v2", true)]);
+        let versions =
+            |guest: &CustomResourceDefinition| for_guest(&host, Some(guest))["spec"]["versions"].clone();
+        let kept = json!([version("v1", false), version("v3", true)]);
+        assert_eq!(versions(&definition(had.clone(), json!(["v1"]))), kept);
+        assert_eq!(
+            versions(&definition(had, json!([]))),
+            json!([version("v3", true)])
+        );
     }
 }

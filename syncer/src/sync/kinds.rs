@@ -207,12 +207,18 @@ impl Kinds {
         let Some(host) = found else {
             return Ok(Defined::Yes(None));
         };
+        let read = guests.get_opt(name).await;
+        let guest = read.attempting(|| format!("read definition {name} of the guest"))?;
         self.engine
             .metrics()
             .write("guest", "CustomResourceDefinition", "apply");
         let params = PatchParams::apply(MANAGER).force();
         let written = guests
-            .patch(name, &params, &Patch::Apply(crds::for_guest(&host)))
+            .patch(
+                name,
+                &params,
+                &Patch::Apply(crds::for_guest(&host, guest.as_ref())),
+            )
             .await
             .attempting(|| format!("write definition {name} to the guest"))?;
         if !crds::is_established(written.status.as_ref()) {

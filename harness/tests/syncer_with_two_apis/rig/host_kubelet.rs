@@ -1,27 +1,17 @@
 //! A kubelet of the host's, which runs nothing: it says what it was asked, and then what a test has it say.
 
-use std::convert::Infallible;
-use std::sync::Arc;
+use std::future::ready;
 
 use futures::stream;
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use syncer::pki;
 use tokio::io::{AsyncWriteExt, copy, split};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::https::{self, Body, whole};
 use super::{Host, unique};
 
 /// What it says instead of the log of a container's last life.
@@ -38,23 +28,9 @@ impl HostKubelet {
     /// One of a new node with these labels.
     pub(crate) async fn new(labels: serde_json::Value) -> Self {
         let host = Host::shared().await;
-        let folder = host.pki();
-        let read = "it was written";
-        let certificate =
-            CertificateDer::from_pem_file(folder.join(format!("{}.crt", pki::KUBELET))).expect(read);
-        let key = PrivateKeyDer::from_pem_file(folder.join(format!("{}.key", pki::KUBELET))).expect(read);
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("they are known")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .expect("they fit");
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a loopback port is free");
-        let port = listener.local_addr().expect("it is bound").port();
         let (lines, said) = watch::channel(String::new());
-        tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), said));
+        let answer = move |request| ready(answer(request, said.clone()));
+        let port = https::serve(&host, answer).await;
 
         let node = unique("node");
         let admin = host.admin().await;
@@ -76,30 +52,7 @@ impl HostKubelet {
     }
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, said: watch::Receiver<String>) {
-    loop {
-        let (stream, _) = listener.accept().await.expect("it listens");
-        tokio::spawn(take(stream, tls.clone(), said.clone()));
-    }
-}
-
-/// Answers what comes by one connection. Whoever goes in the middle of it has what was asked for.
-async fn take(stream: TcpStream, tls: TlsAcceptor, said: watch::Receiver<String>) {
-    let Ok(stream) = tls.accept(stream).await else {
-        return;
-    };
-    let answer = service_fn(|request| {
-        let said = said.clone();
-        async { Ok::<_, Infallible>(answer(request, said)) }
-    });
-    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
-    let _ = served.with_upgrades().await;
-}
-
-fn answer(
-    mut request: Request<Incoming>,
-    said: watch::Receiver<String>,
-) -> Response<BoxBody<Bytes, Infallible>> {
+fn answer(mut request: Request<Incoming>, said: watch::Receiver<String>) -> Response<Body> {
     let asked = format!("{} {}\n", request.method(), request.uri());
     if let Some(protocol) = request.headers().get(header::UPGRADE).cloned() {
         let upgrade = hyper::upgrade::on(&mut request);
@@ -122,7 +75,7 @@ fn answer(
         return response.body(whole(NO_FORMER)).expect("a response");
     }
     if !query.contains("follow=true") {
-        return Response::new(whole(&asked));
+        return Response::new(whole(asked));
     }
     let lines = stream::unfold((Some(asked), said), |(first, mut said)| async move {
         if let Some(first) = first {
@@ -134,8 +87,4 @@ fn answer(
     });
     let lines = futures::StreamExt::map(lines, |line| Ok(Frame::data(Bytes::from(line))));
     Response::new(BodyExt::boxed(StreamBody::new(Box::pin(lines))))
-}
-
-fn whole(text: &str) -> BoxBody<Bytes, Infallible> {
-    Full::new(Bytes::from(text.to_owned())).boxed()
 }
