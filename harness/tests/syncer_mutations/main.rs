@@ -46,7 +46,7 @@ const MUTATIONS: [Mutation; 17] = [
     ),
     mutation(
         "delay",
-        "every look comes five minutes late",
+        "what is on the host already is looked at five minutes late",
         "export::a_component_made_again_at_once_is_the_new_one_on_the_host",
     ),
     mutation(

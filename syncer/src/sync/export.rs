@@ -4,7 +4,7 @@
 //! and what others add in fields of their own stays.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -29,6 +29,7 @@ use super::patched::{HostNames, Rule};
 use super::queue::Queue;
 use super::references::{References, Referrer};
 use super::removal;
+use super::timing;
 use super::watches::metadata;
 use super::written::{Versions, Written};
 use crate::naming;
@@ -365,6 +366,9 @@ impl Part for Exporter {
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
         if !self.covers(&key.namespace) {
             return Ok(Next::Uncovered);
+        }
+        if mutation::is(Mutation::Delay) && self.host.get(key).is_some() {
+            timing::until(Some(Instant::now() + Duration::from_mins(5))).await;
         }
         let host = self.host.get(key);
         let ours = host.as_deref().and_then(marks::guest_of);

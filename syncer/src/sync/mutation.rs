@@ -17,7 +17,7 @@ pub(crate) enum Mutation {
     DropStatus,
     /// What an object names is not made on the host.
     DropReferences,
-    /// Every look comes much too late.
+    /// What is on the host already is looked at much too late.
     Delay,
     /// Objects have another name on the host.
     Rename,

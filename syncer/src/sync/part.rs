@@ -14,7 +14,6 @@ use super::failure::Failure;
 use super::key::Key;
 use super::mutation::{self, Mutation};
 use super::queue::Queue;
-use super::timing;
 use crate::patience;
 
 /// What a look at an object left to do.
@@ -96,9 +95,6 @@ pub(crate) trait Part: Debug + Send + Sync + 'static {
 }
 
 async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
-    if mutation::is(Mutation::Delay) {
-        timing::until(Some(Instant::now() + Duration::from_mins(5))).await;
-    }
     let began = Instant::now();
     let result = part.look(key).await;
     let outcome = match &result {
