@@ -126,10 +126,11 @@ pub(super) fn read_kinds(kinds: Value) -> Result<Value, String> {
     Ok(kinds)
 }
 
-/// Reads kinds by resource and group, `components.dapr.io` or `components.dapr.io/v1alpha1`.
+/// Reads kinds by resource and group, `components.dapr.io` or `components.dapr.io/v1alpha1`. Here, too, each has one rule.
 pub(super) fn read_resources(resources: &Value, direction: Direction) -> Result<Value, String> {
     let resources = resources.as_object().into_iter().flatten();
     let enabled = resources.filter(|(_, asked)| asked["enabled"] == true);
+    let mut seen = BTreeSet::new();
     enabled
         .map(|(name, asked)| {
             let (resource, version) = match name.split_once('/') {
@@ -140,6 +141,11 @@ pub(super) fn read_resources(resources: &Value, direction: Direction) -> Result<
                 return Err(not_a_resource(name));
             }
             resource_name(resource).map_err(|_| not_a_resource(name))?;
+            if !seen.insert(resource) {
+                return Err(format!(
+                    "names `{resource}` twice: a kind has one rule, for all its versions"
+                ));
+            }
             let mut kind = json!({ "resource": resource });
             if let Some(version) = version {
                 kind["version"] = version.into();

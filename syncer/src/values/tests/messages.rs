@@ -206,6 +206,10 @@ fn what_cannot_be_read_is_told_with_its_line(#[case] text: &str, #[case] line: u
     "experimental: {multiNamespaceMode: {enabled: true}}\ncontrolPlane:\n  statefulSet: {persistence: {volumeClaim: {enabled: true}}}\n  backingStore: {etcd: {deploy: {statefulSet: {persistence: {volumeClaim: {enabled: false}}}}}}\n",
     "4: `controlPlane.backingStore.etcd.deploy.statefulSet.persistence.volumeClaim.enabled` says another thing than what means the same here, `controlPlane.statefulSet.persistence.volumeClaim.enabled` in line 3"
 )]
+#[case::a_resource_of_two_versions(
+    "sync:\n  toHost:\n    namespaces: {enabled: true}\n    customResources: {a.b/v1: {enabled: true}, a.b/v2: {enabled: true}}\n",
+    "4: `sync.toHost.customResources` names `a.b` twice: a kind has one rule, for all its versions"
+)]
 #[case::all_namespaces_of_the_host(
     "sync:\n  toHost:\n    namespaces:\n      enabled: true\n      mappings: {byName: {'*': '*'}}\n",
     "5: `sync.toHost.namespaces.mappings.byName` cannot have `*` be `*`: that is any namespace of the host; let it begin with something"
