@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::leader::Candidate;
 use crate::naming::{MappedNamespaces, Tenant};
 use crate::patience::chain;
-use crate::pki::{self, Names};
+use crate::pki::{self, Access, Names};
 use crate::uninstall::{self, Replica};
 use crate::values::{self, Dialect, Values};
 use crate::{client, host, run};
@@ -240,17 +240,25 @@ fn block_on(log: EnvFilter, command: impl Future<Output = Result<(), Error>>) ->
 }
 
 async fn initialize(Init { common }: Init) -> Result<(), Error> {
-    let (_, tenant) = read_values(&common.values, &common.subject)?;
+    let (values, tenant) = read_values(&common.values, &common.subject)?;
     let host = common.subject.host().await?;
     let service = host::api_service(&host, &tenant).await?;
     let owner = host::owner(&host, &tenant).await?;
     let authority = pki::keep(&host, &tenant, Some(owner)).await?;
+    let said = |said: &Option<String>| said.clone().filter(|said| !said.is_empty());
+    let context = said(&values.access.context).unwrap_or_else(|| tenant.name().to_owned());
+    let server = said(&values.access.server).unwrap_or_else(|| pki::OUTSIDE.to_owned());
     let names = Names {
         tenant,
         service: service.addresses,
         pod: common.pod_ip,
+        outside: [values.access.extra_sans, service.balancer].concat(),
     };
-    pki::write(&authority, &names, &common.pki).await?;
+    let access = Access {
+        server: &server,
+        context: &context,
+    };
+    pki::write(&authority, &names, access, &common.pki).await?;
     Ok(())
 }
 

@@ -52,6 +52,8 @@ pub enum Error {
 pub struct ApiService {
     /// Its cluster IPs, the first one first.
     pub addresses: Vec<IpAddr>,
+    /// Names and addresses of its load balancer, if it has one.
+    pub balancer: Vec<String>,
 }
 
 impl ApiService {
@@ -81,7 +83,16 @@ pub async fn api_service(host: &Client, tenant: &Tenant) -> Result<ApiService, E
             name: name.to_owned(),
         });
     }
-    Ok(ApiService { addresses })
+    let balancer = service.status.and_then(|status| status.load_balancer?.ingress);
+    let balancer = balancer
+        .into_iter()
+        .flatten()
+        .flat_map(|at| [at.ip, at.hostname])
+        .flatten();
+    Ok(ApiService {
+        addresses,
+        balancer: balancer.collect(),
+    })
 }
 
 /// Who owns what the syncer makes beside its control plane, so that it goes when the release is removed: the service

@@ -18,7 +18,7 @@ mod secret;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use files::{KUBELET, KUBELET_CLIENT, write};
+pub use files::{Access, KUBELET, KUBELET_CLIENT, OUTSIDE, write};
 pub use issue::{Identity, Issued, Names};
 pub use kubeconfig::kubeconfig;
 use rcgen::{BasicConstraints, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};

@@ -11,7 +11,16 @@ use super::{Authority, Error, Identity, Issued, Names, kubeconfig};
 const INSIDE: &str = "https://127.0.0.1:6443";
 
 /// Where a person's kubeconfig points: to a port forwarded from the virtual cluster's Service, as with vcluster.
-const OUTSIDE: &str = "https://localhost:8443";
+pub const OUTSIDE: &str = "https://localhost:8443";
+
+/// What the administrator's kubeconfig says of the guest's API.
+#[derive(Clone, Copy, Debug)]
+pub struct Access<'a> {
+    /// Where it is.
+    pub server: &'a str,
+    /// What its cluster, user and context are called.
+    pub context: &'a str,
+}
 
 /// What those files' names begin with that the syncer answers with as a kubelet.
 pub const KUBELET: &str = "kubelet";
@@ -24,7 +33,12 @@ pub const KUBELET_CLIENT: &str = "apiserver-kubelet-client";
 /// `controller-manager`, `syncer` and `admin` (`….kubeconfig`).
 ///
 /// Only the user who writes them can read them; all programs of the pod are that user.
-pub async fn write(authority: &Authority, names: &Names, folder: &Path) -> Result<(), Error> {
+pub async fn write(
+    authority: &Authority,
+    names: &Names,
+    access: Access<'_>,
+    folder: &Path,
+) -> Result<(), Error> {
     for (name, content) in authority.parts() {
         file(folder, &name, &content).await?;
     }
@@ -49,7 +63,7 @@ pub async fn write(authority: &Authority, names: &Names, folder: &Path) -> Resul
     file(
         folder,
         "admin.kubeconfig",
-        kubeconfig(cluster, OUTSIDE, ca, &admin).as_bytes(),
+        kubeconfig(access.context, access.server, ca, &admin).as_bytes(),
     )
     .await
 }

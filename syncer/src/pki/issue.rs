@@ -39,6 +39,8 @@ pub struct Names {
     pub service: Vec<IpAddr>,
     /// The address of the pod.
     pub pod: Option<IpAddr>,
+    /// Names and addresses by which those outside reach it.
+    pub outside: Vec<String>,
 }
 
 /// A certificate and its key, both PEM.
@@ -72,6 +74,7 @@ impl Names {
         names
             .into_iter()
             .chain(addresses.map(|address| address.to_string()))
+            .chain(self.outside.clone())
             .collect()
     }
 }

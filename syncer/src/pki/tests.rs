@@ -13,6 +13,7 @@ fn names() -> Names {
         tenant: Tenant::new("tenant-1", "vcluster-tenant-1"),
         service: vec!["10.96.7.7".parse().unwrap()],
         pod: Some("10.244.0.9".parse().unwrap()),
+        outside: vec!["api.example.org".to_owned(), "192.0.2.7".to_owned()],
     }
 }
 
@@ -52,6 +53,8 @@ fn the_api_server_can_be_reached_by_every_name_it_has() {
             "127.0.0.1",
             "10.96.7.7",
             "10.244.0.9",
+            "api.example.org",
+            "192.0.2.7",
         ]
     );
 }
@@ -114,7 +117,11 @@ fn a_damaged_authority_is_told_by_its_part(#[case] key: &str, #[case] text: Opti
 async fn only_the_writer_can_read_what_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::generate("tenant-1").unwrap();
-    write(&authority, &names(), folder.path()).await.unwrap();
+    let access = Access {
+        server: "https://api.example.org",
+        context: "team-a",
+    };
+    write(&authority, &names(), access, folder.path()).await.unwrap();
     let mut files: Vec<_> = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap())
@@ -152,5 +159,6 @@ async fn only_the_writer_can_read_what_is_written() {
         .cluster
         .as_ref()
         .and_then(|cluster| cluster.server.clone());
-    assert_eq!(server.as_deref(), Some("https://localhost:8443"));
+    assert_eq!(config.current_context.as_deref(), Some("team-a"));
+    assert_eq!(server.as_deref(), Some("https://api.example.org"));
 }

@@ -41,6 +41,8 @@ pub struct Values {
     pub networking: Networking,
     /// Programs of the host that the guest has a part in.
     pub integrations: Integrations,
+    /// How the guest's API is reached by those outside.
+    pub access: Access,
     /// The guest's DNS server.
     pub coredns: CoreDns,
     /// What every image name of the control plane is prefixed with.
@@ -66,6 +68,19 @@ pub struct Namespaces {
 pub struct NamesOfNamespaces {
     /// By the guest's.
     pub by_name: MappedNamespaces,
+}
+
+/// How the guest's API is reached by those outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Access {
+    /// Names and addresses that the API's certificate is for, besides those that it is for anyway.
+    #[serde(rename = "extraSANs")]
+    pub extra_sans: Vec<String>,
+    /// Where the published kubeconfig says that the API is; without one, at the end of a port-forward.
+    pub server: Option<String>,
+    /// What the published kubeconfig calls its context; without one, as the virtual cluster.
+    pub context: Option<String>,
 }
 
 /// What is kept in step by configuration.

@@ -151,7 +151,7 @@ pub(super) const KEYS: &[Row] = &[
     (
         "syncer.kubeConfigContextName",
         Text,
-        Idle(Form::Plain, "exportKubeConfig.context"),
+        Read(Form::Plain, "access.context"),
     ),
     ("etcd.autoDeletePersistentVolumeClaims", Bool, IDLE),
     (

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use harness::components::Components;
 use harness::wait::{self, Seen};
+use kube::config::Kubeconfig;
 use tokio::net::TcpSocket;
 
 use super::process::Process;
@@ -107,15 +108,15 @@ impl ControlPlane {
     }
 }
 
-/// Has the kubeconfigs that `syncer init` writes for a pod point to this machine.
+/// Has the kubeconfigs that `syncer init` writes for a pod point to this machine; as it wrote them they are kept beside.
 fn point_kubeconfigs(folder: &Path, port: u16) {
-    let here = format!("https://127.0.0.1:{port}");
     for name in ["admin", "controller-manager", "syncer"] {
         let path = folder.join(format!("{name}.kubeconfig"));
-        let text = fs::read_to_string(&path).expect("it was written");
-        let text = text
-            .replace("https://127.0.0.1:6443", &here)
-            .replace("https://localhost:8443", &here);
+        fs::copy(&path, folder.join(format!("{name}.kubeconfig.given"))).expect("it was written");
+        let mut config = Kubeconfig::read_from(&path).expect("it is one");
+        let cluster = config.clusters[0].cluster.as_mut().expect("it has one");
+        cluster.server = Some(format!("https://127.0.0.1:{port}"));
+        let text = serde_json::to_string(&config).expect("it is plain data");
         fs::write(&path, text).expect("the folder is ours");
     }
 }

@@ -8,7 +8,7 @@ use harness::components::{self, Components};
 use harness::helm::Helm;
 use serde_json::{Value, json};
 use syncer::naming;
-use syncer::pki::{self, Authority, Names};
+use syncer::pki::{self, Access, Authority, Names};
 use tokio::sync::OnceCell;
 
 use super::control_plane::ControlPlane;
@@ -168,9 +168,14 @@ async fn write_certificates(folder: &Path) {
         tenant: naming::Tenant::new("host", "host"),
         service: Vec::new(),
         pod: None,
+        outside: Vec::new(),
+    };
+    let access = Access {
+        server: pki::OUTSIDE,
+        context: "host",
     };
     let authority = Authority::generate("host").expect("certificates can be made");
-    pki::write(&authority, &names, folder)
+    pki::write(&authority, &names, access, folder)
         .await
         .expect("the folder is ours");
 }

@@ -1,6 +1,7 @@
 //! What vcluster has around the two: policies, integrations, its own bookkeeping.
 
-use crate::values::table::Fate::Refuse;
+use crate::values::forms::Form;
+use crate::values::table::Fate::{Read, Refuse};
 use crate::values::table::Shape::{Any, Bool, Switch, Text};
 use crate::values::table::{IDLE, Row, SAME};
 
@@ -33,9 +34,13 @@ pub(in crate::values) const KEYS: &[Row] = &[
         Any,
         Refuse(NOT_DONE),
     ),
-    ("exportKubeConfig.context", Text, IDLE),
     (
-        "exportKubeConfig.{server,insecure,serviceAccount,additionalSecrets}",
+        "exportKubeConfig.{server,context}",
+        Text,
+        Read(Form::Plain, "access.{server,context}"),
+    ),
+    (
+        "exportKubeConfig.{insecure,serviceAccount,additionalSecrets}",
         Any,
         Refuse("the kubeconfig is that of the guest's administrator, in Secret vc-NAME"),
     ),

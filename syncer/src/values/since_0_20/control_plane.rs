@@ -337,7 +337,12 @@ pub(in crate::values) const KEYS: &[Row] = &[
     ),
     ("controlPlane.proxy.{bindAddress,port}", Any, IDLE),
     (
-        "controlPlane.{proxy.extraSANs,ingress.enabled,serviceMonitor.enabled,hostPathMapper.{enabled,central}}",
+        "controlPlane.proxy.extraSANs",
+        Texts,
+        Read(Form::Plain, "access.extraSANs"),
+    ),
+    (
+        "controlPlane.{ingress.enabled,serviceMonitor.enabled,hostPathMapper.{enabled,central}}",
         Any,
         Refuse(NOT_DONE),
     ),

@@ -76,10 +76,12 @@ pub(in crate::values) const KEYS: &[Row] = &[
         Refuse(PATCHES),
     ),
     (
-        "sync.toHost.pods.{translateImage,enforceTolerations,useSecretsForSATokens,runtimeClassName,priorityClassName}",
+        "sync.toHost.pods.{translateImage,enforceTolerations,runtimeClassName,priorityClassName}",
         Any,
         Refuse("pods are synced as they are"),
     ),
+    // Tokens are in Secrets, whatever it says.
+    ("sync.toHost.pods.useSecretsForSATokens", Bool, IDLE),
     ("sync.toHost.pods.rewriteHosts", Any, IDLE),
     (
         "sync.fromHost.nodes.enabled",
