@@ -4,19 +4,52 @@
 //! back of namespaces, role bindings, Secrets and leases is no RBAC and not in it: see `privilege`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::rig::{Tenant, namespace, unique};
 
+/// Every way for a values file to give rights.
+const ALL: &str = r"
+sync:
+  toHost:
+    namespaces: {enabled: true, mappings: {byName: {'team-*': '${name}-team-*'}}}
+    configMaps: {all: true}
+    secrets: {all: true}
+    ingresses: {enabled: true}
+    networkPolicies: {enabled: true}
+    podDisruptionBudgets: {enabled: true}
+    customResources: {components.dapr.io: {enabled: true}}
+  fromHost:
+    nodes: {enabled: true, selector: {all: true}}
+    storageClasses: {enabled: true}
+    ingressClasses: {enabled: true}
+    runtimeClasses: {enabled: true}
+    priorityClasses: {enabled: true}
+    configMaps: {enabled: true, mappings: {byName: {kube-public/shared: default/shared}}}
+    secrets: {enabled: true, mappings: {byName: {kube-public/shared: default/shared}}}
+    customResources:
+      subscriptions.dapr.io: {enabled: true, scope: Namespaced}
+      resiliencies.dapr.io: {enabled: true, scope: Namespaced, mappings: {byName: {kube-public/*: default/*}}}
+networking:
+  replicateServices:
+    toHost: [{from: default/web, to: kube-public/inventory-web}]
+    fromHost: [{from: kube-public/store, to: default/store}]
+integrations: {metricsServer: {enabled: true}}
+rbac: {role: {extraRules: [{apiGroups: [''], resources: [limitranges], verbs: [list]}]}}
+";
+
 #[rstest]
 #[case::of_the_tutorials_values("tutorial")]
 #[case::with_every_kind_that_has_a_switch("every-kind")]
+#[case::with_all_that_can_be_asked_for("all")]
 #[tokio::test]
 async fn the_account_may_do_this_and_no_more(#[case] which: &str) {
     let tenant = match which {
         "tutorial" => Tenant::shared().await,
+        "all" => Arc::new(Tenant::with_values("inventory", ALL).await),
         _ => Tenant::of_all_kinds().await,
     };
     let elsewhere = unique("elsewhere");
@@ -25,13 +58,16 @@ async fn the_account_may_do_this_and_no_more(#[case] which: &str) {
     let anywhere = rules(&tenant, &elsewhere).await;
     let mut text = table("in any namespace, and in none", &anywhere);
     let own = tenant.host_namespace("default");
-    for (title, within) in [
+    let shown = "in a namespace that the values name, besides";
+    let mut places = vec![
         ("in a host namespace of its own, besides", own.as_str()),
         (
             "in the namespace of its control plane, besides",
             tenant.namespace(),
         ),
-    ] {
+    ];
+    places.extend((which == "all").then_some((shown, "kube-public")));
+    for (title, within) in places {
         let there = rules(&tenant, within).await;
         let besides = there.difference(&anywhere).cloned().collect();
         text += &table(title, &besides);

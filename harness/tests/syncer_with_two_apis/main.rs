@@ -99,6 +99,9 @@ mod claims;
 /// What something on the host made in a tenant's namespaces is shown.
 mod import;
 
+/// The same of a custom kind.
+mod import_kinds;
+
 /// What the host says of a tenant's pods is told.
 mod events;
 

@@ -331,6 +331,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "RuntimeClass" => ("/apis/node.k8s.io/v1", "runtimeclasses"),
         "Secret" => ("/api/v1", "secrets"),
         "Endpoints" => ("/api/v1", "endpoints"),
+        "Sensor" => ("/apis/imports.example.com/v1", "sensors"),
         "Service" => ("/api/v1", "services"),
         "ServiceAccount" => ("/api/v1", "serviceaccounts"),
         "Stamp" => ("/apis/example.com/v1", "stamps"),
