@@ -345,6 +345,7 @@ fn core(to_host: &ToHost) -> BTreeSet<sync::CoreKind> {
             to_host.pod_disruption_budgets.enabled,
             CoreKind::PodDisruptionBudget,
         ),
+        (to_host.service_accounts.enabled, CoreKind::ServiceAccount),
     ];
     switches
         .into_iter()

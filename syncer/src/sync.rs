@@ -196,6 +196,7 @@ pub async fn run(
     let dependencies = Dependencies {
         references,
         priority_classes: core.priority_classes(),
+        accounts: core.accounts(),
         config_maps: config_maps.clone(),
         secrets: secrets.clone(),
         services: services.clone(),
@@ -256,7 +257,7 @@ pub async fn run(
         }
     });
     events.watch();
-    core.watch(&engine);
+    core.watch(&engine, &pods);
     kinds.watch();
     namespaces.watch();
 

@@ -60,6 +60,9 @@ mod kubelet;
 /// What pods and nodes use.
 mod metrics;
 
+/// As whom pods are on the host.
+mod service_accounts;
+
 /// Services, and where they lead.
 mod services;
 

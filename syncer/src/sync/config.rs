@@ -52,6 +52,8 @@ pub enum CoreKind {
     NetworkPolicy,
     /// Disruption budgets.
     PodDisruptionBudget,
+    /// Service accounts, as which the tenant's pods then are on the host.
+    ServiceAccount,
 }
 
 /// Config maps and Secrets that no pod and no exported object names.

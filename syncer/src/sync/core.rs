@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::cache::Change;
 use super::config::CoreKind;
 use super::copies::{self, Copies};
 use super::engine::Engine;
 use super::events::{Events, Subjects};
 use super::part::Part;
+use super::pods::Pods;
 use super::readiness::Readiness;
 use super::references::References;
 use super::replicas::Replicas;
@@ -54,6 +56,12 @@ impl Core {
         copies.find(|copies| copies.are_of("PriorityClass")).cloned()
     }
 
+    /// Service accounts, if they have twins.
+    pub(super) fn accounts(&self) -> Option<Arc<Twins>> {
+        let kind = resource(CoreKind::ServiceAccount);
+        self.twins.iter().find(|twins| twins.is_of(&kind)).cloned()
+    }
+
     /// Starts the workers.
     pub(super) fn start(&self, engine: &Engine, readiness: &Readiness) {
         for twins in &self.twins {
@@ -72,12 +80,24 @@ impl Core {
         }
     }
 
-    /// Watches both sides.
-    pub(super) fn watch(&self, engine: &Engine) {
+    /// Watches both sides; pods may have waited for their accounts.
+    pub(super) fn watch(&self, engine: &Engine, pods: &Arc<Pods>) {
+        let accounts = self.accounts();
         for twins in &self.twins {
             let claims = self.claims.as_ref().filter(|_| are_claims(twins));
             let telling = claims.map(|claims| claims.events.clone());
-            twins.watch(move |change| telling.iter().for_each(|events| events.seen(change)));
+            let of_accounts = accounts
+                .as_ref()
+                .is_some_and(|accounts| Arc::ptr_eq(accounts, twins));
+            let waiting = of_accounts.then(|| pods.clone());
+            twins.watch(move |change| {
+                if let Some(events) = &telling {
+                    events.seen(change);
+                }
+                if let (Some(pods), Change::Object(account)) = (&waiting, change) {
+                    pods.recheck_namespace(&account.namespace);
+                }
+            });
         }
         if let Some(Claims { volumes, events }) = &self.claims {
             volumes.watch();

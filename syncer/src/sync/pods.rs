@@ -31,6 +31,7 @@ use super::queue::Queue;
 use super::references::{Payload, References, Referrer};
 use super::removal;
 use super::services::Services;
+use super::twins::{Twins, accounts};
 use crate::patches::Json;
 
 /// The host's form of a guest pod.
@@ -77,6 +78,7 @@ pub(crate) struct Pods {
     tokens: Arc<Tokens>,
     nodes: Arc<Nodes>,
     priority_classes: Option<Arc<Copies>>,
+    accounts: Option<Arc<Twins>>,
     /// What was last shown in the guest, and what the guest made of it.
     shown: Mutex<HashMap<Key, Shown>>,
 }
@@ -102,6 +104,8 @@ pub(crate) struct Dependencies {
     pub(crate) services: Arc<Services>,
     /// The host's priority classes, if they are shown.
     pub(crate) priority_classes: Option<Arc<Copies>>,
+    /// Service accounts, if they have twins.
+    pub(crate) accounts: Option<Arc<Twins>>,
 }
 
 impl Pods {
@@ -113,6 +117,7 @@ impl Pods {
             secrets,
             services,
             priority_classes,
+            accounts,
         } = dependencies;
         references.expect(REFERRERS);
         let (guest, host) = <(Arc<Cache<Pod>>, Arc<Cache<Pod>>)>::default();
@@ -128,6 +133,7 @@ impl Pods {
             secrets,
             services,
             priority_classes,
+            accounts,
             shown: Mutex::default(),
         })
     }
@@ -234,6 +240,13 @@ impl Pods {
         }
     }
 
+    /// Has those of a guest namespace looked at that may have waited to be made.
+    pub(crate) fn recheck_namespace(&self, namespace: &str) {
+        for key in self.guest.keys_in(namespace) {
+            self.recheck(key);
+        }
+    }
+
     /// Has all those looked at that may have waited for the guest's DNS.
     pub(crate) fn recheck_all(&self) {
         self.guest.keys().into_iter().for_each(|key| self.recheck(key));
@@ -260,6 +273,11 @@ impl Pods {
         let token_secret = Key::new(key.namespace.clone(), volumes::token_secret(&uid));
         if !volumes::tokens(guest).is_empty() && self.secrets.host().get(&token_secret).is_none() {
             return Ok(Next::Waiting("its tokens to be on the host"));
+        }
+        if let (Some(accounts), Some(account)) = (&self.accounts, self.account(guest))
+            && !accounts.have_made(&Key::new(key.namespace.clone(), account))
+        {
+            return Ok(Next::Waiting("its service account to be on the host"));
         }
         if (guest.spec.as_ref()).is_some_and(|spec| spec.scheduling_gates.iter().flatten().count() > 0) {
             // Who takes them off changes the pod, which brings it back.
@@ -461,7 +479,15 @@ impl Pods {
             cluster_domain: &config.cluster_domain,
             dns,
             priority_class: class.filter(shown),
+            account: self.account(guest),
         }
+    }
+
+    /// The pod's service account, if it is one that has a twin.
+    fn account<'a>(&self, guest: &'a Pod) -> Option<&'a str> {
+        self.accounts.as_ref()?;
+        let named = guest.spec.as_ref()?.service_account_name.as_deref()?;
+        accounts::has_twin(named).then_some(named)
     }
 
     async fn delete_host(&self, key: &Key, host: &Pod, grace: Option<i64>) -> Result<(), Failure> {

@@ -14,8 +14,8 @@ use kube::{Api, Resource};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
-pub(crate) use self::form::resource;
 use self::form::{Form, Status};
+pub(crate) use self::form::{accounts, resource};
 use super::apply::Place;
 use super::cache::{Cache, Change};
 use super::config::CoreKind;
@@ -24,7 +24,7 @@ use super::failure::{Attempt, Failure, unless_gone};
 use super::host_labels;
 use super::key::Key;
 use super::kinds;
-use super::marks::{self, HostName};
+use super::marks::{self, Guest, HostName};
 use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
@@ -75,6 +75,17 @@ impl Twins {
     /// The host's, in the tenant's namespaces.
     pub(crate) fn host(&self) -> &Cache<Object> {
         &self.host
+    }
+
+    /// Whether an object has its twin on the host, and not somebody else's object of that name.
+    pub(crate) fn have_made(&self, key: &Key) -> bool {
+        let host = self.host.get(key);
+        host.is_some_and(|host| self.guest_of(&host).is_some())
+    }
+
+    /// The guest's object that a host's is the twin of.
+    fn guest_of(&self, host: &Object) -> Option<Guest> {
+        marks::guest_of(&host.metadata).filter(|guest| guest.kind == marks::kind_of(&self.kind))
     }
 
     /// Whether this is the part of a kind.
@@ -168,7 +179,7 @@ impl Twins {
         let body = Body {
             kind: &self.kind,
             metadata: &metadata,
-            fields: &Fields::from([("spec".to_owned(), spec)]),
+            fields: &Fields::from([(self.form.field().to_owned(), spec)]),
         };
         let place = Place {
             api: &self.engine.host_objects(&self.kind, &key.namespace),
@@ -263,7 +274,8 @@ impl Twins {
     fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
         let guest = self.guest.get(key)?;
         let goes = guest.metadata.deletion_timestamp.is_some();
-        (!goes && !self.engine.is_copy(&self.kind, &guest.metadata)).then_some(guest)
+        let stays = self.form.stays(&guest) || self.engine.is_copy(&self.kind, &guest.metadata);
+        (!goes && !stays).then_some(guest)
     }
 }
 
@@ -289,10 +301,7 @@ impl Part for Twins {
             return Ok(Next::Uncovered);
         }
         let host = self.host.get(key);
-        let ours = host
-            .as_deref()
-            .and_then(|host| marks::guest_of(&host.metadata))
-            .filter(|guest| guest.kind == marks::kind_of(&self.kind));
+        let ours = host.as_deref().and_then(|host| self.guest_of(host));
         let is_going = |object: &Object| object.metadata.deletion_timestamp.is_some();
         match (self.wanted(key), host, ours) {
             (None, Some(host), Some(_)) if !is_going(&host) => {

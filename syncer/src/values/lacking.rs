@@ -16,11 +16,6 @@ pub fn lacking(values: &Values) -> Vec<Problem> {
              `sync.fromHost.priorityClasses`",
         ),
         (
-            to.service_accounts.enabled,
-            "service accounts to the host",
-            "pods have an account on the host that may do nothing there, and tokens for the virtual cluster's own API",
-        ),
-        (
             secrets.enabled && secrets.mappings.by_name.contains_key(""),
             "sync.fromHost.secrets.mappings.byName",
             "the keys of the control plane are among the Secrets of its namespace; name single ones, `/NAME`",

@@ -24,6 +24,9 @@ mod network_policies;
 /// Disruption budgets.
 mod budgets;
 
+/// Service accounts.
+pub(crate) mod accounts;
+
 /// What is special about a kind: pure functions of the objects.
 pub(crate) trait Form: Debug + Send + Sync {
     /// The kind.
@@ -40,7 +43,17 @@ pub(crate) trait Form: Debug + Send + Sync {
         None
     }
 
-    /// The twin's spec, or why there can be none.
+    /// Whether a guest's object is the guest's alone.
+    fn stays(&self, _guest: &Object) -> bool {
+        false
+    }
+
+    /// What the twin has besides its metadata.
+    fn field(&self) -> &'static str {
+        "spec"
+    }
+
+    /// The value of that, or why there can be none.
     fn host_spec(&self, guest: &Object, tenant: &Tenant) -> Result<Value, String>;
 
     /// Changes what the twin's annotations would be: the guest's, and those that say whose it is.
@@ -78,6 +91,7 @@ pub(super) fn of(kind: CoreKind) -> Box<dyn Form> {
         CoreKind::Ingress => Box::new(ingresses::Ingresses),
         CoreKind::NetworkPolicy => Box::new(network_policies::NetworkPolicies),
         CoreKind::PodDisruptionBudget => Box::new(budgets::Budgets),
+        CoreKind::ServiceAccount => Box::new(accounts::Accounts),
     }
 }
 

@@ -6,10 +6,11 @@ use super::Surroundings;
 use crate::naming::Tenant;
 use crate::sync::selectors;
 
-/// Gives the pod the tenant's workload account, without a token of the host, and leaves the choice of the node to
-/// the host's scheduler.
+/// Gives the pod its own account's twin or the tenant's workload account, without a token of the host, and leaves the
+/// choice of the node to the host's scheduler.
 pub(super) fn translate(spec: &mut PodSpec, surroundings: &Surroundings<'_>) {
-    spec.service_account_name = Some(surroundings.tenant.workload_service_account());
+    let account = surroundings.account.map(ToOwned::to_owned);
+    spec.service_account_name = account.or_else(|| Some(surroundings.tenant.workload_service_account()));
     spec.service_account = None;
     spec.automount_service_account_token = Some(false);
     spec.ephemeral_containers = None;

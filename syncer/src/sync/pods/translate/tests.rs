@@ -15,6 +15,7 @@ fn translated(yaml: &str) -> Pod {
         cluster_domain: "cluster.local",
         dns: Some("10.96.7.10"),
         priority_class: None,
+        account: None,
     };
     host_pod(&pod(yaml), &surroundings)
 }
@@ -59,6 +60,7 @@ fn a_priority_is_the_hosts_class_by_name_and_never_a_number_of_the_guests() {
             cluster_domain: "cluster.local",
             dns: Some("10.96.7.10"),
             priority_class,
+            account: None,
         };
         let spec = host_pod(&guest, &surroundings).spec.unwrap();
         (spec.priority, spec.priority_class_name)
