@@ -35,6 +35,8 @@ struct State<T> {
     objects: HashMap<Key, Arc<T>>,
     /// The scopes whose watches have listed everything at least once.
     complete: HashSet<Scope>,
+    /// Those of them that the listener has been told of, object by object.
+    told: HashSet<Scope>,
 }
 
 impl<T> Default for Cache<T> {
@@ -43,6 +45,7 @@ impl<T> Default for Cache<T> {
             state: RwLock::new(State {
                 objects: HashMap::new(),
                 complete: HashSet::new(),
+                told: HashSet::new(),
             }),
         }
     }
@@ -63,6 +66,16 @@ impl<T> Cache<T> {
     /// Whether everything in a scope is known.
     pub(crate) fn covers(&self, scope: &Scope) -> bool {
         self.with(|state| state.complete.contains(scope))
+    }
+
+    /// Whether the listener has been told of everything in a scope.
+    pub(crate) fn has_told(&self, scope: &Scope) -> bool {
+        self.with(|state| state.told.contains(scope))
+    }
+
+    /// Whether the listener has been told of everything in the host's twin of a guest namespace.
+    pub(crate) fn has_told_of(&self, namespace: &str) -> bool {
+        self.has_told(&Scope::Namespace(namespace.to_owned()))
     }
 
     /// Whether everything in the host's twin of a guest namespace is known.
@@ -111,6 +124,7 @@ impl<T> Cache<T> {
     fn forget(&self, scope: &Scope) {
         self.change(|state| {
             state.complete.remove(scope);
+            state.told.remove(scope);
             state.objects.retain(|key, _| !scope.holds(key));
         });
     }
@@ -203,6 +217,7 @@ impl<T: Send + Sync> Feed<T> {
                         .map(Change::Object)
                         .for_each(&changed);
                     changed(Change::Complete);
+                    cache.change(|state| state.told.insert(scope.clone()));
                 }
                 Ok(watcher::Event::Apply(object)) => {
                     if let Some((key, value)) = keep(object) {

@@ -303,8 +303,8 @@ impl Part for Copies {
         &self.queue
     }
 
-    fn covers(&self, _namespace: &str) -> bool {
-        self.are_known()
+    fn has_queued(&self, _namespace: &str) -> bool {
+        self.host.has_told(&Scope::Everything)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {

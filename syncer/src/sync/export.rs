@@ -359,6 +359,10 @@ impl Part for Exporter {
         self.host.covers_namespace(namespace)
     }
 
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|object| object.object_ref(&self.kind))
     }

@@ -79,6 +79,13 @@ impl Sides {
         }
     }
 
+    fn has_queued(&self, namespace: &str) -> bool {
+        match self {
+            Self::Own { host, .. } => host.has_told_of(namespace),
+            Self::Pods(pods) => pods.host().has_told_of(namespace),
+        }
+    }
+
     fn guest(&self, key: &Key) -> Option<ObjectMeta> {
         match self {
             Self::Own { guest, .. } => guest.get(key).map(|object| (*object).clone()),
@@ -511,8 +518,8 @@ impl Part for Importer {
     }
 
     /// Of what could not be shown, there is nothing in the guest to report on but its namespace.
-    fn covers(&self, namespace: &str) -> bool {
-        self.sides.cover(namespace)
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.sides.has_queued(namespace)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {

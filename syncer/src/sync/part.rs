@@ -54,13 +54,18 @@ pub(crate) trait Part: Debug + Send + Sync + 'static {
         true
     }
 
+    /// Whether all of that has come to the queue, too.
+    fn has_queued(&self, _namespace: &str) -> bool {
+        true
+    }
+
     /// Waits until it has looked once at everything, on both sides.
     fn first_pass(&self, engine: &Engine) -> impl Future<Output = ()> + Send {
         async {
             self.queue().first_pass().await;
             // By then the host's namespaces are made and watched, a list at a time.
             engine.namespaces().first_pass().await;
-            while !(engine.mirror().namespaces().iter()).all(|namespace| self.covers(namespace)) {
+            while !(engine.mirror().namespaces().iter()).all(|namespace| self.has_queued(namespace)) {
                 patience::pause(LISTING).await;
             }
             // What the host alone has was not in the guest's list.

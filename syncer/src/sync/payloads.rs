@@ -240,6 +240,10 @@ impl Part for Payloads {
         self.host.covers_namespace(namespace)
     }
 
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         let guest = self.guest.get(key)?;
         let object = Object {

@@ -522,6 +522,10 @@ impl Part for Pods {
         self.host.covers_namespace(namespace)
     }
 
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|pod| pod.object_ref(&()))
     }

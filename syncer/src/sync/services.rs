@@ -323,6 +323,10 @@ impl Part for Services {
         self.host.covers_namespace(namespace)
     }
 
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|service| service.object_ref(&()))
     }

@@ -200,6 +200,10 @@ impl Part for Slices {
         self.host.covers_namespace(namespace)
     }
 
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|slice| slice.object_ref(&()))
     }

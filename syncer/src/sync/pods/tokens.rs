@@ -209,6 +209,10 @@ impl Part for Tokens {
         self.secrets.host().covers_namespace(namespace)
     }
 
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.secrets.host().has_told_of(namespace)
+    }
+
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.pods.get(key).map(|pod| pod.object_ref(&()))
     }
