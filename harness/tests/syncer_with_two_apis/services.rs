@@ -90,12 +90,7 @@ async fn a_service_that_gets_a_port_that_is_taken_on_the_host_gets_another(
         .sees("Service", "app", "with a port of nodes", node_port_of_http)
         .await;
     assert_ne!(got, taken);
-    space
-        .guest
-        .sees("Service", "app", "at the host's port", |found| {
-            (node_port_of_http(found) == Some(got)).then_some(())
-        })
-        .await;
+    is_at(&space.guest, got).await;
 }
 
 #[tokio::test]
@@ -121,12 +116,7 @@ async fn a_service_that_asks_for_a_taken_port_keeps_the_one_it_has() {
         .shows("Service", "app", "/spec/ports/0/targetPort", 9090)
         .await;
     assert_eq!(node_port_of_http(&host), Some(had));
-    space
-        .guest
-        .sees("Service", "app", "at the host's port", |found| {
-            (node_port_of_http(found) == Some(had)).then_some(())
-        })
-        .await;
+    is_at(&space.guest, had).await;
 }
 
 #[tokio::test]
@@ -227,6 +217,12 @@ async fn port_of_a_foreign_service(host: &Side) -> i64 {
     foreign["spec"]["type"] = json!("NodePort");
     let foreign = host.everywhere().within("default").create(foreign).await;
     node_port_of_http(&foreign).expect("the API gives it one")
+}
+
+/// Waits until a Service has this port of the nodes.
+async fn is_at(side: &Side, port: i64) {
+    let at_port = |found: &Value| (node_port_of_http(found) == Some(port)).then_some(());
+    side.sees("Service", "app", "at the host's port", at_port).await;
 }
 
 fn node_port_of_http(service: &Value) -> Option<i64> {

@@ -355,10 +355,6 @@ impl Part for Exporter {
         &self.queue
     }
 
-    fn covers(&self, namespace: &str) -> bool {
-        self.host.covers_namespace(namespace)
-    }
-
     fn has_queued(&self, namespace: &str) -> bool {
         self.host.has_told_of(namespace)
     }
@@ -368,7 +364,7 @@ impl Part for Exporter {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.covers(&key.namespace) {
+        if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         if mutation::is(Mutation::Delay) && self.host.get(key).is_some() {

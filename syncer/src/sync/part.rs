@@ -49,12 +49,7 @@ pub(crate) trait Part: Debug + Send + Sync + 'static {
     /// Looks at one object on both sides and does what it takes to bring it in step.
     fn look(&self, key: &Key) -> impl Future<Output = Result<Next, Failure>> + Send;
 
-    /// Whether all of the host that concerns it in a guest namespace is known.
-    fn covers(&self, _namespace: &str) -> bool {
-        true
-    }
-
-    /// Whether all of that has come to the queue, too.
+    /// Whether all of the host that concerns it in a guest namespace has come to the queue.
     fn has_queued(&self, _namespace: &str) -> bool {
         true
     }

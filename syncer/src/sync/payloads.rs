@@ -236,10 +236,6 @@ impl Part for Payloads {
         self.references.queue(self.payload)
     }
 
-    fn covers(&self, namespace: &str) -> bool {
-        self.host.covers_namespace(namespace)
-    }
-
     fn has_queued(&self, namespace: &str) -> bool {
         self.host.has_told_of(namespace)
     }
@@ -254,7 +250,7 @@ impl Part for Payloads {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.covers(&key.namespace) {
+        if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         // In this order: what nothing names once all is known, nothing names.

@@ -518,10 +518,6 @@ impl Part for Pods {
         &self.queue
     }
 
-    fn covers(&self, namespace: &str) -> bool {
-        self.host.covers_namespace(namespace)
-    }
-
     fn has_queued(&self, namespace: &str) -> bool {
         self.host.has_told_of(namespace)
     }
@@ -531,7 +527,7 @@ impl Part for Pods {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.covers(&key.namespace) {
+        if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         let guest = self.guest.get(key);

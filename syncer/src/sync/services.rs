@@ -319,10 +319,6 @@ impl Part for Services {
         &self.queue
     }
 
-    fn covers(&self, namespace: &str) -> bool {
-        self.host.covers_namespace(namespace)
-    }
-
     fn has_queued(&self, namespace: &str) -> bool {
         self.host.has_told_of(namespace)
     }
@@ -335,7 +331,7 @@ impl Part for Services {
         if is_the_guests_alone(key) {
             return Ok(Next::Idle);
         }
-        if !self.covers(&key.namespace) {
+        if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         let guest = self

@@ -196,10 +196,6 @@ impl Part for Slices {
         &self.queue
     }
 
-    fn covers(&self, namespace: &str) -> bool {
-        self.host.covers_namespace(namespace)
-    }
-
     fn has_queued(&self, namespace: &str) -> bool {
         self.host.has_told_of(namespace)
     }
@@ -210,7 +206,7 @@ impl Part for Slices {
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
         let services_known = self.services.guest().covers(&Scope::Everything);
-        if !self.covers(&key.namespace) || !services_known {
+        if !self.host.covers_namespace(&key.namespace) || !services_known {
             return Ok(Next::Uncovered);
         }
         let guest = self.guest.get(key).filter(|slice| self.is_wanted(slice));

@@ -288,10 +288,6 @@ impl Part for Twins {
         &self.queue
     }
 
-    fn covers(&self, namespace: &str) -> bool {
-        self.host.covers_namespace(namespace)
-    }
-
     fn has_queued(&self, namespace: &str) -> bool {
         self.host.has_told_of(namespace)
     }
@@ -301,7 +297,7 @@ impl Part for Twins {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.covers(&key.namespace) {
+        if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         let host = self.host.get(key);

@@ -205,10 +205,6 @@ impl Part for Tokens {
         &self.queue
     }
 
-    fn covers(&self, namespace: &str) -> bool {
-        self.secrets.host().covers_namespace(namespace)
-    }
-
     fn has_queued(&self, namespace: &str) -> bool {
         self.secrets.host().has_told_of(namespace)
     }
@@ -218,7 +214,7 @@ impl Part for Tokens {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.covers(&key.namespace) {
+        if !self.secrets.host().covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
         let pod = self.pods.get(key).filter(|pod| !is_copy(&self.engine, pod));
