@@ -31,7 +31,7 @@ impl Account {
         }
     }
 
-    fn user(&self) -> String {
+    pub(crate) fn user(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.namespace, self.name)
     }
 

@@ -20,6 +20,7 @@ pub struct Component {
     items: Vec<(String, Value)>,
     scopes: Vec<String>,
     secret_store: Option<String>,
+    annotations: Map<String, Value>,
 }
 
 impl Component {
@@ -42,6 +43,7 @@ impl Component {
             items: Vec::new(),
             scopes: Vec::new(),
             secret_store: None,
+            annotations: Map::new(),
         };
         component.with("redisHost", REDIS)
     }
@@ -114,6 +116,13 @@ impl Component {
         self
     }
 
+    /// Sets an annotation.
+    #[must_use]
+    pub fn annotated(mut self, name: &str, value: &str) -> Self {
+        self.annotations.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -152,7 +161,11 @@ impl Component {
         let mut object = self.content().0;
         object.insert("apiVersion".to_owned(), json!("dapr.io/v1alpha1"));
         object.insert("kind".to_owned(), json!("Component"));
-        object.insert("metadata".to_owned(), json!({"name": self.name}));
+        let mut metadata = json!({"name": self.name});
+        if !self.annotations.is_empty() {
+            metadata["annotations"] = json!(self.annotations);
+        }
+        object.insert("metadata".to_owned(), metadata);
         Value::Object(object)
     }
 }

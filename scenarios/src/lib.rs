@@ -43,6 +43,9 @@ pub mod dns;
 /// Who gets a sidecar.
 pub mod admission;
 
+/// Attempts to reach what is not the tenant's.
+pub mod attack;
+
 /// Killing and freezing a container's processes.
 pub mod process;
 

@@ -258,6 +258,29 @@ impl Side {
         Ok(pods.remove(0))
     }
 
+    /// Waits until a pod is here with a container of this name.
+    pub async fn shows_container(&self, pod: &str, container: &str) -> anyhow::Result<()> {
+        let pods: Api<v1::Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        eventually(
+            format!("pod {pod} in {self} to have container {container}"),
+            SOON,
+            || async {
+                let spec = pods.get_opt(pod).await?.and_then(|pod| pod.spec);
+                let names = spec.map(|spec| {
+                    spec.containers
+                        .into_iter()
+                        .map(|found| found.name)
+                        .collect::<Vec<_>>()
+                });
+                Ok(match names {
+                    Some(names) if names.iter().any(|name| name == container) => Ok(()),
+                    other => Err(format!("{other:?}")),
+                })
+            },
+        )
+        .await
+    }
+
     /// Waits until the one pod of an app here is ready, or not.
     pub async fn shows_ready(&self, app: &str, is_ready: bool) -> anyhow::Result<()> {
         let what = format!("the pod of {app} in {self} to be ready: {is_ready}");

@@ -12,6 +12,9 @@ mod sidecars;
 /// IS: no tenant reaches what is another's.
 mod isolation;
 
+/// IS, continued: attempts of a tenant's administrator, and with a stolen token.
+mod attacks;
+
 /// SY: what a tenant declares is what the host has.
 mod sync;
 

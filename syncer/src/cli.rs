@@ -311,7 +311,8 @@ fn read_values(path: &Path, subject: &Subject) -> Result<(Values, Tenant), Error
     let values = values::parse(&text, &origin)?;
     let tenant = subject
         .tenant()
-        .with_namespaces(&values.namespaces.mappings.by_name);
+        .with_namespaces(&values.namespaces.mappings.by_name)
+        .with_namespace_labels(&values.policies.namespace_labels);
     let mut problems: Vec<_> = values.check_names(&tenant).into_iter().collect();
     problems.extend(values::lacking(&values));
     refuse(origin, problems)?;

@@ -4,6 +4,9 @@
 /// What a virtual cluster and its objects are called on the host.
 pub mod naming;
 
+/// Fields that a tenant may not set on the host.
+pub mod admission;
+
 /// What a virtual cluster is asked to be: the values file, in each of vcluster's dialects.
 pub mod values;
 

@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::admission;
+
 pub use self::mapped::MappedNamespaces;
 
 /// Namespaces that are called by choice.
@@ -21,6 +23,12 @@ pub const VCLUSTER_NAMESPACE: &str = "vcluster.loft.sh/vcluster-namespace";
 
 /// Label on a host namespace: the same two in one value, `<namespace>-x-<name>`.
 pub const MANAGED_BY: &str = "vcluster.loft.sh/managed-by";
+
+/// Label on a host namespace: the Pod Security Standard that the host enforces in it.
+pub const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
+
+/// What the labels of guest namespaces begin with on the host, where their own keys are not for the tenant to set.
+const LABEL: &str = "vcluster.loft.sh/";
 
 /// Annotation: the guest object's name.
 pub const OBJECT_NAME: &str = "vcluster.loft.sh/object-name";
@@ -59,6 +67,8 @@ pub struct Tenant {
     name: String,
     namespace: String,
     mapped: MappedNamespaces,
+    /// Labels of guest namespaces that keep their keys, as patterns.
+    labels: Vec<String>,
 }
 
 impl Tenant {
@@ -68,7 +78,16 @@ impl Tenant {
             name: name.into(),
             namespace: namespace.into(),
             mapped: MappedNamespaces::default(),
+            labels: Vec::new(),
         }
+    }
+
+    /// The same, with labels of guest namespaces that keep their keys on the host; a `*` at the end of one stands for any
+    /// rest.
+    #[must_use]
+    pub fn with_namespace_labels(self, labels: &[String]) -> Self {
+        let labels = labels.to_vec();
+        Self { labels, ..self }
     }
 
     /// The same with some namespaces called by choice on the host.
@@ -142,6 +161,23 @@ impl Tenant {
     pub fn host_namespace(&self, guest_namespace: &str) -> String {
         let chosen = self.mapped.host_namespace(guest_namespace);
         chosen.unwrap_or_else(|| format!("vcluster-{}-{}", short_hash(guest_namespace), self.suffix()))
+    }
+
+    /// The key on the host of a label of a guest namespace.
+    ///
+    /// What the host's policies, service meshes and webhooks select namespaces by is not for a tenant to set, so a label
+    /// has a key that only selectors of the same virtual cluster name: vcluster's form of labels in single-namespace mode
+    /// (`pkg/util/translate/single_namespace.go`). Keys that the values allow stay as they are.
+    #[must_use]
+    pub fn namespace_label(&self, key: &str) -> String {
+        let is_allowed = self.labels.iter().any(|pattern| admission::matches(pattern, key));
+        if is_allowed && !key.starts_with("pod-security.kubernetes.io/") {
+            return key.to_owned();
+        }
+        format!(
+            "{LABEL}{}",
+            concat_name(&["label", &self.name, "x", &hash(key)[..10]])
+        )
     }
 
     /// The host name of a guest object: its own, but for the config map that the host fills itself.

@@ -4,13 +4,15 @@
 //! of; start the engine, and answer as a kubelet; give the guest its own Service and DNS; when the engine has looked
 //! at everything once and the guest takes pods, publish the kubeconfig. Then the virtual cluster is ready.
 
+mod bounds;
+
 mod from_host;
 
 mod named;
 
 mod to_host;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,12 +24,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::admission::Admission;
 use crate::client;
 use crate::guest::{self, dns, kubernetes, metrics as guest_metrics};
 use crate::host;
 use crate::kubelet::{self, Kubelet};
 use crate::leader::{self, Candidate, Election};
-use crate::naming::Tenant;
+use crate::naming::{self, Tenant};
 use crate::patience::{pause, persist};
 use crate::status::{self, Status};
 use crate::store;
@@ -322,13 +325,36 @@ fn config(
         },
         from_host: from_host::shown(tenant, values).map_err(Error::Mapping)?,
         services_to_host: to_host::services(tenant, values).map_err(Error::Mapping)?,
-        host_access: sync::HostAccess::Refused,
+        admission: admission(values),
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
-        namespace_labels: values.namespaces.labels.clone(),
+        namespace_labels: namespace_labels(values),
+        namespaces: values.policies.namespaces,
+        bounds: bounds::bounds(tenant, &values.policies),
         kubelet_port,
     })
+}
+
+/// What the tenant's objects may ask of the host.
+fn admission(values: &Values) -> Admission {
+    let policies = &values.policies;
+    Admission {
+        level: policies.pod_security_standard,
+        tolerations: policies.tolerations.clone(),
+        runtime_classes: policies.runtime_classes.clone(),
+        csi_drivers: policies.csi_drivers.clone(),
+    }
+}
+
+/// The labels that every host namespace gets. The Pod Security Standard is one of them; a level among the labels that the
+/// values give counts more.
+fn namespace_labels(values: &Values) -> BTreeMap<String, String> {
+    let mut labels = values.namespaces.labels.clone();
+    labels
+        .entry(naming::POD_SECURITY.to_owned())
+        .or_insert_with(|| values.policies.pod_security_standard.name().to_owned());
+    labels
 }
 
 /// The core kinds that are switched on.

@@ -12,7 +12,7 @@ use kube::core::ApiResource;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
-pub use self::config::{Config, CoreKind, Export, FromHost, HostAccess, HostKind, Import, Mapping, Unnamed};
+pub use self::config::{Bounds, Config, CoreKind, Export, FromHost, HostKind, Import, Mapping, Unnamed};
 use self::core::Core;
 use self::engine::Engine;
 use self::events::{Events, Subjects};
@@ -195,7 +195,8 @@ pub async fn run(
     let core = Core::new(&engine, &references);
     let dependencies = Dependencies {
         references,
-        priority_classes: core.priority_classes(),
+        priority_classes: core.classes("PriorityClass"),
+        runtime_classes: core.classes("RuntimeClass"),
         accounts: core.accounts(),
         config_maps: config_maps.clone(),
         secrets: secrets.clone(),

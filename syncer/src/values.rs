@@ -20,6 +20,9 @@ mod table;
 /// The chart's own keys.
 mod chart_keys;
 
+/// The keys of what bounds a virtual cluster on the host.
+mod policy_keys;
+
 /// The dialect of vcluster 0.15 to 0.19.
 mod v0_15;
 
@@ -205,7 +208,12 @@ fn typed(document: &Document, origin: &str) -> Result<Values, Error> {
     let defaults = said
         .as_object_mut()
         .and_then(|said| said.shift_remove("defaults"));
-    let mut all = defaults.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    // A file that names one quantity changes that one alone, as in the chart.
+    let mut all = serde_json::json!({"policies": Policies::default()});
+    lay_over(
+        &mut all,
+        defaults.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
+    );
     lay_over(&mut all, said);
     serde_json::from_value(all).map_err(|error| Error {
         origin: origin.to_owned(),

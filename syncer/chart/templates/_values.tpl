@@ -46,6 +46,8 @@ in each dialect is in files/keys.yaml, which is made of the tables that the sync
 {{- if kindIs "invalid" $value -}}
 {{- else if eq $move.form "switch" -}}
 {{- $_ := set $found "value" (ternary nil (eq (toString $value) "true") (eq (toString $value) "auto")) -}}
+{{- else if eq $move.form "optional" -}}
+{{- $_ := set $found "value" (ternary nil $value (empty $value)) -}}
 {{- else if eq $move.form "selector" -}}
 {{- $labels := dict -}}
 {{- range $part := compact (splitList "," $value) -}}

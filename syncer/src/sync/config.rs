@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub use self::mapping::Mapping;
+use serde_json::Value;
+
+use crate::admission::Admission;
 use crate::naming::Tenant;
 use crate::patches::Patch;
 
@@ -27,8 +30,8 @@ pub struct Config {
     pub from_host: FromHost,
     /// Services of the guest that the host has too, each by its name: `networking.replicateServices.toHost`.
     pub services_to_host: Vec<Mapping>,
-    /// Whether the tenant's pods and Services may reach into the host's nodes.
-    pub host_access: HostAccess,
+    /// What the tenant's objects may ask of the host.
+    pub admission: Admission,
     /// The guest's DNS domain, such as `cluster.local`.
     pub cluster_domain: String,
     /// The address that pods reach the guest's API at, port 443: the cluster IP of its Service on the host.
@@ -37,8 +40,21 @@ pub struct Config {
     pub tenant_role: String,
     /// Labels that every host namespace gets besides the guest's and the syncer's own.
     pub namespace_labels: BTreeMap<String, String>,
+    /// How many namespaces it may have on the host.
+    pub namespaces: usize,
+    /// What bounds the tenant in each of its host namespaces.
+    pub bounds: Bounds,
     /// The port of `localhost` that the guest's API server asks at for a kubelet, whatever the node.
     pub kubelet_port: u16,
+}
+
+/// Objects that each host namespace has beside the tenant's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bounds {
+    /// The objects, whole but for the namespace.
+    pub wanted: Vec<Value>,
+    /// Objects of which there are to be none.
+    pub unwanted: Vec<Value>,
 }
 
 /// One of Kubernetes' own kinds that can be left out.
@@ -95,16 +111,6 @@ pub enum HostKind {
     RuntimeClass,
     /// Priority classes. A pod may have those that are shown; the others mean nothing on the host.
     PriorityClass,
-}
-
-/// Whether a tenant may reach into the host's nodes, on which other tenants' pods run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HostAccess {
-    /// Pods and Services that ask for it are not made on the host.
-    #[default]
-    Refused,
-    /// They are made as they are; whoever runs the host sees to it otherwise.
-    Allowed,
 }
 
 /// A kind whose guest objects are kept on the host under their own names.

@@ -50,10 +50,9 @@ impl Core {
         }
     }
 
-    /// The host's priority classes, if they are shown.
-    pub(super) fn priority_classes(&self) -> Option<Arc<Copies>> {
-        let mut copies = self.copies.iter();
-        copies.find(|copies| copies.are_of("PriorityClass")).cloned()
+    /// The host's classes of a kind, such as `PriorityClass`, if they are shown.
+    pub(super) fn classes(&self, kind: &str) -> Option<Arc<Copies>> {
+        self.copies.iter().find(|copies| copies.are_of(kind)).cloned()
     }
 
     /// Service accounts, if they have twins.

@@ -6,12 +6,13 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Resource as Kind};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::cache::{Cache, Scope};
-use super::config::{Config, HostAccess, Import};
+use super::config::{Config, Import};
 use super::copies;
 use super::failure::Failure;
 use super::key::Key;
@@ -21,6 +22,7 @@ use super::mirror::Mirror;
 use super::object::Object;
 use super::queue::Queue;
 use super::reporter::Reporter;
+use crate::admission::Resource;
 use crate::naming::Tenant;
 
 /// The field manager that everything is written as.
@@ -96,7 +98,7 @@ impl Engine {
     /// One kind in the host's twin of a guest namespace.
     pub(crate) fn host_api<K>(&self, namespace: &str) -> Api<K>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Kind<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         Api::namespaced(self.host(), &self.tenant().host_namespace(namespace))
     }
@@ -104,7 +106,7 @@ impl Engine {
     /// One kind in a guest namespace.
     pub(crate) fn guest_api<K>(&self, namespace: &str) -> Api<K>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Kind<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         Api::namespaced(self.guest(), namespace)
     }
@@ -126,15 +128,16 @@ impl Engine {
         (marks::is_imported(guest) || copies::is_marked(guest)) && self.config().imports.iter().any(is_of)
     }
 
-    /// Refuses an object that asks, in these fields, for a hold on the host, unless that is allowed.
-    pub(crate) fn allow_host_access(&self, fields: &[String]) -> Result<(), Failure> {
-        if fields.is_empty() || self.config().host_access == HostAccess::Allowed {
+    /// Refuses an object that the host is not to have, before the host does; the tenant learns which field and why.
+    pub(crate) fn admit(&self, resource: Resource, object: &impl Serialize) -> Result<(), Failure> {
+        let violations = self.config().admission.violations(resource, object);
+        if violations.is_empty() {
             return Ok(());
         }
         Err(Failure::Refused(format!(
-            "{}: this reaches into the host, where other tenants are, and this virtual cluster may not; \
-             leave it out, or ask whoever runs the host",
-            fields.join(", ")
+            "not created on the host: {}. Remove the field, or ask the host's administrator to allow it in the values \
+             of this virtual cluster",
+            violations.join("; ")
         )))
     }
 

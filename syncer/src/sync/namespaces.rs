@@ -4,14 +4,15 @@
 //! other parts begin to watch it. A finalizer on the guest's namespace keeps it until the twin is gone, so that a
 //! twin is never forgotten, whenever the syncer was away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{Patch, PatchParams};
-use kube::core::PartialObjectMeta;
+use kube::api::{DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -25,8 +26,12 @@ use super::mutation::{self, Mutation};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
+use crate::admission::Level;
 use crate::host::namespaces::{self, Found};
 use crate::naming::{self, Tenant};
+
+/// Label on every namespace: its name, which the API server writes.
+const NAME: &str = "kubernetes.io/metadata.name";
 
 /// Keeps a guest namespace until its twin is gone.
 const FINALIZER: &str = "vcluster.loft.sh/host-namespace";
@@ -44,6 +49,8 @@ pub(crate) struct Namespaces {
     engine: Engine,
     /// The UIDs of the twins in which this process has made what a twin needs, by guest name.
     furnished: Mutex<BTreeMap<String, String>>,
+    /// Guest namespaces that are on the host, or about to be.
+    held: Mutex<BTreeSet<String>>,
 }
 
 impl Namespaces {
@@ -52,6 +59,7 @@ impl Namespaces {
         Arc::new(Self {
             engine: engine.clone(),
             furnished: Mutex::default(),
+            held: Mutex::default(),
         })
     }
 
@@ -99,17 +107,34 @@ impl Namespaces {
             self.engine.mirror().end(&name).await;
             return Ok(Next::After(GOING));
         }
-        let wanted = Twin::of(guest, &self.engine);
         let known = twin.is_some();
+        self.count(&name, known)?;
+        let wanted = Twin::of(guest, &self.engine).no_less_secure_than(twin.as_ref());
         let twin = match twin {
             Some(twin) if wanted.fits(&twin) => twin,
             present => self.write(&name, &wanted, present.is_some()).await?,
         };
         if !(known && mutation::is(Mutation::TrustHalfWritten)) {
-            self.furnish(&name, &twin.uid().unwrap_or_default()).await?;
+            self.furnish(&name, &twin.uid().unwrap_or_default(), known)
+                .await?;
         }
         self.engine.mirror().begin(&name);
         Ok(Next::After(RECHECK))
+    }
+
+    /// Refuses a namespace that would be one too many; those that are on the host already stay.
+    fn count(&self, name: &str, is_there: bool) -> Result<(), Failure> {
+        let most = self.engine.config().namespaces;
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.contains(name) || is_there || held.len() < most {
+            held.insert(name.to_owned());
+            return Ok(());
+        }
+        Err(Failure::Refused(format!(
+            "not created on the host: this virtual cluster has {} namespaces there, and `defaults.policies.namespaces` of its \
+             values allows {most}. Delete a namespace, or ask the host's administrator to raise the number",
+            held.len()
+        )))
     }
 
     /// Deletes the twin once the guest's own controllers have emptied the namespace.
@@ -136,7 +161,11 @@ impl Namespaces {
         self.engine.mirror().end(name).await;
         let twin = match self.twin(name).await {
             Ok(Some(twin)) => twin,
-            Ok(None) | Err(Failure::Refused(_)) => return Ok(Twins::Gone),
+            Ok(None) | Err(Failure::Refused(_)) => {
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                held.remove(name);
+                return Ok(Twins::Gone);
+            }
             Err(failure) => return Err(failure),
         };
         if twin.metadata.deletion_timestamp.is_none() {
@@ -182,8 +211,8 @@ impl Namespaces {
             .attempting(|| format!("write host namespace {host_name}"))
     }
 
-    /// Binds the syncer to its role, and makes the service account that the pods run as.
-    async fn furnish(&self, name: &str, uid: &str) -> Result<(), Failure> {
+    /// Binds the syncer to its role, and makes the service account that the pods run as and what bounds the tenant.
+    async fn furnish(&self, name: &str, uid: &str, was_there: bool) -> Result<(), Failure> {
         let known = |furnished: &Mutex<BTreeMap<String, String>>| {
             furnished
                 .lock()
@@ -196,17 +225,58 @@ impl Namespaces {
         let accounts: Api<ServiceAccount> = self.engine.host_api(name);
         let (binding, account) = (tenant.service_account(), tenant.workload_service_account());
         let written = known(&self.furnished);
-        if !written || is_missing(&role_bindings, &binding).await? {
+        if !written || is_missing(&role_bindings, "RoleBinding", &binding).await? {
             self.apply(&role_bindings, &binding, role_binding(&self.engine))
                 .await?;
         }
-        if !written || is_missing(&accounts, &account).await? {
+        if !written || is_missing(&accounts, "ServiceAccount", &account).await? {
             let body = json!({"automountServiceAccountToken": false});
             self.apply(&accounts, &account, body).await?;
         }
+        self.bound(name, written, was_there).await?;
         let mut furnished = self.furnished.lock().unwrap_or_else(PoisonError::into_inner);
         furnished.insert(name.to_owned(), uid.to_owned());
         Ok(())
+    }
+
+    /// Makes the objects that bound the tenant, and deletes those that the values no longer ask for.
+    async fn bound(&self, name: &str, written: bool, was_there: bool) -> Result<(), Failure> {
+        let bounds = &self.engine.config().bounds;
+        let attempts = bounds.wanted.iter().map(|object| async move {
+            let (api, kind, called) = self.bounding(name, object);
+            if written && !is_missing(&api, &kind, &called).await? {
+                return Ok(());
+            }
+            let params = PatchParams::apply(MANAGER).force();
+            self.engine.metrics().write("host", &kind, "apply");
+            api.patch_metadata(&called, &params, &Patch::Apply(object))
+                .await
+                .map(drop)
+                .attempting(|| format!("write {kind} {called} to the host's namespace of {name}"))
+        });
+        try_join_all(attempts).await?;
+        let attempts = bounds
+            .unwanted
+            .iter()
+            .filter(|_| !written && was_there)
+            .map(|object| async move {
+                let (api, kind, called) = self.bounding(name, object);
+                unless_gone(api.delete(&called, &DeleteParams::default()).await)
+                    .attempting(|| format!("delete {kind} {called} in the host's namespace of {name}"))
+            });
+        try_join_all(attempts).await.map(drop)
+    }
+
+    /// Finds the API, the kind and the name of an object that bounds the tenant.
+    fn bounding(&self, name: &str, object: &Value) -> (Api<DynamicObject>, String, String) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let kind = text(&object["kind"]);
+        let version = text(&object["apiVersion"]);
+        let (group, version) = version.split_once('/').unwrap_or(("", &version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+        let namespace = self.engine.tenant().host_namespace(name);
+        let api = Api::namespaced_with(self.engine.host(), &namespace, &resource);
+        (api, kind, text(&object["metadata"]["name"]))
     }
 
     async fn apply<K>(&self, api: &Api<K>, name: &str, mut body: Value) -> Result<(), Failure>
@@ -294,8 +364,11 @@ struct Twin {
 impl Twin {
     fn of(guest: &Namespace, engine: &Engine) -> Self {
         let tenant = engine.tenant();
-        let mut labels = marks::labels(&guest.metadata);
-        labels.retain(|name, _| may_pass(name));
+        let labels = marks::labels(&guest.metadata).into_iter();
+        let labels = labels.filter(|(key, _)| key != NAME);
+        let mut labels: BTreeMap<_, _> = labels
+            .map(|(key, value)| (tenant.namespace_label(&key), value))
+            .collect();
         labels.extend(engine.config().namespace_labels.clone());
         labels.extend(tenant.labels());
         labels.insert(naming::MANAGED_BY.to_owned(), tenant.managed_by());
@@ -309,6 +382,20 @@ impl Twin {
             labels,
             annotations: annotations.map(|(name, value)| (name.to_owned(), value)).into(),
         }
+    }
+
+    /// Keeps the Pod Security Standard of the host namespace if it is stricter: the host's administrator has set it, and the
+    /// host refuses to have it lowered by this virtual cluster.
+    fn no_less_secure_than(mut self, twin: Option<&PartialObjectMeta<Namespace>>) -> Self {
+        let there = twin.and_then(|twin| twin.labels().get(naming::POD_SECURITY));
+        let wanted = self.labels.get(naming::POD_SECURITY);
+        let level = |name: Option<&String>| name.and_then(|name| Level::of_name(name));
+        if let Some(there) = there
+            && level(Some(there)) > level(wanted)
+        {
+            self.labels.insert(naming::POD_SECURITY.to_owned(), there.clone());
+        }
+        self
     }
 
     fn fits(&self, twin: &PartialObjectMeta<Namespace>) -> bool {
@@ -325,12 +412,6 @@ impl Twin {
             "metadata": {"name": name, "labels": self.labels, "annotations": self.annotations},
         })
     }
-}
-
-/// Labels that a guest namespace's twin does not get: the host writes its own name there, and what pods may do on
-/// the host is not the tenant's to say.
-fn may_pass(label: &str) -> bool {
-    label != "kubernetes.io/metadata.name" && !label.starts_with("pod-security.kubernetes.io/")
 }
 
 /// Whether a host namespace is the twin of this guest namespace of this tenant. The name does not prove it: it is
@@ -365,15 +446,15 @@ fn role_binding(engine: &Engine) -> Value {
     })
 }
 
-async fn is_missing<K>(api: &Api<K>, name: &str) -> Result<bool, Failure>
+async fn is_missing<K>(api: &Api<K>, kind: &str, name: &str) -> Result<bool, Failure>
 where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
     match api.get_metadata_opt(name).await {
         // The binding itself is what lets the syncer look.
         Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(true),
         found => found
             .map(|found| found.is_none())
-            .attempting(|| format!("read {} {name}", K::kind(&()))),
+            .attempting(|| format!("read {kind} {name}")),
     }
 }

@@ -49,8 +49,8 @@ mod resize;
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
 
-/// What reaches into the host's nodes.
-mod host_access;
+/// The check against the rules of what the host may have.
+mod review;
 
 /// Conditions that only the guest knows.
 mod gates;
@@ -78,7 +78,10 @@ pub(crate) struct Pods {
     tokens: Arc<Tokens>,
     nodes: Arc<Nodes>,
     priority_classes: Option<Arc<Copies>>,
+    runtime_classes: Option<Arc<Copies>>,
     accounts: Option<Arc<Twins>>,
+    /// The UIDs of the host's pods that were checked against the rules.
+    reviewed: Mutex<HashMap<Key, String>>,
     /// What was last shown in the guest, and what the guest made of it.
     shown: Mutex<HashMap<Key, Shown>>,
 }
@@ -104,6 +107,8 @@ pub(crate) struct Dependencies {
     pub(crate) services: Arc<Services>,
     /// The host's priority classes, if they are shown.
     pub(crate) priority_classes: Option<Arc<Copies>>,
+    /// The host's runtime classes, if they are shown.
+    pub(crate) runtime_classes: Option<Arc<Copies>>,
     /// Service accounts, if they have twins.
     pub(crate) accounts: Option<Arc<Twins>>,
 }
@@ -117,6 +122,7 @@ impl Pods {
             secrets,
             services,
             priority_classes,
+            runtime_classes,
             accounts,
         } = dependencies;
         references.expect(REFERRERS);
@@ -133,7 +139,9 @@ impl Pods {
             secrets,
             services,
             priority_classes,
+            runtime_classes,
             accounts,
+            reviewed: Mutex::default(),
             shown: Mutex::default(),
         })
     }
@@ -258,8 +266,10 @@ impl Pods {
             self.delete_guest(key, guest, Some(0)).await?;
             return Ok(Next::Idle);
         }
-        let asked = guest.spec.as_ref().map(host_access::asked);
-        self.engine.allow_host_access(&asked.unwrap_or_default())?;
+        if (self.runtime_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
+            return Ok(Next::Waiting("the host's runtime classes to be known"));
+        }
+        self.admit(guest)?;
         let uid = guest.uid().unwrap_or_default();
         for (payload, named) in References::in_pod(guest) {
             let due = match payload {
@@ -331,6 +341,7 @@ impl Pods {
             self.bind(key, guest, host, node).await?;
         }
         self.show(key, guest, host).await?;
+        self.review(key, guest, host).await;
         let (mut added, mut labelled) = (Ok(()), Ok(()));
         if !is_going(guest) && !is_going(host) {
             added = self.add_ephemeral(key, guest, host).await;
@@ -504,6 +515,15 @@ impl Pods {
             .attempting(|| format!("delete pod {key} in the guest"))
     }
 
+    fn forget(&self, key: &Key) {
+        self.shown().remove(key);
+        self.reviewed().remove(key);
+    }
+
+    fn reviewed(&self) -> MutexGuard<'_, HashMap<Key, String>> {
+        self.reviewed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn shown(&self) -> MutexGuard<'_, HashMap<Key, Shown>> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -538,14 +558,14 @@ impl Part for Pods {
         let ours = host.as_deref().and_then(|pod| marks::guest_of(&pod.metadata));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
-                self.shown().remove(key);
+                self.forget(key);
                 if !is_going(&host) {
                     self.delete_host(key, &host, None).await?;
                 }
                 Ok(Next::Idle)
             }
             (None, ..) => {
-                self.shown().remove(key);
+                self.forget(key);
                 Ok(Next::Idle)
             }
             (Some(guest), None, _) => self.create(key, &guest).await,

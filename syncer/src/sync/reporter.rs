@@ -53,6 +53,11 @@ impl Reporter {
         }
     }
 
+    /// Reports something about a guest object that its owner may want to change.
+    pub(crate) async fn warn(&self, about: &ObjectReference, reason: &str, note: String) {
+        self.say(about, EventType::Warning, reason, note).await;
+    }
+
     async fn say(&self, about: &ObjectReference, type_: EventType, reason: &str, mut note: String) {
         if !self.is_due(about, &note) {
             return;

@@ -27,6 +27,7 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
 use super::written::{Versions, Written};
+use crate::admission;
 use crate::guest::metrics;
 use crate::patches::Json;
 
@@ -113,11 +114,7 @@ impl Services {
         if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
             return Ok(Next::Idle);
         }
-        let addresses = (guest.spec.as_ref()).and_then(|spec| spec.external_ips.as_ref());
-        if addresses.is_some_and(|addresses| !addresses.is_empty()) {
-            // Every node sends on what is for such an address, whoever's it is.
-            self.engine.allow_host_access(&["spec.externalIPs".to_owned()])?;
-        }
+        self.engine.admit(admission::Resource::Services, guest)?;
         let written = self.apply(key, guest, host).await?;
         self.align(key, guest, &written).await?;
         self.show_status(key, guest, &written).await?;

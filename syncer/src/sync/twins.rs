@@ -163,9 +163,10 @@ impl Twins {
     async fn apply(&self, key: &Key, guest: &Object, host: Option<&Object>) -> Result<Object, Failure> {
         let attempted = || format!("write {} {key} to the host", self.kind.kind);
         if host.is_none()
-            && let Some(why) = self.form.refused(guest)
+            && let Some(resource) = self.form.admission()
         {
-            return Err(Failure::Refused(why));
+            let spec = form::spec(guest).map_err(Failure::Refused)?;
+            self.engine.admit(resource, &json!({"spec": spec}))?;
         }
         let spec = self
             .form

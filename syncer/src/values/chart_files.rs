@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::dialect::Dialect;
 use super::forms::Form;
 use super::table::{Fate, Key, Shape};
-use super::{FromHost, Integrations, Networking, ToHost};
+use super::{FromHost, Integrations, Networking, Policies, ToHost};
 
 /// Where the templates find that each namespace has a namespace of its own.
 const OWN_NAMESPACES: &str = "ownNamespaces";
@@ -40,6 +40,7 @@ pub fn keys() -> serde_json::Result<Value> {
             "toHost": serde_json::to_value(ToHost::default())?,
             "fromHost": serde_json::to_value(FromHost::default())?,
             "networking": serde_json::to_value(Networking::default())?,
+            "policies": serde_json::to_value(Policies::default())?,
             "integrations": serde_json::to_value(Integrations::default())?,
         },
         "required": Dialect::ALL.map(Dialect::required),
@@ -65,6 +66,7 @@ fn moved(key: &Key) -> Vec<Value> {
         | Form::GuestServices => {
             json!({"from": from, "to": to, "form": "plain"})
         }
+        Form::Optional => json!({"from": from, "to": to, "form": "optional"}),
         Form::Auto => json!({"from": from, "to": to, "form": "switch"}),
         Form::Selector => json!({"from": from, "to": to, "form": "selector"}),
         Form::Registry => json!({"from": from, "to": to, "form": "registry"}),

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::chart_keys::CHART;
 use super::forms::EMBEDDED;
+use super::policy_keys::POLICIES;
 use super::table::{Fate, Table};
 use super::{since_0_20, v0_15, v0_20, v0_28};
 
@@ -34,6 +35,7 @@ impl Dialect {
                     ("", "", CHART),
                     ("", "", v0_15::KEYS),
                     ("defaults.", "defaults.", CHART),
+                    ("defaults.policies.", "defaults.policies.", POLICIES),
                 ]),
                 Table::of(&[
                     ("", "", v0_20::KEYS),
@@ -42,6 +44,7 @@ impl Dialect {
                     ("", "", since_0_20::control_plane::KEYS),
                     ("", "", since_0_20::around::KEYS),
                     ("defaults.", "defaults.", CHART),
+                    ("defaults.policies.", "defaults.policies.", POLICIES),
                 ]),
                 Table::of(&[
                     ("", "", v0_28::KEYS),
@@ -49,6 +52,7 @@ impl Dialect {
                     ("", "", since_0_20::control_plane::KEYS),
                     ("", "", since_0_20::around::KEYS),
                     ("defaults.", "defaults.", CHART),
+                    ("defaults.policies.", "defaults.policies.", POLICIES),
                 ]),
             ]
         });

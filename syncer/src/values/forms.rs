@@ -26,6 +26,8 @@ pub(super) enum Form {
     Not,
     /// A switch whose `auto` says nothing.
     Auto,
+    /// A text that says nothing if it is empty.
+    Optional,
     /// A label selector, `a=b,c=d`.
     Selector,
     /// A registry without the slash at its end.
@@ -72,6 +74,8 @@ impl Form {
             Self::Plain => value,
             Self::Kinds => kinds::read_kinds(value)?,
             Self::Not => Value::Bool(!is_true(&value)),
+            Self::Optional if value == "" => return Ok(Read::Nothing),
+            Self::Optional => value,
             Self::Auto if value == "auto" => return Ok(Read::Nothing),
             Self::Auto => Value::Bool(is_true(&value)),
             Self::Selector => labels(value.as_str().unwrap_or_default())?.into(),
@@ -100,6 +104,7 @@ impl Form {
     pub(super) fn write(self, value: &Value) -> Result<Value, String> {
         match self {
             Self::Plain
+            | Self::Optional
             | Self::Auto
             | Self::Namespaces
             | Self::Resources

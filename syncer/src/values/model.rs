@@ -8,6 +8,8 @@ mod generic;
 
 mod integrations;
 
+mod policies;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -22,6 +24,7 @@ pub use core_kinds::{
 };
 pub use generic::{Export, Generic, GenericSync, Import, KindName, Role, Selector};
 pub use integrations::{Integrations, MetricsServer};
+pub use policies::{IpBlock, LimitRange, NetworkPolicy, OutgoingConnections, Policies, ResourceQuota};
 
 /// A virtual cluster's settings, with the chart's defaults where they are in the file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -39,6 +42,8 @@ pub struct Values {
     pub from_host: FromHost,
     /// What is reached across.
     pub networking: Networking,
+    /// What bounds the virtual cluster on the host.
+    pub policies: Policies,
     /// Programs of the host that the guest has a part in.
     pub integrations: Integrations,
     /// How the guest's API is reached by those outside.

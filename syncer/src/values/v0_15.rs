@@ -194,9 +194,17 @@ pub(super) const KEYS: &[Row] = &[
         IDLE,
     ),
     (
-        "{globalAnnotations,plugin,headless,enableHA,pro,openshift.enable,monitoring.serviceMonitor.enabled,isolation.enabled,ingress.enabled}",
+        "{globalAnnotations,plugin,headless,enableHA,pro,openshift.enable,monitoring.serviceMonitor.enabled,ingress.enabled}",
         Any,
         Refuse(NOT_DONE),
+    ),
+    (
+        "isolation.enabled",
+        Bool,
+        Refuse(
+            "Pod Security Standards, a quota and a limit range hold by default; `defaults.policies` changes them and adds a \
+             network policy",
+        ),
     ),
     (
         "isolation.{podSecurityStandard,resourceQuota,limitRange,networkPolicy}",

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use harness::tenants::BLOG_VALUES;
 use harness::wait::{self, Seen};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
+use syncer::admission::Admission;
 use syncer::naming;
-use syncer::sync::{self, Config, FromHost, HostAccess, HostKind, Mapping, Metrics, Readiness};
+use syncer::sync::{self, Config, FromHost, HostKind, Mapping, Metrics, Readiness};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +33,9 @@ impl Tenant {
         static TENANT: OnceCell<Arc<Tenant>> = OnceCell::const_new();
         Host::shared().await;
         background::shared(&TENANT, || async {
-            let mut tenant = Self::new("configured").await;
+            // The chart's policies go by the values, and what this engine shows is not in them.
+            let values = format!("{BLOG_VALUES}\ndefaults: {{policies: {{runtimeClasses: ['*']}}}}\n");
+            let mut tenant = Self::with_values("configured", &values).await;
             tenant.stop().await;
             give_rights(&tenant).await;
             run(&tenant).await;
@@ -66,11 +70,13 @@ async fn run(tenant: &Tenant) {
         },
         unnamed: sync::Unnamed::default(),
         services_to_host: Vec::new(),
-        host_access: HostAccess::Allowed,
+        admission: Admission::default(),
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: serde_json::from_value(address).expect("it has an address"),
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
         namespace_labels: BTreeMap::new(),
+        namespaces: 100,
+        bounds: sync::Bounds::default(),
         // Nobody asks this engine's nodes.
         kubelet_port: 10250,
     };

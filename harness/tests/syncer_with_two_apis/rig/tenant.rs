@@ -30,13 +30,21 @@ pub(crate) struct Tenant {
     starts: u32,
 }
 
+/// Each test has namespaces of its own in the tenants that tests share.
+const MANY_NAMESPACES: &str = "defaults.policies.namespaces=1000";
+
 impl Tenant {
     /// The one that tests share which do nothing to the syncer itself.
     pub(crate) async fn shared() -> Arc<Self> {
         static TENANT: OnceCell<Arc<Tenant>> = OnceCell::const_new();
         // The background thread makes both, and must not wait for itself.
         Host::shared().await;
-        background::shared(&TENANT, || async { Arc::new(Self::new("shared").await) }).await
+        background::shared(&TENANT, || async move {
+            let name = unique("shared");
+            let set = [MANY_NAMESPACES.to_owned()];
+            Arc::new(Self::made(&name, &format!("vcluster-{name}"), BLOG_VALUES, &set).await)
+        })
+        .await
     }
 
     /// The one that those tests share that need all kinds which have a switch.
@@ -52,6 +60,7 @@ impl Tenant {
         ];
         let mut set = on.map(|switch| format!("sync.{switch}=true")).to_vec();
         set.push("sync.nodes.nodeSelector=tier=gold".to_owned());
+        set.push(MANY_NAMESPACES.to_owned());
         Host::shared().await;
         background::shared(&TENANT, || async move {
             let name = unique("all-kinds");

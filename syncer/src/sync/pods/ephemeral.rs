@@ -5,7 +5,8 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::{Pods, host_access, translate};
+use super::{Pods, translate};
+use crate::admission::Resource;
 use crate::sync::failure::{Attempt, Failure, unless_gone};
 use crate::sync::key::Key;
 
@@ -16,11 +17,8 @@ impl Pods {
         if added.is_empty() {
             return Ok(());
         }
-        let asked = guest.spec.as_ref().map(host_access::asked).unwrap_or_default();
-        let asked: Vec<String> = (asked.into_iter())
-            .filter(|field| field.starts_with("spec.ephemeralContainers"))
-            .collect();
-        self.engine.allow_host_access(&asked)?;
+        self.engine
+            .admit(Resource::Pods, &json!({"spec": {"ephemeralContainers": added}}))?;
         let dns = self.services.dns();
         let added = translate::ephemeral(added, guest, &self.surroundings(guest, dns.as_deref()));
         let body = json!({"metadata": {"uid": host.uid()}, "spec": {"ephemeralContainers": added}});

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use kube::core::ApiResource;
 use serde_json::Value;
 
+use crate::admission::Resource;
 use crate::naming::Tenant;
 use crate::sync::config::CoreKind;
 use crate::sync::key::Key;
@@ -38,8 +39,8 @@ pub(crate) trait Form: Debug + Send + Sync {
     /// Whose word the status is.
     fn status(&self) -> Status;
 
-    /// Why a guest's object is to have no twin, in words for the tenant.
-    fn refused(&self, _guest: &Object) -> Option<String> {
+    /// The rules that an object has to comply with to be created on the host.
+    fn admission(&self) -> Option<Resource> {
         None
     }
 
@@ -101,7 +102,7 @@ pub(crate) fn resource(kind: CoreKind) -> ApiResource {
 }
 
 /// The spec of an object; null if it has none.
-fn spec(object: &Object) -> Result<Value, String> {
+pub(super) fn spec(object: &Object) -> Result<Value, String> {
     object
         .field("spec")
         .map(Option::unwrap_or_default)

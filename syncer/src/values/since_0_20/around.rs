@@ -2,7 +2,7 @@
 
 use crate::values::forms::Form;
 use crate::values::table::Fate::{Read, Refuse};
-use crate::values::table::Shape::{Any, Bool, Switch, Text};
+use crate::values::table::Shape::{Any, Bool, OneOf, Switch, Text};
 use crate::values::table::{IDLE, Row, SAME};
 
 const NOT_DONE: &str = "the syncer does not do this";
@@ -10,9 +10,17 @@ const NOT_DONE: &str = "the syncer does not do this";
 /// What is around both.
 pub(in crate::values) const KEYS: &[Row] = &[
     (
+        "policies.podSecurityStandard",
+        OneOf(&["privileged", "baseline", "restricted", ""]),
+        Read(Form::Optional, ""),
+    ),
+    (
         "policies.{resourceQuota,limitRange,networkPolicy}.enabled",
         Switch,
-        Refuse(NOT_DONE),
+        Refuse(
+            "a quota and a limit range hold by default; `defaults.policies` changes them and adds a network policy, by the \
+             same names",
+        ),
     ),
     (
         "policies.resourceQuota.{labels,annotations,quota,scopeSelector,scopes}",
@@ -30,7 +38,7 @@ pub(in crate::values) const KEYS: &[Row] = &[
         IDLE,
     ),
     (
-        "policies.{podSecurityStandard,centralAdmission.{validatingWebhooks,mutatingWebhooks}}",
+        "policies.centralAdmission.{validatingWebhooks,mutatingWebhooks}",
         Any,
         Refuse(NOT_DONE),
     ),

@@ -142,6 +142,24 @@ fn a_file_says_more_than_its_defaults() {
 }
 
 #[test]
+fn a_file_that_names_one_quantity_changes_that_one_alone() {
+    let text = "multiNamespaceMode: {enabled: true}\n\
+                defaults: {policies: {podSecurityStandard: restricted, resourceQuota: {quota: {pods: 7}}}}\n";
+    let policies = parse(text, "values.yaml").expect("it is fine").policies;
+    let quota = &policies.resource_quota.quota;
+    assert_eq!(
+        (&quota["pods"], &quota["services"]),
+        (&serde_json::json!(7), &serde_json::json!("200"))
+    );
+    assert_eq!(policies.pod_security_standard.name(), "restricted");
+    let text = "multiNamespaceMode: {enabled: true}\ndefaults: {policies: {podSecurityStandard: strict}}\n";
+    let told = parse(text, "values.yaml")
+        .expect_err("there is no such standard")
+        .to_string();
+    assert!(told.contains("podSecurityStandard"), "{told}");
+}
+
+#[test]
 fn a_dialect_may_be_said() {
     let text = "serviceCIDR: 10.0.0.0/8\n";
     let error = parse_as(text, "values.yaml", Some(Dialect::V0_28)).expect_err("it lacks a key");

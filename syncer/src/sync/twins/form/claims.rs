@@ -10,6 +10,7 @@ use kube::core::ApiResource;
 use serde_json::{Value, json};
 
 use super::{Form, Status, spec};
+use crate::admission::Resource;
 use crate::naming::Tenant;
 use crate::sync::object::Object;
 
@@ -38,12 +39,8 @@ impl Form for Claims {
         Status::Hosts
     }
 
-    fn refused(&self, guest: &Object) -> Option<String> {
-        let names_one = spec(guest).is_ok_and(|spec| spec["volumeName"].is_string());
-        names_one.then(|| {
-            "spec.volumeName: which volume it is bound to is the host's to choose; make the claim without it"
-                .to_owned()
-        })
+    fn admission(&self) -> Option<Resource> {
+        Some(Resource::Claims)
     }
 
     fn host_spec(&self, guest: &Object, tenant: &Tenant) -> Result<Value, String> {

@@ -1,0 +1,165 @@
+//! Labels of the host namespaces: what the host's policies go by is not for the tenant to say.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::Layers;
+use crate::rig::{Refusal, Side, Space, Tenant, namespace};
+
+const ENFORCE: &str = "/metadata/labels/pod-security.kubernetes.io~1enforce";
+
+#[rstest]
+#[case::of_gatekeeper("admission.gatekeeper.sh/ignore", "no-self-managing")]
+#[case::of_rancher("field.cattle.io/projectId", "p-12345")]
+#[case::of_a_mesh("istio-injection", "disabled")]
+#[case::of_a_policy("team", "platform")]
+#[case::of_pod_security("pod-security.kubernetes.io/enforce", "privileged")]
+#[case::of_pod_securitys_version("pod-security.kubernetes.io/enforce-version", "v1.0")]
+#[case::of_kubernetes("kubernetes.io/metadata.name", "kube-system")]
+#[tokio::test]
+async fn a_label_that_others_go_by_fails_by_two_layers(#[case] key: &str, #[case] value: &str) {
+    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (guest, host) = (space.guest.everywhere(), space.host.everywhere());
+    let labels = json!({key: value, "seen": "yes"});
+    guest
+        .merge(
+            "Namespace",
+            space.guest.namespace(),
+            &json!({"metadata": {"labels": labels}}),
+        )
+        .await;
+    // The syncer passes it under a key that nobody goes by.
+    let seen = host
+        .sees("Namespace", space.host.namespace(), "labelled anew", |found| {
+            let labels = found["metadata"]["labels"].as_object()?;
+            let renamed = labels
+                .iter()
+                .find(|(key, value)| key.starts_with("vcluster.loft.sh/label-") && **value == json!("yes"));
+            renamed.map(|_| found.clone())
+        })
+        .await;
+    assert_ne!(seen["metadata"]["labels"][key], value);
+    assert_eq!(seen.pointer(ENFORCE), Some(&json!("baseline")));
+    // The policies.
+    let refused = label(&layers.policies, key, &json!(value)).await;
+    if key == "kubernetes.io/metadata.name" {
+        // The API server writes it itself.
+        refused.expect("it has no effect");
+    } else {
+        assert_eq!(refused.expect_err("it is refused").code, 403);
+    }
+}
+
+#[tokio::test]
+async fn the_standard_of_a_namespace_can_only_be_raised() {
+    let tenant = Tenant::shared().await;
+    let space = Space::shared().await;
+    let (host, account) = (space.host.everywhere(), tenant.account().await);
+    let name = space.host.namespace();
+    let set = |side: Side, level: Value| async move {
+        let path = format!("{}?dryRun=All", side.path("Namespace", name));
+        let change = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}});
+        side.patch(&path, &change).await
+    };
+    let level = |level: &'static str| json!(level);
+    for lower in [level("privileged"), Value::Null] {
+        let refusal = set(account.everywhere(), lower).await.expect_err("it is refused");
+        assert_eq!(refusal.code, 403, "{refusal}");
+    }
+    // It is not for the account to raise it beyond the values either: the host's administrator does.
+    let refusal = set(account.everywhere(), level("restricted")).await;
+    assert_eq!(refusal.expect_err("it is refused").code, 403);
+    host.merge(
+        "Namespace",
+        name,
+        &json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}),
+    )
+    .await;
+    let refusal = set(account.everywhere(), level("baseline")).await;
+    assert_eq!(refusal.expect_err("it is refused").code, 403);
+    // The syncer leaves it, and goes on writing the rest.
+    let guest = space.guest.everywhere();
+    guest
+        .merge(
+            "Namespace",
+            space.guest.namespace(),
+            &json!({"metadata": {"labels": {"later": "yes"}}}),
+        )
+        .await;
+    let seen = host
+        .sees("Namespace", name, "written again", |found| {
+            let labels = found["metadata"]["labels"].as_object()?;
+            labels
+                .iter()
+                .any(|(key, value)| key.starts_with("vcluster.loft.sh/label-") && *value == json!("yes"))
+                .then(|| found.clone())
+        })
+        .await;
+    assert_eq!(seen.pointer(ENFORCE), Some(&json!("restricted")));
+}
+
+#[tokio::test]
+async fn a_label_of_the_hosts_cannot_be_removed() {
+    let (layers, space) = (Layers::shared().await, Space::shared().await);
+    let name = layers.policies.namespace();
+    layers
+        .none
+        .everywhere()
+        .merge(
+            "Namespace",
+            name,
+            &json!({"metadata": {"labels": {"network-zone": "tenants"}}}),
+        )
+        .await;
+    let refusal = label(&layers.policies, "network-zone", &Value::Null).await;
+    assert_eq!(refusal.expect_err("it is refused").code, 403);
+    // Nor by the list of what the syncer has copied, which says what it may remove.
+    let path = format!(
+        "{}?dryRun=All",
+        layers.policies.everywhere().path("Namespace", name)
+    );
+    let claim = json!({"metadata": {"annotations": {"vcluster.loft.sh/managed-labels": "network-zone"}}});
+    let refusal = layers.policies.everywhere().patch(&path, &claim).await;
+    assert_eq!(refusal.expect_err("it is refused").code, 403);
+    drop(space);
+}
+
+#[tokio::test]
+async fn a_label_that_the_values_name_keeps_its_key() {
+    let values = "multiNamespaceMode: {enabled: true}\n\
+                  defaults: {policies: {namespaceLabels: ['mesh.example.com/*', team], namespaces: 7}}\n";
+    let tenant = Tenant::with_values("labelled", values).await;
+    let guest = tenant.guest().await;
+    let mut wanted = namespace("web");
+    wanted["metadata"]["labels"] = json!({"team": "a", "mesh.example.com/inject": "yes", "other": "b"});
+    guest.create(wanted).await;
+    let host = tenant.host().await;
+    let name = tenant.host_namespace("web");
+    let found = host.shows("Namespace", &name, "/metadata/labels/team", "a").await;
+    assert_eq!(found["metadata"]["labels"]["mesh.example.com/inject"], "yes");
+    assert_eq!(found["metadata"]["labels"].get("other"), None);
+    // Of its namespaces, default, kube-system and two more of Kubernetes' own are among the seven.
+    for further in ["one", "two"] {
+        guest.create(namespace(further)).await;
+        host.appears("Namespace", &tenant.host_namespace(further)).await;
+    }
+    guest.create(namespace("three")).await;
+    guest
+        .is_told(
+            "Namespace",
+            "three",
+            "`defaults.policies.namespaces` of its values allows 7",
+        )
+        .await;
+    assert_eq!(host.get("Namespace", &tenant.host_namespace("three")).await, None);
+    guest.delete("Namespace", "one").await;
+    host.appears("Namespace", &tenant.host_namespace("three")).await;
+}
+
+async fn label(side: &Side, key: &str, value: &Value) -> Result<Value, Refusal> {
+    let everywhere = side.everywhere();
+    let path = format!("{}?dryRun=All", everywhere.path("Namespace", side.namespace()));
+    everywhere
+        .patch(&path, &json!({"metadata": {"labels": {key: value}}}))
+        .await
+}

@@ -1,0 +1,39 @@
+//! The file that the chart's admission policies are generated from.
+
+use serde_json::{Value, json};
+
+use super::TOLERATIONS;
+use super::cel;
+use super::rules::{RULES, Resource, Rule};
+
+/// Makes the file: for each kind of object, what the API server evaluates when the virtual cluster's account writes one.
+#[must_use]
+pub fn policies() -> Value {
+    let kinds = [
+        (
+            Resource::Pods,
+            "pods",
+            json!(["pods", "pods/ephemeralcontainers"]),
+        ),
+        (Resource::Services, "services", json!(["services"])),
+        (Resource::Claims, "claims", json!(["persistentvolumeclaims"])),
+        (Resource::Secrets, "secret-types", json!(["secrets"])),
+    ];
+    let policies = kinds.map(|(resource, name, resources)| {
+        let rules = RULES.iter().filter(|rule| rule.resource == resource);
+        json!({
+            "name": name,
+            "resources": resources,
+            "rules": rules.map(rule).collect::<Vec<_>>(),
+        })
+    });
+    json!({"tolerations": TOLERATIONS, "policies": policies})
+}
+
+fn rule(rule: &Rule) -> Value {
+    json!({
+        "expression": cel::expression(rule),
+        "message": format!("{}: {}", rule.path.replacen('*', "container", usize::from(rule.path.starts_with('*'))), rule.why),
+        "baseline": rule.is_of_baseline,
+    })
+}

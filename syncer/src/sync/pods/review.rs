@@ -1,0 +1,54 @@
+//! The check of pods against the rules of [`crate::admission`], before and after they are on the host.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Resource as _;
+
+use super::{Pods, is_going};
+use crate::admission::Resource;
+use crate::sync::failure::Failure;
+use crate::sync::key::Key;
+
+impl Pods {
+    /// Refuses a pod that the host is not to have.
+    pub(super) fn admit(&self, guest: &Pod) -> Result<(), Failure> {
+        let host = self.without_shown_class(self.translated(guest, None));
+        self.engine.admit(Resource::Pods, &host)
+    }
+
+    /// Tells the tenant once which fields of a running pod would be refused if it were created now: its namespace or the
+    /// host's policies may be newer than the pod.
+    pub(super) async fn review(&self, key: &Key, guest: &Pod, host: &Pod) {
+        let uid = host.metadata.uid.clone().unwrap_or_default();
+        if is_going(host) || self.reviewed().insert(key.clone(), uid.clone()) == Some(uid) {
+            return;
+        }
+        let mut host = self.without_shown_class(host.clone());
+        if let Some(spec) = &mut host.spec {
+            // The host's scheduler has chosen it.
+            spec.node_name = None;
+        }
+        let violations = self.engine.config().admission.violations(Resource::Pods, &host);
+        if violations.is_empty() {
+            return;
+        }
+        let note = format!(
+            "this pod goes on running, but the host would refuse it if it were created now: {}. Change it before it is \
+             replaced, or ask the host's administrator to allow it",
+            violations.join("; ")
+        );
+        self.engine
+            .reporter()
+            .warn(&guest.object_ref(&()), "PolicyViolation", note)
+            .await;
+    }
+
+    /// Leaves out a runtime class that the host shows: which these are, the rules do not know.
+    fn without_shown_class(&self, mut host: Pod) -> Pod {
+        if let (Some(classes), Some(spec)) = (&self.runtime_classes, &mut host.spec)
+            && (spec.runtime_class_name.as_deref()).is_some_and(|class| classes.shows(class))
+        {
+            spec.runtime_class_name = None;
+        }
+        host
+    }
+}
