@@ -3,7 +3,8 @@
 //!
 //! It takes what an API server asks the kubelet of a pod's node, and asks the host's API the same about the pod's twin,
 //! as the syncer. Nobody but the guest's API server is answered, and nothing is reached that the guest does not show:
-//! the pod has to be in the guest, the host's has to be its twin, and a container has to be one of the guest's pod.
+//! the pod has to be in the guest, the host's has to be its twin, and a container has to be the guest's own, not one that
+//! the host has put there.
 
 /// What is asked for.
 mod asked;
@@ -129,12 +130,17 @@ impl Kubelet {
 
     /// Answers until `shutdown` is cancelled; who is in the middle of something then is cut off.
     pub async fn serve(self, of: Of, host: Client, guest: Client, shutdown: &CancellationToken) {
-        let Of { tenant, metrics } = of;
+        let Of {
+            tenant,
+            metrics,
+            imports_pods,
+        } = of;
         let connections = Arc::new(Connections {
             door: self.door,
             sides: Sides {
                 tenant,
                 metrics,
+                imports_pods,
                 host,
                 guest,
                 tasks: TaskTracker::new(),
@@ -172,12 +178,15 @@ pub struct Of {
     pub tenant: Tenant,
     /// What of the host's metrics it has.
     pub metrics: MetricsServer,
+    /// Whether pods of the host's own are shown in it.
+    pub imports_pods: bool,
 }
 
 /// What is needed to answer.
 struct Sides {
     tenant: Tenant,
     metrics: MetricsServer,
+    imports_pods: bool,
     host: Client,
     guest: Client,
     tasks: TaskTracker,

@@ -169,6 +169,8 @@ async fn work(
         return Ok(());
     };
 
+    let imports_pods =
+        (kinds.imports.iter()).any(|import| import.api_version == "v1" && import.kind == "Pod");
     let kubelet = Kubelet::listen(settings.kubelet, &settings.pki).await?;
     let kubelet_port = kubelet.address().port();
     let readiness = Readiness::new();
@@ -212,6 +214,7 @@ async fn work(
     let of = kubelet::Of {
         tenant: settings.tenant.clone(),
         metrics: settings.values.integrations.metrics_server,
+        imports_pods,
     };
     let kubelet = async {
         kubelet.serve(of, host.clone(), guest.clone(), shutdown).await;

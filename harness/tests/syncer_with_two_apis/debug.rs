@@ -56,18 +56,17 @@ async fn a_container_added_to_a_running_pod_is_added_on_the_host_and_reports_bac
 }
 
 /// Adds a container, beside those that are there.
-async fn debug(guest: &Side, pod: &str, name: &str) {
-    let path = format!("{}/ephemeralcontainers", guest.path("Pod", pod));
+pub(crate) async fn debug(side: &Side, pod: &str, name: &str) {
+    let path = format!("{}/ephemeralcontainers", side.path("Pod", pod));
     let container = json!({
         "name": name,
         "image": "example.com/tools:1",
         "targetContainerName": "app",
-        "envFrom": [{"configMapRef": {"name": "tools"}}],
+        "envFrom": [{"configMapRef": {"name": "tools", "optional": true}}],
     });
     let body = json!({"spec": {"ephemeralContainers": [container]}});
     let content = "application/strategic-merge-patch+json";
-    guest
-        .ask(http::Method::PATCH, &path, content, Some(&body))
+    side.ask(http::Method::PATCH, &path, content, Some(&body))
         .await
         .expect("it can be added");
 }

@@ -57,6 +57,9 @@ mod debug;
 /// Logs of containers, and the ways into them.
 mod kubelet;
 
+/// Containers of a pod's twin that are not the tenant's.
+mod hidden;
+
 /// What pods and nodes use.
 mod metrics;
 

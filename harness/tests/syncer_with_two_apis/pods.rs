@@ -300,15 +300,24 @@ fn password(name: &str) -> Value {
 
 /// Has the host put a container into each pod of the namespace, as Dapr's injector does.
 async fn inject_sidecars(host: &Side) {
+    let add = r#"[JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{name: "daprd", image: "example.com/daprd:1"}}]"#;
+    inject(
+        host,
+        &json!({"patchType": "JSONPatch", "jsonPatch": {"expression": add}}),
+    )
+    .await;
+}
+
+/// Has the host add a container `daprd` to each pod of the namespace, by this mutation.
+pub(crate) async fn inject(host: &Side, mutation: &Value) {
     let name = unique("injector");
     let admission = |kind: &str, spec: Value| json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
-    let add = r#"[JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{name: "daprd", image: "example.com/daprd:1"}}]"#;
     let policy = json!({
         "matchConstraints": {"resourceRules": [
             {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]},
         ]},
         "reinvocationPolicy": "Never",
-        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": add}}],
+        "mutations": [mutation],
     });
     let here = json!({"matchLabels": {"kubernetes.io/metadata.name": host.namespace()}});
     let binding = json!({"policyName": name, "matchResources": {"namespaceSelector": here}});
@@ -324,15 +333,13 @@ async fn inject_sidecars(host: &Side) {
     let probe = pod("probe");
     wait::until("the host to add a sidecar", SOON, || async {
         let added = host.post(&path, &probe).await;
-        let count = added
-            .as_ref()
-            .ok()
-            .and_then(|pod| pod["spec"]["containers"].as_array())
-            .map(Vec::len);
-        Ok::<_, Refusal>(if count == Some(2) {
-            Seen::Ready(())
-        } else {
-            Seen::NotYet(format!("{added:?}"))
+        let has_sidecar = |pod: &Value| {
+            let lists = ["containers", "initContainers"].map(|list| &pod["spec"][list]);
+            lists.iter().any(|list| names(list).contains(&"daprd"))
+        };
+        Ok::<_, Refusal>(match added {
+            Ok(pod) if has_sidecar(&pod) => Seen::Ready(()),
+            other => Seen::NotYet(format!("{other:?}")),
         })
     })
     .await

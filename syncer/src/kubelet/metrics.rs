@@ -15,15 +15,15 @@ use hyper::{Request, Response, StatusCode};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::api::ListParams;
 use kube::client::Body;
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use self::asked::{Asked, What};
 use super::Sides;
 use super::refusal::{Refusal, content};
+use super::twin::are_twins;
 use crate::guest::metrics::{GROUP, VERSION};
-use crate::sync::are_twins;
 
 /// Whether a path is of this API.
 pub(super) fn is_of(path: &str) -> bool {
@@ -73,7 +73,7 @@ async fn pods(sides: &Sides, namespace: &str, selected: &ListParams) -> Result<V
     }
     let twin = sides.tenant.host_namespace(namespace);
     let hosts: Api<Pod> = Api::namespaced(sides.host.clone(), &twin);
-    let hosts = hosts.list_metadata(&ListParams::default()).await;
+    let hosts = hosts.list(&ListParams::default()).await;
     let hosts = hosts.map_err(|error| Refusal::of_api("list pods of the host", &error))?;
     let measured: Api<DynamicObject> =
         Api::namespaced_with(sides.host.clone(), &twin, &resource("PodMetrics", "pods"));
@@ -81,14 +81,12 @@ async fn pods(sides: &Sides, namespace: &str, selected: &ListParams) -> Result<V
         .list(&ListParams::default())
         .await
         .map_err(|error| of_metrics(&error))?;
-    let is_twin = |guest: &Pod, host: &PartialObjectMeta<Pod>| are_twins(&guest.metadata, &host.metadata);
     let shown = guests.iter().filter_map(|guest| {
         let name = guest.name_any();
-        hosts
-            .iter()
-            .find(|host| host.name_any() == name && is_twin(guest, host))?;
+        let host = (hosts.iter())
+            .find(|host| host.name_any() == name && are_twins(sides, &guest.metadata, &host.metadata))?;
         let theirs = measured.iter().find(|theirs| theirs.name_any() == name)?;
-        Some(measured::of_pod(guest, theirs))
+        Some(measured::of_pod(guest, host, theirs))
     });
     Ok(shown.collect())
 }

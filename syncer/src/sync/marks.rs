@@ -137,10 +137,15 @@ pub(crate) fn guest_of(host: &ObjectMeta) -> Option<Guest> {
     fits.then_some(Guest { key, uid, kind })
 }
 
-/// Whether two objects are one: the host's was made from the guest's, or is what the guest's shows.
-pub(crate) fn are_twins(guest: &ObjectMeta, host: &ObjectMeta) -> bool {
-    let made_from = guest_of(host).is_some_and(|ours| Some(&ours.uid) == guest.uid.as_ref());
-    made_from || (host.uid.is_some() && shows(guest) == host.uid.as_deref())
+/// Tells whether a host object was made from a guest object.
+pub(crate) fn is_made_from(host: &ObjectMeta, guest: &ObjectMeta) -> bool {
+    guest_of(host).is_some_and(|ours| Some(&ours.uid) == guest.uid.as_ref())
+}
+
+/// Tells whether a guest object is marked as a copy of a host object, which was not made from one of the guest's. The
+/// tenant can write the mark too: it means something only for kinds that are imported.
+pub(crate) fn is_copy_of(guest: &ObjectMeta, host: &ObjectMeta) -> bool {
+    host.uid.is_some() && shows(guest) == host.uid.as_deref() && guest_of(host).is_none()
 }
 
 /// A guest object, as a host object names it.
@@ -292,6 +297,29 @@ mod tests {
         "#);
         assert!(is_imported(&copy));
         assert_eq!(shows(&copy), Some("1-2-3"));
+    }
+
+    #[test]
+    fn what_was_made_from_a_guest_object_is_copied_by_none() {
+        let made = ObjectMeta {
+            name: Some(HOST.name.into()),
+            namespace: Some(HOST.namespace.into()),
+            uid: Some("7-8-9".into()),
+            annotations: Some(annotations(&guest(&[]), &component(), &HOST)),
+            ..ObjectMeta::default()
+        };
+        let foreign = ObjectMeta {
+            annotations: None,
+            ..made.clone()
+        };
+        // Its successor of the same name, whose tenant has found out the UID on the host.
+        let claims = ObjectMeta {
+            uid: Some("4-5-6".into()),
+            ..guest(&[(SHOWS, "7-8-9")])
+        };
+        assert!(is_made_from(&made, &guest(&[])));
+        assert!(!is_made_from(&made, &claims) && !is_copy_of(&claims, &made));
+        assert!(is_copy_of(&claims, &foreign));
     }
 
     #[test]

@@ -43,6 +43,9 @@ mod update;
 /// Containers that a running pod is given.
 mod ephemeral;
 
+/// The containers that are the guest's own.
+mod own;
+
 /// What a running pod's containers may use.
 mod resize;
 
@@ -60,6 +63,8 @@ pub(crate) mod tokens;
 
 /// The guest's nodes.
 pub(crate) mod nodes;
+
+pub(crate) use self::own::{Own, is_record};
 
 /// What pods are called among those that name config maps and Secrets.
 const REFERRERS: &str = "pods";

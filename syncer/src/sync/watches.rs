@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::cache::{Cache, Change, Feed, Scope};
 use super::engine::Engine;
 use super::key::Key;
+use super::pods;
 
 impl Engine {
     /// Keeps a cache of all guest objects of a kind.
@@ -128,7 +129,10 @@ pub(crate) fn metadata<K>(object: PartialObjectMeta<K>) -> ObjectMeta {
 
 /// Drops what is long and never looked at.
 fn slim(meta: &mut ObjectMeta) {
-    meta.managed_fields = None;
+    if let Some(entries) = &mut meta.managed_fields {
+        entries.retain(pods::is_record);
+    }
+    meta.managed_fields.take_if(|entries| entries.is_empty());
     if let Some(annotations) = &mut meta.annotations {
         annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
     }

@@ -6,14 +6,12 @@ use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::guest::metrics::{GROUP, VERSION};
-use crate::kubelet::twin::has;
+use crate::sync::Own;
 
-/// What a pod uses, by its containers.
-pub(super) fn of_pod(guest: &Pod, theirs: &DynamicObject) -> Value {
-    let is_the_guests = |container: &&Value| {
-        let name = container["name"].as_str().unwrap_or_default();
-        guest.spec.as_ref().is_some_and(|spec| has(spec, name))
-    };
+/// Shows what a pod uses, by the containers that are the guest's own.
+pub(super) fn of_pod(guest: &Pod, host: &Pod, theirs: &DynamicObject) -> Value {
+    let own = Own::of(guest, host);
+    let is_the_guests = |container: &&Value| container["name"].as_str().is_some_and(|name| own.has(name));
     let containers = theirs.data["containers"].as_array().into_iter().flatten();
     let mut shown = of("PodMetrics", &guest.metadata, theirs);
     shown["containers"] = containers.filter(is_the_guests).cloned().collect();
@@ -69,11 +67,14 @@ mod tests {
     fn a_pod_has_the_guests_names_and_its_own_containers() {
         let guest: Pod = serde_json::from_value(json!({
             "metadata": {"name": "app", "namespace": "team", "uid": "1", "labels": {"app": "a"}},
-            "spec": {"containers": [{"name": "app"}]},
+            "spec": {"containers": [{"name": "app"}], "ephemeralContainers": [{"name": "daprd"}]},
         }))
         .unwrap();
+        let host: Pod =
+            serde_json::from_value(json!({"spec": {"containers": [{"name": "daprd"}, {"name": "app"}]}}))
+                .unwrap();
         assert_eq!(
-            of_pod(&guest, &theirs()),
+            of_pod(&guest, &host, &theirs()),
             json!({
                 "apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics",
                 "metadata": {

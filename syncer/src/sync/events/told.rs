@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Event, ObjectReference, PersistentVolumeClaim, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Event, ObjectReference, PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::ApiResource;
 
 use crate::sync::object::Object;
+use crate::sync::pods::Own;
 
 /// A guest's and a host's object, of which one is the other's.
 #[derive(Debug)]
@@ -50,15 +51,13 @@ impl Subject {
     /// Whether it is about something that the host has added.
     fn hides(&self, field_path: &str) -> bool {
         match (self, container(field_path)) {
-            (Self::Pod(guest, _), Some(container)) => {
-                (guest.spec.as_ref()).is_none_or(|spec| !has(spec, container))
-            }
+            (Self::Pod(guest, host), Some(container)) => !Own::of(guest, host).has(container),
             _ => false,
         }
     }
 }
 
-/// Tells an event in the guest's words; nothing if it is about a container that the guest's pod does not have.
+/// Tells an event in the guest's words; nothing if it is about a container that is not the guest's own.
 pub(super) fn told(event: Event, subject: &Subject) -> Option<Event> {
     let field_path = event.involved_object.field_path.clone();
     if field_path.as_deref().is_some_and(|path| subject.hides(path)) {
@@ -97,16 +96,6 @@ pub(super) fn told(event: Event, subject: &Subject) -> Option<Event> {
 fn container(field_path: &str) -> Option<&str> {
     let (_, name) = field_path.strip_suffix('}')?.split_once('{')?;
     Some(name)
-}
-
-fn has(spec: &PodSpec, container: &str) -> bool {
-    let inits = spec.init_containers.iter().flatten();
-    let ephemeral = spec.ephemeral_containers.iter().flatten();
-    inits
-        .chain(&spec.containers)
-        .map(|container| &container.name)
-        .chain(ephemeral.map(|container| &container.name))
-        .any(|name| name == container)
 }
 
 #[cfg(test)]

@@ -2,67 +2,147 @@
 
 use k8s_openapi::api::core::v1::{EphemeralContainer, Pod};
 use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
+use tracing::warn;
 
-use super::{Pods, translate};
-use crate::admission::Resource;
+use super::own::{Own, has_name};
+use super::{Pods, status, translate};
+use crate::admission;
+use crate::sync::engine::MANAGER;
 use crate::sync::failure::{Attempt, Failure, unless_gone};
 use crate::sync::key::Key;
 
 impl Pods {
-    /// Adds to the host's pod the containers that somebody has added to the running guest pod.
+    /// Adds to the host's pod the containers that somebody has added to the running guest pod. One that is refused
+    /// keeps no other from being added.
     pub(super) async fn add_ephemeral(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
-        let added = missing(guest, host);
-        if added.is_empty() {
-            return Ok(());
+        let Missing { addable, taken } = missing(guest, host);
+        for name in taken {
+            self.tell_taken(guest, &name).await;
         }
+        let mut failures = Vec::new();
+        for (index, container) in addable {
+            failures.extend(self.add(key, guest, host, index, container).await.err());
+        }
+        match failures.len() {
+            0 | 1 => failures.pop().map_or(Ok(()), Err),
+            _ => {
+                let words: Vec<String> = failures.iter().map(Failure::words).collect();
+                Err(Failure::Refused(words.join("; ")))
+            }
+        }
+    }
+
+    /// Adds the container at an index of the guest pod's list, in the syncer's name: so it is known whose it is.
+    async fn add(
+        &self,
+        key: &Key,
+        guest: &Pod,
+        host: &Pod,
+        index: usize,
+        container: EphemeralContainer,
+    ) -> Result<(), Failure> {
+        // A violation is named by the container's place in the guest's list.
+        let mut list = vec![json!({}); index];
+        list.push(json!(container));
         self.engine
-            .admit(Resource::Pods, &json!({"spec": {"ephemeralContainers": added}}))?;
+            .admit(admission::Resource::Pods, &json!({"spec": {"ephemeralContainers": list}}))?;
+        let name = container.name.clone();
         let dns = self.services.dns();
-        let added = translate::ephemeral(added, guest, &self.surroundings(guest, dns.as_deref()));
+        let added = translate::ephemeral(vec![container], guest, &self.surroundings(guest, dns.as_deref()));
         let body = json!({"metadata": {"uid": host.uid()}, "spec": {"ephemeralContainers": added}});
         self.engine.metrics().write("host", "Pod", "patch");
         let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
-        let params = PatchParams::default();
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
         unless_gone(
             hosts
                 .patch_ephemeral_containers(&key.name, &params, &Patch::Strategic(body))
                 .await,
         )
-        .attempting(|| format!("add a container to pod {key} on the host"))
+        .attempting(|| format!("add container {name} to pod {key} on the host"))
+    }
+
+    /// Says by an Event that the host's pod has a container of that name. Neither can be removed, so it is said once,
+    /// before the guest's status shows it.
+    async fn tell_taken(&self, guest: &Pod, name: &str) {
+        if status::shows_taken(guest, name) {
+            return;
+        }
+        let why = format!(
+            "ephemeral container {name} was not added: the pod has a container of that name on the host, which is \
+             not this virtual cluster's; add it again with another name"
+        );
+        warn!(pod = %Key::of(&guest.metadata), "{why}");
+        let reporter = self.engine.reporter();
+        reporter
+            .failed(&guest.object_ref(&()), &Failure::Refused(why), 0)
+            .await;
     }
 }
 
-/// The containers that a running guest pod was given and the host's pod lacks.
-fn missing(guest: &Pod, host: &Pod) -> Vec<EphemeralContainer> {
-    let all = |pod: &Pod| {
-        let spec = pod.spec.as_ref();
-        spec.and_then(|spec| spec.ephemeral_containers.clone())
-            .unwrap_or_default()
-    };
-    let there = all(host);
-    (all(guest).into_iter())
-        .filter(|ours| there.iter().all(|theirs| theirs.name != ours.name))
-        .collect()
+/// The ephemeral containers of a guest pod that the host's pod does not have.
+#[derive(Debug, PartialEq)]
+struct Missing {
+    /// Those that can be added, each with its index in the guest's list.
+    addable: Vec<(usize, EphemeralContainer)>,
+    /// The names of those whose name another container on the host has.
+    taken: Vec<String>,
+}
+
+fn missing(guest: &Pod, host: &Pod) -> Missing {
+    let own = Own::of(guest, host);
+    let all = guest
+        .spec
+        .iter()
+        .flat_map(|spec| spec.ephemeral_containers.iter().flatten());
+    let missing = (all.cloned().enumerate())
+        .filter(|(_, container)| !own.ephemeral_containers.contains(&*container.name));
+    let (taken, addable): (Vec<_>, _) = missing.partition(|(_, container)| has_name(host, &container.name));
+    Missing {
+        addable,
+        taken: taken.into_iter().map(|(_, container)| container.name).collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
-    fn only_a_container_that_the_host_lacks_is_added_while_the_pod_runs() {
-        let debugged = |names: &[&str]| -> Pod {
-            let containers: Vec<_> = names
-                .iter()
-                .map(|name| json!({"name": name, "image": "a"}))
-                .collect();
-            serde_json::from_value(json!({"spec": {"containers": [], "ephemeralContainers": containers}}))
-                .unwrap()
+    fn only_a_container_whose_name_the_host_does_not_have_is_added() {
+        let named = |names: &[&str]| -> Value {
+            let containers = names.iter().map(|name| json!({"name": name, "image": "a"}));
+            containers.collect()
         };
-        let added = missing(&debugged(&["first", "second"]), &debugged(&["first", "theirs"]));
-        let names: Vec<_> = added.into_iter().map(|container| container.name).collect();
-        assert_eq!(names, ["second"]);
+        let guest: Pod = serde_json::from_value(json!({"spec": {
+            "containers": named(&["app"]),
+            "ephemeralContainers": named(&["first", "daprd", "second", "theirs", "proxy"]),
+        }}))
+        .unwrap();
+        let host: Pod = serde_json::from_value(json!({
+            "metadata": {"managedFields": [{
+                "manager": MANAGER, "operation": "Update", "apiVersion": "v1", "subresource": "ephemeralcontainers",
+                "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:ephemeralContainers": {"k:{\"name\":\"first\"}": {}}}},
+            }]},
+            "spec": {
+                "containers": named(&["daprd", "app"]),
+                "initContainers": named(&["proxy"]),
+                "ephemeralContainers": named(&["first", "theirs"]),
+            },
+        }))
+        .unwrap();
+        let Missing { addable, taken } = missing(&guest, &host);
+        let addable: Vec<_> = (addable.iter())
+            .map(|(index, container)| (*index, &*container.name))
+            .collect();
+        assert_eq!(addable, [(2, "second")]);
+        assert_eq!(taken, ["daprd", "theirs", "proxy"]);
     }
 }

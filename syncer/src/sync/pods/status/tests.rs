@@ -36,3 +36,66 @@ status:
   - {name: app, image: a, imageID: a, ready: true, restartCount: 2}");
     insta::assert_yaml_snapshot!(shown(&guest, &host));
 }
+
+/// The names of the containers in a list of statuses, each with what it is shown as.
+fn states(statuses: Option<&Vec<ContainerStatus>>) -> Vec<(&str, String)> {
+    let all = statuses.into_iter().flatten();
+    all.map(|status| {
+        let state = status.state.as_ref().expect("it has one");
+        let waiting = state.waiting.as_ref().and_then(|waiting| waiting.reason.clone());
+        (&*status.name, waiting.unwrap_or_else(|| "Running".to_owned()))
+    })
+    .collect()
+}
+
+#[test]
+fn an_added_container_is_not_shown_by_another_of_its_name() {
+    let guest = pod(
+        "
+spec:
+  containers: [{name: app}]
+  ephemeralContainers: [{name: daprd, image: a}, {name: proxy}, {name: theirs}, {name: ours}, {name: later}]",
+    );
+    let host = pod("
+metadata:
+  managedFields:
+  - manager: vcluster-syncer
+    operation: Update
+    subresource: ephemeralcontainers
+    fieldsV1: {'f:spec': {'f:ephemeralContainers': {'k:{\"name\":\"ours\"}': {}}}}
+spec:
+  initContainers: [{name: proxy}]
+  containers: [{name: daprd}, {name: app}]
+  ephemeralContainers: [{name: theirs}, {name: ours}]
+status:
+  initContainerStatuses:
+  - {name: proxy, image: a, imageID: a, ready: true, restartCount: 0, state: {running: {}}}
+  containerStatuses:
+  - {name: daprd, image: a, imageID: a, ready: true, restartCount: 0, state: {running: {}}}
+  - {name: app, image: a, imageID: a, ready: true, restartCount: 0, state: {running: {}}}
+  ephemeralContainerStatuses:
+  - {name: theirs, image: a, imageID: a, ready: false, restartCount: 0, state: {running: {}}}
+  - {name: ours, image: a, imageID: a, ready: false, restartCount: 0, state: {running: {}}}");
+    let status = shown(&guest, &host);
+    let running = |name| (name, "Running".to_owned());
+    let taken = |name| (name, NAME_TAKEN.to_owned());
+    assert_eq!(states(status.container_statuses.as_ref()), [running("app")]);
+    assert_eq!(status.init_container_statuses, None);
+    assert_eq!(
+        states(status.ephemeral_container_statuses.as_ref()),
+        [
+            running("ours"),
+            taken("daprd"),
+            taken("proxy"),
+            taken("theirs"),
+            ("later", NOT_ON_HOST.to_owned()),
+        ]
+    );
+
+    let guest = Pod {
+        status: Some(status),
+        ..guest
+    };
+    let told = ["daprd", "ours", "later"].map(|name| shows_taken(&guest, name));
+    assert_eq!(told, [true, false, false]);
+}
