@@ -319,6 +319,7 @@ mod tests {
                 "coredns",
                 "helm",
                 "etcd",
+                "etcdctl",
                 "kind",
                 "crane",
                 "registry",

@@ -124,9 +124,12 @@ struct Run {
     /// How to reach the guest, if not by the kubeconfig that `syncer init` wrote
     #[arg(long)]
     guest_kubeconfig: Option<PathBuf>,
-    /// Where /healthz, /readyz and /metrics are
+    /// Where to answer probes: /healthz and /readyz, which say "ok" or "not ready" and no more
     #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)))]
     status: SocketAddr,
+    /// Where /metrics is, and a /readyz that says what the syncer waits for: anybody who reaches it learns names of the tenant's
+    #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)))]
+    metrics: SocketAddr,
     /// Where to answer the guest's API server as a kubelet: a loopback address; port 0 is any that is free
     #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 10250)))]
     kubelet: SocketAddr,
@@ -267,6 +270,7 @@ async fn start(command: Run) -> Result<(), Error> {
         common,
         guest_kubeconfig,
         status,
+        metrics,
         kubelet,
         pod_name,
         pod_uid,
@@ -287,6 +291,7 @@ async fn start(command: Run) -> Result<(), Error> {
         host_kubeconfig: subject.host_kubeconfig,
         guest_kubeconfig,
         status,
+        metrics,
         kubelet,
         pod: pod_ip,
         candidate: candidate.map(|(name, uid)| Candidate { name, uid }),

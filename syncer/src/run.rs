@@ -53,8 +53,10 @@ pub struct Settings {
     pub host_kubeconfig: Option<PathBuf>,
     /// The guest, if not as `syncer init` wrote it.
     pub guest_kubeconfig: Option<PathBuf>,
-    /// Where to answer about itself.
+    /// Where to answer probes.
     pub status: SocketAddr,
+    /// Where to tell what it waits for and counts.
+    pub metrics: SocketAddr,
     /// Where to answer as a kubelet.
     pub kubelet: SocketAddr,
     /// The address of the pod, if this is one.
@@ -110,13 +112,14 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let status = Status::starting(registry);
-    let answering = status::serve(status.clone(), settings.status, shutdown.clone());
+    let probes = status::serve_probes(status.clone(), settings.status, shutdown.clone());
+    let details = status::serve_metrics(status.clone(), settings.metrics, shutdown.clone());
+    let failed = |address| move |source| Error::Status { address, source };
     let working = work(&settings, metrics, &status, started, &shutdown);
     tokio::select! {
         ended = working => ended,
-        ended = answering => {
-            ended.map_err(|source| Error::Status { address: settings.status, source })
-        }
+        ended = probes => ended.map_err(failed(settings.status)),
+        ended = details => ended.map_err(failed(settings.metrics)),
     }
 }
 

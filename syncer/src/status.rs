@@ -1,4 +1,8 @@
-//! What the syncer tells about itself over HTTP: `/healthz`, `/readyz` and `/metrics`.
+//! What the syncer tells about itself over HTTP.
+//!
+//! Whether it lives and is ready is for the kubelet's probes, which reach the pod's address alone, as every other pod
+//! of the host does: so nothing else is told there. What it waits for and what it counts name namespaces and kinds of
+//! the tenant's, and have an address of their own, which is one of the pod's loopback unless the values say otherwise.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -73,29 +77,61 @@ impl Status {
     }
 }
 
-/// Answers at `address` until told to stop; the log says at which port, should the address leave it open.
-pub async fn serve(
+/// Answers probes at `address` until told to stop; the log says at which port, should the address leave it open.
+pub async fn serve_probes(
     status: Status,
     address: SocketAddr,
     shutdown: CancellationToken,
 ) -> Result<(), std::io::Error> {
+    serve(probes(status), address, "answering probes", shutdown).await
+}
+
+/// Answers at `address` with what the syncer waits for and counts until told to stop; the log says at which port.
+pub async fn serve_metrics(
+    status: Status,
+    address: SocketAddr,
+    shutdown: CancellationToken,
+) -> Result<(), std::io::Error> {
+    serve(details(status), address, "answering with metrics", shutdown).await
+}
+
+async fn serve(
+    router: Router,
+    address: SocketAddr,
+    what: &str,
+    shutdown: CancellationToken,
+) -> Result<(), std::io::Error> {
     let listener = TcpListener::bind(address).await?;
-    info!(address = %listener.local_addr()?, "listening");
-    axum::serve(listener, router(status))
+    info!(address = %listener.local_addr()?, "{what}");
+    axum::serve(listener, router)
         .with_graceful_shutdown(shutdown.cancelled_owned())
         .await
 }
 
-/// The routes.
-pub fn router(status: Status) -> Router {
+/// The routes for probes.
+fn probes(status: Status) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(readyz))
+        .route("/readyz", get(is_ready))
+        .with_state(status)
+}
+
+/// The routes for whoever runs the control plane.
+fn details(status: Status) -> Router {
+    Router::new()
+        .route("/readyz", get(waits_for))
         .route("/metrics", get(metrics))
         .with_state(status)
 }
 
-async fn readyz(State(status): State<Status>) -> Response {
+async fn is_ready(State(status): State<Status>) -> Response {
+    match status.waiting() {
+        None => "ok".into_response(),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
+    }
+}
+
+async fn waits_for(State(status): State<Status>) -> Response {
     match status.waiting() {
         None => "ok".into_response(),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {what}\n")).into_response(),
@@ -108,5 +144,48 @@ async fn metrics(State(status): State<Status>) -> Response {
     match encode(&mut text, &status.0.registry) {
         Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn asked(router: Router, path: &str) -> (u16, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let answer = router.oneshot(request).await.unwrap();
+        let code = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        (code, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn waiting() -> Status {
+        let status = Status::starting(Registry::default());
+        status.waits_for("namespace vcluster-37a8eec1-ccd63636");
+        status
+    }
+
+    #[tokio::test]
+    async fn a_probe_is_told_nothing_but_whether_it_is_ready() {
+        let status = waiting();
+        let answer = asked(probes(status.clone()), "/readyz").await;
+        assert_eq!(answer, (503, "not ready\n".to_owned()));
+        status.ready();
+        let ok = (200, "ok".to_owned());
+        assert_eq!(asked(probes(status.clone()), "/readyz").await, ok);
+        assert_eq!(asked(probes(status.clone()), "/healthz").await, ok);
+        assert_eq!(asked(probes(status), "/metrics").await, (404, String::new()));
+    }
+
+    #[tokio::test]
+    async fn whoever_runs_it_is_told_what_it_waits_for() {
+        let words = "waiting for namespace vcluster-37a8eec1-ccd63636\n";
+        let answer = asked(details(waiting()), "/readyz").await;
+        assert_eq!(answer, (503, words.to_owned()));
+        assert_eq!(asked(details(waiting()), "/metrics").await.0, 200);
     }
 }

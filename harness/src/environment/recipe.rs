@@ -44,7 +44,7 @@ impl Recipe {
         let ours = pins().cargo.name.as_str();
         let always = ["helm", ours];
         // Of what others publish as images, the programs; Dapr's chart is always needed.
-        let assembled = ["coredns", "dapr", "debian", "etcd", "kubernetes"];
+        let assembled = ["coredns", "dapr", "debian", "etcd", "etcdctl", "kubernetes"];
         let of_substrate: &[&str] = match (self.substrate, self.pulls) {
             (Substrate::Native, _) => &["containerd"],
             (Substrate::Kind, false) => &["bootstrap", "containerd", "kind"],

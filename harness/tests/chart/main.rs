@@ -87,6 +87,47 @@ async fn what_the_file_says_is_what_the_pod_is() {
     );
 }
 
+/// All that listens at the pod's address is reached by every pod of the host.
+#[tokio::test]
+async fn the_control_plane_tells_nothing_to_whoever_reaches_its_pod() {
+    let rendered = template("plain.0.28.yaml").await;
+    let pod = rendered.object("StatefulSet").pointer("/spec/template/spec");
+    let pod = pod.expect("it has a pod");
+    let words = |of: &str, name: &str, field: &str| -> Vec<String> {
+        let containers = pod[of].as_array().expect("it has some").iter();
+        let mut found = containers.filter(|container| container["name"] == name);
+        let found = found.next().expect("it is there");
+        serde_json::from_value(found[field].clone()).expect("they are texts")
+    };
+    let etcd = words("initContainers", "etcd", "command");
+    let listens: Vec<_> = (etcd.iter())
+        .filter(|word| word.starts_with("--listen-"))
+        .collect();
+    assert!(
+        listens.len() == 3 && listens.iter().all(|word| word.contains("=http://127.0.0.1:")),
+        "{listens:?}"
+    );
+    let syncer = words("containers", "syncer", "args");
+    assert!(
+        syncer.contains(&"--metrics=127.0.0.1:8081".to_owned()),
+        "{syncer:?}"
+    );
+    let policy = rendered.named("NetworkPolicy", "team-a");
+    assert_eq!(
+        policy["spec"],
+        json!({
+            "podSelector": {"matchLabels": {"app": "virtual-cluster", "release": "team-a"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"ports": [{"protocol": "TCP", "port": 6443}]}],
+        })
+    );
+    // Whose pod it is.
+    let labels = &rendered.object("StatefulSet")["spec"]["template"]["metadata"]["labels"];
+    for (name, value) in [("app", "virtual-cluster"), ("release", "team-a")] {
+        assert_eq!(labels[name], value);
+    }
+}
+
 #[tokio::test]
 async fn the_secret_has_the_charts_defaults_as_they_were() {
     let values: Value =

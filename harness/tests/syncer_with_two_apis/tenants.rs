@@ -37,6 +37,15 @@ async fn components_of_the_same_name_are_each_tenants_own() {
     );
 }
 
+#[tokio::test]
+async fn whoever_reaches_the_pod_of_a_syncer_learns_nothing_of_its_tenant() {
+    let tenant = Tenant::shared().await;
+    let ok = (200, "ok".to_owned());
+    assert_eq!(tenant.probed("/healthz").await, ok);
+    assert_eq!(tenant.probed("/readyz").await, ok);
+    assert_eq!(tenant.probed("/metrics").await, (404, String::new()));
+}
+
 /// vcluster's rule gives both the same host namespaces: it hashes namespace, `x` and name joined.
 #[tokio::test]
 async fn tenants_whose_names_mean_the_same_namespace_do_not_share_it() {

@@ -23,7 +23,11 @@ pub(super) const CHART: &[Row] = &[
     ),
     ("syncer.affinity", Shape::Object, SAME),
     ("syncer.tolerations", Shape::Objects, SAME),
-    ("syncer.{priorityClassName,logLevel}", Shape::Text, SAME),
+    (
+        "syncer.{priorityClassName,logLevel,metricsAddress}",
+        Shape::Text,
+        SAME,
+    ),
     ("coredns.enabled", Shape::Bool, SAME),
     ("coredns.image", Shape::Text, SAME),
     ("coredns.replicas", Shape::Whole, SAME),

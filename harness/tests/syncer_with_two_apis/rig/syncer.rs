@@ -12,24 +12,33 @@ use super::process::{Process, tail};
 /// A syncer that answers about itself.
 pub(crate) struct Syncer {
     process: Process,
+    /// Where it says what it waits for and counts.
     address: String,
+    /// Where it answers probes.
+    probes: String,
 }
 
 impl Syncer {
     /// Starts it, and waits until it answers.
     pub(super) async fn start(program: &Path, arguments: &[String], folder: &Path, name: &str) -> Self {
         let mut process = Process::start(program, arguments, folder, name);
-        let address = wait::until(format!("{name} to listen"), STARTED, || {
-            let seen = match (process.ended(), listens_at(&process.log())) {
+        let (address, probes) = wait::until(format!("{name} to listen"), STARTED, || {
+            let log = process.log();
+            let addresses = ["answering with metrics", "answering probes"].map(|what| listens_at(&log, what));
+            let seen = match (process.ended(), addresses) {
                 (Some(ended), _) => Err(ended),
-                (None, Some(address)) => Ok(Seen::Ready(address)),
-                (None, None) => Ok(Seen::not_yet("it does not say where it listens")),
+                (None, [Some(address), Some(probes)]) => Ok(Seen::Ready((address, probes))),
+                (None, _) => Ok(Seen::not_yet("it does not say where it listens")),
             };
             async { seen }
         })
         .await
         .unwrap_or_else(|error| panic!("it starts: {error:#?}\n{}", tail(&process.log(), "")));
-        Self { process, address }
+        Self {
+            process,
+            address,
+            probes,
+        }
     }
 
     /// Waits until it has looked at everything.
@@ -72,6 +81,14 @@ impl Syncer {
         answer.expect("it answers").text().await.expect("it is text")
     }
 
+    /// What it answers a probe: the code, and the words.
+    pub(super) async fn probed(&self, path: &str) -> (u16, String) {
+        let answer = reqwest::get(format!("http://{}{path}", self.probes)).await;
+        let answer = answer.expect("it answers");
+        let code = answer.status().as_u16();
+        (code, answer.text().await.expect("it is text"))
+    }
+
     /// What it has said so far.
     pub(super) fn log(&self) -> String {
         self.process.log()
@@ -93,12 +110,12 @@ impl Syncer {
     }
 }
 
-/// Where the log says that the syncer answers about itself.
-fn listens_at(log: &str) -> Option<String> {
+/// Where the log says that the syncer does this.
+fn listens_at(log: &str, what: &str) -> Option<String> {
     let lines = log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines
-        .filter(|line| line["message"] == "listening")
+        .filter(|line| line["message"] == what)
         .find_map(|line| line["address"].as_str().map(ToOwned::to_owned))
 }

@@ -196,6 +196,7 @@ impl Tenant {
         arguments.extend([
             "--guest-kubeconfig=syncer.kubeconfig".to_owned(),
             "--status=127.0.0.1:0".to_owned(),
+            "--metrics=127.0.0.1:0".to_owned(),
             "--kubelet=127.0.0.1:0".to_owned(),
             "--resolv-conf=resolv.conf".to_owned(),
         ]);
@@ -261,6 +262,11 @@ impl Tenant {
             .filter(|line| line.starts_with("syncer_writes_total"))
             .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
             .sum()
+    }
+
+    /// What the syncer answers at the address that is for probes: the code, and the words.
+    pub(crate) async fn probed(&self, path: &str) -> (u16, String) {
+        self.syncer.as_ref().expect("it runs").probed(path).await
     }
 
     /// What the syncer says of a series, as in `syncer_failures_total{part="pods",reason="Forbidden"}`.
