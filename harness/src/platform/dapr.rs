@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_values_are_yaml_with_the_certificates_in_it() {
-        let values = values("1.16.0", "ghcr.io/dapr", &Authority::new().unwrap()).unwrap();
+        let values = values("1.16.0", "ghcr.io/dapr", &Authority::new(authority::today()).unwrap()).unwrap();
         let parsed: serde_json::Value = serde_saphyr::from_str(&values).unwrap();
         assert_eq!(parsed["global"]["tag"], "1.16.0");
         let root = parsed["dapr_sentry"]["tls"]["root"]["certPEM"].as_str().unwrap();
