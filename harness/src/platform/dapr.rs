@@ -141,4 +141,20 @@ mod tests {
             parsed["dapr_sentry"]["livenessProbe"]
         );
     }
+
+    #[test]
+    fn each_part_of_the_control_plane_has_a_memory_limit() {
+        let values = values(
+            "1.16.0",
+            "ghcr.io/dapr",
+            &Authority::new(authority::today()).unwrap(),
+        )
+        .unwrap();
+        let parsed: serde_json::Value = serde_saphyr::from_str(&values).unwrap();
+        for part in ["dapr_operator", "dapr_sentry", "dapr_sidecar_injector"] {
+            let resources = &parsed[part]["resources"];
+            assert!(resources["requests"]["memory"].is_string(), "{part}: {resources}");
+            assert!(resources["limits"]["memory"].is_string(), "{part}: {resources}");
+        }
+    }
 }
