@@ -32,6 +32,9 @@ const REGISTRY: &str = "ghcr.io/dapr";
 /// Who makes a tenant's pods on the host, as the injector's setting says it: the service account of its control plane.
 pub const TENANTS: &str = "vcluster-*:vc-*";
 
+/// The network policy of the control plane's namespace.
+const NETWORK: &str = include_str!("../../manifests/platform/dapr-network.yaml");
+
 /// A kind is served within a second of its definition.
 const KNOWN: Budget = Budget {
     at_most: Duration::from_mins(1),
@@ -60,6 +63,14 @@ pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Eve
     };
     events.progress("platform", "installing Dapr's chart");
     prepare(settings, &cluster.client).await?;
+    manifests::apply(
+        &cluster.client,
+        NAMESPACE,
+        "platform/dapr-network.yaml",
+        NETWORK,
+        context! { run => settings.run.as_str() },
+    )
+    .await?;
     settings.helm.install(release).await.map_err(Error::Helm)?;
     events.progress("platform", "waiting for a canary's sidecar to answer");
     canary::fly(settings, cluster).await
@@ -127,11 +138,20 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::networking::v1::NetworkPolicy;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+    use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
     use super::*;
 
     #[test]
     fn the_values_are_yaml_with_the_certificates_in_it() {
-        let values = values("1.16.0", "ghcr.io/dapr", &Authority::new(authority::today()).unwrap()).unwrap();
+        let values = values(
+            "1.16.0",
+            "ghcr.io/dapr",
+            &Authority::new(authority::today()).unwrap(),
+        )
+        .unwrap();
         let parsed: serde_json::Value = serde_saphyr::from_str(&values).unwrap();
         assert_eq!(parsed["global"]["tag"], "1.16.0");
         let root = parsed["dapr_sentry"]["tls"]["root"]["certPEM"].as_str().unwrap();
@@ -156,5 +176,31 @@ mod tests {
             assert!(resources["requests"]["memory"].is_string(), "{part}: {resources}");
             assert!(resources["limits"]["memory"].is_string(), "{part}: {resources}");
         }
+    }
+
+    #[test]
+    fn the_network_policy_opens_the_ports_of_callers_only() {
+        let objects =
+            manifests::objects("platform/dapr-network.yaml", NETWORK, context! { run => "r" }).unwrap();
+        let [policy]: [NetworkPolicy; 1] = objects
+            .into_iter()
+            .map(|object| object.try_parse().unwrap())
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap();
+        assert_eq!(policy.metadata.namespace.as_deref(), Some(NAMESPACE));
+        let spec = policy.spec.unwrap();
+        assert_eq!(spec.pod_selector, Some(LabelSelector::default()), "all pods");
+        assert_eq!(spec.policy_types, Some(vec!["Ingress".to_owned()]));
+        let [rule]: [_; 1] = spec.ingress.unwrap().try_into().unwrap();
+        assert_eq!(rule.from, None);
+        let ports: Vec<_> = rule
+            .ports
+            .unwrap()
+            .into_iter()
+            .map(|port| port.port.unwrap())
+            .collect();
+        // Sentry, the operator's API, the injector, the conversion of Subscriptions: as in Dapr's chart.
+        assert_eq!(ports, [50001, 6500, 4000, 19443].map(IntOrString::Int));
     }
 }

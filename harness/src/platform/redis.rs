@@ -44,6 +44,9 @@ pub const PASSWORD_KEY: &str = "redis-password";
 /// The Service's port.
 pub const PORT: u16 = 6379;
 
+/// Redis's objects: Service, network policy, Deployment.
+pub const MANIFEST: &str = include_str!("../../manifests/platform/redis.yaml");
+
 /// How long a connection and each answer may take. The client's own half a second is for a server next door; on kind and
 /// existing clusters each byte goes through the API server, which may be busy starting tenants.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -87,7 +90,7 @@ impl Redis {
             &cluster.client,
             NAMESPACE,
             "platform/redis.yaml",
-            include_str!("../../manifests/platform/redis.yaml"),
+            MANIFEST,
             context! { run => settings.run.as_str(), image => settings.redis_image.as_str(), architecture => images::architecture() },
         )
         .await?;
@@ -240,4 +243,54 @@ async fn cluster_ip(client: &Client, namespace: &str, name: &str) -> Result<IpAd
 
 fn secrets_api(client: &Client) -> Api<Secret> {
     Api::namespaced(client.clone(), NAMESPACE)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::apps::v1::Deployment;
+    use k8s_openapi::api::networking::v1::NetworkPolicy;
+    use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::tenants::OF_TENANT;
+
+    fn object<T: DeserializeOwned>(kind: &str) -> T {
+        let values = context! { run => "r", image => "redis:7", architecture => "amd64" };
+        let objects = manifests::objects("platform/redis.yaml", MANIFEST, values).unwrap();
+        let found = objects
+            .into_iter()
+            .find(|object| object.types.as_ref().is_some_and(|types| types.kind == kind))
+            .unwrap();
+        serde_json::from_value(serde_json::to_value(found).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn tenants_and_nobody_else_reach_it_by_network() {
+        let policy: NetworkPolicy = object("NetworkPolicy");
+        let service: Service = object("Service");
+        let deployment: Deployment = object("Deployment");
+        assert_eq!(policy.metadata.namespace.as_deref(), Some(NAMESPACE));
+        let spec = policy.spec.unwrap();
+        let selected = spec.pod_selector.unwrap().match_labels;
+        assert_eq!(selected, service.spec.unwrap().selector);
+        assert_eq!(selected, deployment.spec.template.metadata.unwrap().labels);
+        assert_eq!(spec.policy_types, Some(vec!["Ingress".to_owned()]));
+        let [rule]: [_; 1] = spec.ingress.unwrap().try_into().unwrap();
+        let [port]: [_; 1] = rule.ports.unwrap().try_into().unwrap();
+        assert_eq!(port.port, Some(IntOrString::Int(PORT.into())));
+        let [peer]: [_; 1] = rule.from.unwrap().try_into().unwrap();
+        let [label]: [_; 1] = peer
+            .namespace_selector
+            .unwrap()
+            .match_expressions
+            .unwrap()
+            .try_into()
+            .unwrap();
+        assert_eq!(
+            (label.key.as_str(), label.operator.as_str()),
+            (OF_TENANT, "Exists")
+        );
+        assert_eq!((peer.pod_selector, peer.ip_block), (None, None));
+    }
 }

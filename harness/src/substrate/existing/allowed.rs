@@ -10,10 +10,11 @@ use kube::api::{Api, PostParams};
 use super::Error;
 
 /// What a run makes: group and resource.
-const MAKES: [(&str, &str); 9] = [
+const MAKES: [(&str, &str); 10] = [
     ("", "namespaces"),
     ("", "secrets"),
     ("apps", "deployments"),
+    ("networking.k8s.io", "networkpolicies"),
     ("apiextensions.k8s.io", "customresourcedefinitions"),
     ("rbac.authorization.k8s.io", "clusterroles"),
     ("rbac.authorization.k8s.io", "clusterrolebindings"),
