@@ -29,6 +29,8 @@ mod acl;
 /// Their passwords, and where these are kept.
 mod secrets;
 
+pub use acl::line as acl_line;
+
 /// The namespace that it is in.
 pub const NAMESPACE: &str = "shared-dapr";
 
@@ -248,6 +250,7 @@ fn secrets_api(client: &Client) -> Api<Secret> {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::apps::v1::Deployment;
+    use k8s_openapi::api::core::v1::{Container, EmptyDirVolumeSource};
     use k8s_openapi::api::networking::v1::NetworkPolicy;
     use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
     use serde::de::DeserializeOwned;
@@ -263,6 +266,56 @@ mod tests {
             .find(|object| object.types.as_ref().is_some_and(|types| types.kind == kind))
             .unwrap();
         serde_json::from_value(serde_json::to_value(found).unwrap()).unwrap()
+    }
+
+    fn container() -> (Container, EmptyDirVolumeSource) {
+        let deployment: Deployment = object("Deployment");
+        let pod = deployment.spec.template.spec.unwrap();
+        let data = pod
+            .volumes
+            .unwrap()
+            .into_iter()
+            .find_map(|volume| volume.empty_dir);
+        let [container]: [_; 1] = pod.containers.try_into().unwrap();
+        (container, data.unwrap())
+    }
+
+    /// Reads a size as Redis or Kubernetes writes it.
+    fn bytes(size: &str) -> u64 {
+        let digits = size.find(|letter: char| !letter.is_ascii_digit()).unwrap();
+        let unit = match &size[digits..] {
+            "mb" | "Mi" => 1024 * 1024,
+            "Gi" => 1024 * 1024 * 1024,
+            other => panic!("a unit {other:?}"),
+        };
+        size[..digits].parse::<u64>().unwrap() * unit
+    }
+
+    #[test]
+    fn redis_refuses_writes_long_before_the_kernel_ends_it() {
+        let (container, data) = container();
+        let command = container.command.unwrap();
+        let value = |flag: &str| {
+            let at = command.iter().position(|word| word == flag).unwrap();
+            command[at + 1].as_str()
+        };
+        assert_eq!(value("--maxmemory-policy"), "noeviction");
+        let limit = bytes(&container.resources.unwrap().limits.unwrap()["memory"].0);
+        assert!(2 * bytes(value("--maxmemory")) < limit);
+        assert!(16 * bytes(value("--maxmemory")) < bytes(&data.size_limit.unwrap().0));
+        assert_eq!((value("--appendonly"), value("--appendfsync")), ("yes", "always"));
+    }
+
+    #[test]
+    fn a_redis_that_does_not_answer_is_started_again_within_half_a_minute() {
+        let (container, _) = container();
+        let alive = container.liveness_probe.unwrap();
+        let started = container.startup_probe.unwrap();
+        assert_eq!(alive.exec, started.exec);
+        let until_ended = alive.period_seconds.unwrap() * alive.failure_threshold.unwrap()
+            + alive.timeout_seconds.unwrap()
+            + i32::try_from(alive.termination_grace_period_seconds.unwrap()).unwrap();
+        assert!(until_ended <= 30, "{until_ended}");
     }
 
     #[test]

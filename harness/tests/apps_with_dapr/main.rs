@@ -8,8 +8,14 @@ use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
+/// Redis as the platform runs it, with a user for each tenant.
+mod platform_redis;
+
 /// Starting the programs, and asking them.
 mod rig;
+
+/// Tests of what a tenant can do to Redis, and of what Redis keeps.
+mod tenants_redis;
 
 #[tokio::test]
 async fn the_tutorials_requests_get_the_tutorials_answers() {

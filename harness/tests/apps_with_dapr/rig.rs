@@ -19,13 +19,13 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
 /// Generous: other tests keep the machine busy.
-const BUDGET: Budget = Budget::seconds(30);
+pub(crate) const BUDGET: Budget = Budget::seconds(30);
 
 /// The programs, once for all tests: the components, and the apps as they go into their images.
 async fn programs() -> &'static Components {
     static PROGRAMS: OnceCell<Components> = OnceCell::const_new();
     let programs = async {
-        components::for_tests(&["daprd", "redis-server", "write-app", "read-app"])
+        components::for_tests(&["daprd", "redis-cli", "redis-server", "write-app", "read-app"])
             .await
             .expect("the programs can be had")
     };
@@ -67,12 +67,8 @@ impl Rig {
     pub(crate) async fn redis(&self) -> Redis {
         let mut redis = Redis {
             program: self.program("redis-server"),
-            environment: self
-                .programs
-                .debian(components::DEBIAN)
-                .expect("redis comes from there")
-                .environment(),
-            folder: self.folder.path().to_owned(),
+            environment: self.redis_environment(),
+            folder: self.folder(),
             port: free_port(),
             process: None,
         };
@@ -91,6 +87,17 @@ impl Rig {
     pub(crate) async fn sidecar_at(
         &self,
         port: u16,
+        component: &str,
+        environment: &[(&str, &str)],
+    ) -> Sidecar {
+        self.sidecar_of(port, None, component, environment).await
+    }
+
+    /// Starts a sidecar that delivers to its app, if there is one at a port.
+    pub(crate) async fn sidecar_of(
+        &self,
+        port: u16,
+        app: Option<u16>,
         component: &str,
         environment: &[(&str, &str)],
     ) -> Sidecar {
@@ -124,6 +131,9 @@ impl Rig {
                 &free_port().to_string(),
             ])
             .envs(environment.iter().copied());
+        if let Some(app) = app {
+            command.args(["--app-port", &app.to_string()]);
+        }
         let process = Process::start(command, self.folder.path().join(format!("sidecar-{port}.log")));
         let sidecar = Sidecar { port, process };
         wait::until("the sidecar", BUDGET, || async {
@@ -170,7 +180,18 @@ impl Rig {
         }
     }
 
-    fn program(&self, name: &str) -> PathBuf {
+    /// The folder, which goes with the rig.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// The environment that Redis's programs need.
+    pub(crate) fn redis_environment(&self) -> Vec<(&'static str, OsString)> {
+        let debian = self.programs.debian(components::DEBIAN);
+        debian.expect("redis comes from there").environment()
+    }
+
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.programs.program(name).expect("it was asked for").to_owned()
     }
 }
@@ -298,7 +319,7 @@ impl Sidecar {
 
 /// One of the two apps.
 pub(crate) struct App {
-    port: u16,
+    pub(crate) port: u16,
     process: Process,
 }
 
@@ -339,13 +360,13 @@ impl App {
 }
 
 /// A process that ends with its owner, and whose log is shown if the test fails.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     log: PathBuf,
 }
 
 impl Process {
-    fn start(mut command: Command, log: PathBuf) -> Self {
+    pub(crate) fn start(mut command: Command, log: PathBuf) -> Self {
         let file = File::options()
             .create(true)
             .append(true)
@@ -363,7 +384,7 @@ impl Process {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = self
             .child
             .id()
@@ -372,7 +393,7 @@ impl Process {
         kill_process(pid, signal).expect("it is ours");
     }
 
-    async fn exit_code(&mut self) -> Option<i32> {
+    pub(crate) async fn exit_code(&mut self) -> Option<i32> {
         let ended = wait::at_most(BUDGET.at_most, self.child.wait())
             .await
             .expect("it ends");
@@ -420,7 +441,12 @@ fn read(log: &Path) -> String {
 }
 
 /// Status and body of an answer; a body that is not JSON is null.
-async fn ask(port: u16, method: &str, path: &str, body: Option<Value>) -> reqwest::Result<(u16, Value)> {
+pub(crate) async fn ask(
+    port: u16,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> reqwest::Result<(u16, Value)> {
     let method = method.parse().expect("a method");
     let mut request = reqwest::Client::new().request(method, format!("http://127.0.0.1:{port}{path}"));
     if let Some(body) = body {
