@@ -192,7 +192,7 @@ pub async fn run(
     let secrets = Payloads::new(&engine, Payload::Secret, &references);
     let services = Services::new(&engine);
     let slices = Slices::new(&engine, &services);
-    let kinds = Kinds::new(&engine, &readiness, &references);
+    let kinds = Kinds::new(&engine, &readiness, &references, &secrets);
     let core = Core::new(&engine, &references);
     let dependencies = Dependencies {
         references,
@@ -225,22 +225,31 @@ pub async fn run(
     readiness.started();
 
     let waiting = (pods.clone(), config_maps.clone());
-    config_maps.watch(move |_, change| {
+    config_maps.watch(recheck(&pods, Payload::ConfigMap), move |namespace, change| {
         let (pods, config_maps) = &waiting;
-        if let Change::Object(host) = change {
-            pods.recheck_naming(Payload::ConfigMap, &config_maps.guest_key(host));
+        match change {
+            Change::Object(host) => {
+                pods.recheck_naming(Payload::ConfigMap, &config_maps.guest_key(host));
+            }
+            Change::Complete => pods.recheck_namespace(namespace),
         }
     });
     let waiting = pods.clone();
-    secrets.watch(move |namespace, change| match change {
-        Change::Object(host) => {
-            waiting.recheck_naming(Payload::Secret, host);
-            if let Some(pod) = waiting.tokens().seen(host) {
-                waiting.recheck(pod);
+    secrets.watch(
+        recheck(&pods, Payload::Secret),
+        move |namespace, change| match change {
+            Change::Object(host) => {
+                waiting.recheck_naming(Payload::Secret, host);
+                if let Some(pod) = waiting.tokens().seen(host) {
+                    waiting.recheck(pod);
+                }
             }
-        }
-        Change::Complete => waiting.recheck_tokens(namespace),
-    });
+            Change::Complete => {
+                waiting.recheck_tokens(namespace);
+                waiting.recheck_namespace(namespace);
+            }
+        },
+    );
     let waiting = (pods.clone(), slices.clone());
     services.watch(move |key| {
         let (pods, slices) = &waiting;
@@ -267,6 +276,15 @@ pub async fn run(
     engine.tasks().close();
     engine.tasks().wait().await;
     Ok(())
+}
+
+/// Requeues what waits for a guest's config map or Secret.
+fn recheck(pods: &Arc<Pods>, payload: Payload) -> impl Fn(&Change) + Send + use<> {
+    let pods = pods.clone();
+    move |change| match change {
+        Change::Object(key) => pods.recheck_naming(payload, key),
+        Change::Complete => pods.recheck_all(),
+    }
 }
 
 /// The part that shows pods which others made, if that is asked for.

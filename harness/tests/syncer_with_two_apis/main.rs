@@ -51,6 +51,9 @@ mod absence;
 /// Pods, and what they name.
 mod pods;
 
+/// Secrets that only the host has.
+mod host_only;
+
 /// Containers that a running pod is given.
 mod debug;
 

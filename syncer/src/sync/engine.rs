@@ -124,8 +124,13 @@ impl Engine {
     /// Whether a guest object is a copy of what something on the host has made. On kinds that are not imported, its
     /// marks are the tenant's own idea and mean nothing.
     pub(crate) fn is_copy(&self, kind: &ApiResource, guest: &ObjectMeta) -> bool {
+        (marks::is_imported(guest) || copies::is_marked(guest)) && self.is_imported(kind)
+    }
+
+    /// Whether what others make of a kind in the tenant's host namespaces is shown in the guest.
+    pub(crate) fn is_imported(&self, kind: &ApiResource) -> bool {
         let is_of = |import: &Import| import.api_version == kind.api_version && import.kind == kind.kind;
-        (marks::is_imported(guest) || copies::is_marked(guest)) && self.config().imports.iter().any(is_of)
+        self.config().imports.iter().any(is_of)
     }
 
     /// Refuses an object that the host is not to have, before the host does; the tenant learns which field and why.

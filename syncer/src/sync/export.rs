@@ -26,8 +26,9 @@ use super::mutation::{self, Mutation};
 use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
 use super::patched::{HostNames, Rule};
+use super::payloads::Payloads;
 use super::queue::Queue;
-use super::references::{References, Referrer};
+use super::references::{References, Referrer, needs};
 use super::removal;
 use super::timing;
 use super::watches::metadata;
@@ -47,6 +48,7 @@ pub(crate) struct Exporter {
     host: Arc<Cache<ObjectMeta>>,
     queue: Arc<Queue>,
     references: Arc<References>,
+    secrets: Arc<Payloads>,
     written: Written,
 }
 
@@ -62,7 +64,10 @@ impl Exporter {
         kind: ApiResource,
         status: Status,
         references: Arc<References>,
+        secrets: Arc<Payloads>,
     ) -> Result<Arc<Self>, patches::Error> {
+        let queue: Arc<Queue> = Arc::default();
+        references.register(&kind, &queue);
         Ok(Arc::new(Self {
             engine: engine.clone(),
             rule: Rule::new(&export.patches, &export.reverse_patches)?,
@@ -71,8 +76,9 @@ impl Exporter {
             status,
             guest: Arc::default(),
             host: Arc::default(),
-            queue: Arc::default(),
+            queue,
             references,
+            secrets,
             written: Written::default(),
         }))
     }
@@ -133,7 +139,7 @@ impl Exporter {
             .unwrap_or_default();
         self.references.set(
             &Referrer::exported(&self.kind, key),
-            References::in_fields(key, &fields),
+            needs::of_fields(key, &fields).into_keys().collect(),
         );
     }
 
@@ -147,6 +153,11 @@ impl Exporter {
         }
         if host.is_some_and(|host| self.written.is_at(key, &now(host.resource_version.clone()))) {
             return Ok(Next::Idle);
+        }
+        for ((_, secret), need) in needs::of_fields(key, &guest.fields) {
+            if let Some(what) = self.secrets.admit(&secret, need)? {
+                return Ok(Next::Waiting(what));
+            }
         }
         let Some(written) = self.apply(key, guest, host).await? else {
             return Ok(Next::Idle);

@@ -24,6 +24,7 @@ use super::failure::{Attempt, Failure};
 use super::import::Importer;
 use super::key::Key;
 use super::part::{Next, Part};
+use super::payloads::Payloads;
 use super::queue::Queue;
 use super::readiness::Readiness;
 use super::references::References;
@@ -62,6 +63,7 @@ pub(crate) struct Kinds {
     engine: Engine,
     readiness: Readiness,
     references: Arc<References>,
+    secrets: Arc<Payloads>,
     configured: BTreeMap<Key, Configured>,
     guest: Arc<Cache<ObjectMeta>>,
     host: Arc<Cache<ObjectMeta>>,
@@ -126,7 +128,12 @@ impl Served {
 
 impl Kinds {
     /// Makes the part; nothing runs yet, but `readiness` waits for each kind from now on.
-    pub(crate) fn new(engine: &Engine, readiness: &Readiness, references: &Arc<References>) -> Arc<Self> {
+    pub(crate) fn new(
+        engine: &Engine,
+        readiness: &Readiness,
+        references: &Arc<References>,
+        secrets: &Arc<Payloads>,
+    ) -> Arc<Self> {
         let configured = configured(engine.config());
         for (key, kind) in &configured {
             readiness.expect(&part_name(kind));
@@ -138,6 +145,7 @@ impl Kinds {
             engine: engine.clone(),
             readiness: readiness.clone(),
             references: references.clone(),
+            secrets: secrets.clone(),
             configured,
             guest: Arc::default(),
             host: Arc::default(),
@@ -249,6 +257,7 @@ impl Kinds {
                 served.resource.clone(),
                 served.status,
                 self.references.clone(),
+                self.secrets.clone(),
             )?;
             exporter.watch();
             Part::start(&exporter, WORKERS, &self.engine, tasks, stop);

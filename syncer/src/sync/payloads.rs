@@ -1,6 +1,7 @@
 //! Config maps and Secrets: kept on the host while something names them, or all of them.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -19,7 +20,7 @@ use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::host_labels;
 use super::key::Key;
 use super::marks::{self, HostName};
-use super::object::{Body, Object};
+use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{Payload, References};
@@ -29,6 +30,9 @@ use super::written::{Versions, Written};
 
 /// A Secret of this type would be filled by the host with a token for the host.
 pub(super) const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
+
+/// Which of them the tenant's objects may read.
+mod access;
 
 /// Keeps one of the two kinds on the host.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub(crate) struct Payloads {
     guest: Arc<Cache<ObjectMeta>>,
     host: Arc<Cache<ObjectMeta>>,
     written: Written,
+    /// Names that are to be held by an empty Secret.
+    reserved: Mutex<HashSet<Key>>,
 }
 
 impl Payloads {
@@ -57,6 +63,7 @@ impl Payloads {
             guest: Arc::default(),
             host: Arc::default(),
             written: Written::default(),
+            reserved: Mutex::default(),
         })
     }
 
@@ -65,21 +72,23 @@ impl Payloads {
         &self.host
     }
 
-    /// Whether the guest has one that the host still lacks.
-    pub(crate) fn is_due(&self, key: &Key) -> bool {
-        self.guest.get(key).is_some() && self.host.get(&self.host_key(key)).is_none()
-    }
-
-    /// Watches the kind on both sides; `seen` learns of each that came, went or changed on the host, by host name,
-    /// and when all of a namespace is known.
-    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&str, &Change) + Clone + Send + Sync + 'static) {
+    /// Watches the kind on both sides. `seen_in_guest` is called for each that came, went or changed there, and when all
+    /// are known; `seen` for each on the host, by host name, and when all of a namespace are known.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        seen_in_guest: impl Fn(&Change) + Send + 'static,
+        seen: impl Fn(&str, &Change) + Clone + Send + Sync + 'static,
+    ) {
         let what = self.name();
         let part = self.clone();
         let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.engine.guest(), &self.kind);
         self.engine
-            .watch_guest(&what, guests, &self.guest, metadata, move |change| match change {
-                Change::Object(key) => part.queue().add(key),
-                Change::Complete => part.queue().begin_first_pass(),
+            .watch_guest(&what, guests, &self.guest, metadata, move |change| {
+                seen_in_guest(&change);
+                match change {
+                    Change::Object(key) => part.queue().add(key),
+                    Change::Complete => part.queue().begin_first_pass(),
+                }
             });
         let part = self.clone();
         let kind = self.kind.clone();
@@ -149,6 +158,64 @@ impl Payloads {
         guest.kind == marks::kind_of(&self.kind)
     }
 
+    /// Writes an empty Secret to the host, in the place of one that the guest lacks.
+    async fn hold(&self, key: &Key, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = HostName {
+            namespace: &namespace,
+            name: &key.name,
+        };
+        let absent = ObjectMeta {
+            name: Some(key.name.clone()),
+            namespace: Some(key.namespace.clone()),
+            ..ObjectMeta::default()
+        };
+        let metadata = ObjectMeta {
+            name: Some(key.name.clone()),
+            namespace: Some(namespace.clone()),
+            uid: host.and_then(|host| host.uid.clone()),
+            annotations: Some(marks::annotations(&absent, &self.kind, &name)),
+            ..ObjectMeta::default()
+        };
+        let written = self.apply(key, &metadata, &Fields::new(), host).await?;
+        if let Some(written) = written {
+            written.attempting(|| format!("hold the name of Secret {key} on the host"))?;
+        }
+        Ok(Next::Idle)
+    }
+
+    /// Applies one to the host; `None` if what is there has to be deleted first.
+    async fn apply(
+        &self,
+        key: &Key,
+        metadata: &ObjectMeta,
+        fields: &Fields,
+        host: Option<&ObjectMeta>,
+    ) -> Result<Option<kube::Result<PartialObjectMeta<Object>>>, Failure> {
+        let host_key = self.host_key(key);
+        let body = Body {
+            kind: &self.kind,
+            metadata,
+            fields,
+        };
+        let place = Place {
+            api: &self.engine.host_objects(&self.kind, &key.namespace),
+            kind: &self.kind,
+            name: &host_key.name,
+            there: host,
+        };
+        self.engine.metrics().write("host", &self.kind.kind, "apply");
+        let written = place.apply_metadata(&body, &self.written, key).await;
+        if let (Some(status), Some(host)) = (refusal(&written), host)
+            && status.is_invalid()
+        {
+            // The type of a Secret and an immutable object can't be changed.
+            self.delete_host(&host_key, host).await?;
+            return Ok(None);
+        }
+        Ok(Some(written))
+    }
+
     async fn write(&self, key: &Key, guest: &ObjectMeta, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
         let seen = host.map(|host| Versions {
             guest: guest.resource_version.clone(),
@@ -182,26 +249,9 @@ impl Payloads {
         {
             fields.insert("type".to_owned(), opaque);
         }
-        let body = Body {
-            kind: &self.kind,
-            metadata: &metadata,
-            fields: &fields,
-        };
-        let place = Place {
-            api: &self.engine.host_objects(&self.kind, &key.namespace),
-            kind: &self.kind,
-            name: &host_key.name,
-            there: host,
-        };
-        self.engine.metrics().write("host", &self.kind.kind, "apply");
-        let written = place.apply_metadata(&body, &self.written, key).await;
-        if let (Some(status), Some(host)) = (refusal(&written), host)
-            && status.is_invalid()
-        {
-            // The type of a Secret, and all of what is immutable, can't be changed: it is made anew.
-            self.delete_host(&host_key, host).await?;
+        let Some(written) = self.apply(key, &metadata, &fields, host).await? else {
             return Ok(Next::Idle);
-        }
+        };
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
         host_labels::show(&self.engine, &self.kind, key, &object.metadata, &written.metadata).await?;
         let versions = Versions {
@@ -258,19 +308,33 @@ impl Part for Payloads {
         let guest = self.guest.get(key);
         let named = self.references.holds(&(self.payload, key.clone()))
             || guest.as_deref().is_some_and(|guest| self.is_kept_unnamed(guest));
-        if guest.is_some() && !named && !known {
+        let host_key = self.host_key(key);
+        let host = self.host.get(&host_key);
+        let ours = host.as_deref().and_then(marks::guest_of);
+        let ours = ours.filter(|guest| self.is_of_this_kind(guest));
+        if (guest.is_some() || ours.is_some()) && !named && !known {
             return Ok(Next::Waiting("what may name it to be known"));
         }
+        let is_missing = guest
+            .as_deref()
+            .is_none_or(|guest| guest.deletion_timestamp.is_some());
         let guest = guest.filter(|guest| {
             named && guest.deletion_timestamp.is_none() && !self.engine.is_copy(&self.kind, guest)
         });
-        let host_key = self.host_key(key);
-        let host = self.host.get(&host_key);
-        let ours = host
-            .as_deref()
-            .and_then(marks::guest_of)
-            .filter(|guest| self.is_of_this_kind(guest));
+        let holds_name = is_missing && named && self.holds_names();
+        let is_held = ours.as_ref().is_some_and(|ours| ours.uid.is_empty());
+        let to_hold = holds_name && !is_held && self.reserved().contains(key);
+        if !to_hold {
+            self.reserved().remove(key);
+        }
         match (guest, host, ours) {
+            (None, Some(host), Some(_)) if holds_name => {
+                if to_hold && host.deletion_timestamp.is_none() {
+                    return self.hold(key, Some(&host)).await;
+                }
+                Ok(Next::Idle)
+            }
+            (None, None, _) if to_hold => self.hold(key, None).await,
             (None, Some(host), Some(_)) => {
                 self.written.forget(key);
                 if host.deletion_timestamp.is_none() {
@@ -287,10 +351,6 @@ impl Part for Payloads {
                 self.kind.kind, host_key.name
             ))),
             (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Next::Idle),
-            (Some(guest), Some(host), Some(ours)) if guest.uid.as_ref() != Some(&ours.uid) => {
-                self.delete_host(&host_key, &host).await?;
-                Ok(Next::Idle)
-            }
             (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
         }
     }

@@ -28,7 +28,7 @@ use super::mutation::{self, Mutation};
 use super::part::{Next, Part};
 use super::payloads::Payloads;
 use super::queue::Queue;
-use super::references::{Payload, References, Referrer};
+use super::references::{Needs, Payload, References, Referrer, needs};
 use super::removal;
 use super::services::Services;
 use super::twins::{Twins, accounts};
@@ -222,9 +222,11 @@ impl Pods {
         let named = guest
             .as_deref()
             .filter(|pod| !is_copy(&self.engine, pod))
-            .map(References::in_pod);
-        self.references
-            .set(&Referrer::Pod(key.clone()), named.unwrap_or_default());
+            .map(|pod| [needs::of_pod(pod), needs::of_ephemeral_containers(pod, None)]);
+        self.references.set(
+            &Referrer::Pod(key.clone()),
+            (named.into_iter().flatten()).flat_map(Needs::into_keys).collect(),
+        );
         self.tokens.queue().add(key.clone());
         if guest.is_none() {
             self.nodes.recheck();
@@ -239,11 +241,19 @@ impl Pods {
         }
     }
 
-    /// Has those looked at that wait for a config map, a Secret or their tokens.
+    /// Requeues the pods and exported objects that wait for a config map or Secret.
     pub(crate) fn recheck_naming(&self, payload: Payload, key: &Key) {
-        for key in self.references.pods_naming(&(payload, key.clone())) {
-            self.recheck(key);
+        let reference = (payload, key.clone());
+        for key in self.references.pods_naming(&reference) {
+            let waits = match (self.guest.get(&key), self.host.get(&key)) {
+                (Some(guest), Some(host)) => !needs::of_ephemeral_containers(&guest, Some(&host)).is_empty(),
+                _ => true,
+            };
+            if waits {
+                self.queue.add(key);
+            }
         }
+        self.references.recheck_naming(&reference);
     }
 
     /// Has a pod looked at that may have waited to be made.
@@ -260,7 +270,7 @@ impl Pods {
         }
     }
 
-    /// Has all those looked at that may have waited for the guest's DNS.
+    /// Requeues all pods that may wait to be made.
     pub(crate) fn recheck_all(&self) {
         self.guest.keys().into_iter().for_each(|key| self.recheck(key));
     }
@@ -274,16 +284,10 @@ impl Pods {
         if (self.runtime_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
             return Ok(Next::Waiting("the host's runtime classes to be known"));
         }
-        self.admit(guest)?;
+        self.comply(guest)?;
         let uid = guest.uid().unwrap_or_default();
-        for (payload, named) in References::in_pod(guest) {
-            let due = match payload {
-                Payload::ConfigMap => self.config_maps.is_due(&named),
-                Payload::Secret => self.secrets.is_due(&named),
-            };
-            if due {
-                return Ok(Next::Waiting("a config map or Secret to be on the host"));
-            }
+        if let Some(what) = self.admit(&needs::of_pod(guest))? {
+            return Ok(Next::Waiting(what));
         }
         let token_secret = Key::new(key.namespace.clone(), volumes::token_secret(&uid));
         if !volumes::tokens(guest).is_empty() && self.secrets.host().get(&token_secret).is_none() {
@@ -323,6 +327,20 @@ impl Pods {
         Ok(Next::Idle)
     }
 
+    /// Returns what a pod has to wait for before all that it names may be read on the host.
+    fn admit(&self, needs: &Needs) -> Result<Option<&'static str>, Failure> {
+        for ((payload, key), need) in needs {
+            let payloads = match payload {
+                Payload::ConfigMap => &self.config_maps,
+                Payload::Secret => &self.secrets,
+            };
+            if let Some(what) = payloads.admit(key, *need)? {
+                return Ok(Some(what));
+            }
+        }
+        Ok(None)
+    }
+
     /// Shows the guest what became of the twin, and the twin what the tenant wants.
     async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
         let mut updated = Ok(());
@@ -347,14 +365,23 @@ impl Pods {
         }
         self.show(key, guest, host).await?;
         self.review(key, guest, host).await;
-        let (mut added, mut labelled) = (Ok(()), Ok(()));
+        let (mut added, mut labelled) = (Ok(Next::Idle), Ok(()));
         if !is_going(guest) && !is_going(host) {
-            added = self.add_ephemeral(key, guest, host).await;
+            added = self.add_containers(key, guest, host).await;
             let kind = ApiResource::erase::<Pod>(&());
             labelled = host_labels::show(&self.engine, &kind, key, &guest.metadata, &host.metadata).await;
         }
         // Last: what is refused is told, and holds nothing else up.
-        updated.and(added).and(labelled)?;
+        updated.and(labelled)?;
+        added
+    }
+
+    /// Adds the containers that the running guest pod was given, once all that they name may be read on the host.
+    async fn add_containers(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
+        if let Some(what) = self.admit(&needs::of_ephemeral_containers(guest, Some(host)))? {
+            return Ok(Next::Waiting(what));
+        }
+        self.add_ephemeral(key, guest, host).await?;
         Ok(Next::Idle)
     }
 

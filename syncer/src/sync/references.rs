@@ -3,14 +3,15 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, Pod, PodSpec, Volume};
 use kube::core::ApiResource;
-use serde_json::Value;
 
+pub(crate) use self::needs::{Need, Needs};
 use super::key::Key;
 use super::mutation::{self, Mutation};
-use super::object::Fields;
 use super::queue::Queue;
+
+/// What single objects name.
+pub(crate) mod needs;
 
 /// The two kinds that are kept on the host because others name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,15 +30,20 @@ pub(crate) type Reference = (Payload, Key);
 pub(crate) enum Referrer {
     /// A pod.
     Pod(Key),
-    /// An exported object.
-    Exported(String),
+    /// An object of another kind, which [`kind_of`] names.
+    Exported(String, Key),
 }
 
 impl Referrer {
     /// An exported object.
     pub(crate) fn exported(kind: &ApiResource, key: &Key) -> Self {
-        Self::Exported(format!("{}.{} {key}", kind.plural, kind.group))
+        Self::Exported(kind_of(kind), key.clone())
     }
+}
+
+/// Names a kind among those whose objects name others.
+fn kind_of(kind: &ApiResource) -> String {
+    format!("{}.{}", kind.plural, kind.group)
 }
 
 /// Who names what.
@@ -54,6 +60,8 @@ struct State {
     by_reference: HashMap<Reference, HashSet<Referrer>>,
     /// Kinds of which it is not known yet what all their objects name.
     unknown: HashSet<String>,
+    /// The queues of the kinds whose objects wait for what they name.
+    waiting: HashMap<String, Arc<Queue>>,
 }
 
 impl References {
@@ -122,163 +130,40 @@ impl References {
         referrers
             .filter_map(|referrer| match referrer {
                 Referrer::Pod(key) => Some(key.clone()),
-                Referrer::Exported(_) => None,
+                Referrer::Exported(..) => None,
             })
             .collect()
+    }
+
+    /// Registers the queue of a kind whose objects may wait for what they name.
+    pub(crate) fn register(&self, kind: &ApiResource, queue: &Arc<Queue>) {
+        self.state().waiting.insert(kind_of(kind), queue.clone());
+    }
+
+    /// Requeues the objects of registered kinds that name it.
+    pub(crate) fn recheck_naming(&self, reference: &Reference) {
+        let state = self.state();
+        let referrers = state.by_reference.get(reference).into_iter().flatten();
+        for referrer in referrers {
+            if let Referrer::Exported(kind, key) = referrer
+                && let Some(queue) = state.waiting.get(kind)
+            {
+                queue.add(key.clone());
+            }
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// What a pod names: in volumes, environments and pull secrets.
-    pub(crate) fn in_pod(pod: &Pod) -> BTreeSet<Reference> {
-        let mut found = Found {
-            namespace: pod.metadata.namespace.clone().unwrap_or_default(),
-            all: BTreeSet::new(),
-        };
-        if let Some(spec) = &pod.spec {
-            found.in_spec(spec);
-        }
-        found.all
-    }
-
-    /// What an exported object names: the `name` of each `secretKeyRef`, at any depth.
-    pub(crate) fn in_fields(key: &Key, fields: &Fields) -> BTreeSet<Reference> {
-        let mut found = Found {
-            namespace: key.namespace.clone(),
-            all: BTreeSet::new(),
-        };
-        for (name, raw) in fields {
-            if name != "status" && raw.get().contains("secretKeyRef") {
-                found.in_value(&serde_json::from_str(raw.get()).unwrap_or_default());
-            }
-        }
-        found.all
-    }
-}
-
-struct Found {
-    namespace: String,
-    all: BTreeSet<Reference>,
-}
-
-impl Found {
-    fn add(&mut self, payload: Payload, name: &str) {
-        if !name.is_empty() {
-            self.all.insert((payload, Key::new(self.namespace.clone(), name)));
-        }
-    }
-
-    fn in_spec(&mut self, spec: &PodSpec) {
-        for secret in spec.image_pull_secrets.iter().flatten() {
-            self.add(Payload::Secret, &secret.name);
-        }
-        for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
-            self.in_container(container.env.as_deref(), container.env_from.as_deref());
-        }
-        for container in spec.ephemeral_containers.iter().flatten() {
-            self.in_container(container.env.as_deref(), container.env_from.as_deref());
-        }
-        for volume in spec.volumes.iter().flatten() {
-            if let Some(source) = &volume.config_map {
-                self.add(Payload::ConfigMap, &source.name);
-            }
-            if let Some(name) = volume
-                .secret
-                .as_ref()
-                .and_then(|source| source.secret_name.as_ref())
-            {
-                self.add(Payload::Secret, name);
-            }
-            for name in driver_secrets(volume) {
-                self.add(Payload::Secret, name);
-            }
-            for source in volume
-                .projected
-                .iter()
-                .flat_map(|source| source.sources.iter().flatten())
-            {
-                if let Some(source) = &source.config_map {
-                    self.add(Payload::ConfigMap, &source.name);
-                }
-                if let Some(source) = &source.secret {
-                    self.add(Payload::Secret, &source.name);
-                }
-            }
-        }
-    }
-
-    fn in_container(&mut self, env: Option<&[EnvVar]>, env_from: Option<&[EnvFromSource]>) {
-        let variables = env.into_iter().flatten();
-        for source in variables.filter_map(|variable| variable.value_from.as_ref()) {
-            if let Some(source) = &source.config_map_key_ref {
-                self.add(Payload::ConfigMap, &source.name);
-            }
-            if let Some(source) = &source.secret_key_ref {
-                self.add(Payload::Secret, &source.name);
-            }
-        }
-        for source in env_from.into_iter().flatten() {
-            if let Some(source) = &source.config_map_ref {
-                self.add(Payload::ConfigMap, &source.name);
-            }
-            if let Some(source) = &source.secret_ref {
-                self.add(Payload::Secret, &source.name);
-            }
-        }
-    }
-
-    fn in_value(&mut self, value: &Value) {
-        match value {
-            Value::Object(map) => {
-                for (name, value) in map {
-                    if name == "secretKeyRef"
-                        && let Some(secret) = value.get("name").and_then(Value::as_str)
-                    {
-                        self.add(Payload::Secret, secret);
-                    }
-                    self.in_value(value);
-                }
-            }
-            Value::Array(values) => values.iter().for_each(|value| self.in_value(value)),
-            _ => {}
-        }
-    }
-}
-
-/// The Secrets that a volume's driver reads to mount it.
-fn driver_secrets(volume: &Volume) -> impl Iterator<Item = &String> {
-    let csi = (volume.csi.as_ref()).and_then(|source| source.node_publish_secret_ref.as_ref());
-    let flex = (volume.flex_volume.as_ref()).and_then(|source| source.secret_ref.as_ref());
-    let iscsi = (volume.iscsi.as_ref()).and_then(|source| source.secret_ref.as_ref());
-    let azure = volume.azure_file.as_ref().map(|source| &source.secret_name);
-    let named = [csi, flex, iscsi].into_iter().flatten();
-    named.map(|secret| &secret.name).chain(azure)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use serde_json::json;
-    use serde_json::value::to_raw_value;
-
     use super::*;
 
     fn secret(name: &str) -> Reference {
         (Payload::Secret, Key::new("default", name))
-    }
-
-    #[test]
-    fn a_component_names_the_secrets_of_its_metadata() {
-        let spec = json!({"metadata": [
-            {"name": "redisHost", "value": "redis:6379"},
-            {"name": "redisPassword", "secretKeyRef": {"name": "redis", "key": "redis-password"}},
-        ]});
-        let fields: Fields = BTreeMap::from([("spec".to_owned(), to_raw_value(&spec).unwrap())]);
-        let found = References::in_fields(&Key::new("default", "store"), &fields);
-        assert_eq!(found, BTreeSet::from([secret("redis")]));
     }
 
     #[test]
@@ -293,9 +178,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_object_of_a_registered_kind_is_requeued_when_what_it_names_changes() {
+        let references = References::default();
+        let kind = ApiResource::erase::<k8s_openapi::api::networking::v1::Ingress>(&());
+        let store = Key::new("default", "store");
+        references.set(
+            &Referrer::exported(&kind, &store),
+            BTreeSet::from([secret("redis")]),
+        );
+        let queue = Arc::new(Queue::default());
+        references.recheck_naming(&secret("redis"));
+        references.register(&kind, &queue);
+        references.recheck_naming(&secret("other"));
+        assert_eq!(queue.len(), 0);
+        references.recheck_naming(&secret("redis"));
+        assert_eq!(queue.next().await, store);
+    }
+
+    #[tokio::test]
     async fn only_the_first_and_the_last_to_name_a_secret_have_it_looked_at() {
         let references = References::default();
-        let (first, second) = (Referrer::Exported("1".into()), Referrer::Exported("2".into()));
+        let (first, second) = (
+            Referrer::Pod(Key::new("default", "1")),
+            Referrer::Pod(Key::new("default", "2")),
+        );
         references.set(&first, BTreeSet::from([secret("redis")]));
         references.set(&second, BTreeSet::from([secret("redis")]));
         let queue = references.queue(Payload::Secret);

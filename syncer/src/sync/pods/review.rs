@@ -10,7 +10,7 @@ use crate::sync::key::Key;
 
 impl Pods {
     /// Refuses a pod that the host is not to have.
-    pub(super) fn admit(&self, guest: &Pod) -> Result<(), Failure> {
+    pub(super) fn comply(&self, guest: &Pod) -> Result<(), Failure> {
         let host = self.without_shown_class(self.translated(guest, None));
         self.engine.admit(Resource::Pods, &host)
     }
