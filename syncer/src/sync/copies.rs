@@ -144,6 +144,9 @@ impl Copies {
         let source = self.source.clone();
         let keep = move |mut object: Object| {
             object.metadata.managed_fields = None;
+            if source.withholds(&object) {
+                return None;
+            }
             let key = source.guest_key(object.metadata.name.as_deref().unwrap_or_default())?;
             Some((key, object))
         };

@@ -10,10 +10,8 @@ use crate::sync::export::without_status;
 use crate::sync::kinds::Status;
 use crate::sync::marks;
 use crate::sync::object::{Fields, Object};
+use crate::sync::payloads::TOKEN_TYPE;
 use crate::sync::pods::nodes;
-
-/// The type of Secrets that a cluster fills with a token of its own.
-const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
 
 /// A copy, but for its name.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ use crate::sync::config::{HostKind, Mapping};
 use crate::sync::key::Key;
 use crate::sync::kinds::Status;
 use crate::sync::object::Object;
+use crate::sync::payloads::TOKEN_TYPE;
 use crate::sync::pods::nodes;
 
 /// Kubernetes' own priority classes, which every cluster has, and which a tenant gets none of the host's.
@@ -141,6 +142,15 @@ impl Source {
             None => (host_name != ROOT_CA).then_some(host_name),
         };
         name.map(|name| Key::new(mapping.to_namespace.clone(), name))
+    }
+
+    /// Returns whether an object at the source is not shown: a token of the host's is only shown if it is mapped by name.
+    pub(super) fn withholds(&self, host: &Object) -> bool {
+        let kind = self.kind();
+        let is_secret = kind.group.is_empty() && kind.kind == "Secret";
+        let is_named = self.mapping().is_some_and(|mapping| mapping.names.is_some());
+        let type_ = host.fields.get("type");
+        is_secret && !is_named && type_.is_some_and(|type_| type_.get() == TOKEN_TYPE)
     }
 
     /// What a copy says of its original.

@@ -78,6 +78,17 @@ fn a_token_of_the_hosts_is_no_token_of_the_guests() {
 }
 
 #[test]
+fn a_token_of_the_hosts_is_shown_only_if_it_is_mapped_by_name() {
+    let source = |from: &str, to: &str| Source::secret(Mapping::parse(from, to, "vcluster-a").unwrap());
+    let all = source("shared/*", "default/*");
+    let one = source("shared/token", "default/token");
+    let token = object("type: kubernetes.io/service-account-token");
+    assert!(all.withholds(&token));
+    assert!(!one.withholds(&token));
+    assert!(!all.withholds(&object("type: Opaque")));
+}
+
+#[test]
 fn a_service_has_the_hosts_address_and_no_endpoints_of_its_own() {
     let service = object(
         "spec: {type: NodePort, clusterIP: 10.96.0.7, clusterIPs: [10.96.0.7], selector: {app: theirs}, ports: [{port: 80, nodePort: 30080}]}",
