@@ -332,6 +332,7 @@ fn config(
         from_host: from_host::shown(tenant, values).map_err(Error::Mapping)?,
         services_to_host: to_host::services(tenant, values).map_err(Error::Mapping)?,
         admission: admission(values),
+        limits: sync::Limits::default(),
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),

@@ -12,7 +12,9 @@ use kube::core::ApiResource;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
-pub use self::config::{Bounds, Config, CoreKind, Export, FromHost, HostKind, Import, Mapping, Unnamed};
+pub use self::config::{
+    Bounds, Config, CoreKind, Export, FromHost, HostKind, Import, Limits, Mapping, Unnamed,
+};
 use self::core::Core;
 use self::engine::Engine;
 use self::events::{Events, Subjects};
@@ -71,6 +73,9 @@ mod written;
 
 /// Writing an object over what is the syncer's alone.
 mod apply;
+
+/// Bytes that a tenant may keep on the host.
+mod budget;
 
 /// Whose a host object is.
 mod marks;

@@ -54,6 +54,9 @@ mod pods;
 /// Secrets that only the host has.
 mod host_only;
 
+/// Bytes that a tenant may keep on the host.
+mod budget;
+
 /// Containers that a running pod is given.
 mod debug;
 

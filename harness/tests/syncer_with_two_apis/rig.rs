@@ -10,6 +10,7 @@ pub(crate) use cert_manager::CertManager;
 pub(crate) use configured::{ALL, HOUSE, ONE};
 pub(crate) use host::Host;
 pub(crate) use host_kubelet::{HostKubelet, NO_FORMER};
+pub(crate) use limited::Limited;
 pub(crate) use objects::{VALUE, component, namespace};
 pub(crate) use side::{Refusal, Side};
 pub(crate) use space::Space;
@@ -54,6 +55,9 @@ mod cert_manager;
 
 /// A tenant with an engine of this process.
 mod configured;
+
+/// The same with limits.
+mod limited;
 
 /// A guest namespace and its twin.
 mod space;

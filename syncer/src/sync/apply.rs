@@ -14,7 +14,9 @@ use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 
+use super::budget::Charge;
 use super::engine::MANAGER;
 use super::key::Key;
 use super::object::Applied;
@@ -43,10 +45,12 @@ where
         B: Serialize + Debug,
     {
         self.refuse_what_was_given_back(written, key).await?;
+        let (body, charge) = self.charge(body, written, key)?;
         let object = (self.api)
-            .patch(self.name, &self.params(), &Patch::Apply(Applied(body)))
+            .patch(self.name, &self.params(), &Patch::Apply(body))
             .await?;
         self.keep(object.meta(), written, key).await?;
+        charge.map(Charge::keep);
         Ok(object)
     }
 
@@ -61,11 +65,27 @@ where
         B: Serialize + Debug,
     {
         self.refuse_what_was_given_back(written, key).await?;
+        let (body, charge) = self.charge(body, written, key)?;
         let object = (self.api)
-            .patch_metadata(self.name, &self.params(), &Patch::Apply(Applied(body)))
+            .patch_metadata(self.name, &self.params(), &Patch::Apply(body))
             .await?;
         self.keep(&object.metadata, written, key).await?;
+        charge.map(Charge::keep);
         Ok(object)
+    }
+
+    /// Returns what is sent, once its size is counted.
+    fn charge<B: Serialize>(
+        &self,
+        body: &B,
+        written: &Written,
+        key: &Key,
+    ) -> kube::Result<(Box<RawValue>, Option<Charge>)> {
+        let body = to_raw_value(&Applied(body)).map_err(kube::Error::SerdeError)?;
+        let bytes = u64::try_from(body.get().len()).unwrap_or(u64::MAX);
+        let charge = written.charge(key, bytes, self.there.is_some());
+        let charge = charge.map_err(|over| kube::Error::Service(Box::new(over)))?;
+        Ok((body, charge))
     }
 
     fn params(&self) -> PatchParams {

@@ -44,6 +44,8 @@ pub struct Config {
     pub namespaces: usize,
     /// What bounds the tenant in each of its host namespaces.
     pub bounds: Bounds,
+    /// How much the syncer keeps on the host for the virtual cluster, and writes there.
+    pub limits: Limits,
     /// The port of `localhost` that the guest's API server asks at for a kubelet, whatever the node.
     pub kubelet_port: u16,
 }
@@ -70,6 +72,29 @@ pub enum CoreKind {
     PodDisruptionBudget,
     /// Service accounts, as which the tenant's pods then are on the host.
     ServiceAccount,
+}
+
+/// Limits for the objects that the syncer keeps on the host for one virtual cluster, in bytes of JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The size of all of them together.
+    pub bytes: u64,
+    /// The size of what may be written at once, after a time without writes.
+    pub burst: u64,
+    /// The size of what may be written per second, once the burst is used up. Small objects are never delayed.
+    pub bytes_per_second: u64,
+}
+
+impl Default for Limits {
+    /// 64 MiB together, 64 MiB at once, and 512 KiB per second then. Until the next compaction, five minutes later, that
+    /// is at most a tenth of the 2 GiB that etcd takes by default.
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 20,
+            burst: 64 << 20,
+            bytes_per_second: 512 << 10,
+        }
+    }
 }
 
 /// Config maps and Secrets that no pod and no exported object names.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::budget::Budget;
 use super::cache::{Cache, Scope};
 use super::config::{Config, Import};
 use super::copies;
@@ -38,6 +39,7 @@ struct Inner {
     guest: Client,
     metrics: Metrics,
     reporter: Reporter,
+    budget: Budget,
     mirror: Mirror,
     namespaces: Arc<Queue>,
     guest_namespaces: Arc<Cache<Namespace>>,
@@ -61,12 +63,15 @@ impl Engine {
         stop: CancellationToken,
     ) -> Self {
         let reporter = Reporter::new(guest.clone());
+        let budget = Budget::new(config.limits);
+        metrics.gauges().budget(&budget);
         Self(Arc::new(Inner {
             config,
             host,
             guest,
             metrics,
             reporter,
+            budget,
             mirror: Mirror::new(stop.clone()),
             namespaces: Arc::default(),
             guest_namespaces: Arc::default(),
@@ -154,6 +159,11 @@ impl Engine {
     /// How the tenant is told.
     pub(crate) fn reporter(&self) -> &Reporter {
         &self.0.reporter
+    }
+
+    /// The bytes that the tenant may keep on the host.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// The host namespaces that are watched.

@@ -79,7 +79,7 @@ impl Exporter {
             queue,
             references,
             secrets,
-            written: Written::default(),
+            written: Written::on_host(engine.budget()),
         }))
     }
 

@@ -1,6 +1,10 @@
 //! Why one look at one object did not bring it in step.
 
+use std::time::Duration;
+
 use kube::core::Status;
+
+use super::budget::Over;
 
 /// What was attempted, and why it did not work. It is retried in any case.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +28,28 @@ pub(crate) enum Failure {
     /// Something is in the way that is not the syncer's to remove.
     #[error("{0}")]
     Refused(String),
+    /// The tenant writes too much at a time. Nothing is wrong with the object, which is written later.
+    #[error("{why}")]
+    Delayed {
+        /// What is delayed, and why.
+        why: String,
+        /// The time after which to try again.
+        pause: Duration,
+    },
 }
 
 impl Failure {
+    /// Makes the failure of an attempt that would exceed the tenant's budget.
+    pub(crate) fn over(attempted: &str, over: &Over) -> Self {
+        match over {
+            Over::Total { .. } => Self::Refused(format!("failed to {attempted}: {over}")),
+            Over::Rate { pause, .. } => Self::Delayed {
+                why: format!("did not {attempted} yet: {over}"),
+                pause: *pause,
+            },
+        }
+    }
+
     /// Whether trying again will not help before somebody changes something.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
@@ -35,7 +58,7 @@ impl Failure {
                 ..
             } => status.is_invalid(),
             Self::Request { .. } => false,
-            Self::Unreadable { .. } | Self::Refused(_) => true,
+            Self::Unreadable { .. } | Self::Refused(_) | Self::Delayed { .. } => true,
         }
     }
 
@@ -70,6 +93,7 @@ impl Failure {
             Self::Request { .. } => "Unreachable".to_owned(),
             Self::Unreadable { .. } => "Unreadable".to_owned(),
             Self::Refused(_) => "Refused".to_owned(),
+            Self::Delayed { .. } => "Delayed".to_owned(),
         }
     }
 
@@ -84,7 +108,7 @@ impl Failure {
             }
             Self::Request { attempted, source } => format!("failed to {attempted}: {source}"),
             Self::Unreadable { what, source } => format!("failed to read {what}: {source}"),
-            Self::Refused(why) => why.clone(),
+            Self::Refused(why) | Self::Delayed { why, .. } => why.clone(),
         }
     }
 }
@@ -97,9 +121,16 @@ pub(crate) trait Attempt<T> {
 
 impl<T> Attempt<T> for Result<T, kube::Error> {
     fn attempting(self, attempted: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|source| Failure::Request {
-            attempted: attempted(),
-            source,
+        self.map_err(|source| {
+            let attempted = attempted();
+            let source = match source {
+                kube::Error::Service(error) => match error.downcast::<Over>() {
+                    Ok(over) => return Failure::over(&attempted, &over),
+                    Err(error) => kube::Error::Service(error),
+                },
+                other => other,
+            };
+            Failure::Request { attempted, source }
         })
     }
 }

@@ -10,6 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use super::budget::Budget;
 use super::cache::Cache;
 use super::part::Part;
 
@@ -21,6 +22,7 @@ pub(crate) struct Gauges(Arc<Mutex<Sources>>);
 struct Sources {
     objects: BTreeMap<(&'static str, String), Source>,
     queued: BTreeMap<String, Source>,
+    budget: Option<Budget>,
 }
 
 /// Nothing when what it counts is gone.
@@ -45,6 +47,11 @@ impl Gauges {
         let part = Arc::downgrade(part);
         let count = move || Weak::upgrade(&part).map(|part| part.queue().len());
         self.change(|sources| sources.queued.insert(name, Box::new(count)));
+    }
+
+    /// Counts the bytes that are kept on the host.
+    pub(crate) fn budget(&self, budget: &Budget) {
+        self.change(|sources| sources.budget = Some(budget.clone()));
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut Sources) -> R) -> R {
@@ -78,7 +85,18 @@ impl Collector for Gauges {
                 "syncer_queue",
                 "Objects that wait to be looked at, by part",
                 queued,
-            )
+            )?;
+            let Some(budget) = &sources.budget else {
+                return Ok(());
+            };
+            let metric = encoder.encode_descriptor(
+                "syncer_host_bytes",
+                "Bytes of the objects that are kept on the host",
+                None,
+                MetricType::Gauge,
+            )?;
+            let bytes = i64::try_from(budget.total()).unwrap_or(i64::MAX);
+            ConstGauge::new(bytes).encode(metric)
         })
     }
 }

@@ -340,7 +340,10 @@ impl Part for Namespaces {
             Some(guest) if guest.metadata.deletion_timestamp.is_none() => self.keep(&guest).await,
             Some(guest) => self.remove(&guest).await,
             None => Ok(match self.remove_twin(&key.name).await? {
-                Twins::Gone => Next::Idle,
+                Twins::Gone => {
+                    self.engine.budget().forget_namespace(&key.name);
+                    Next::Idle
+                }
                 Twins::Going => Next::After(GOING),
             }),
         }

@@ -98,7 +98,7 @@ async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
     let began = Instant::now();
     let result = part.look(key).await;
     let outcome = match &result {
-        Ok(Next::Waiting(_) | Next::Uncovered) => "waiting",
+        Ok(Next::Waiting(_) | Next::Uncovered) | Err(Failure::Delayed { .. }) => "waiting",
         Ok(_) => "done",
         Err(_) => "failed",
     };
@@ -121,6 +121,18 @@ async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
                 }
             }
             part.queue().done(key);
+        }
+        Err(failure @ Failure::Delayed { .. }) => {
+            if let Failure::Delayed { pause, .. } = failure {
+                part.queue().add_after(key.clone(), pause);
+            }
+            part.queue().done(key);
+            if engine.budget().may_tell(Instant::now()) {
+                warn!(part = name, %key, "{}", failure.words());
+                if let Some(subject) = part.subject(key) {
+                    engine.reporter().failed(&subject, &failure, 1).await;
+                }
+            }
         }
         Err(_) if mutation::is(Mutation::SwallowErrors) => part.queue().done(key),
         Err(failure) => {

@@ -62,7 +62,7 @@ impl Payloads {
             references: references.clone(),
             guest: Arc::default(),
             host: Arc::default(),
-            written: Written::default(),
+            written: Written::on_host(engine.budget()),
             reserved: Mutex::default(),
         })
     }

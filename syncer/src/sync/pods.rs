@@ -12,11 +12,13 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
+use serde::Serialize;
 use serde_json::json;
 
 use self::nodes::Nodes;
 use self::tokens::Tokens;
 use self::translate::{Surroundings, volumes};
+use super::budget::{Charge, Ledger, size_of};
 use super::cache::{Cache, Change};
 use super::copies::Copies;
 use super::engine::{Engine, MANAGER};
@@ -89,6 +91,8 @@ pub(crate) struct Pods {
     reviewed: Mutex<HashMap<Key, String>>,
     /// What was last shown in the guest, and what the guest made of it.
     shown: Mutex<HashMap<Key, Shown>>,
+    /// The sizes of the host's pods.
+    ledger: Ledger,
 }
 
 #[derive(Debug)]
@@ -148,6 +152,7 @@ impl Pods {
             accounts,
             reviewed: Mutex::default(),
             shown: Mutex::default(),
+            ledger: engine.budget().ledger(),
         })
     }
 
@@ -222,7 +227,7 @@ impl Pods {
         let named = guest
             .as_deref()
             .filter(|pod| !is_copy(&self.engine, pod))
-            .map(|pod| [needs::of_pod(pod), needs::of_ephemeral_containers(pod, None)]);
+            .map(|pod| [needs::of_pod(pod), needs::of_added_containers(pod, None)]);
         self.references.set(
             &Referrer::Pod(key.clone()),
             (named.into_iter().flatten()).flat_map(Needs::into_keys).collect(),
@@ -246,7 +251,7 @@ impl Pods {
         let reference = (payload, key.clone());
         for key in self.references.pods_naming(&reference) {
             let waits = match (self.guest.get(&key), self.host.get(&key)) {
-                (Some(guest), Some(host)) => !needs::of_ephemeral_containers(&guest, Some(&host)).is_empty(),
+                (Some(guest), Some(host)) => !needs::of_added_containers(&guest, Some(&host)).is_empty(),
                 _ => true,
             };
             if waits {
@@ -314,6 +319,9 @@ impl Pods {
             field_manager: Some(MANAGER.to_owned()),
             ..PostParams::default()
         };
+        let attempted = || format!("create pod {key} on the host");
+        let charge = self.ledger.charge(key, size_of(&host), false);
+        let charge = charge.map_err(|over| Failure::over(&attempted(), &over))?;
         self.engine.metrics().write("host", "Pod", "create");
         let created = self
             .engine
@@ -323,7 +331,8 @@ impl Pods {
         if refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
             return Ok(Next::Waiting("the pod of that name on the host to be known"));
         }
-        created.attempting(|| format!("create pod {key} on the host"))?;
+        created.attempting(attempted)?;
+        charge.keep();
         Ok(Next::Idle)
     }
 
@@ -343,6 +352,9 @@ impl Pods {
 
     /// Shows the guest what became of the twin, and the twin what the tenant wants.
     async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
+        if self.ledger.bytes(key).is_none() {
+            self.ledger.note(key, size_of(host));
+        }
         let mut updated = Ok(());
         match (is_going(guest), is_going(host)) {
             (true, going) => {
@@ -378,11 +390,23 @@ impl Pods {
 
     /// Adds the containers that the running guest pod was given, once all that they name may be read on the host.
     async fn add_containers(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
-        if let Some(what) = self.admit(&needs::of_ephemeral_containers(guest, Some(host)))? {
+        if let Some(what) = self.admit(&needs::of_added_containers(guest, Some(host)))? {
             return Ok(Next::Waiting(what));
         }
+        let added: Vec<_> = needs::added_containers(guest, Some(host)).collect();
+        if added.is_empty() {
+            return Ok(Next::Idle);
+        }
+        let charge = self.charge_for_more(key, host, &added)?;
         self.add_ephemeral(key, guest, host).await?;
+        charge.keep();
         Ok(Next::Idle)
+    }
+
+    /// Counts a pod on the host with what it is given besides.
+    fn charge_for_more(&self, key: &Key, host: &Pod, more: &impl Serialize) -> Result<Charge, Failure> {
+        let charge = self.ledger.charge(key, size_of(host) + size_of(more), true);
+        charge.map_err(|over| Failure::over(&format!("change pod {key} on the host"), &over))
     }
 
     async fn update(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
@@ -398,6 +422,7 @@ impl Pods {
         let Some(patch) = update::patch(&wanted, host) else {
             return resized;
         };
+        let charge = self.charge_for_more(key, host, &patch)?;
         self.engine.metrics().write("host", "Pod", "patch");
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
@@ -410,6 +435,7 @@ impl Pods {
                 .await,
         )
         .attempting(|| format!("change pod {key} on the host"))?;
+        charge.keep();
         resized
     }
 
@@ -550,6 +576,7 @@ impl Pods {
     fn forget(&self, key: &Key) {
         self.shown().remove(key);
         self.reviewed().remove(key);
+        self.ledger.forget(key);
     }
 
     fn reviewed(&self) -> MutexGuard<'_, HashMap<Key, String>> {

@@ -64,7 +64,7 @@ impl Replicas {
                     guest: Arc::default(),
                     host: Arc::default(),
                     queue: Queue::default(),
-                    written: Written::default(),
+                    written: Written::on_host(engine.budget()),
                 })
             })
             .collect()

@@ -52,7 +52,7 @@ impl Services {
             guest: Arc::default(),
             host: Arc::default(),
             queue: Arc::default(),
-            written: Written::default(),
+            written: Written::on_host(engine.budget()),
         })
     }
 

@@ -51,7 +51,7 @@ impl Slices {
             guest: Arc::default(),
             host: Arc::default(),
             queue: Queue::default(),
-            written: Written::default(),
+            written: Written::on_host(engine.budget()),
         })
     }
 
@@ -221,7 +221,10 @@ impl Part for Slices {
                 self.written.forget(key);
                 self.delete_host(key, &host).await
             }
-            _ => Ok(Next::Idle),
+            _ => {
+                self.written.forget(key);
+                Ok(Next::Idle)
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ impl Twins {
             host: Arc::default(),
             queue: Queue::default(),
             references: references.clone(),
-            written: Written::default(),
+            written: Written::on_host(engine.budget()),
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::budget::{Budget, Charge, Ledger, Over};
 use super::key::Key;
 
 /// The resource versions of a guest object and its host object.
@@ -22,6 +23,8 @@ pub(crate) struct Written {
     ours: Mutex<HashMap<Key, Ours>>,
     /// The UIDs of those that turned out to be somebody else's.
     given_back: Mutex<HashMap<Key, String>>,
+    /// Their sizes, if they count for the tenant's budget.
+    ledger: Option<Ledger>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +36,22 @@ struct Ours {
 }
 
 impl Written {
+    /// Makes a record of objects on the host, which count for the tenant's budget.
+    pub(crate) fn on_host(budget: &Budget) -> Self {
+        Self {
+            ledger: Some(budget.ledger()),
+            ..Self::default()
+        }
+    }
+
+    /// Counts an object with its new size, before it is written.
+    pub(crate) fn charge(&self, key: &Key, bytes: u64, is_there: bool) -> Result<Option<Charge>, Over> {
+        let ledger = self.ledger.as_ref();
+        ledger
+            .map(|ledger| ledger.charge(key, bytes, is_there))
+            .transpose()
+    }
+
     /// Whether an object was left at just these versions.
     pub(crate) fn is_at(&self, key: &Key, versions: &Versions) -> bool {
         lock(&self.ours)
@@ -76,6 +95,9 @@ impl Written {
     /// Forgets an object.
     pub(crate) fn forget(&self, key: &Key) {
         lock(&self.ours).remove(key);
+        if let Some(ledger) = &self.ledger {
+            ledger.forget(key);
+        }
     }
 }
 

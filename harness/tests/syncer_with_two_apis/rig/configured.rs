@@ -14,6 +14,7 @@ use syncer::admission::Admission;
 use syncer::naming;
 use syncer::sync::{self, Config, FromHost, HostKind, Mapping, Metrics, Readiness};
 use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Host, STARTED, Side, Tenant, background, namespace};
@@ -38,25 +39,19 @@ impl Tenant {
             let mut tenant = Self::with_values("configured", &values).await;
             tenant.stop().await;
             give_rights(&tenant).await;
-            run(&tenant).await;
+            let config = config(&tenant).await;
+            run(&tenant, config, CancellationToken::new()).await;
             Arc::new(tenant)
         })
         .await
     }
 }
 
-async fn run(tenant: &Tenant) {
-    let host = tenant.host().await.within(tenant.namespace());
-    let service = host.get("Service", tenant.name()).await;
-    let address = service.expect("the chart makes it")["spec"]["clusterIP"].clone();
+async fn config(tenant: &Tenant) -> Config {
     let mapping = |from: &str, to: &str| Mapping::parse(from, to, tenant.namespace()).expect("it is one");
     let all = mapping(&format!("{ALL}/*"), &format!("{HOUSE}/*"));
     let one = |from: &str, to: &str| mapping(&format!("{ONE}/{from}"), &format!("{HOUSE}/{to}"));
-    let config = Config {
-        tenant: naming::Tenant::new(tenant.name(), tenant.namespace()),
-        exports: Vec::new(),
-        imports: Vec::new(),
-        core: [].into(),
+    Config {
         from_host: FromHost {
             kinds: [
                 (HostKind::PriorityClass, "shown=yes".to_owned()),
@@ -68,9 +63,25 @@ async fn run(tenant: &Tenant) {
             services: vec![one("redis", "redis")],
             cluster_scoped: [].into(),
         },
+        ..plain(tenant).await
+    }
+}
+
+/// Returns what an engine has to know that keeps in step what it always does, and no more.
+pub(super) async fn plain(tenant: &Tenant) -> Config {
+    let host = tenant.host().await.within(tenant.namespace());
+    let service = host.get("Service", tenant.name()).await;
+    let address = service.expect("the chart makes it")["spec"]["clusterIP"].clone();
+    Config {
+        tenant: naming::Tenant::new(tenant.name(), tenant.namespace()),
+        exports: Vec::new(),
+        imports: Vec::new(),
+        core: [].into(),
+        from_host: FromHost::default(),
         unnamed: sync::Unnamed::default(),
         services_to_host: Vec::new(),
         admission: Admission::default(),
+        limits: sync::Limits::default(),
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: serde_json::from_value(address).expect("it has an address"),
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
@@ -79,22 +90,19 @@ async fn run(tenant: &Tenant) {
         bounds: sync::Bounds::default(),
         // Nobody asks this engine's nodes.
         kubelet_port: 10250,
-    };
+    }
+}
+
+/// Runs an engine, which has looked at everything on return.
+pub(super) async fn run(tenant: &Tenant, config: Config, stop: CancellationToken) -> JoinHandle<()> {
     let (host, guest) = (
         tenant.account().await.client(),
         tenant.guest_account().await.client(),
     );
     let metrics = Metrics::register(&mut Registry::default());
     let readiness = Readiness::new();
-    let engine = sync::run(
-        config,
-        host,
-        guest,
-        metrics,
-        readiness.clone(),
-        CancellationToken::new(),
-    );
-    tokio::spawn(engine);
+    let engine = sync::run(config, host, guest, metrics, readiness.clone(), stop);
+    let engine = tokio::spawn(async move { engine.await.expect("the configuration can be used") });
     wait::until("an engine", STARTED, || async {
         Ok::<_, String>(if readiness.is_ready() {
             Seen::Ready(())
@@ -104,6 +112,7 @@ async fn run(tenant: &Tenant) {
     })
     .await
     .expect("it looks at everything");
+    engine
 }
 
 /// Makes the host namespaces, and lets the syncer's account read of them what is shown and nothing else.

@@ -51,12 +51,13 @@ impl Payloads {
         }
         let kind = &self.kind.kind;
         match (self.standing(key), self.payload, need) {
-            (Standing::Ready, ..) => Ok(None),
+            (Standing::Ready, ..)
+            | (Standing::Absent | Standing::Held | Standing::HostOnly, Payload::ConfigMap, _)
+            | (Standing::Held, _, Need::Optional) => Ok(None),
             (Standing::Due, ..) => Ok(Some("a config map or Secret to be on the host")),
             (Standing::Taken, ..) => Err(Failure::Refused(format!(
                 "{kind} {key} can't be on the host, which has another {kind} of that name: give it another name",
             ))),
-            (_, Payload::ConfigMap, _) | (Standing::Held, _, Need::Optional) => Ok(None),
             (Standing::HostOnly, ..) => Err(Failure::Refused(format!(
                 "{kind} {key} is not in this virtual cluster, and one of that name that only the host has may not be \
                  read: create one of another name, or ask whoever runs the host to show it"

@@ -19,6 +19,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::translate::volumes;
 use super::{is_copy, is_going};
+use crate::sync::budget::{Ledger, size_of};
 use crate::sync::cache::Cache;
 use crate::sync::engine::{Engine, MANAGER};
 use crate::sync::failure::{Attempt, Failure, unless_gone};
@@ -41,6 +42,8 @@ pub(crate) struct Tokens {
     queue: Queue,
     /// When tokens were last written for a pod's UID.
     written: Mutex<HashMap<String, Instant>>,
+    /// The sizes of the Secrets, by pod.
+    ledger: Ledger,
 }
 
 /// A Secret is on its way back from the host for no longer than this after it was written.
@@ -55,6 +58,7 @@ impl Tokens {
             secrets: secrets.clone(),
             queue: Queue::default(),
             written: Mutex::default(),
+            ledger: engine.budget().ledger(),
         })
     }
 
@@ -158,14 +162,23 @@ impl Tokens {
             type_: Some("Opaque".to_owned()),
             ..Secret::default()
         };
+        let attempted = || format!("write the tokens of pod {key} to the host");
+        let is_there = self
+            .secrets
+            .host()
+            .get(&Key::new(key.namespace.clone(), name.clone()))
+            .is_some();
+        let charge = self.ledger.charge(key, size_of(&secret), is_there);
+        let charge = charge.map_err(|over| Failure::over(&attempted(), &over))?;
         self.engine.metrics().write("host", "Secret", "apply");
         let params = PatchParams::apply(MANAGER).force();
         let hosts: Api<Secret> = self.engine.host_api(&key.namespace);
         hosts
             .patch_metadata(&name, &params, &Patch::Apply(&secret))
             .await
-            .map(drop)
-            .attempting(|| format!("write the tokens of pod {key} to the host"))
+            .attempting(attempted)?;
+        charge.keep();
+        Ok(())
     }
 
     fn is_on_its_way(&self, uid: &str) -> bool {
@@ -223,6 +236,7 @@ impl Part for Tokens {
             .map(|pod| volumes::token_secret(&pod.uid().unwrap_or_default()));
         self.delete_others(key, name.as_deref()).await?;
         let (Some(pod), Some(name)) = (pod, name) else {
+            self.ledger.forget(key);
             return Ok(Next::Idle);
         };
         let tokens = volumes::tokens(&pod);

@@ -52,21 +52,26 @@ pub(crate) fn of_pod(pod: &Pod) -> Needs {
     found.all
 }
 
-/// Finds what the containers name that a pod was given while it ran, except those that `other` has, too.
-pub(crate) fn of_ephemeral_containers(pod: &Pod, other: Option<&Pod>) -> Needs {
-    let mut found = Found::within(pod.metadata.namespace.as_deref());
-    for container in ephemeral_containers(pod) {
-        let there = other.into_iter().flat_map(ephemeral_containers);
-        if !there.into_iter().any(|there| there.name == container.name) {
-            found.in_container(container.env.as_deref(), container.env_from.as_deref());
-        }
+/// Finds what the containers name that a pod was given while it ran, except those that the host's has already.
+pub(crate) fn of_added_containers(guest: &Pod, host: Option<&Pod>) -> Needs {
+    let mut found = Found::within(guest.metadata.namespace.as_deref());
+    for container in added_containers(guest, host) {
+        found.in_container(container.env.as_deref(), container.env_from.as_deref());
     }
     found.all
 }
 
-fn ephemeral_containers(pod: &Pod) -> impl Iterator<Item = &EphemeralContainer> {
-    let spec = pod.spec.iter();
-    spec.flat_map(|spec| spec.ephemeral_containers.iter().flatten())
+/// Returns the containers that a pod was given while it ran, except those that the host's has already.
+pub(crate) fn added_containers<'a>(
+    guest: &'a Pod,
+    host: Option<&'a Pod>,
+) -> impl Iterator<Item = &'a EphemeralContainer> {
+    let of = |pod: &'a Pod| {
+        let spec = pod.spec.iter();
+        spec.flat_map(|spec| spec.ephemeral_containers.iter().flatten())
+    };
+    let is_there = move |name: &str| host.into_iter().flat_map(of).any(|there| there.name == name);
+    of(guest).filter(move |container| !is_there(&container.name))
 }
 
 /// Finds what an exported object names: the `name` of each `secretKeyRef`, at any depth.
@@ -325,9 +330,9 @@ mod tests {
             .unwrap()
             .pop();
         assert_eq!(of_pod(&guest), Needs::new());
-        assert_eq!(of_ephemeral_containers(&guest, None).len(), 2);
+        assert_eq!(of_added_containers(&guest, None).len(), 2);
         assert_eq!(
-            of_ephemeral_containers(&guest, Some(&host)),
+            of_added_containers(&guest, Some(&host)),
             Needs::from([(secret("b"), Need::Required)])
         );
     }
