@@ -50,7 +50,7 @@ where
             .patch(self.name, &self.params(), &Patch::Apply(body))
             .await?;
         self.keep(object.meta(), written, key).await?;
-        charge.map(Charge::keep);
+        charge.into_iter().for_each(Charge::keep);
         Ok(object)
     }
 
@@ -70,7 +70,7 @@ where
             .patch_metadata(self.name, &self.params(), &Patch::Apply(body))
             .await?;
         self.keep(&object.metadata, written, key).await?;
-        charge.map(Charge::keep);
+        charge.into_iter().for_each(Charge::keep);
         Ok(object)
     }
 

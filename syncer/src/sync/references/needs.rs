@@ -245,28 +245,20 @@ mod tests {
         (Payload::Secret, Key::new("default", name))
     }
 
-    fn pod(annotations: Value, spec: Value) -> Pod {
+    fn pod(annotations: &Value, spec: &Value) -> Pod {
         serde_json::from_value(json!({
             "metadata": {"name": "app", "namespace": "default", "annotations": annotations}, "spec": spec,
         }))
         .unwrap()
     }
 
-    fn container(fields: Value) -> Value {
-        let mut container = json!({"name": "app"});
-        container
-            .as_object_mut()
-            .unwrap()
-            .extend(fields.as_object().unwrap().clone());
+    fn container(mut container: Value) -> Value {
+        container["name"] = json!("app");
         json!({"containers": [container]})
     }
 
-    fn volume(source: Value) -> Value {
-        let mut volume = json!({"name": "volume"});
-        volume
-            .as_object_mut()
-            .unwrap()
-            .extend(source.as_object().unwrap().clone());
+    fn volume(mut volume: Value) -> Value {
+        volume["name"] = json!("volume");
         json!({"containers": [], "volumes": [volume]})
     }
 
@@ -284,7 +276,7 @@ mod tests {
     #[case::storage_os(volume(json!({"storageos": {"volumeName": "v", "secretRef": {"name": "s"}}})))]
     #[case::azure(volume(json!({"azureFile": {"shareName": "n", "secretName": "s"}})))]
     fn a_pod_does_not_work_without(#[case] spec: Value) {
-        let needs = of_pod(&pod(json!({}), spec));
+        let needs = of_pod(&pod(&json!({}), &spec));
         assert_eq!(needs, Needs::from([(secret("s"), Need::Required)]));
     }
 
@@ -297,7 +289,7 @@ mod tests {
     #[case::volume(volume(json!({"secret": {"secretName": "s", "optional": true}})))]
     #[case::projected(volume(json!({"projected": {"sources": [{"secret": {"name": "s", "optional": true}}]}})))]
     fn a_pod_does_without(#[case] spec: Value) {
-        let needs = of_pod(&pod(json!({}), spec));
+        let needs = of_pod(&pod(&json!({}), &spec));
         assert_eq!(needs, Needs::from([(secret("s"), Need::Optional)]));
     }
 
@@ -307,7 +299,7 @@ mod tests {
             {"secretRef": {"name": "s"}},
             {"secretRef": {"name": "s", "optional": true}},
         ]});
-        let needs = of_pod(&pod(json!({}), container(env)));
+        let needs = of_pod(&pod(&json!({}), &container(env)));
         assert_eq!(needs, Needs::from([(secret("s"), Need::Required)]));
     }
 
@@ -344,7 +336,7 @@ mod tests {
             "dapr.io/app-token-secret": "app",
             "dapr.io/env-from-secret": "A=whole, B=one:key",
         });
-        let needs = of_pod(&pod(annotations, json!({"containers": []})));
+        let needs = of_pod(&pod(&annotations, &json!({"containers": []})));
         let names = ["api", "app", "one", "whole"];
         assert_eq!(needs, names.map(|name| (secret(name), Need::Required)).into());
     }
