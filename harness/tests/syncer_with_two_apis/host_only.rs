@@ -336,7 +336,9 @@ async fn a_config_map_that_only_the_host_has_is_read_and_none_in_the_place_of_th
 }
 
 fn pod(name: &str, spec: Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}});
+    pod["spec"] = spec;
+    pod
 }
 
 fn variable(optional: bool) -> Value {
