@@ -332,7 +332,7 @@ fn config(
         from_host: from_host::shown(tenant, values).map_err(Error::Mapping)?,
         services_to_host: to_host::services(tenant, values).map_err(Error::Mapping)?,
         admission: admission(values),
-        limits: sync::Limits::default(),
+        limits: limits(values),
         cluster_domain: "cluster.local".to_owned(),
         api_server_service_ip: api,
         tenant_role: format!("vc-{}-v-{}-tenant", tenant.name(), tenant.namespace()),
@@ -351,6 +351,15 @@ fn admission(values: &Values) -> Admission {
         tolerations: policies.tolerations.clone(),
         runtime_classes: policies.runtime_classes.clone(),
         csi_drivers: policies.csi_drivers.clone(),
+    }
+}
+
+/// How much the syncer keeps and writes on the host.
+fn limits(values: &Values) -> sync::Limits {
+    const MEBIBYTE: u64 = 1 << 20;
+    sync::Limits {
+        bytes: u64::from(values.policies.mebibytes) * MEBIBYTE,
+        ..sync::Limits::default()
     }
 }
 

@@ -37,7 +37,8 @@ struct Layers {
 }
 
 impl Layers {
-    async fn of(tenant: &Tenant) -> Self {
+    /// Creates the two namespaces, and returns their names.
+    async fn create(tenant: &Tenant) -> [String; 2] {
         let admin = tenant.host().await;
         let suffix = tenant.host_namespace("default");
         let suffix = suffix.rsplit('-').next().expect("it has one").to_owned();
@@ -69,21 +70,22 @@ impl Layers {
         for namespace in [&open, &strict] {
             admin.within(namespace).appears("ServiceAccount", "default").await;
         }
-        let layers = Self {
-            policies: tenant.account().await.within(&open),
-            pod_security: admin.within(&strict),
-            none: admin.within(&open),
-        };
-        layers.are_in_force().await;
-        layers
+        [open, strict]
     }
 
     /// The layers around the tenant that tests share.
-    async fn shared() -> &'static Self {
-        static LAYERS: OnceCell<Layers> = OnceCell::const_new();
-        LAYERS
-            .get_or_init(|| async { Self::of(&*Tenant::shared().await).await })
-            .await
+    async fn shared() -> Self {
+        static NAMESPACES: OnceCell<[String; 2]> = OnceCell::const_new();
+        let tenant = Tenant::shared().await;
+        let [open, strict] = NAMESPACES.get_or_init(|| Self::create(&tenant)).await;
+        let admin = tenant.host().await;
+        let layers = Self {
+            policies: tenant.account().await.within(open),
+            pod_security: admin.within(strict),
+            none: admin.within(open),
+        };
+        layers.are_in_force().await;
+        layers
     }
 
     /// Waits until the API server evaluates the policies, which it does a moment after they were created.

@@ -10,7 +10,7 @@ pub(super) const POLICIES: &[Row] = &[
         Shape::OneOf(&["privileged", "baseline", "restricted"]),
         SAME,
     ),
-    ("namespaces", Shape::Whole, SAME),
+    ("{namespaces,mebibytes}", Shape::Whole, SAME),
     (
         "{namespaceLabels,tolerations,runtimeClasses,csiDrivers}",
         Shape::Texts,

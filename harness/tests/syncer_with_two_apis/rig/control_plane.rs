@@ -43,6 +43,8 @@ impl ControlPlane {
             format!("--etcd-servers={etcd}"),
             format!("--etcd-prefix={prefix}"),
             format!("--secure-port={port}"),
+            // As a tenant's and most hosts' have it.
+            "--allow-privileged=true".to_owned(),
             format!("--service-cluster-ip-range={SERVICES}"),
             "--bind-address=127.0.0.1".into(),
             "--permit-port-sharing".into(),

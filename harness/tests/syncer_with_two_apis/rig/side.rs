@@ -315,6 +315,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Issuer" => ("/apis/cert-manager.io/v1", "issuers"),
         "MutatingAdmissionPolicy" => (ADMISSION, "mutatingadmissionpolicies"),
         "MutatingAdmissionPolicyBinding" => (ADMISSION, "mutatingadmissionpolicybindings"),
+        "MutatingWebhookConfiguration" => (ADMISSION, "mutatingwebhookconfigurations"),
         "Namespace" => ("/api/v1", "namespaces"),
         "NetworkPolicy" => ("/apis/networking.k8s.io/v1", "networkpolicies"),
         "Node" => ("/api/v1", "nodes"),

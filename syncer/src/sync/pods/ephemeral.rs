@@ -46,8 +46,10 @@ impl Pods {
         // A violation is named by the container's place in the guest's list.
         let mut list = vec![json!({}); index];
         list.push(json!(container));
-        self.engine
-            .admit(admission::Resource::Pods, &json!({"spec": {"ephemeralContainers": list}}))?;
+        self.engine.admit(
+            admission::Resource::Pods,
+            &json!({"spec": {"ephemeralContainers": list}}),
+        )?;
         let name = container.name.clone();
         let dns = self.services.dns();
         let added = translate::ephemeral(vec![container], guest, &self.surroundings(guest, dns.as_deref()));

@@ -15,6 +15,8 @@ pub struct Policies {
     pub pod_security_standard: Level,
     /// How many namespaces it may have on the host.
     pub namespaces: usize,
+    /// How many MiB of objects it may have on the host.
+    pub mebibytes: u32,
     /// Labels of guest namespaces that their host namespaces get under the same key, so that the host's policies, meshes
     /// and webhooks select by them. A `*` at the end stands for any rest. Other labels get a key of the virtual cluster's.
     pub namespace_labels: Vec<String>,
@@ -173,6 +175,7 @@ impl Default for Policies {
         Self {
             pod_security_standard: Level::default(),
             namespaces: 100,
+            mebibytes: 64,
             namespace_labels: Vec::new(),
             tolerations: Vec::new(),
             runtime_classes: Vec::new(),
