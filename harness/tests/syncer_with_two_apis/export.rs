@@ -173,6 +173,7 @@ async fn a_host_namespace_is_named_and_labelled_by_vclusters_rule() {
         host["metadata"]["labels"],
         json!({
             "kubernetes.io/metadata.name": twin,
+            "pod-security.kubernetes.io/enforce": "baseline",
             "vcluster.loft.sh/managed-by": format!("{}-x-{}", tenant.namespace(), tenant.name()),
             "vcluster.loft.sh/vcluster-name": tenant.name(),
             "vcluster.loft.sh/vcluster-namespace": tenant.namespace(),

@@ -21,8 +21,10 @@ use crate::naming::{self, MANAGED_ANNOTATIONS};
 /// Annotation in the guest: what of its labels and annotations came from the host, one a line.
 const FROM_HOST: &str = "vcluster.loft.sh/from-host";
 
-/// What controllers keep for themselves or for each other: of volumes, of whoever leads, of Rancher's addresses.
-const NOT_SHOWN: [&str; 5] = [
+/// What controllers keep for themselves or for each other: of volumes, of limit ranges, of whoever leads, of Rancher's
+/// addresses.
+const NOT_SHOWN: [&str; 6] = [
+    "kubernetes.io/limit-ranger",
     "pv.kubernetes.io/",
     "volume.kubernetes.io/",
     "volume.beta.kubernetes.io/",

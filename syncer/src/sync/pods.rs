@@ -390,16 +390,20 @@ impl Pods {
 
     /// Adds the containers that the running guest pod was given, once all that they name may be read on the host.
     async fn add_containers(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
+        let given = (guest.spec.as_ref()).and_then(|spec| spec.ephemeral_containers.as_ref());
+        if given.is_none_or(Vec::is_empty) {
+            return Ok(Next::Idle);
+        }
         if let Some(what) = self.admit(&needs::of_added_containers(guest, Some(host)))? {
             return Ok(Next::Waiting(what));
         }
         let added: Vec<_> = needs::added_containers(guest, Some(host)).collect();
-        if added.is_empty() {
-            return Ok(Next::Idle);
-        }
-        let charge = self.charge_for_more(key, host, &added)?;
+        let charge = (!added.is_empty()).then(|| self.charge_for_more(key, host, &added));
+        let charge = charge.transpose()?;
         self.add_ephemeral(key, guest, host).await?;
-        charge.keep();
+        if let Some(charge) = charge {
+            charge.keep();
+        }
         Ok(Next::Idle)
     }
 

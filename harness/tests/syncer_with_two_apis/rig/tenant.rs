@@ -33,6 +33,9 @@ pub(crate) struct Tenant {
 /// Each test has namespaces of its own in the tenants that tests share.
 const MANY_NAMESPACES: &str = "defaults.policies.namespaces=1000";
 
+/// The driver of inline volumes that a tenant's pods may use.
+const DRIVER: &str = "defaults.policies.csiDrivers={d}";
+
 impl Tenant {
     /// The one that tests share which do nothing to the syncer itself.
     pub(crate) async fn shared() -> Arc<Self> {
@@ -41,7 +44,7 @@ impl Tenant {
         Host::shared().await;
         background::shared(&TENANT, || async move {
             let name = unique("shared");
-            let set = [MANY_NAMESPACES.to_owned()];
+            let set = [MANY_NAMESPACES.to_owned(), DRIVER.to_owned()];
             Arc::new(Self::made(&name, &format!("vcluster-{name}"), BLOG_VALUES, &set).await)
         })
         .await
