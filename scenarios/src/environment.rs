@@ -69,8 +69,9 @@ impl Environment {
         &self.host
     }
 
-    /// The name by which pods get an image of `pins.toml`.
-    pub(crate) fn image(&self, short: &str) -> String {
+    /// Returns the name by which pods get an image of `pins.toml`.
+    #[must_use]
+    pub fn image(&self, short: &str) -> String {
         self.host.image(&pins().image(short, self.attached.kubernetes))
     }
 

@@ -99,7 +99,7 @@ impl Layers {
                 "Service",
                 json!({"spec": {"ports": [{"port": 80}], "externalIPs": ["192.0.2.1"]}}),
             ),
-            ("PersistentVolumeClaim", claim(json!({"volumeName": "theirs"}))),
+            ("PersistentVolumeClaim", claim(&json!({"volumeName": "theirs"}))),
             ("Secret", token_secret()),
         ];
         for (kind, probe) in probes {
@@ -126,7 +126,7 @@ async fn attempt(side: &Side, kind: &str, object: &Value) -> Result<Value, Refus
 }
 
 /// A PVC with these fields besides what it needs.
-fn claim(fields: Value) -> Value {
+fn claim(fields: &Value) -> Value {
     let mut claim = json!({"spec": {
         "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": "1Gi"}},

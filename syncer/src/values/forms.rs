@@ -71,11 +71,10 @@ impl Form {
     /// Reads a value that has the key's shape, or says what is wrong with it, as a fragment that follows the key.
     pub(super) fn read(self, value: Value) -> Result<Read, String> {
         let read = match self {
-            Self::Plain => value,
+            Self::Optional if value == "" => return Ok(Read::Nothing),
+            Self::Plain | Self::Optional => value,
             Self::Kinds => kinds::read_kinds(value)?,
             Self::Not => Value::Bool(!is_true(&value)),
-            Self::Optional if value == "" => return Ok(Read::Nothing),
-            Self::Optional => value,
             Self::Auto if value == "auto" => return Ok(Read::Nothing),
             Self::Auto => Value::Bool(is_true(&value)),
             Self::Selector => labels(value.as_str().unwrap_or_default())?.into(),

@@ -73,7 +73,7 @@ async fn a_volume_of_choice_fails_by_two_layers() {
             "spec.selector: ",
         ),
     ] {
-        let claim = claim(fields);
+        let claim = claim(&fields);
         attempt(&layers.none, "PersistentVolumeClaim", &claim)
             .await
             .expect("nothing else refuses it");
@@ -83,7 +83,7 @@ async fn a_volume_of_choice_fails_by_two_layers() {
             field,
         );
     }
-    attempt(&layers.policies, "PersistentVolumeClaim", &claim(json!({})))
+    attempt(&layers.policies, "PersistentVolumeClaim", &claim(&json!({})))
         .await
         .expect("a plain one is fine");
 }
