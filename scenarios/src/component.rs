@@ -95,6 +95,14 @@ impl Component {
         self
     }
 
+    /// Returns the Secrets that it names, each with a key.
+    pub(crate) fn secrets(&self) -> Vec<(&str, &str)> {
+        let references = self.items.iter().map(|(_, item)| &item["secretKeyRef"]);
+        references
+            .filter_map(|reference| Some((reference["name"].as_str()?, reference["key"].as_str()?)))
+            .collect()
+    }
+
     /// Leaves a metadata item out.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

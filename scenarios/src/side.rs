@@ -63,9 +63,16 @@ impl Side {
         Api::namespaced_with(self.client.clone(), &self.namespace, &store::components())
     }
 
-    /// Declares a Component here.
+    /// Declares a Component here, after the Secrets that it names: without them it does not get to the host.
     pub async fn apply(&self, component: &Component) -> anyhow::Result<Found> {
         let params = PatchParams::apply(MANAGER).force();
+        let secrets: Api<v1::Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        for (name, key) in component.secrets() {
+            let secret = json!({
+                "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {key: "secret"},
+            });
+            secrets.patch(name, &params, &Patch::Apply(secret)).await?;
+        }
         let object = Patch::Apply(component.object());
         Ok(self
             .components()
