@@ -144,15 +144,15 @@ mod tests {
 
     use super::*;
 
+    fn parsed_values() -> serde_json::Value {
+        let authority = Authority::new(authority::today()).unwrap();
+        let values = values("1.16.0", "ghcr.io/dapr", &authority).unwrap();
+        serde_saphyr::from_str(&values).unwrap()
+    }
+
     #[test]
     fn the_values_are_yaml_with_the_certificates_in_it() {
-        let values = values(
-            "1.16.0",
-            "ghcr.io/dapr",
-            &Authority::new(authority::today()).unwrap(),
-        )
-        .unwrap();
-        let parsed: serde_json::Value = serde_saphyr::from_str(&values).unwrap();
+        let parsed = parsed_values();
         assert_eq!(parsed["global"]["tag"], "1.16.0");
         let root = parsed["dapr_sentry"]["tls"]["root"]["certPEM"].as_str().unwrap();
         assert!(root.starts_with("-----BEGIN CERTIFICATE-----\n"), "{root}");
@@ -164,13 +164,7 @@ mod tests {
 
     #[test]
     fn each_part_of_the_control_plane_has_a_memory_limit() {
-        let values = values(
-            "1.16.0",
-            "ghcr.io/dapr",
-            &Authority::new(authority::today()).unwrap(),
-        )
-        .unwrap();
-        let parsed: serde_json::Value = serde_saphyr::from_str(&values).unwrap();
+        let parsed = parsed_values();
         for part in ["dapr_operator", "dapr_sentry", "dapr_sidecar_injector"] {
             let resources = &parsed[part]["resources"];
             assert!(resources["requests"]["memory"].is_string(), "{part}: {resources}");

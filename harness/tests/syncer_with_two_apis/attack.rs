@@ -14,7 +14,7 @@ use crate::rig::{Refusal, SOON, Side, Tenant, unique};
 /// Pods that reach their node.
 mod pods;
 
-/// What a pod is on the host after a webhook of the host has changed it.
+/// Pods that a mutating webhook of the host changes.
 mod mutated;
 
 /// Services, PVCs and Secrets.
@@ -23,7 +23,7 @@ mod objects;
 /// Namespaces and their labels.
 mod namespaces;
 
-/// What goes on as before.
+/// Everyday pods, and an upgrade under running ones.
 mod compatible;
 
 /// The layers on the host, each on its own.
@@ -143,6 +143,12 @@ fn token_secret() -> Value {
         "metadata": {"annotations": {"kubernetes.io/service-account.name": "default"}},
         "type": "kubernetes.io/service-account-token",
     })
+}
+
+/// Returns the name of an object.
+fn name_of(object: &Value) -> String {
+    let name = object["metadata"]["name"].as_str();
+    name.expect("it has one").to_owned()
 }
 
 /// Finds the words in a refusal.

@@ -10,7 +10,7 @@ use crate::kubelet::{Door, app, log, text};
 use crate::pods::{going, inject, names, pod};
 use crate::rig::{Side, Space};
 
-/// Where the host puts its sidecar.
+/// The place of the host's sidecar in a pod.
 #[derive(Clone, Copy, Debug)]
 enum Sidecar {
     /// After the tenant's containers.
@@ -42,7 +42,7 @@ impl Sidecar {
     }
 }
 
-/// What is shown of a container whose name another has on the host.
+/// The path of the reason in the status of a container whose name another container has on the host.
 const WHY: &str = "/status/ephemeralContainerStatuses/0/state/waiting/reason";
 
 #[rstest]
@@ -162,7 +162,7 @@ async fn others_are_added(space: &Space, api: &Side) {
     is_reached(space, api, "debugger").await;
 }
 
-/// The tenant is told that the name is taken, by an Event and by the pod's status.
+/// Waits until an Event and the pod's status say that the name is taken.
 async fn is_told_of(guest: &Side, container: &str) {
     guest.shows("Pod", "app", WHY, "NameTaken").await;
     let words = format!("ephemeral container {container} was not added");
@@ -207,7 +207,7 @@ async fn is_hidden(space: &Space, api: &Side, container: &str) {
     }
 }
 
-/// What an API server asks a kubelet of a container.
+/// The requests of an API server to a kubelet about a container.
 fn paths(space: &Space, container: &str) -> [String; 4] {
     let here = space.guest.namespace();
     [
@@ -218,7 +218,7 @@ fn paths(space: &Space, container: &str) -> [String; 4] {
     ]
 }
 
-/// What the guest's API answers to one who asks for a stream.
+/// Asks the guest's API for a stream, and returns the status of its answer.
 async fn upgraded(guest: &Side, asked: &str) -> StatusCode {
     let path = format!("{}/{asked}", guest.path("Pod", "app"));
     let request = Request::post(path)

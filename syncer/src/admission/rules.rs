@@ -235,7 +235,7 @@ pub(super) const RULES: &[Rule] = &[
         Resource::Pods,
         "spec.volumes[*].csi.driver",
         Must::BeAllowed(Names::CsiDrivers),
-        "the node runs this driver as root, and it is not in `defaults.policies.csiDrivers` of the virtual cluster\'s values",
+        "the node runs this driver as root, and it is not in `defaults.policies.csiDrivers` of the virtual cluster's values",
     ),
     always(
         Resource::Pods,
@@ -266,13 +266,13 @@ pub(super) const RULES: &[Rule] = &[
         Resource::Pods,
         "spec.tolerations[*].key",
         Must::BeAllowedAndPresent(Names::Tolerations),
-        "nodes with this taint are reserved, and the key is not in `defaults.policies.tolerations` of the virtual cluster\'s values",
+        "nodes with this taint are reserved, and the key is not in `defaults.policies.tolerations` of the virtual cluster's values",
     ),
     always(
         Resource::Pods,
         "spec.runtimeClassName",
         Must::BeAllowed(Names::RuntimeClasses),
-        "the host does not show this class, and it is not in `defaults.policies.runtimeClasses` of the virtual cluster\'s values",
+        "the host does not show this class, and it is not in `defaults.policies.runtimeClasses` of the virtual cluster's values",
     ),
     always(
         Resource::Pods,

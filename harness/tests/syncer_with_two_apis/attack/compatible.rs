@@ -1,8 +1,8 @@
-//! What a tenant may go on doing under the defaults, and what an upgrade does to what runs already.
+//! Everyday pods pass under the defaults, and pods that run already survive the upgrade.
 
 use serde_json::{Value, json};
 
-use super::{Layers, attempt};
+use super::{Layers, attempt, name_of};
 use crate::pods::made;
 use crate::rig::{Space, Tenant, unique};
 
@@ -75,10 +75,7 @@ async fn an_everyday_pod_passes_all_layers() {
     for layer in [&layers.policies, &layers.pod_security] {
         attempt(layer, "Pod", &wanted).await.expect("it passes");
     }
-    let name = wanted["metadata"]["name"]
-        .as_str()
-        .expect("it has one")
-        .to_owned();
+    let name = name_of(&wanted);
     made(&space.guest, wanted).await;
     space.host.appears("Pod", &name).await;
 }

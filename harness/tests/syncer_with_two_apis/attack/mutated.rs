@@ -1,4 +1,4 @@
-//! What a pod is on the host after a mutating webhook of the host has changed it, as Dapr's injector does.
+//! Pods that a mutating webhook of the host changes, as Dapr's injector does.
 
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{Layers, attempt, says};
+use super::{Layers, attempt, name_of, says};
 use crate::pods::made;
 use crate::rig::{Space, unique};
 
@@ -198,10 +198,7 @@ async fn a_pod_that_reaches_out_fails_by_two_layers(
 ) {
     let (space, layers) = (Space::shared().await, Layers::shared().await);
     let wanted = pod(&spec);
-    let name = wanted["metadata"]["name"]
-        .as_str()
-        .expect("it has one")
-        .to_owned();
+    let name = name_of(&wanted);
 
     // All layers off.
     attempt(&layers.none, "Pod", &wanted)
@@ -234,10 +231,7 @@ async fn a_runtime_class_that_the_host_does_not_show_fails_by_two_layers() {
     attempt(&layers.none, "Pod", &wanted)
         .await
         .expect("nothing else refuses it");
-    let name = wanted["metadata"]["name"]
-        .as_str()
-        .expect("it has one")
-        .to_owned();
+    let name = name_of(&wanted);
     made(&space.guest, wanted.clone()).await;
     space.guest.is_told("Pod", &name, "spec.runtimeClassName: ").await;
     says(
@@ -269,10 +263,7 @@ async fn what_the_syncer_translates_is_refused_from_a_stolen_control_plane(
 async fn a_debugging_container_that_reaches_out_is_refused(#[case] context: Value, #[case] field: &str) {
     let (space, layers) = (Space::shared().await, Layers::shared().await);
     let wanted = pod(&json!({}));
-    let name = wanted["metadata"]["name"]
-        .as_str()
-        .expect("it has one")
-        .to_owned();
+    let name = name_of(&wanted);
     made(&space.guest, wanted).await;
     space.host.appears("Pod", &name).await;
     let added = json!({"spec": {"ephemeralContainers": [
