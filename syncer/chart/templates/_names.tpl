@@ -57,6 +57,11 @@ give another one.
 ({{ . }} == 'kubernetes.io/metadata.name' || {{ . }}.startsWith('vcluster.loft.sh/') || {{ include "is-one-of" (list . "variables.allowed") }})
 {{- end -}}
 
+{{/* In CEL, with the variables of the policy on namespaces: whether a label may have the value that it has. */}}
+{{- define "may-set" -}}
+variables.before[?{{ . }}] == optional.of(variables.labels[{{ . }}]) || variables.fixed[?{{ . }}] == optional.of(variables.labels[{{ . }}]) || ({{ . }} == variables.enforce && variables.levels[?variables.labels[{{ . }}]].orValue(-1) >= variables.levels[variables.fixed[{{ . }}]]) || {{ . }} in variables.harmless || ({{ . }} == variables.enforce + '-version' && variables.labels[{{ . }}] == 'latest') || (!{{ . }}.startsWith('pod-security.kubernetes.io/') && {{ include "own-label" . }})
+{{- end -}}
+
 {{/* In CEL: whether a name is one of a list in which `*` at the end of an item stands for any rest. */}}
 {{- define "is-one-of" -}}
 {{- $name := index . 0 -}}
