@@ -39,6 +39,23 @@ async fn a_component_refused_by_the_host_is_told_and_made_up_for(
     space.host.shows("Component", "store", VALUE, "1").await;
 }
 
+/// Both Events have the same type, reason and object; only their notes differ.
+#[tokio::test]
+async fn each_reason_for_a_refusal_has_an_event_of_its_own() {
+    let space = Space::shared().await;
+    let quota = Obstacle::Quota.place(&space.host).await;
+    space.guest.create(component("store", "1")).await;
+    space.guest.is_told("Component", "store", "exceeded quota").await;
+    let policy = Obstacle::Policy.place(&space.host).await;
+    space
+        .guest
+        .is_told("Component", "store", "no Components here")
+        .await;
+    policy.remove().await;
+    quota.remove().await;
+    space.host.shows("Component", "store", VALUE, "1").await;
+}
+
 #[tokio::test]
 async fn a_change_refused_by_the_host_is_told_and_made_up_for() {
     let space = Space::shared().await;

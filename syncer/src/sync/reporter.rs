@@ -1,6 +1,7 @@
 //! Telling the tenant, by Events in the guest, what could not be brought in step and why.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,13 +18,27 @@ const TRIES_IN_SILENCE: u32 = 4;
 /// The same words about the same object are said at most this often.
 const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
+/// What is said again within this is counted in the Event that said it first; later it is an Event of its own.
+const COUNTED_FOR: Duration = Duration::from_mins(6);
+
+/// An object has at most this many different Events at a time. Some words tell sizes and seconds, which change with each try.
+const EVENTS_OF_ONE: usize = 20;
+
 /// The API takes no longer note.
 const LONGEST_NOTE: usize = 1024;
 
 /// Writes Events to the guest.
 pub(crate) struct Reporter {
+    guest: Client,
+    said: Mutex<HashMap<(String, String), Said>>,
+}
+
+/// The last time that something was said about an object, and what counts how often.
+struct Said {
+    at: Instant,
+    /// One for each note: a recorder takes Events about an object that differ in nothing but their notes for the same one, and
+    /// would drop all notes but the first.
     recorder: Recorder,
-    said: Mutex<HashMap<(String, String), Instant>>,
 }
 
 impl std::fmt::Debug for Reporter {
@@ -35,12 +50,8 @@ impl std::fmt::Debug for Reporter {
 impl Reporter {
     /// Makes a reporter for a guest.
     pub(crate) fn new(guest: Client) -> Self {
-        let source = Source {
-            controller: "vcluster-syncer".to_owned(),
-            instance: None,
-        };
         Self {
-            recorder: Recorder::new(guest, source),
+            guest,
             said: Mutex::default(),
         }
     }
@@ -59,9 +70,9 @@ impl Reporter {
     }
 
     async fn say(&self, about: &ObjectReference, type_: EventType, reason: &str, mut note: String) {
-        if !self.is_due(about, &note) {
+        let Some(recorder) = self.due(about, &note) else {
             return;
-        }
+        };
         while note.len() > LONGEST_NOTE {
             note.pop();
         }
@@ -72,24 +83,42 @@ impl Reporter {
             action: "Sync".to_owned(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, about).await {
+        if let Err(error) = recorder.publish(&event, about).await {
             warn!(error = &error as &dyn std::error::Error, name = ?about.name, "could not write an event");
         }
     }
 
-    fn is_due(&self, about: &ObjectReference, note: &str) -> bool {
+    /// Returns the recorder for a note, unless it was just said.
+    fn due(&self, about: &ObjectReference, note: &str) -> Option<Recorder> {
         let now = Instant::now();
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.retain(|_, at| now.duration_since(*at) < AGAIN_AFTER);
+        said.retain(|_, said| now.duration_since(said.at) < COUNTED_FOR);
         let whose = about
             .uid
             .clone()
             .or_else(|| about.name.clone())
             .unwrap_or_default();
-        let first = !said.contains_key(&(whose.clone(), note.to_owned()));
-        if first {
-            said.insert((whose, note.to_owned()), now);
+        let of_it = said.keys().filter(|(other, _)| *other == whose).count();
+        match said.entry((whose, note.to_owned())) {
+            Entry::Vacant(_) if of_it >= EVENTS_OF_ONE => None,
+            Entry::Vacant(first) => {
+                let recorder = Recorder::new(self.guest.clone(), source());
+                Some(first.insert(Said { at: now, recorder }).recorder.clone())
+            }
+            Entry::Occupied(mut again) => {
+                let again = again.get_mut();
+                (now.duration_since(again.at) >= AGAIN_AFTER).then(|| {
+                    again.at = now;
+                    again.recorder.clone()
+                })
+            }
         }
-        first
+    }
+}
+
+fn source() -> Source {
+    Source {
+        controller: "vcluster-syncer".to_owned(),
+        instance: None,
     }
 }
