@@ -18,7 +18,7 @@ struct Mutation {
 }
 
 /// All of them.
-const MUTATIONS: [Mutation; 17] = [
+const MUTATIONS: [Mutation; 22] = [
     mutation(
         "drop-creations",
         "objects are not made on the host",
@@ -104,6 +104,31 @@ const MUTATIONS: [Mutation; 17] = [
         "objects are written again and again",
         "rest::a_tenant_at_rest_is_written_to_by_no_one",
     ),
+    mutation(
+        "overlook-violations",
+        "objects that reach out of the tenant are written to the host",
+        "attack::pods::a_pod_that_reaches_out_fails_by_two_layers::case_01_the_nodes_network",
+    ),
+    mutation(
+        "read-host-only",
+        "Secrets that only the host has may be read",
+        "host_only::a_pod_does_not_read_it_and_reads_the_tenants_once_the_name_is_free::case_01_a_variable",
+    ),
+    mutation(
+        "trust-names",
+        "containers are the tenant's by their names",
+        "hidden::an_added_container_does_not_lead_to_the_sidecar_of_its_name::case_1_last",
+    ),
+    mutation(
+        "forget-limit",
+        "there is no limit of bytes",
+        "budget::what_is_over_the_limit_is_refused_and_told_until_something_is_deleted::case_1_components",
+    ),
+    mutation(
+        "pass-labels",
+        "labels of guest namespaces keep their keys on the host",
+        "attack::namespaces::a_label_that_others_go_by_fails_by_two_layers::case_1_of_gatekeeper",
+    ),
 ];
 
 const fn mutation(name: &'static str, does: &'static str, caught_by: &'static str) -> Mutation {
@@ -136,7 +161,9 @@ static SYNCER: LazyLock<PathBuf> = LazyLock::new(|| {
 
 #[rstest]
 #[ignore = "takes minutes; name it, and give --ignored"]
-fn a_fault_is_caught(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)] which: usize) {
+fn a_fault_is_caught(
+    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)] which: usize,
+) {
     let Mutation { name, caught_by, .. } = &MUTATIONS[which];
     let run = two_apis(Some(name), &[caught_by]);
     let said = text(&run);

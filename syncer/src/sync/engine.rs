@@ -20,6 +20,7 @@ use super::key::Key;
 use super::marks;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
+use super::mutation::{self, Mutation};
 use super::object::Object;
 use super::queue::Queue;
 use super::reporter::Reporter;
@@ -141,7 +142,7 @@ impl Engine {
     /// Refuses an object that the host is not to have, before the host does; the tenant learns which field and why.
     pub(crate) fn admit(&self, resource: Resource, object: &impl Serialize) -> Result<(), Failure> {
         let violations = self.config().admission.violations(resource, object);
-        if violations.is_empty() {
+        if violations.is_empty() || mutation::is(Mutation::OverlookViolations) {
             return Ok(());
         }
         Err(Failure::Refused(format!(

@@ -41,6 +41,16 @@ pub(crate) enum Mutation {
     ShowSidecars,
     /// Objects are written again and again.
     WriteAlways,
+    /// Objects that reach out of the tenant are written to the host.
+    OverlookViolations,
+    /// Secrets that only the host has may be read.
+    ReadHostOnly,
+    /// Containers are the tenant's by their names.
+    TrustNames,
+    /// There is no limit of bytes.
+    ForgetLimit,
+    /// Labels of guest namespaces keep their keys on the host.
+    PassLabels,
 }
 
 /// Whether a fault is built in and chosen.

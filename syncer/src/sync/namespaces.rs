@@ -370,7 +370,10 @@ impl Twin {
         let labels = marks::labels(&guest.metadata).into_iter();
         let labels = labels.filter(|(key, _)| key != NAME);
         let mut labels: BTreeMap<_, _> = labels
-            .map(|(key, value)| (tenant.namespace_label(&key), value))
+            .map(|(key, value)| {
+                let passed = mutation::is(Mutation::PassLabels);
+                (if passed { key } else { tenant.namespace_label(&key) }, value)
+            })
             .collect();
         labels.extend(engine.config().namespace_labels.clone());
         labels.extend(tenant.labels());

@@ -16,6 +16,7 @@ use crate::sync::cache::Scope;
 use crate::sync::failure::Failure;
 use crate::sync::key::Key;
 use crate::sync::marks;
+use crate::sync::mutation::{self, Mutation};
 use crate::sync::references::{Need, Payload};
 
 /// The two sides of one name.
@@ -58,6 +59,7 @@ impl Payloads {
             (Standing::Taken, ..) => Err(Failure::Refused(format!(
                 "{kind} {key} can't be on the host, which has another {kind} of that name: give it another name",
             ))),
+            (Standing::HostOnly, ..) if mutation::is(Mutation::ReadHostOnly) => Ok(None),
             (Standing::HostOnly, ..) => Err(Failure::Refused(format!(
                 "{kind} {key} is not in this virtual cluster, and one of that name that only the host has may not be \
                  read: create one of another name, or ask whoever runs the host to show it"

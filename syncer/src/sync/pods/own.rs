@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::json;
 
 use crate::sync::engine::MANAGER;
+use crate::sync::mutation::{self, Mutation};
 
 /// The subresource by which a running pod gets containers.
 const ADDED_BY: &str = "ephemeralcontainers";
@@ -52,6 +53,7 @@ impl<'a> Own<'a> {
         ]
         .iter()
         .any(|list| list.contains(name))
+            || mutation::is(Mutation::TrustNames)
     }
 }
 
