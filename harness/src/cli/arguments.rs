@@ -329,7 +329,7 @@ pub(super) struct ReportDir {
 /// Which scenarios run, and how.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Scenarios {
-    /// A part of the scenario's path, or an id such as IS-01; all of them unless given
+    /// A part of the scenario's path, an id such as IS-01, or a family of ids such as IS; all of them unless given
     pub(super) filter: Option<String>,
     /// How many run at a time; twice as many as there are cores unless given
     #[arg(long, short, value_name = "N")]

@@ -113,8 +113,8 @@ impl Planned {
 }
 
 impl Selection {
-    /// Selects from `tests`, the paths in the test binary, those that `filter` asks for: an id such as `IS-01`, or a part
-    /// of the path. Without a filter, all of them.
+    /// Selects from `tests`, the paths in the test binary, those that `filter` asks for: an id such as `IS-01`, a family of
+    /// ids such as `IS`, or a part of the path. Without a filter, all of them.
     pub fn of(
         tests: &[String],
         catalogue: &Catalogue,
@@ -208,7 +208,8 @@ pub(super) fn id_in(test: &str) -> Option<String> {
 }
 
 pub(super) fn asked_for(filter: &str, id: &str, test: &str) -> bool {
-    id.eq_ignore_ascii_case(filter) || test.contains(filter)
+    let family = id.split('-').next();
+    id.eq_ignore_ascii_case(filter) || family == Some(filter) || test.contains(filter)
 }
 
 pub(super) fn nearest(filter: &str, tests: &[String]) -> Option<String> {

@@ -72,6 +72,18 @@ fn runs(planned: &[Planned]) -> Vec<(String, Option<String>)> {
 }
 
 #[test]
+fn a_family_is_all_scenarios_with_its_ids() {
+    let selection = select(&surroundings(&["tenant-1", "tenant-2"], "embedded"), Some("IS")).unwrap();
+    let ids: Vec<_> = selection
+        .side_by_side
+        .iter()
+        .map(|planned| planned.id.as_str())
+        .collect();
+    assert_eq!(ids, ["IS-01"]);
+    assert!(select(&surroundings(&["tenant-1"], "embedded"), Some("XX")).is_err());
+}
+
+#[test]
 fn the_built_in_catalogue_can_be_read() {
     Catalogue::built_in().unwrap();
 }
