@@ -51,6 +51,9 @@ pub const BLOG_VALUES: &str = include_str!("../manifests/tenants/blog-values.yam
 /// The same with every kind of Dapr's that rules sidecars, for a tenant who may have more than Components.
 pub const DAPR_VALUES: &str = include_str!("../manifests/tenants/dapr-values.yaml");
 
+/// A Redis of a tenant's own, to be applied in its virtual cluster.
+pub const OWN_REDIS: &str = include_str!("../manifests/tenants/redis.yaml");
+
 /// What a tenant gets who shares the host's cert-manager.
 pub const CERT_MANAGER_VALUES: &str = include_str!("../manifests/tenants/cert-manager-values.yaml");
 

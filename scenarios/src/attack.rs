@@ -2,6 +2,7 @@
 
 use harness::platform::canary;
 use k8s_openapi::api::core::v1;
+use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
@@ -274,21 +275,40 @@ pub async fn create_pod(space: &Space, pod: &v1::Pod) -> anyhow::Result<()> {
 
 /// Waits until an Event about an object has these words.
 pub async fn told(side: &Side, name: &str, words: &str) -> anyhow::Result<()> {
-    let events: Api<v1::Event> = Api::namespaced(side.client().clone(), side.namespace());
-    let about = ListParams::default().fields(&format!("involvedObject.name={name}"));
-    eventually(
-        format!("an Event about {name} in {side} with `{words}`"),
-        SOON,
-        || async {
+    told_of_any(side, &[name], words).await
+}
+
+/// Waits until an Event about one of several objects has these words.
+pub async fn told_of_any(side: &Side, names: &[&str], words: &str) -> anyhow::Result<()> {
+    event_with(side.client(), side.namespace(), names, words).await
+}
+
+/// Waits until an Event about a guest namespace has these words.
+pub async fn told_of_namespace(space: &Space, words: &str) -> anyhow::Result<()> {
+    let guest = space.guest();
+    // Kubernetes keeps Events about cluster-scoped objects in this namespace.
+    event_with(guest.client(), "default", &[guest.namespace()], words).await
+}
+
+async fn event_with(client: &Client, namespace: &str, names: &[&str], words: &str) -> anyhow::Result<()> {
+    let events: Api<v1::Event> = Api::namespaced(client.clone(), namespace);
+    let what = format!(
+        "an Event about {} in {namespace} with `{words}`",
+        names.join(" or ")
+    );
+    eventually(what, SOON, || async {
+        let mut notes = Vec::new();
+        for name in names {
+            let about = ListParams::default().fields(&format!("involvedObject.name={name}"));
             let found = events.list(&about).await?;
-            let notes: Vec<_> = found.into_iter().filter_map(|event| event.message).collect();
-            Ok(if notes.iter().any(|note| note.contains(words)) {
-                Ok(())
-            } else {
-                Err(format!("{notes:?}"))
-            })
-        },
-    )
+            notes.extend(found.into_iter().filter_map(|event| event.message));
+        }
+        Ok(if notes.iter().any(|note| note.contains(words)) {
+            Ok(())
+        } else {
+            Err(format!("{notes:?}"))
+        })
+    })
     .await
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use harness::environment::{Attached, AttachedTenant};
 use harness::pins::pins;
+use harness::plan::Kubernetes;
 use harness::platform::{self, Redis};
 use harness::substrate::{self, Cluster};
 use harness::tenants;
@@ -18,6 +19,7 @@ use kube::api::{Api, DynamicObject, ListParams};
 use serde::Deserialize;
 
 use crate::names::Names;
+use crate::pod::Pod as SeenPod;
 use crate::state::State;
 use crate::tenant::{Pair, Tenant};
 
@@ -124,6 +126,23 @@ impl Environment {
         Ok(address
             .with_context(|| format!("{namespace}/{service} has no address"))?
             .parse()?)
+    }
+
+    /// Returns the Kubernetes that the host and the tenants run.
+    #[must_use]
+    pub const fn kubernetes(&self) -> Kubernetes {
+        self.attached.kubernetes
+    }
+
+    /// Returns the pod of the Redis that all tenants share.
+    pub async fn redis_pod(&self) -> anyhow::Result<SeenPod> {
+        let pods: Api<Pod> = Api::namespaced(self.host.client.clone(), platform::redis::NAMESPACE);
+        let of_redis = ListParams::default().labels("app.kubernetes.io/name=redis");
+        let found = pods.list(&of_redis).await?;
+        let [pod] = found.items.as_slice() else {
+            anyhow::bail!("Redis has {} pods, not one", found.items.len());
+        };
+        Ok(pod.into())
     }
 
     /// What Redis really holds, seen by its administrator.

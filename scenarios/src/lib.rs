@@ -37,6 +37,9 @@ pub mod apps;
 /// What Redis really holds.
 pub mod state;
 
+/// A user of a Redis: of the shared one, or of one that a tenant runs for itself.
+pub mod redis_user;
+
 /// What guest DNS answers.
 pub mod dns;
 

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use harness::workloads::store;
 use k8s_openapi::api::core::v1;
 use kube::Client;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
 
 use crate::component::{Component, Found};
@@ -211,6 +212,48 @@ impl Side {
         Ok(())
     }
 
+    fn of_kind(&self, group_version: &str, kind: &str) -> Api<DynamicObject> {
+        let (group, version) = group_version.split_once('/').unwrap_or(("", group_version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// Creates an object of any kind here.
+    pub async fn create(&self, object: &Value) -> anyhow::Result<()> {
+        let text = |field: &str| object[field].as_str().unwrap_or_default();
+        let api = self.of_kind(text("apiVersion"), text("kind"));
+        let object: DynamicObject = serde_json::from_value(object.clone())?;
+        let kind = object.types.as_ref().map_or("", |types| &types.kind);
+        api.create(&PostParams::default(), &object)
+            .await
+            .with_context(|| format!("create a {kind} in {self}"))?;
+        Ok(())
+    }
+
+    /// Returns the names of all objects of a kind here.
+    pub async fn names_of(&self, group_version: &str, kind: &str) -> anyhow::Result<Vec<String>> {
+        let api = self.of_kind(group_version, kind);
+        let list = api.list_metadata(&ListParams::default()).await?;
+        Ok(list.iter().map(kube::ResourceExt::name_any).collect())
+    }
+
+    /// Waits until an object of a kind is here.
+    pub async fn has_object(&self, group_version: &str, kind: &str, name: &str) -> anyhow::Result<()> {
+        let what = format!("{self} to have {kind} {name}");
+        becomes(what, SOON, true, || async {
+            let names = self.names_of(group_version, kind).await?;
+            Ok(names.iter().any(|found| found == name))
+        })
+        .await
+    }
+
+    /// Deletes an object of a kind.
+    pub async fn delete_object(&self, group_version: &str, kind: &str, name: &str) -> anyhow::Result<()> {
+        let api = self.of_kind(group_version, kind);
+        api.delete(name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
     /// Waits until an object is here with each field of its spec as declared. Whoever converts between versions of a
     /// kind may have added others.
     pub async fn holds(&self, object: &Object) -> anyhow::Result<()> {
@@ -265,6 +308,13 @@ impl Side {
         Ok(pods.remove(0))
     }
 
+    /// Returns the cluster IP of a Service here; empty, if it has none yet.
+    pub async fn address_of(&self, service: &str) -> anyhow::Result<String> {
+        let services: Api<v1::Service> = Api::namespaced(self.client.clone(), &self.namespace);
+        let spec = services.get(service).await?.spec;
+        Ok(spec.and_then(|spec| spec.cluster_ip).unwrap_or_default())
+    }
+
     /// Waits until a pod is here with a container of this name.
     pub async fn shows_container(&self, pod: &str, container: &str) -> anyhow::Result<()> {
         let pods: Api<v1::Pod> = Api::namespaced(self.client.clone(), &self.namespace);
@@ -286,6 +336,16 @@ impl Side {
             },
         )
         .await
+    }
+
+    /// Returns why a container that was added to a pod here waits, if it does.
+    pub async fn waits_for(&self, pod: &str, added: &str) -> anyhow::Result<Option<String>> {
+        let pods: Api<v1::Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let status = pods.get(pod).await?.status.unwrap_or_default();
+        let all = status.ephemeral_container_statuses.unwrap_or_default();
+        let its = all.into_iter().find(|status| status.name == added);
+        let waiting = its.and_then(|status| status.state?.waiting);
+        Ok(waiting.and_then(|waiting| waiting.reason))
     }
 
     /// Waits until the one pod of an app here is ready, or not.

@@ -37,6 +37,22 @@ pub fn configuration(name: &str, allowed: &[&str]) -> Object {
     )
 }
 
+/// A Configuration that refuses calls of an app by others, but those by `caller` in the host namespace `namespace`.
+#[must_use]
+pub fn own_calls_only(name: &str, caller: &str, namespace: &str) -> Object {
+    let spec = json!({"accessControl": {
+        "defaultAction": "deny",
+        "trustDomain": "public",
+        "policies": [{
+            "appId": caller,
+            "namespace": namespace,
+            "trustDomain": "public",
+            "defaultAction": "allow",
+        }],
+    }});
+    Object::new("dapr.io", "v1alpha1", "Configuration", name, spec)
+}
+
 /// A Resiliency that has calls to a Component given up after `timeout`.
 #[must_use]
 pub fn resiliency(name: &str, component: &str, timeout: &str) -> Object {

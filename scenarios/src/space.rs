@@ -44,6 +44,11 @@ impl Space {
     /// Makes the namespace in the guest and waits until the host mirrors it.
     pub(crate) async fn make(&self) -> anyhow::Result<()> {
         self.begin().await?;
+        self.is_mirrored().await
+    }
+
+    /// Waits until the host mirrors the namespace.
+    pub async fn is_mirrored(&self) -> anyhow::Result<()> {
         self.tenant.mirrors(self.guest.namespace()).await
     }
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use futures::AsyncBufRead;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use kube::api::{Api, AttachParams, AttachedProcess, LogParams, Patch, PatchParams, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use crate::eventually::{LATER, becomes, eventually};
@@ -55,11 +55,27 @@ impl Log {
 impl Toolbox {
     /// Starts a pod of busybox and waits until it runs.
     pub async fn start(space: &Space) -> anyhow::Result<Self> {
+        Self::start_annotated(space, json!({})).await
+    }
+
+    /// Starts one with a sidecar, and waits until both run.
+    pub async fn start_with_sidecar(space: &Space, app_id: &str) -> anyhow::Result<Self> {
+        let annotations = json!({
+            "dapr.io/enabled": "true",
+            "dapr.io/app-id": app_id,
+            "dapr.io/disable-builtin-k8s-secret-store": "true",
+            "dapr.io/sidecar-readiness-probe-delay-seconds": "1",
+            "dapr.io/sidecar-readiness-probe-period-seconds": "1",
+        });
+        Self::start_annotated(space, annotations).await
+    }
+
+    async fn start_annotated(space: &Space, annotations: Value) -> anyhow::Result<Self> {
         let toolbox = Self::of(space.guest(), NAME, NAME);
         let pod = serde_json::from_value(json!({
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": NAME},
+            "metadata": {"name": NAME, "annotations": annotations},
             "spec": {
                 "terminationGracePeriodSeconds": 1,
                 "securityContext": {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532},
@@ -197,10 +213,17 @@ impl Toolbox {
         }
     }
 
-    /// Adds a container with a shell to the pod, as `kubectl debug -it` does it, and waits until it runs.
-    pub async fn debug(&self, space: &Space) -> anyhow::Result<Self> {
+    /// Returns whether a port of a host is open to a toolbox's pod.
+    pub async fn reaches(&self, host: &str, port: u16) -> anyhow::Result<bool> {
+        let probe = format!("nc -w 3 {host} {port} < /dev/null && echo yes || echo no");
+        let said = self.run(&["sh", "-c", &probe], &[]).await?;
+        Ok(said.starts_with(b"yes"))
+    }
+
+    /// Adds a container with a shell and this name to the pod.
+    pub async fn add(&self, space: &Space, name: &str) -> anyhow::Result<()> {
         let debugger = json!({
-            "name": DEBUGGER,
+            "name": name,
             "image": space.tenant().environment().image("busybox"),
             "imagePullPolicy": "IfNotPresent",
             "command": ["/bin/busybox", "sh"],
@@ -211,6 +234,12 @@ impl Toolbox {
         (self.pods)
             .patch_ephemeral_containers(&self.pod, &PatchParams::default(), &change)
             .await?;
+        Ok(())
+    }
+
+    /// Adds a container with a shell to the pod, as `kubectl debug -it` does it, and waits until it runs.
+    pub async fn debug(&self, space: &Space) -> anyhow::Result<Self> {
+        self.add(space, DEBUGGER).await?;
         eventually(
             format!("{DEBUGGER} in pod {} to run", self.pod),
             LATER,

@@ -5,7 +5,7 @@ use anyhow::{Context as _, ensure};
 use rstest::rstest;
 use scenarios::attack::{self, Ground, Layer};
 use scenarios::{Component, Outcome, Tenant};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cast::tenant;
 
@@ -188,5 +188,57 @@ async fn is_23_a_stolen_token_reaches_no_further(#[future(awt)] tenant: Tenant) 
         let why = why.with_context(|| format!("it is taken: {attempt}"))?;
         ensure!(why.contains("ValidatingAdmissionPolicy"), "{why}");
     }
+    witness.is_content().await
+}
+
+fn secret(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"key": "value"},
+    })
+}
+
+#[rstest]
+#[tokio::test]
+async fn is_28_a_secret_that_only_the_host_has_is_not_read(#[future(awt)] tenant: Tenant) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("is-28").await?;
+    let (guest, host) = (space.guest(), space.host());
+    let pod = |name: &str, secret: &str| {
+        serde_json::from_value(json!({
+            "metadata": {"name": name},
+            "spec": {"containers": [{
+                "name": "app",
+                "image": "none",
+                "env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": secret, "key": "key"}}}],
+            }]},
+        }))
+    };
+    let component = |name: &str, secret: &str| {
+        json!({
+            "apiVersion": "dapr.io/v1alpha1", "kind": "Component", "metadata": {"name": name},
+            "spec": {"type": "state.redis", "version": "v1", "metadata": [
+                {"name": "redisHost", "value": "none:6379"},
+                {"name": "redisPassword", "secretKeyRef": {"name": secret, "key": "key"}},
+            ]},
+            "auth": {"secretStore": "kubernetes"},
+        })
+    };
+    host.create(&secret("theirs")).await?;
+    guest.create(&secret("ours")).await?;
+    attack::create_pod(&space, &pod("reads-ours", "ours")?).await?;
+    guest.create(&component("reads-ours", "ours")).await?;
+    host.has_object("v1", "Pod", "reads-ours").await?;
+    host.has_object("dapr.io/v1alpha1", "Component", "reads-ours")
+        .await?;
+
+    attack::create_pod(&space, &pod("reads-their-secret", "theirs")?).await?;
+    guest.create(&component("takes-their-secret", "theirs")).await?;
+
+    for name in ["reads-their-secret", "takes-their-secret"] {
+        attack::told(guest, name, "that only the host has may not be read").await?;
+    }
+    ensure!(host.names_of("v1", "Pod").await? == ["reads-ours"]);
+    ensure!(host.components_named().await? == ["reads-ours"]);
+    space.remove().await?;
     witness.is_content().await
 }

@@ -7,7 +7,7 @@ use scenarios::dns::Answer;
 use scenarios::eventually::{LATER, SOON, becomes};
 use scenarios::pod::SIDECAR;
 use scenarios::witness::Witness;
-use scenarios::{Environment, Outcome, Pair, Tenant, Toolbox, eventually};
+use scenarios::{Component, Environment, Outcome, Pair, Tenant, Toolbox, eventually};
 
 use crate::cast::{environment, pair, tenant};
 
@@ -205,14 +205,86 @@ async fn sy_16_a_tenant_gets_into_its_own_pods_only(#[future(awt)] pair: Pair) -
 
     // Nobody gets to the port by the network, though the pod is reached.
     let control_plane = pair.ours.control_plane_address().await?;
-    let listens = async |port: &str| {
-        let probe = format!("nc -w 3 {control_plane} {port} < /dev/null && echo yes || echo no");
-        let said = secret.run(&["sh", "-c", &probe], &[]).await?;
-        anyhow::Ok(String::from_utf8_lossy(&said).trim().to_owned())
-    };
-    assert_eq!(listens("6443").await?, "yes");
-    assert_eq!(listens("10250").await?, "no");
+    assert!(secret.reaches(&control_plane, 6443).await?);
+    assert!(!secret.reaches(&control_plane, 10250).await?);
     ours.remove().await?;
     theirs.remove().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn is_06_an_added_container_does_not_lead_to_the_sidecar_of_its_name(
+    #[future(awt)] tenant: Tenant,
+) -> Outcome {
+    let witness = tenant.witness().await?;
+    let space = tenant.new_space("is-06").await?;
+    let store = Component::with_user(tenant.name(), &tenant.login().await?);
+    space.guest().apply(&store).await?;
+    space.host().has(&store).await?;
+    space.deploy_write_app().await?;
+    let pod = space.guest().pod_of("write-app").await?;
+    let app = Toolbox::of(space.guest(), &pod.name, "write-app");
+
+    app.add(&space, SIDECAR).await?;
+
+    eventually(format!("{SIDECAR} not to be the tenant's"), SOON, || async {
+        let reason = space.guest().waits_for(&pod.name, SIDECAR).await?;
+        Ok((reason.as_deref() == Some("NameTaken"))
+            .then_some(())
+            .ok_or_else(|| format!("{reason:?}")))
+    })
+    .await?;
+    let added = Toolbox::of(space.guest(), &pod.name, SIDECAR);
+    let log = added.log().await;
+    assert!(log.is_err(), "{log:?}");
+    let ran = added.run(&["/daprd", "--version"], &[]).await;
+    assert!(ran.is_err(), "{ran:?}");
+    // The host's administrator reaches it.
+    assert!(added.on(space.host()).log().await?.contains("dapr"));
+    // And a container of another name is the tenant's.
+    let debugger = app.debug(&space).await?;
+    let said = debugger.run(&["/bin/busybox", "echo", "here"], &[]).await?;
+    assert_eq!(String::from_utf8_lossy(&said), "here\n");
+    space.remove().await?;
+    witness.is_content().await
+}
+
+/// The ports of a control plane that are for itself: etcd, etcd's metrics and the kubelet's part.
+const OWN_PORTS: [u16; 4] = [2379, 2380, 2381, 10250];
+
+/// Asks for a path at the port of the syncer's probes, and shows the first line of the answer.
+const REQUEST: &str = r#"
+    export ASKED="$0"
+    nc "$1" 8080 -e sh -c 'printf "GET $ASKED HTTP/1.0\r\n\r\n"; head -n 1 > /tmp/said'
+    tr -d '\r' < /tmp/said
+"#;
+
+#[rstest]
+#[tokio::test]
+async fn is_30_a_control_plane_says_nothing_to_other_tenants(#[future(awt)] pair: Pair) -> Outcome {
+    let witness = pair.witness().await?;
+    let space = pair.ours.new_space("is-30").await?;
+    let toolbox = Toolbox::start(&space).await?;
+    for tenant in [&pair.ours, &pair.theirs] {
+        let control_plane = tenant.control_plane_address().await?;
+        // The control: what asks who calls is reached.
+        assert!(toolbox.reaches(&control_plane, 6443).await?);
+        for port in OWN_PORTS {
+            let reached = toolbox.reaches(&control_plane, port).await?;
+            assert!(!reached, "port {port} of {}", tenant.name());
+        }
+        // The kubelet's probes come by this port, and metrics do not.
+        let status = async |path: &str| {
+            let said = toolbox
+                .run(&["sh", "-c", REQUEST, path, &control_plane], &[])
+                .await?;
+            let said = String::from_utf8_lossy(&said).into_owned();
+            anyhow::Ok(said.lines().next().unwrap_or_default().to_owned())
+        };
+        assert_eq!(status("/healthz").await?, "HTTP/1.0 200 OK");
+        assert_eq!(status("/metrics").await?, "HTTP/1.0 404 Not Found");
+    }
+    space.remove().await?;
     witness.is_content().await
 }

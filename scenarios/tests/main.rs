@@ -15,6 +15,12 @@ mod isolation;
 /// IS, continued: attempts of a tenant's administrator, and with a stolen token.
 mod attacks;
 
+/// IS, continued: what a tenant does to the Redis that all tenants share, and to one of its own.
+mod redis;
+
+/// IS, continued: a tenant comes to the ends of what it may have.
+mod limits;
+
 /// SY: what a tenant declares is what the host has.
 mod sync;
 

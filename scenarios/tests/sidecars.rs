@@ -1,9 +1,10 @@
 //! SH, continued: what rules a tenant's sidecars besides Components, each kind exported by the tenant's values.
 
 use rstest::rstest;
-use scenarios::sidecars::{configuration, resiliency, subscription};
+use scenarios::eventually::SOON;
+use scenarios::sidecars::{configuration, own_calls_only, resiliency, subscription};
 use scenarios::witness::Witness;
-use scenarios::{Component, Environment, Outcome, Space, Tenant, WriteApp, apps};
+use scenarios::{Component, Environment, Outcome, Space, Tenant, Toolbox, WriteApp, apps, eventually};
 
 use crate::cast::environment;
 
@@ -161,5 +162,78 @@ async fn sh_08_rules_for_sidecars_are_those_of_their_tenant(
             publish: true
         }
     );
+    witness.is_content().await
+}
+
+/// The app id of the write app, and of one that may call it.
+const CALLED: &str = "my-example-app";
+const CALLER: &str = "asker";
+
+/// The port of a sidecar's HTTP API.
+const API: u16 = 3500;
+
+/// Deploys a write app in a new namespace, where other sidecars find it. If `caller` is given, its sidecar takes calls from
+/// that namespace alone.
+async fn deploy_called(tenant: &Tenant, stem: &str, caller: Option<&Space>) -> anyhow::Result<Space> {
+    let space = tenant.new_space(stem).await?;
+    let store = Component::with_user(tenant.name(), &tenant.login().await?);
+    space.guest().apply(&store).await?;
+    space.host().has(&store).await?;
+    // The name by which sidecars find each other.
+    let found_by = serde_json::json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": format!("{CALLED}-dapr")},
+        "spec": {
+            "clusterIP": "None",
+            "selector": {"app": "write-app"},
+            "ports": [{"name": "dapr-internal", "port": 50002}],
+        },
+    });
+    space.guest().create(&found_by).await?;
+    if let Some(caller) = caller {
+        let rule = own_calls_only("own-calls-only", CALLER, caller.host().namespace());
+        space.guest().declare(&rule).await?;
+        space.host().holds(&rule).await?;
+        space.deploy_configured_write_app(rule.name()).await?;
+    } else {
+        space.deploy_write_app().await?;
+    }
+    Ok(space)
+}
+
+#[rstest]
+#[tokio::test]
+async fn is_31_a_configuration_keeps_other_tenants_calls_out(
+    #[future(awt)] environment: Environment,
+) -> Outcome {
+    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let foreign = environment.tenant().await?.new_space("is-31").await?;
+    let ours = environment
+        .make_tenant("is-31", harness::tenants::DAPR_VALUES.to_owned())
+        .await?;
+    let space = ours.new_space("is-31").await?;
+    let (open, closed, intruder, caller) = tokio::try_join!(
+        deploy_called(&ours, "is-31-open", None),
+        deploy_called(&ours, "is-31-closed", Some(&space)),
+        Toolbox::start_with_sidecar(&foreign, "intruder"),
+        Toolbox::start_with_sidecar(&space, CALLER),
+    )?;
+    let is_answered = async |who: &Toolbox, called: &Space, status: &str| {
+        let call = format!("/v1.0/invoke/{CALLED}.{}/method/", called.host().namespace());
+        eventually(format!("a call to be answered by {status}"), SOON, || async {
+            let answer = who.get(API, &call).await?;
+            let begins = format!("HTTP/1.1 {status} ");
+            Ok(answer.starts_with(&begins).then_some(()).ok_or(answer))
+        })
+        .await
+    };
+
+    // Dapr lets everybody call, also across tenants: the probe works.
+    is_answered(&caller, &open, "200").await?;
+    is_answered(&intruder, &open, "200").await?;
+    is_answered(&caller, &closed, "200").await?;
+    is_answered(&intruder, &closed, "403").await?;
+
+    foreign.remove().await?;
+    environment.remove_tenant(ours).await?;
     witness.is_content().await
 }

@@ -1,0 +1,179 @@
+//! IS, continued: what a tenant does to the Redis that all tenants share, and to one of its own.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use harness::workloads::store;
+use redis::{Cmd, RedisResult, Value};
+use rstest::rstest;
+use scenarios::eventually::{LATER, SOON, becomes};
+use scenarios::redis_user::{OWN, RedisUser};
+use scenarios::witness::Witness;
+use scenarios::{Component, Environment, Outcome, Pair, apps};
+
+use crate::cast::{environment, pair};
+
+fn command(words: &[&str]) -> Cmd {
+    let mut command = redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    command
+}
+
+#[rstest]
+#[tokio::test]
+async fn is_24_a_tenants_user_of_redis_commands_nobody_elses_connections_and_keys(
+    #[future(awt)] pair: Pair,
+) -> Outcome {
+    let witness = pair.witness().await?;
+    let user = RedisUser::of_tenant(&pair.ours).await?;
+    let (own, theirs) = (pair.ours.key("is-24"), pair.theirs.key("values"));
+    user.ask(&command(&["HSET", &own, "field", "ours"])).await?;
+
+    for words in [
+        vec!["CLIENT", "LIST"],
+        vec!["CLIENT", "PAUSE", "1", "ALL"],
+        vec!["CLIENT", "KILL", "ID", "1"],
+        vec!["CONFIG", "GET", "*"],
+        vec!["MONITOR"],
+        vec!["ACL", "LIST"],
+        vec!["SCRIPT", "KILL"],
+        vec!["FUNCTION", "LIST"],
+        vec!["KEYS", "*"],
+        vec!["SCAN", "0"],
+        vec!["DBSIZE"],
+        vec!["PUBLISH", "channel", "message"],
+        vec!["HGETALL", &theirs],
+        vec!["HSET", &theirs, "field", "intrusion"],
+        vec!["XADD", &theirs, "*", "field", "intrusion"],
+        vec!["EVAL", "return redis.call('hgetall', KEYS[1])", "1", &theirs],
+    ] {
+        let answer = user.ask(&command(&words)).await;
+        ensure!(is_forbidden(&answer), "{words:?}: {answer:?}");
+    }
+
+    let kept = user.ask(&command(&["HGETALL", &own])).await?;
+    ensure!(format!("{kept:?}").contains("ours"), "{kept:?}");
+    user.ask(&command(&["DEL", &own])).await?;
+    witness.is_content().await
+}
+
+fn is_forbidden(answer: &RedisResult<Value>) -> bool {
+    let code = answer.as_ref().err().and_then(redis::RedisError::code);
+    code == Some("NOPERM")
+}
+
+#[rstest]
+#[tokio::test]
+async fn is_25_a_script_that_does_not_end_is_ended_and_nothing_is_lost(
+    #[future(awt)] environment: Environment,
+) -> Outcome {
+    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let pair = environment.pair().await?;
+    let others = pair.theirs.apps().await?;
+    others.write.clear().await?;
+    let value = pair.theirs.unique("is-25");
+    others.write.append(&value).await?;
+    let user = RedisUser::of_tenant(&pair.ours).await?;
+    let key = pair.ours.key("is-25");
+    let before = environment.redis_pod().await?;
+
+    let script = user.hold_up(&key).await?;
+
+    user.is_answered_again().await?;
+    ensure!(script.await?.is_err(), "the script ended by itself");
+    let after = environment.redis_pod().await?;
+    ensure!(
+        after.uid == before.uid && after.restarts["redis"] == before.restarts["redis"] + 1,
+        "{after:?}, before: {before:?}"
+    );
+    // What was acknowledged is there, and what was not is not.
+    becomes("the other tenant's values", LATER, vec![value.clone()], || {
+        others.write.values()
+    })
+    .await?;
+    becomes("them in its read app", LATER, vec![value], || {
+        others.read.values()
+    })
+    .await?;
+    let written = user.ask(&command(&["HGETALL", &key])).await?;
+    ensure!(written == Value::Array(Vec::new()), "{written:?}");
+    others.write.clear().await?;
+    witness.is_content().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn is_26_a_full_redis_refuses_writes_and_forgets_nothing(
+    #[future(awt)] environment: Environment,
+) -> Outcome {
+    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let pair = environment.pair().await?;
+    let others = pair.theirs.apps().await?;
+    others.write.clear().await?;
+    let value = pair.theirs.unique("is-26");
+    others.write.append(&value).await?;
+    let user = RedisUser::of_tenant(&pair.ours).await?;
+    let key = pair.ours.key("is-26");
+    let before = environment.redis_pod().await?;
+
+    let filled = user.fill(&key).await;
+    let refused = others.write.try_append("one too many").await;
+    let read = others.read.values().await;
+    // A full Redis takes deletions, from whoever has filled it.
+    user.ask(&command(&["DEL", &key])).await?;
+
+    let (refusal, _connection) = filled?;
+    ensure!(refusal.code() == Some("OOM"), "{refusal}");
+    let refused = refused?.status();
+    ensure!(apps::is_refusal(refused), "{refused}");
+    ensure!(read? == [value.clone()], "a value was forgotten");
+    ensure!(others.write.append("again").await? == [value, "again".to_owned()]);
+    ensure!(environment.redis_pod().await? == before, "Redis was restarted");
+    others.write.clear().await?;
+    witness.is_content().await
+}
+
+/// Longer than a Redis that is not held up takes to answer, through an app and its sidecar.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[rstest]
+#[tokio::test]
+async fn is_27_a_tenant_with_a_redis_of_its_own_holds_up_nobody_else(#[future(awt)] pair: Pair) -> Outcome {
+    let witness = pair.witness().await?;
+    let others = pair.theirs.apps().await?;
+    let space = pair.ours.new_space("is-27").await?;
+    let address = format!("{OWN}.{}.svc.cluster.local:6379", space.guest().namespace());
+    let own_store = Component::redis(store::NAME)
+        .with("redisHost", &address)
+        .with_secret("redisPassword", OWN, "redis-password")
+        .with_secret_store(Some("kubernetes"));
+    space.guest().apply(&own_store).await?;
+    let user = RedisUser::of_own(&space).await?;
+    space.host().has(&own_store).await?;
+    let app = space.deploy_write_app().await?;
+    let value = pair.ours.unique("is-27");
+    app.append(&value).await?;
+    let shared = pair.ours.environment().state().await?;
+    ensure!(
+        shared.keys_with(&value).await?.is_empty(),
+        "it is in the shared Redis"
+    );
+    let before = space.guest().pod_of(OWN).await?;
+
+    let script = user.hold_up("held-up").await?;
+
+    let answered = harness::wait::at_most(AT_ONCE, others.write.append(&value)).await;
+    ensure!(!script.is_finished(), "the script has ended");
+    let answered = answered.context("the other tenant's app does not answer")??;
+    ensure!(answered.contains(&value), "{answered:?}");
+    user.is_answered_again().await?;
+    let after = space.guest().pod_of(OWN).await?;
+    ensure!(
+        after.uid == before.uid && after.restarts["redis"] == before.restarts["redis"] + 1,
+        "{after:?}, before: {before:?}"
+    );
+    becomes("its own values", SOON, vec![value], || app.values()).await?;
+    others.write.clear().await?;
+    space.remove().await?;
+    witness.is_content().await
+}
