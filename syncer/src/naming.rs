@@ -203,10 +203,14 @@ fn concat_name(parts: &[&str]) -> String {
 
 /// Whether a text is a label as DNS has them (RFC 1123), in lower case; such are the names of namespaces.
 pub(crate) fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_word(text)
+}
+
+/// Tells whether a text is what a label is made of: lower-case letters and digits, and hyphens between them.
+pub(crate) fn is_word(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_outer = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    bytes.len() <= 63
-        && bytes.first().is_some_and(is_outer)
+    bytes.first().is_some_and(is_outer)
         && bytes.last().is_some_and(is_outer)
         && bytes.iter().all(|byte| is_outer(byte) || *byte == b'-')
 }

@@ -45,6 +45,33 @@ async fn a_log_is_followed_line_by_line() {
     }
 }
 
+/// Workflow engines make names of one long word.
+#[tokio::test]
+async fn a_log_is_there_of_a_pod_whose_name_is_longer_than_a_label() {
+    let space = Space::shared().await;
+    let kubelet = HostKubelet::new(json!({})).await;
+    let name = format!("nightly-{}", "import-".repeat(20) + "1");
+    let mut wanted = pod(&name);
+    wanted["spec"]["hostname"] = json!("import");
+    wanted["metadata"]["labels"]["app"] = json!("import");
+    made(&space.guest, wanted).await;
+    space.host.appears("Pod", &name).await;
+    run_on(&space.host, &name, &kubelet.node).await;
+    space.guest.shows("Pod", &name, "/status/phase", "Running").await;
+    let node = kubelet.node.as_str();
+    space.guest.shows("Pod", &name, "/spec/nodeName", node).await;
+    let pods: Api<Pod> = Api::namespaced(space.guest.client(), space.guest.namespace());
+    let log = pods
+        .logs(&name, &LogParams::default())
+        .await
+        .expect("there is one");
+    let twin = space.host.namespace();
+    assert!(
+        log.contains(&format!("GET /containerLogs/{twin}/{name}/app")),
+        "{log}"
+    );
+}
+
 #[rstest]
 #[case::exec(
     "exec?container=app&command=cat&command=a%26b&stdin=true&stdout=true",

@@ -8,7 +8,7 @@ use hyper::{Method, Uri};
 
 use super::parameters;
 use super::refusal::Refusal;
-use crate::naming::is_label;
+use crate::naming::{is_label, is_word};
 
 /// What is asked for, all of it in words that are safe in a path or query of the host's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,9 +125,10 @@ pub(super) fn named(what: &str, text: &str, fits: fn(&str) -> bool) -> Result<St
     fits(text).then(|| text.to_owned()).ok_or_else(refusal)
 }
 
-/// Whether a text is labels with dots in between.
+/// Tells whether a text is a DNS subdomain as Kubernetes has them (RFC 1123): words with dots in between. A word is no longer
+/// than the whole, and so may be longer than a label.
 pub(super) fn is_name(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_label)
+    text.len() <= 253 && text.split('.').all(is_word)
 }
 
 #[cfg(test)]

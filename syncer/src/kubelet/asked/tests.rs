@@ -72,11 +72,26 @@ fn what_could_mean_something_else_is_refused(#[case] line: &str) {
     assert_eq!(read(&Method::GET, line), Err(400));
 }
 
+#[rstest]
+#[case::of_a_container("/containerLogs/default/app/", "", 63)]
+#[case::of_a_namespace("/containerLogs/", "/app/main", 63)]
+#[case::of_a_pod("/containerLogs/default/", "/main", 253)]
+#[case::of_a_pod_to_forward_to("/portForward/default/", "", 253)]
+fn a_name_is_no_longer_than_kubernetes_has_them(
+    #[case] before: &str,
+    #[case] after: &str,
+    #[case] most: usize,
+) {
+    let line = |length: usize| format!("{before}{}{after}", "a".repeat(length));
+    assert!(read(&Method::GET, &line(most)).is_ok());
+    assert_eq!(read(&Method::GET, &line(most + 1)), Err(400));
+}
+
 #[test]
-fn a_name_is_no_longer_than_kubernetes_has_them() {
-    let line = |name: &str| format!("/containerLogs/default/app/{name}");
-    assert!(read(&Method::GET, &line(&"a".repeat(63))).is_ok());
-    assert_eq!(read(&Method::GET, &line(&"a".repeat(64))), Err(400));
+fn a_word_of_a_pods_name_may_be_longer_than_a_label() {
+    let name = format!("{}.{}", "a".repeat(100), "b".repeat(100));
+    let asked = read(&Method::GET, &format!("/exec/default/{name}/main?command=id")).unwrap();
+    assert_eq!(asked.pod, name);
 }
 
 #[rstest]
