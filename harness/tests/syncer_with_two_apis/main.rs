@@ -51,6 +51,9 @@ mod absence;
 /// Pods, and what they name.
 mod pods;
 
+/// What pods say of other pods, their names and their files, as the host has it.
+mod translated;
+
 /// Secrets that only the host has.
 mod host_only;
 

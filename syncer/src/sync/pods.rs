@@ -54,7 +54,7 @@ mod resize;
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
 
-/// The check against the rules of what the host may have.
+/// The check against what the host takes.
 mod review;
 
 /// Conditions that only the guest knows.
@@ -331,8 +331,9 @@ impl Pods {
         if refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
             return Ok(Next::Waiting("the pod of that name on the host to be known"));
         }
-        created.attempting(attempted)?;
+        let created = created.attempting(attempted)?;
         charge.keep();
+        self.remark(guest, &created).await;
         Ok(Next::Idle)
     }
 

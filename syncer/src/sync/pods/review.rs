@@ -1,9 +1,9 @@
-//! The check of pods against the rules of [`crate::admission`], before and after they are on the host.
+//! The check of pods against what the host takes, before and after they are there.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Resource as _;
 
-use super::{Pods, is_going};
+use super::{Pods, is_going, translate};
 use crate::admission::Resource;
 use crate::sync::failure::Failure;
 use crate::sync::key::Key;
@@ -11,8 +11,24 @@ use crate::sync::key::Key;
 impl Pods {
     /// Refuses a pod that the host is not to have.
     pub(super) fn comply(&self, guest: &Pod) -> Result<(), Failure> {
+        let obstacles = translate::obstacles(guest, &self.surroundings(guest, None));
+        if !obstacles.is_empty() {
+            let why = obstacles.join("; ");
+            return Err(Failure::Refused(format!("not created on the host: {why}")));
+        }
         let host = self.without_shown_class(self.translated(guest, None));
         self.engine.admit(Resource::Pods, &host)
+    }
+
+    /// Tells the tenant once what the host does not do as the pod says, although it has the pod.
+    pub(super) async fn remark(&self, guest: &Pod, created: &Pod) {
+        let dns = self.services.dns();
+        let surroundings = self.surroundings(guest, dns.as_deref());
+        let remarks = translate::remarks(guest, created, &surroundings);
+        for (reason, note) in remarks {
+            let reporter = self.engine.reporter();
+            reporter.warn(&guest.object_ref(&()), reason, note).await;
+        }
     }
 
     /// Tells the tenant once which fields of a running pod would be refused if it were created now: its namespace or the

@@ -14,8 +14,14 @@ use crate::sync::marks::{self, HostName};
 /// Names, labels and annotations.
 mod metadata;
 
-/// Whom the pod acts as, and where it may run.
+/// The account and the classes of a pod.
 mod identity;
+
+/// The place of a pod.
+mod placement;
+
+/// The host name of a pod's containers.
+mod hostname;
 
 /// What the containers find in their environment.
 mod environment;
@@ -64,6 +70,8 @@ pub(crate) fn host_pod(guest: &Pod, surroundings: &Surroundings<'_>) -> Pod {
     metadata::annotate(guest, &mut annotations);
     let mut spec = guest.spec.clone().unwrap_or_default();
     identity::translate(&mut spec, surroundings);
+    placement::translate(&mut spec, surroundings);
+    hostname::translate(&mut spec, guest, surroundings);
     environment::translate(&mut spec, guest, surroundings);
     volumes::translate(&mut spec, guest, surroundings);
     dns::translate(&mut spec, &namespace, surroundings);
@@ -95,6 +103,45 @@ pub(crate) fn ephemeral(
 /// Whether a pod asks the guest's DNS.
 pub(crate) fn needs_dns(guest: &Pod) -> bool {
     guest.spec.as_ref().is_some_and(dns::is_the_guests)
+}
+
+/// Lists the fields of a pod that it can't have on the host, each with its path, the reason and what to do.
+pub(crate) fn obstacles(guest: &Pod, surroundings: &Surroundings<'_>) -> Vec<String> {
+    let mut fields = guest.spec.as_ref().map(volumes::of_the_hosts).unwrap_or_default();
+    fields.extend(hostname::too_long(guest, surroundings.cluster_domain));
+    fields
+}
+
+/// Lists what is not done on the host as a pod says: each a reason and a note for its tenant.
+pub(crate) fn remarks(
+    guest: &Pod,
+    host: &Pod,
+    surroundings: &Surroundings<'_>,
+) -> Vec<(&'static str, String)> {
+    let namespace = guest.metadata.namespace.as_deref().unwrap_or_default();
+    let left_out = (guest.spec.as_ref()).map(|spec| dns::left_out(spec, namespace, surroundings));
+    let left_out = left_out.filter(|left_out| !left_out.is_empty()).map(|left_out| {
+        let note = format!(
+            "left out of the pod's DNS configuration: {}. A pod has at most 3 name servers, and 32 search domains of 2048 \
+             characters, the cluster's own among them",
+            left_out.join(", ")
+        );
+        ("DNSConfigForming", note)
+    });
+    let asked = hostname::full_name(guest, surroundings.cluster_domain);
+    let given = host
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.hostname_override.as_ref());
+    let short = asked.filter(|asked| Some(asked) != given).map(|asked| {
+        let note = format!(
+            "the pod's host name is {}, not {asked}, for its host does not have the feature HostnameOverride. In the cluster's \
+             DNS the pod has its full name",
+            hostname::short_name(guest)
+        );
+        ("ShortHostname", note)
+    });
+    left_out.into_iter().chain(short).collect()
 }
 
 pub(crate) use metadata::OBJECT_GENERATION;

@@ -4,6 +4,15 @@ use k8s_openapi::api::core::v1::{PodDNSConfig, PodDNSConfigOption, PodSpec};
 
 use super::Surroundings;
 
+/// The most name servers that a pod may have.
+const NAME_SERVERS: usize = 3;
+
+/// The most search domains that a pod may have.
+const SEARCHES: usize = 32;
+
+/// The most characters that its search domains may have, with a blank between two of them.
+const SEARCH_CHARACTERS: usize = 2048;
+
 /// Whether a pod's policy means the cluster's DNS, which for it is the guest's.
 pub(super) fn is_the_guests(spec: &PodSpec) -> bool {
     match spec.dns_policy.as_deref() {
@@ -18,20 +27,13 @@ pub(super) fn translate(spec: &mut PodSpec, namespace: &str, surroundings: &Surr
     if !is_the_guests(spec) {
         return;
     }
+    let Lists {
+        mut name_servers,
+        mut searches,
+    } = Lists::of(spec, namespace, surroundings);
+    name_servers.truncate(NAME_SERVERS);
+    searches.truncate(fitting(&searches));
     let theirs = spec.dns_config.take().unwrap_or_default();
-    let domain = surroundings.cluster_domain;
-    let mut nameservers: Vec<String> = surroundings
-        .dns
-        .iter()
-        .map(|&address| address.to_owned())
-        .collect();
-    nameservers.extend(theirs.nameservers.into_iter().flatten());
-    let mut searches = vec![
-        format!("{namespace}.svc.{domain}"),
-        format!("svc.{domain}"),
-        domain.to_owned(),
-    ];
-    searches.extend(theirs.searches.into_iter().flatten());
     let mut options: Vec<PodDNSConfigOption> = theirs.options.into_iter().flatten().collect();
     if options
         .iter()
@@ -44,8 +46,66 @@ pub(super) fn translate(spec: &mut PodSpec, namespace: &str, surroundings: &Surr
     }
     spec.dns_policy = Some("None".to_owned());
     spec.dns_config = Some(PodDNSConfig {
-        nameservers: Some(nameservers),
+        nameservers: Some(name_servers),
         searches: Some(searches),
         options: Some(options),
     });
+}
+
+/// Lists the name servers and search domains of a pod that are one too many beside the cluster's own. A kubelet, too,
+/// leaves out the last.
+pub(super) fn left_out(spec: &PodSpec, namespace: &str, surroundings: &Surroundings<'_>) -> Vec<String> {
+    if !is_the_guests(spec) {
+        return Vec::new();
+    }
+    let lists = Lists::of(spec, namespace, surroundings);
+    let servers = lists.name_servers.iter().skip(NAME_SERVERS);
+    let searches = lists.searches.iter().skip(fitting(&lists.searches));
+    servers.chain(searches).cloned().collect()
+}
+
+/// All that a pod would ask, each once: the cluster's, then its own.
+struct Lists {
+    name_servers: Vec<String>,
+    searches: Vec<String>,
+}
+
+impl Lists {
+    fn of(spec: &PodSpec, namespace: &str, surroundings: &Surroundings<'_>) -> Self {
+        let theirs = spec.dns_config.as_ref();
+        let domain = surroundings.cluster_domain;
+        let clusters = [
+            format!("{namespace}.svc.{domain}"),
+            format!("svc.{domain}"),
+            domain.to_owned(),
+        ];
+        let servers = theirs.and_then(|theirs| theirs.nameservers.as_deref());
+        let searches = theirs.and_then(|theirs| theirs.searches.as_deref());
+        Self {
+            name_servers: each_once(surroundings.dns.map(ToOwned::to_owned), servers),
+            searches: each_once(clusters, searches),
+        }
+    }
+}
+
+fn each_once(first: impl IntoIterator<Item = String>, then: Option<&[String]>) -> Vec<String> {
+    let mut all = Vec::new();
+    for text in first.into_iter().chain(then.into_iter().flatten().cloned()) {
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    all
+}
+
+/// Counts the search domains, from the first on, that a pod may have.
+fn fitting(searches: &[String]) -> usize {
+    let mut characters = 0;
+    let fits = searches.iter().take(SEARCHES).take_while(|search| {
+        characters += search.len();
+        let fits = characters <= SEARCH_CHARACTERS;
+        characters += 1;
+        fits
+    });
+    fits.count()
 }

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{
+    ConfigMapKeySelector, EnvFromSource, EnvVar, EnvVarSource, Pod, PodSpec, SecretKeySelector,
+};
 
 use super::{Surroundings, containers};
 
@@ -21,24 +23,29 @@ pub(super) fn translate_one(
     guest: &Pod,
     surroundings: &Surroundings<'_>,
 ) {
-    let theirs = env.take().unwrap_or_default();
-    let mut all: Vec<EnvVar> = api_server(surroundings)
-        .into_iter()
-        .filter(|(name, _)| theirs.iter().all(|variable| variable.name != *name))
-        .map(|(name, value)| literal(name, value))
-        .collect();
-    all.extend(theirs.into_iter().map(|variable| shown(variable, guest)));
-    for source in all.iter_mut().filter_map(|variable| variable.value_from.as_mut()) {
-        if let Some(source) = &mut source.config_map_key_ref {
-            surroundings.rename_config_map(guest, &mut source.name);
-        }
-    }
-    *env = Some(all);
     for source in env_from.iter_mut().flatten() {
         if let Some(source) = &mut source.config_map_ref {
             surroundings.rename_config_map(guest, &mut source.name);
         }
     }
+    let theirs = env.take().unwrap_or_default();
+    let mut all = Vec::new();
+    for (name, value) in api_server(surroundings) {
+        if theirs.iter().all(|variable| variable.name != name) {
+            all.push(literal(name, value));
+            let sources = env_from.iter().flatten();
+            all.extend(sources.filter_map(|source| from_source(name, source)));
+        }
+    }
+    all.extend(theirs.into_iter().map(|variable| {
+        let mut variable = shown(variable, guest);
+        let source = variable.value_from.as_mut();
+        if let Some(source) = source.and_then(|source| source.config_map_key_ref.as_mut()) {
+            surroundings.rename_config_map(guest, &mut source.name);
+        }
+        variable
+    }));
+    *env = Some(all);
 }
 
 /// All that a kubelet says about the API in any container, which would be the host's.
@@ -55,6 +62,35 @@ fn api_server(surroundings: &Surroundings<'_>) -> [(&'static str, String); 7] {
         ("KUBERNETES_PORT_443_TCP_ADDR", address.to_string()),
         ("KUBERNETES_PORT_443_TCP_PORT", port()),
     ]
+}
+
+/// Makes a variable of what a source of a container's environment says of it, if that says anything.
+///
+/// A kubelet's own variables give way to those sources, and those of `env` do not. Of several of one name in `env` the
+/// last counts whose value is there.
+fn from_source(name: &str, source: &EnvFromSource) -> Option<EnvVar> {
+    let key = name.strip_prefix(source.prefix.as_deref().unwrap_or_default());
+    let key = key.filter(|key| !key.is_empty())?.to_owned();
+    let optional = Some(true);
+    let config_map = source.config_map_ref.as_ref().map(|source| ConfigMapKeySelector {
+        key: key.clone(),
+        name: source.name.clone(),
+        optional,
+    });
+    let secret = source.secret_ref.as_ref().map(|source| SecretKeySelector {
+        key,
+        name: source.name.clone(),
+        optional,
+    });
+    Some(EnvVar {
+        name: name.to_owned(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            config_map_key_ref: config_map,
+            secret_key_ref: secret,
+            ..EnvVarSource::default()
+        }),
+    })
 }
 
 fn shown(variable: EnvVar, guest: &Pod) -> EnvVar {

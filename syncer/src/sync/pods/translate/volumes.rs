@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{
     ServiceAccountTokenProjection, VolumeProjection,
 };
 
-use super::Surroundings;
+use super::{Surroundings, metadata};
 use crate::naming;
 
 /// The host Secret that holds a pod's tokens for the guest's API.
@@ -25,10 +25,81 @@ pub(crate) fn tokens(guest: &Pod) -> Vec<(String, ServiceAccountTokenProjection)
         .collect()
 }
 
+/// Lists the sources of projected volumes that a kubelet takes from its own cluster, each with the reason that a pod may not
+/// have it.
+pub(super) fn of_the_hosts(spec: &PodSpec) -> Vec<String> {
+    let mut fields = Vec::new();
+    for (volume, projected) in spec.volumes.iter().flatten().enumerate() {
+        let projected = projected.projected.iter();
+        let sources = projected.flat_map(|projected| projected.sources.iter().flatten());
+        for (source, projection) in sources.enumerate() {
+            let path = format!("spec.volumes[{volume}].projected.sources[{source}]");
+            if projection.pod_certificate.is_some() {
+                fields.push(format!(
+                    "{path}.podCertificate: a signer of the host's would certify the host's pod, and none of the virtual \
+                     cluster's would: mount a Secret"
+                ));
+            }
+            if projection.cluster_trust_bundle.is_some() {
+                fields.push(format!(
+                    "{path}.clusterTrustBundle: the host's bundle would be mounted, and not that of the virtual cluster: \
+                     mount a config map"
+                ));
+            }
+        }
+    }
+    fields
+}
+
+/// Tells whether a pod has a file with all of its annotations.
+pub(super) fn show_annotations(guest: &Pod) -> bool {
+    let volumes = || guest.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+    let plain = volumes().filter_map(|volume| volume.downward_api.as_ref()?.items.as_ref());
+    let projected = volumes().filter_map(|volume| volume.projected.as_ref());
+    let projected = projected
+        .flat_map(|projected| projected.sources.iter().flatten())
+        .filter_map(|source| source.downward_api.as_ref()?.items.as_ref());
+    let mut fields = plain
+        .chain(projected)
+        .flatten()
+        .filter_map(|file| file.field_ref.as_ref());
+    fields.any(|field| field.field_path == "metadata.annotations")
+}
+
+/// Chooses the mode of a pod's tokens; `None` for that of the volume.
+///
+/// A kubelet gives a token the mode 0600, and the one user of all containers as its owner, if the pod has such a user or a
+/// group of its files; then the group may read it, too. Here the token is a Secret's, and a file of a Secret belongs to root,
+/// so it may be read by all where nothing else lets that user read it.
+fn token_mode(spec: &PodSpec) -> Option<i32> {
+    let context = spec.security_context.as_ref();
+    let group = context.and_then(|context| context.fs_group);
+    match (group, only_user(spec)) {
+        (Some(_), _) | (None, Some(0)) => Some(0o600),
+        (None, Some(_)) => Some(0o444),
+        (None, None) => None,
+    }
+}
+
+/// Returns the user that a pod has all of its containers run as.
+fn only_user(spec: &PodSpec) -> Option<i64> {
+    let of_pod = spec
+        .security_context
+        .as_ref()
+        .and_then(|context| context.run_as_user);
+    let mut users = (spec.init_containers.iter().flatten().chain(&spec.containers)).map(|container| {
+        let own = container.security_context.as_ref();
+        own.and_then(|context| context.run_as_user).or(of_pod)
+    });
+    let first = users.next()??;
+    users.all(|user| user == Some(first)).then_some(first)
+}
+
 /// Replaces tokens by keys of the pod's Secret, and names what the host calls otherwise by its name there.
 pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surroundings<'_>) {
     let secret = token_secret(guest.metadata.uid.as_deref().unwrap_or_default());
     let rename = |name: &mut String| surroundings.rename_config_map(guest, name);
+    let mode = token_mode(spec);
     let mut index = 0;
     for volume in spec.volumes.iter_mut().flatten() {
         if let Some(source) = &mut volume.config_map {
@@ -47,7 +118,7 @@ pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surround
             .flat_map(|source| source.sources.iter_mut().flatten())
         {
             if let Some(token) = source.service_account_token.take() {
-                source.secret = Some(from_secret(&secret, token_key(index), token.path));
+                source.secret = Some(from_secret(&secret, token_key(index), token.path, mode));
                 index += 1;
             }
             translate_source(source, &rename);
@@ -74,6 +145,7 @@ fn translate_file(file: &mut DownwardAPIVolumeFile) {
     let annotation = match field.field_path.as_str() {
         "metadata.namespace" => naming::OBJECT_NAMESPACE,
         "metadata.uid" => naming::OBJECT_UID,
+        "metadata.annotations" => metadata::ANNOTATIONS,
         _ => return,
     };
     *field = ObjectFieldSelector {
@@ -82,12 +154,13 @@ fn translate_file(file: &mut DownwardAPIVolumeFile) {
     };
 }
 
-fn from_secret(secret: &str, key: String, path: String) -> SecretProjection {
+fn from_secret(secret: &str, key: String, path: String, mode: Option<i32>) -> SecretProjection {
     SecretProjection {
         name: secret.to_owned(),
         items: Some(vec![KeyToPath {
             key,
             path,
+            mode,
             ..KeyToPath::default()
         }]),
         optional: None,
