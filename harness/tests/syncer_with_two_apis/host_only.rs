@@ -196,15 +196,26 @@ async fn a_container_added_to_a_running_pod_does_not_read_it() {
     .await;
 }
 
+#[rstest]
+#[case::for_the_api("dapr.io/api-token-secret", "")]
+#[case::for_the_app("dapr.io/app-token-secret", "")]
+#[case::as_variables("dapr.io/env-from-secret", "KEY=")]
 #[tokio::test]
-async fn a_sidecar_does_not_read_it_by_an_annotation_of_the_pods() {
+async fn a_sidecar_does_not_read_it_by_an_annotation_of_the_pods(
+    #[case] annotation: &str,
+    #[case] variable: &str,
+) {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     host.create(secret("theirs", "theirs")).await;
     guest.create(secret("ours", "ours")).await;
-    for (name, secret) in [("reads-theirs", "theirs"), ("reads-ours", "ours")] {
+    for (name, secret) in [
+        ("reads-theirs", "theirs"),
+        ("reads-ours", "ours"),
+        ("waits", "later"),
+    ] {
         let mut pod = pod(name, json!({"containers": [{"name": "app", "image": "a"}]}));
-        pod["metadata"]["annotations"] = json!({"dapr.io/env-from-secret": format!("KEY={secret}:key")});
+        pod["metadata"]["annotations"] = json!({annotation: format!("{variable}{secret}")});
         made(guest, pod).await;
     }
     host.appears("Pod", "reads-ours").await;
@@ -217,6 +228,47 @@ async fn a_sidecar_does_not_read_it_by_an_annotation_of_the_pods() {
         .is_told("Pod", "reads-theirs", "that only the host has may not be read")
         .await;
     assert_eq!(host.get("Pod", "reads-theirs").await, None);
+    guest
+        .is_told("Pod", "waits", "is not in this virtual cluster: create it")
+        .await;
+    guest.create(secret("later", "ours")).await;
+    host.appears("Pod", "waits").await;
+}
+
+/// Dapr's injector adds the container that a Component has in an annotation to pods.
+#[tokio::test]
+async fn the_container_of_a_pluggable_component_does_not_read_it_and_waits_for_the_tenants() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    host.create(secret("theirs", "theirs")).await;
+    let values = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values"}, "data": {"key": "ours"}});
+    guest.create(values).await;
+    for (name, secret) in [("reads-theirs", "theirs"), ("waits", "later")] {
+        let sources = json!([{"secretRef": {"name": secret}}, {"configMapRef": {"name": "values"}}]);
+        let container = json!({"name": "plug", "image": "a", "envFrom": sources});
+        let mut component = component(name, "1");
+        component["metadata"]["annotations"] = json!({"dapr.io/component-container": container.to_string()});
+        guest.create(component).await;
+    }
+    guest
+        .is_told(
+            "Component",
+            "reads-theirs",
+            "that only the host has may not be read",
+        )
+        .await;
+    guest
+        .is_told("Component", "waits", "is not in this virtual cluster: create it")
+        .await;
+    host.shows("ConfigMap", "values", "/data/key", "ours").await;
+    assert_eq!(host.names("Component").await, Vec::<String>::new());
+    guest.create(secret("later", "ours")).await;
+    host.appears("Component", "waits").await;
+    let read = host.get("Secret", "later").await;
+    assert_eq!(
+        read.expect("it is there before the Component")["data"]["key"],
+        OURS
+    );
 }
 
 /// Dapr's operator reads, on the host, what a Component names.

@@ -119,6 +119,18 @@ async fn a_file_with_the_pods_annotations_has_the_tenants_and_follows_them() {
     space.host.shows("Pod", "app", place, "team=\"a\"").await;
 }
 
+#[tokio::test]
+async fn a_volume_that_only_an_annotation_of_daprs_names_is_told() {
+    let space = Space::shared().await;
+    let mut wanted = pod("app");
+    wanted["metadata"]["annotations"] =
+        json!({"dapr.io/enabled": "true", "dapr.io/volume-mounts": "words:/words"});
+    made(&space.guest, wanted).await;
+    space.host.appears("Pod", "app").await;
+    let told = "annotation dapr.io/volume-mounts names volume words, which the pod does not have";
+    space.guest.is_told("Pod", "app", told).await;
+}
+
 fn with(spec: Value) -> Value {
     let mut pod = pod("app");
     let spec = spec.as_object().expect("it has fields").clone();

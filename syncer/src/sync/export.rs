@@ -28,7 +28,7 @@ use super::part::{Next, Part};
 use super::patched::{HostNames, Rule};
 use super::payloads::Payloads;
 use super::queue::Queue;
-use super::references::{References, Referrer, needs};
+use super::references::{Payload, References, Referrer, needs};
 use super::removal;
 use super::timing;
 use super::watches::metadata;
@@ -130,16 +130,13 @@ impl Exporter {
         );
     }
 
-    /// Says which Secrets the object names, so that they are on the host for whoever resolves them there.
+    /// Says which config maps and Secrets the object names, so that they are on the host for whoever resolves them there.
     fn refer(&self, key: &Key) {
         let guest = self.guest.get(key);
-        let fields = guest
-            .as_ref()
-            .map(|object| object.fields.clone())
-            .unwrap_or_default();
+        let named = guest.map(|object| needs::of_exported(key, &object));
         self.references.set(
             &Referrer::exported(&self.kind, key),
-            needs::of_fields(key, &fields).into_keys().collect(),
+            named.unwrap_or_default().into_keys().collect(),
         );
     }
 
@@ -154,8 +151,11 @@ impl Exporter {
         if host.is_some_and(|host| self.written.is_at(key, &now(host.resource_version.clone()))) {
             return Ok(Next::Idle);
         }
-        for ((_, secret), need) in needs::of_fields(key, &guest.fields) {
-            if let Some(what) = self.secrets.admit(&secret, need)? {
+        for ((payload, named), need) in needs::of_exported(key, guest) {
+            // A config map that only the host has may be read, so it is enough that the tenant's is kept there.
+            if payload == Payload::Secret
+                && let Some(what) = self.secrets.admit(&named, need)?
+            {
                 return Ok(Next::Waiting(what));
             }
         }

@@ -13,6 +13,9 @@ use super::queue::Queue;
 /// What single objects name.
 pub(crate) mod needs;
 
+/// What Dapr's annotations name.
+pub(crate) mod dapr;
+
 /// The two kinds that are kept on the host because others name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Payload {

@@ -7,6 +7,7 @@ use super::{Pods, is_going, translate};
 use crate::admission::Resource;
 use crate::sync::failure::Failure;
 use crate::sync::key::Key;
+use crate::sync::references::dapr;
 
 impl Pods {
     /// Refuses a pod that the host is not to have.
@@ -24,7 +25,14 @@ impl Pods {
     pub(super) async fn remark(&self, guest: &Pod, created: &Pod) {
         let dns = self.services.dns();
         let surroundings = self.surroundings(guest, dns.as_deref());
-        let remarks = translate::remarks(guest, created, &surroundings);
+        let mut remarks = translate::remarks(guest, created, &surroundings);
+        remarks.extend(dapr::missing_volumes(guest).map(|(annotation, volume)| {
+            let note = format!(
+                "annotation {annotation} names volume {volume}, which the pod does not have: Dapr's sidecar starts without \
+                 it. Add the volume to the pod, or take it out of the annotation"
+            );
+            ("VolumeNotFound", note)
+        }));
         for (reason, note) in remarks {
             let reporter = self.engine.reporter();
             reporter.warn(&guest.object_ref(&()), reason, note).await;

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, EphemeralContainer, Pod, PodSpec, Volume};
-use kube::ResourceExt;
 use serde_json::Value;
 
-use super::{Payload, Reference};
+use super::{Payload, Reference, dapr};
 use crate::sync::key::Key;
-use crate::sync::object::Fields;
+use crate::sync::object::{Fields, Object};
 
 /// How much an object needs something that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,13 +33,6 @@ impl Need {
 /// Everything that an object names.
 pub(crate) type Needs = BTreeMap<Reference, Need>;
 
-/// Annotations of a pod by which Dapr's injector adds an environment variable to the sidecar, read from the Secret that the
-/// annotation names.
-const TOKENS: [&str; 2] = ["dapr.io/api-token-secret", "dapr.io/app-token-secret"];
-
-/// The same for any variables: `VARIABLE=SECRET` or `VARIABLE=SECRET:KEY`, separated by commas.
-const VARIABLES: &str = "dapr.io/env-from-secret";
-
 /// Finds what a pod names in volumes, environments, pull secrets and Dapr's annotations, except in containers that it
 /// was given while it ran.
 pub(crate) fn of_pod(pod: &Pod) -> Needs {
@@ -48,7 +40,9 @@ pub(crate) fn of_pod(pod: &Pod) -> Needs {
     if let Some(spec) = &pod.spec {
         found.in_spec(spec);
     }
-    found.in_annotations(pod);
+    for secret in dapr::secrets(pod) {
+        found.add(Payload::Secret, secret, Need::Required);
+    }
     found.all
 }
 
@@ -74,14 +68,19 @@ pub(crate) fn added_containers<'a>(
     of(guest).filter(move |container| !is_there(&container.name))
 }
 
-/// Finds what an exported object names: the `name` of each `secretKeyRef`, at any depth.
+/// Finds what an exported object names: the `name` of each `secretKeyRef`, at any depth, and what the container reads that
+/// Dapr adds to pods for a Component.
 ///
-/// Dapr's operator reads these from the Secrets of the object's namespace, unless the object names another store
+/// Dapr's operator reads the former from the Secrets of the object's namespace, unless the object names another store
 /// (<https://docs.dapr.io/operations/components/component-secrets/>).
-pub(crate) fn of_fields(key: &Key, fields: &Fields) -> Needs {
+pub(crate) fn of_exported(key: &Key, object: &Object) -> Needs {
     let mut found = Found::within(Some(&key.namespace));
+    if let Some(container) = dapr::container(&object.metadata) {
+        found.in_container(container.env.as_deref(), container.env_from.as_deref());
+    }
+    let fields = &object.fields;
     let mut elsewhere = None;
-    for (name, raw) in fields {
+    for (name, raw) in &**fields {
         if name != "status" && raw.get().contains("secretKeyRef") {
             let elsewhere = *elsewhere.get_or_insert_with(|| has_another_store(fields));
             found.in_value(&serde_json::from_str(raw.get()).unwrap_or_default(), elsewhere);
@@ -175,21 +174,6 @@ impl Found {
         }
     }
 
-    fn in_annotations(&mut self, pod: &Pod) {
-        for name in TOKENS {
-            if let Some(secret) = pod.annotations().get(name) {
-                self.add(Payload::Secret, secret.trim(), Need::Required);
-            }
-        }
-        let variables = pod.annotations().get(VARIABLES);
-        for variable in variables.into_iter().flat_map(|variables| variables.split(',')) {
-            if let Some((_, source)) = variable.split_once('=') {
-                let secret = source.split(':').next().unwrap_or_default();
-                self.add(Payload::Secret, secret.trim(), Need::Required);
-            }
-        }
-    }
-
     fn in_value(&mut self, value: &Value, elsewhere: bool) {
         match value {
             Value::Object(map) => {
@@ -237,7 +221,6 @@ fn driver_secrets(volume: &Volume) -> impl Iterator<Item = &String> {
 mod tests {
     use rstest::rstest;
     use serde_json::json;
-    use serde_json::value::to_raw_value;
 
     use super::*;
 
@@ -350,11 +333,28 @@ mod tests {
             {"name": "redisHost", "value": "redis:6379"},
             {"name": "redisPassword", "secretKeyRef": {"name": "redis", "key": "redis-password"}},
         ]});
-        let fields = [("auth", auth), ("spec", spec)];
-        let fields: Fields = fields
-            .map(|(name, value)| (name.to_owned(), to_raw_value(&value).unwrap()))
-            .into();
-        let found = of_fields(&Key::new("default", "store"), &fields);
+        let object: Object = serde_json::from_value(json!({"auth": auth, "spec": spec})).unwrap();
+        let found = of_exported(&Key::new("default", "store"), &object);
         assert_eq!(found, Needs::from([(secret("redis"), need)]));
+    }
+
+    #[test]
+    fn a_component_names_what_the_container_reads_that_it_has_for_pods() {
+        let container = json!({"image": "component:1", "env": [
+            {"name": "A", "valueFrom": {"secretKeyRef": {"name": "one", "key": "k"}}},
+            {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "two", "key": "k"}}},
+        ], "envFrom": [{"secretRef": {"name": "three", "optional": true}}]});
+        let annotations = json!({"dapr.io/component-container": container.to_string()});
+        let object: Object =
+            serde_json::from_value(json!({"metadata": {"annotations": annotations}})).unwrap();
+        let expected = [
+            ((Payload::ConfigMap, Key::new("default", "two")), Need::Required),
+            (secret("one"), Need::Required),
+            (secret("three"), Need::Optional),
+        ];
+        assert_eq!(
+            of_exported(&Key::new("default", "store"), &object),
+            expected.into()
+        );
     }
 }
