@@ -51,3 +51,7 @@ pub mod cli;
 
 /// Trying again, and resting in between.
 mod patience;
+
+/// Files of the repository that tests make.
+#[cfg(test)]
+mod generated;

@@ -51,6 +51,9 @@ mod absence;
 /// Pods, and what they name.
 mod pods;
 
+/// The fields that a pod has.
+mod pod_fields;
+
 /// What pods say of other pods, their names and their files, as the host has it.
 mod translated;
 

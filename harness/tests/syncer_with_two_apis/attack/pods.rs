@@ -233,7 +233,13 @@ async fn a_runtime_class_that_the_host_does_not_show_fails_by_two_layers() {
         .expect("nothing else refuses it");
     let name = name_of(&wanted);
     made(&space.guest, wanted.clone()).await;
+    // At once, with what to do.
     space.guest.is_told("Pod", &name, "spec.runtimeClassName: ").await;
+    space
+        .guest
+        .is_told("Pod", &name, "Remove the field, or ask the host's administrator")
+        .await;
+    assert_eq!(space.host.get("Pod", &name).await, None);
     says(
         attempt(&layers.policies, "Pod", &wanted).await,
         "runtimeClassName: ",

@@ -149,6 +149,10 @@ pub(crate) use metadata::OBJECT_GENERATION;
 #[cfg(test)]
 mod tests;
 
+/// The list of all fields.
+#[cfg(test)]
+mod fields;
+
 /// All containers that a pod is created with.
 fn containers(spec: &mut PodSpec) -> impl Iterator<Item = &mut Container> {
     spec.init_containers

@@ -1,18 +1,5 @@
-use std::fs;
-use std::path::Path;
-
 use super::*;
-
-/// Holds a file to what the tables make of it. One that is not up to date is written anew, for whoever changed a table to
-/// look at and commit.
-fn is_up_to_date(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
-    if fs::read_to_string(&path).ok().as_deref() == Some(text) {
-        return;
-    }
-    fs::write(&path, text).expect("the workspace is ours");
-    panic!("{name} was not what the tables say; it is now: look at the difference, and commit it");
-}
+use crate::generated::is_up_to_date;
 
 #[test]
 fn the_charts_keys_are_those_of_the_tables() {

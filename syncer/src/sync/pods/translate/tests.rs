@@ -121,7 +121,7 @@ fn environment(pod: &Pod, data: &[(&str, &str, &str)]) -> BTreeMap<String, Strin
     .into();
     for source in container.env_from.iter().flatten() {
         let config_map = source.config_map_ref.as_ref().map(|source| &*source.name);
-        let from = config_map.or(source.secret_ref.as_ref().map(|source| &*source.name));
+        let from = config_map.or_else(|| source.secret_ref.as_ref().map(|source| &*source.name));
         for (_, key, value) in data.iter().filter(|(object, ..)| Some(*object) == from) {
             let prefix = source.prefix.as_deref().unwrap_or_default();
             all.insert(format!("{prefix}{key}"), (*value).to_owned());
@@ -132,7 +132,7 @@ fn environment(pod: &Pod, data: &[(&str, &str, &str)]) -> BTreeMap<String, Strin
         let of_config_map = source.and_then(|source| source.config_map_key_ref.as_ref());
         let of_secret = source.and_then(|source| source.secret_key_ref.as_ref());
         let named = of_config_map.map(|source| (&source.name, &source.key, source.optional));
-        let named = named.or(of_secret.map(|source| (&source.name, &source.key, source.optional)));
+        let named = named.or_else(|| of_secret.map(|source| (&source.name, &source.key, source.optional)));
         let value = match named {
             None => variable.value.clone(),
             Some((object, key, optional)) => {

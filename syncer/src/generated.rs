@@ -1,0 +1,15 @@
+//! Files of the repository that tests make.
+
+use std::fs;
+use std::path::Path;
+
+/// Holds a file to what it is made of. One that is not up to date is written anew, for whoever changed something to look at and
+/// commit.
+pub(crate) fn is_up_to_date(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    if fs::read_to_string(&path).ok().as_deref() == Some(text) {
+        return;
+    }
+    fs::write(&path, text).expect("the workspace is ours");
+    panic!("{name} was not what it is made of; it is now: look at the difference, and commit it");
+}
