@@ -12,8 +12,8 @@ fn every_test_that_the_list_names_is_there() {
     let table = list.lines().filter(|line| line.starts_with("| "));
     let mut named = 0;
     for word in table.flat_map(|line| line.split('`').skip(1).step_by(2)) {
-        let is_there = match word.split_once("::") {
-            Some((module, test)) => read(&format!("tests/syncer_with_two_apis/{module}.rs"))
+        let is_there = match word.rsplit_once("::") {
+            Some((module, test)) => read(&format!("tests/syncer_with_two_apis/{}.rs", module.replace("::", "/")))
                 .contains(&format!("async fn {test}(")),
             None if word.contains('_') => scenarios.contains(&format!("::{word}_")),
             None => continue,
