@@ -57,6 +57,12 @@ mod pod_fields;
 /// What pods say of other pods, their names and their files, as the host has it.
 mod translated;
 
+/// How pods end that the host loses.
+mod lost;
+
+/// The conditions of a pod, and whose they are.
+mod conditions;
+
 /// Secrets that only the host has.
 mod host_only;
 

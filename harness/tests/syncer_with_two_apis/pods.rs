@@ -246,7 +246,8 @@ async fn a_pod_that_the_host_evicts_is_gone_in_the_guest() {
     run_on(&space.host, "app", &unique("node")).await;
     space.guest.shows("Pod", "app", "/status/phase", "Running").await;
     space.host.delete("Pod", "app").await;
-    space.guest.sees("Pod", "app", "going", going).await;
+    let going = space.guest.sees("Pod", "app", "going", going).await;
+    assert_eq!(condition(&going, "DisruptionTarget"), Some("True"));
     stopped(&space.host, "app").await;
     space.guest.loses("Pod", "app").await;
     space.host.loses("Pod", "app").await;
@@ -394,6 +395,12 @@ pub(crate) async fn stopped(host: &Side, name: &str) {
 
 pub(crate) fn going(found: &Value) -> Option<Value> {
     found["metadata"].get("deletionTimestamp").map(|_| found.clone())
+}
+
+/// What a pod says of a condition.
+pub(crate) fn condition<'a>(pod: &'a Value, kind: &str) -> Option<&'a str> {
+    let mut all = pod["status"]["conditions"].as_array().into_iter().flatten();
+    all.find(|condition| condition["type"] == kind)?["status"].as_str()
 }
 
 pub(crate) fn names(containers: &Value) -> Vec<&str> {

@@ -37,6 +37,8 @@ struct State<T> {
     complete: HashSet<Scope>,
     /// Those of them that the listener has been told of, object by object.
     told: HashSet<Scope>,
+    /// Deleted objects as they were at last, if the cache keeps these.
+    deleted: Option<HashMap<Key, Arc<T>>>,
 }
 
 impl<T> Default for Cache<T> {
@@ -46,6 +48,7 @@ impl<T> Default for Cache<T> {
                 objects: HashMap::new(),
                 complete: HashSet::new(),
                 told: HashSet::new(),
+                deleted: None,
             }),
         }
     }
@@ -58,6 +61,23 @@ impl<T> Debug for Cache<T> {
 }
 
 impl<T> Cache<T> {
+    /// Makes a cache that also keeps deleted objects, until [`Cache::forget_deleted`].
+    pub(crate) fn with_deleted() -> Self {
+        let cache = Self::default();
+        cache.change(|state| state.deleted = Some(HashMap::new()));
+        cache
+    }
+
+    /// Returns the last state of the object that had that name, if it was deleted and none has the name now.
+    pub(crate) fn deleted(&self, key: &Key) -> Option<Arc<T>> {
+        self.with(|state| state.deleted.as_ref()?.get(key).cloned())
+    }
+
+    /// Forgets the deleted object of that name.
+    pub(crate) fn forget_deleted(&self, key: &Key) {
+        self.change(|state| state.deleted.as_mut().and_then(|deleted| deleted.remove(key)));
+    }
+
     /// The object of that name.
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<T>> {
         self.with(|state| state.objects.get(key).cloned())
@@ -138,6 +158,23 @@ impl<T> Cache<T> {
     }
 }
 
+impl<T> State<T> {
+    fn insert(&mut self, key: Key, object: T) {
+        if let Some(deleted) = &mut self.deleted {
+            deleted.remove(&key);
+        }
+        self.objects.insert(key, Arc::new(object));
+    }
+
+    /// Removes an object that was deleted; `last` is its last state, if the watch told it.
+    fn remove(&mut self, key: Key, last: Option<T>) {
+        let known = self.objects.remove(&key);
+        if let (Some(deleted), Some(last)) = (&mut self.deleted, last.map(Arc::new).or(known)) {
+            deleted.insert(key, last);
+        }
+    }
+}
+
 impl Scope {
     fn holds(&self, key: &Key) -> bool {
         match self {
@@ -196,7 +233,7 @@ impl<T: Send + Sync> Feed<T> {
                 Ok(watcher::Event::InitApply(object)) => {
                     if let Some((key, value)) = keep(object) {
                         listed.insert(key.clone());
-                        cache.change(|state| state.objects.insert(key, Arc::new(value)));
+                        cache.change(|state| state.insert(key, value));
                     }
                 }
                 Ok(watcher::Event::InitDone) => {
@@ -207,7 +244,7 @@ impl<T: Send + Sync> Feed<T> {
                             .cloned()
                             .collect();
                         for key in &gone {
-                            state.objects.remove(key);
+                            state.remove(key.clone(), None);
                         }
                         gone
                     });
@@ -222,14 +259,14 @@ impl<T: Send + Sync> Feed<T> {
                 Ok(watcher::Event::Apply(object)) => {
                     if let Some((key, value)) = keep(object) {
                         if !(mutation::is(Mutation::StaleReads) && cache.get(&key).is_some()) {
-                            cache.change(|state| state.objects.insert(key.clone(), Arc::new(value)));
+                            cache.change(|state| state.insert(key.clone(), value));
                         }
                         changed(Change::Object(key));
                     }
                 }
                 Ok(watcher::Event::Delete(object)) => {
-                    if let Some((key, _)) = keep(object) {
-                        cache.change(|state| state.objects.remove(&key));
+                    if let Some((key, value)) = keep(object) {
+                        cache.change(|state| state.remove(key.clone(), Some(value)));
                         changed(Change::Object(key));
                     }
                 }

@@ -390,7 +390,8 @@ impl Importer {
                     status: copy.field("status").map_err(unreadable)?,
                 };
                 self.bind(key, &copy, &host).await?;
-                let shown = serde_json::to_value(status::shown(&copy, &host)).map_err(unreadable)?;
+                let shown = status::shown(&copy, &host, status::Others::Go);
+                let shown = serde_json::to_value(shown).map_err(unreadable)?;
                 Some(Json::from(&shown))
             }
         };

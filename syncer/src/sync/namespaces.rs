@@ -97,6 +97,7 @@ impl Namespaces {
     async fn hold(&self, guest: &Namespace) -> Result<Next, Failure> {
         let name = guest.name_any();
         let twin = self.twin(&name).await;
+        let twin = twin.and_then(|twin| self.count(&name, twin.is_some()).map(|()| twin));
         self.engine
             .mirror()
             .refuse(&name, matches!(twin, Err(Failure::Refused(_))));
@@ -108,7 +109,6 @@ impl Namespaces {
             return Ok(Next::After(GOING));
         }
         let known = twin.is_some();
-        self.count(&name, known)?;
         let wanted = Twin::of(guest, &self.engine).no_less_secure_than(twin.as_ref());
         let twin = match twin {
             Some(twin) if wanted.fits(&twin) => twin,

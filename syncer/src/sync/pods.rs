@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use k8s_openapi::api::core::v1::{Binding, ObjectReference, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{Binding, ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use self::nodes::Nodes;
+use self::show::Shown;
 use self::tokens::Tokens;
 use self::translate::{Surroundings, volumes};
 use super::budget::{Charge, Ledger, size_of};
@@ -26,7 +27,6 @@ use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::host_labels;
 use super::key::Key;
 use super::marks;
-use super::mutation::{self, Mutation};
 use super::part::{Next, Part};
 use super::payloads::Payloads;
 use super::queue::Queue;
@@ -34,7 +34,6 @@ use super::references::{Needs, Payload, References, Referrer, needs};
 use super::removal;
 use super::services::Services;
 use super::twins::{Twins, accounts};
-use crate::patches::Json;
 
 /// The host's form of a guest pod.
 pub(crate) mod translate;
@@ -53,6 +52,15 @@ mod resize;
 
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
+
+/// What was observed of the tenant's changes.
+mod generation;
+
+/// Writing what is shown.
+mod show;
+
+/// Pods that are on the host no more.
+mod end;
 
 /// The check against what the host takes.
 mod review;
@@ -89,18 +97,10 @@ pub(crate) struct Pods {
     accounts: Option<Arc<Twins>>,
     /// The UIDs of the host's pods that were checked against the rules.
     reviewed: Mutex<HashMap<Key, String>>,
-    /// What was last shown in the guest, and what the guest made of it.
+    /// What was shown in the guest, by pod.
     shown: Mutex<HashMap<Key, Shown>>,
     /// The sizes of the host's pods.
     ledger: Ledger,
-}
-
-#[derive(Debug)]
-struct Shown {
-    status: PodStatus,
-    taken: Option<PodStatus>,
-    /// The version of the guest's pod before it was shown.
-    before: Option<String>,
 }
 
 /// The parts that pods depend on.
@@ -135,7 +135,8 @@ impl Pods {
             accounts,
         } = dependencies;
         references.expect(REFERRERS);
-        let (guest, host) = <(Arc<Cache<Pod>>, Arc<Cache<Pod>>)>::default();
+        let guest: Arc<Cache<Pod>> = Arc::default();
+        let host = Arc::new(Cache::with_deleted());
         Arc::new(Self {
             tokens: Tokens::new(engine, &guest, &secrets),
             nodes: Nodes::new(engine, &guest, &host),
@@ -282,9 +283,8 @@ impl Pods {
 
     /// Makes the twin, or says what it waits for.
     async fn create(&self, key: &Key, guest: &Pod) -> Result<Next, Failure> {
-        if guest.metadata.deletion_timestamp.is_some() || was_bound(guest) {
-            self.delete_guest(key, guest, Some(0)).await?;
-            return Ok(Next::Idle);
+        if is_going(guest) || was_bound(guest) {
+            return self.end(key, guest).await;
         }
         if (self.runtime_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
             return Ok(Next::Waiting("the host's runtime classes to be known"));
@@ -337,6 +337,13 @@ impl Pods {
         Ok(Next::Idle)
     }
 
+    /// Tells whether a guest's pod has none on the host, although what is there is not known: it was never bound, or its
+    /// namespace is not this virtual cluster's there.
+    fn has_none_on_host(&self, key: &Key, guest: &Pod) -> bool {
+        let is_bound = guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+        !is_bound || self.engine.mirror().is_refused(&key.namespace)
+    }
+
     /// Returns what a pod has to wait for before all that it names may be read on the host.
     fn admit(&self, needs: &Needs) -> Result<Option<&'static str>, Failure> {
         for ((payload, key), need) in needs {
@@ -367,6 +374,7 @@ impl Pods {
                 }
             }
             (false, true) => {
+                self.disrupt(key, guest, host).await?;
                 self.delete_guest(key, guest, host.metadata.deletion_grace_period_seconds)
                     .await?;
             }
@@ -498,47 +506,6 @@ impl Pods {
         unless_gone(bound).attempting(|| format!("bind pod {key} to node {node} in the guest"))
     }
 
-    async fn show(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
-        let wanted = status::shown(guest, host);
-        if guest.status.as_ref() == Some(&wanted) || mutation::is(Mutation::DropStatus) {
-            return Ok(());
-        }
-        let left_alone = self.shown().get(key).is_some_and(|shown| {
-            // Either the guest's answer is still on its way, or it does not keep all of what it is shown.
-            shown.status == wanted
-                && (shown.before == guest.metadata.resource_version || shown.taken == guest.status)
-        });
-        if left_alone {
-            return Ok(());
-        }
-        let unreadable = |source| Failure::Unreadable {
-            what: format!("the status of pod {key}"),
-            source,
-        };
-        let before = serde_json::to_value(&guest.status).map_err(unreadable)?;
-        let after = serde_json::to_value(&wanted).map_err(unreadable)?;
-        let status = Json::replacement(Some((&before).into()), Some((&after).into()));
-        let body = json!({"metadata": {"uid": guest.uid()}, "status": status});
-        self.engine.metrics().write("guest", "Pod", "status");
-        let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
-        let written = guests
-            .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
-            .await;
-        if refusal(&written).is_some_and(kube::core::Status::is_not_found) {
-            return Ok(());
-        }
-        let written = written.attempting(|| format!("show the status of pod {key} in the guest"))?;
-        self.shown().insert(
-            key.clone(),
-            Shown {
-                status: wanted,
-                taken: written.status,
-                before: guest.metadata.resource_version.clone(),
-            },
-        );
-        Ok(())
-    }
-
     fn translated(&self, guest: &Pod, dns: Option<&str>) -> Pod {
         translate::host_pod(guest, &self.surroundings(guest, dns))
     }
@@ -580,16 +547,13 @@ impl Pods {
 
     fn forget(&self, key: &Key) {
         self.shown().remove(key);
+        self.host.forget_deleted(key);
         self.reviewed().remove(key);
         self.ledger.forget(key);
     }
 
     fn reviewed(&self) -> MutexGuard<'_, HashMap<Key, String>> {
         self.reviewed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn shown(&self) -> MutexGuard<'_, HashMap<Key, Shown>> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -611,12 +575,18 @@ impl Part for Pods {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers_namespace(&key.namespace) {
-            return Ok(Next::Uncovered);
-        }
         let guest = self.guest.get(key);
         if (guest.as_deref()).is_some_and(|pod| is_copy(&self.engine, pod)) {
+            self.host.forget_deleted(key);
             return Ok(Next::Idle);
+        }
+        if !self.host.covers_namespace(&key.namespace) {
+            return match guest {
+                Some(guest) if is_going(&guest) && self.has_none_on_host(key, &guest) => {
+                    self.end(key, &guest).await
+                }
+                _ => Ok(Next::Uncovered),
+            };
         }
         let host = self.host.get(key);
         let ours = host.as_deref().and_then(|pod| marks::guest_of(&pod.metadata));
@@ -633,6 +603,7 @@ impl Part for Pods {
                 Ok(Next::Idle)
             }
             (Some(guest), None, _) => self.create(key, &guest).await,
+            (Some(guest), Some(_), None) if is_going(&guest) => self.end(key, &guest).await,
             (Some(_), Some(_), None) => Err(Failure::Refused(format!(
                 "the host has a pod {} that is not this virtual cluster's: it is left as it is",
                 key.name
@@ -655,6 +626,12 @@ fn is_copy(engine: &Engine, guest: &Pod) -> bool {
 
 pub(crate) fn is_going(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some()
+}
+
+/// Tells whether a pod has reached its last phase.
+pub(crate) fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 /// Whether a guest pod has had a twin: only what ran, or was bound by us, has this. A node's name alone the tenant

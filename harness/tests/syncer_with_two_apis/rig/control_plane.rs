@@ -14,9 +14,9 @@ use super::{STARTED, Side};
 /// Addresses of Services; a guest shows those of its host.
 const SERVICES: &str = "10.96.0.0/16";
 
-/// The controllers that somebody here waits for: namespaces go, accounts and the authority's certificate come.
+/// The controllers that somebody here waits for: namespaces go, accounts and the authority's certificate come, jobs have pods.
 const CONTROLLERS: &str =
-    "namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller";
+    "namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,job-controller";
 
 /// An API server and its controller manager.
 pub(super) struct ControlPlane {

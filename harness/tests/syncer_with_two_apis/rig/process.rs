@@ -65,10 +65,15 @@ impl Process {
         ))
     }
 
-    /// Sends a signal, waits for the end and gives the exit code.
-    pub(super) async fn end(mut self, signal: Signal) -> Option<i32> {
+    /// Sends a signal.
+    pub(super) fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         kill_process(pid.expect("it runs"), signal).expect("it is ours");
+    }
+
+    /// Sends a signal, waits for the end and gives the exit code.
+    pub(super) async fn end(mut self, signal: Signal) -> Option<i32> {
+        self.signal(signal);
         let ended = wait::at_most(SOON.at_most, self.child.wait()).await;
         ended.expect("it ends").expect("it is ours").code()
     }

@@ -303,6 +303,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Plan" => ("/apis/plans.example.com/v1", "plans"),
         "Beacon" => ("/apis/whole.example.com/v1", "beacons"),
         "Anchor" => ("/apis/whole.example.com/v1", "anchors"),
+        "Job" => ("/apis/batch/v1", "jobs"),
         "LimitRange" => ("/api/v1", "limitranges"),
         "Lease" => ("/apis/coordination.k8s.io/v1", "leases"),
         "Lamp" => ("/apis/newest.example.com/v1", "beacons"),

@@ -94,6 +94,11 @@ impl Syncer {
         self.process.log()
     }
 
+    /// Sends a signal after which it goes on.
+    pub(super) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// Sends a signal, waits for the end and gives the exit code.
     pub(crate) async fn end(self, signal: Signal) -> Option<i32> {
         self.process.end(signal).await

@@ -258,6 +258,16 @@ impl Tenant {
         assert_eq!(syncer.end(Signal::KILL).await, None);
     }
 
+    /// Freezes the syncer: what happens meanwhile, it learns all at once afterwards.
+    pub(crate) fn freeze(&self) {
+        self.syncer.as_ref().expect("it runs").signal(Signal::STOP);
+    }
+
+    /// Has a frozen syncer go on.
+    pub(crate) fn thaw(&self) {
+        self.syncer.as_ref().expect("it runs").signal(Signal::CONT);
+    }
+
     /// How often the syncer says it has written something, on either side.
     pub(crate) async fn writes(&self) -> u64 {
         let metrics = self.syncer.as_ref().expect("it runs").metrics().await;

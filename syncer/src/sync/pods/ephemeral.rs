@@ -86,6 +86,11 @@ impl Pods {
     }
 }
 
+/// Tells whether the host's pod has all ephemeral containers of the guest's that it can have.
+pub(super) fn are_all_added(guest: &Pod, host: &Pod) -> bool {
+    missing(guest, host).addable.is_empty()
+}
+
 /// The ephemeral containers of a guest pod that the host's pod does not have.
 #[derive(Debug, PartialEq)]
 struct Missing {

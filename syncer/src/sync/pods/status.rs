@@ -1,15 +1,24 @@
 //! What the guest is shown of a host pod: as if the containers that the host added were not there, but for their
 //! part in whether the pod is ready.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStateWaiting, ContainerStatus, Pod, PodCondition, PodStatus,
+    Container, ContainerState, ContainerStateWaiting, ContainerStatus, Pod, PodStatus, ResourceRequirements,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::gates;
+pub(crate) use self::conditions::Others;
+pub(super) use self::patch::patch;
+use super::generation::Generations;
 use super::own::{Own, has_name};
 use crate::sync::mutation::{self, Mutation};
+
+/// Whose conditions are shown.
+pub(super) mod conditions;
+
+/// The change from one status to another.
+mod patch;
 
 /// The reason that a container waits for which the host's pod does not have (yet).
 const NOT_ON_HOST: &str = "NotOnHost";
@@ -18,7 +27,8 @@ const NOT_ON_HOST: &str = "NotOnHost";
 const NAME_TAKEN: &str = "NameTaken";
 
 /// Makes the status to show.
-pub(crate) fn shown(guest: &Pod, host: &Pod) -> PodStatus {
+pub(crate) fn shown(guest: &Pod, host: &Pod, others: Others<'_>) -> PodStatus {
+    let generations = Generations::of(guest, host);
     let theirs = host.status.clone().unwrap_or_default();
     let ours = guest.status.clone().unwrap_or_default();
     let spec = guest.spec.clone().unwrap_or_default();
@@ -27,7 +37,7 @@ pub(crate) fn shown(guest: &Pod, host: &Pod) -> PodStatus {
         .map(|container| (&*container.name, container.image.as_deref()))
         .collect();
     PodStatus {
-        conditions: conditions(guest, theirs.conditions),
+        conditions: conditions::shown(guest, host, &generations, others),
         container_statuses: statuses(
             theirs.container_statuses,
             &own.containers,
@@ -48,28 +58,41 @@ pub(crate) fn shown(guest: &Pod, host: &Pod) -> PodStatus {
         ),
         // It never changes in a pod's life, and the host's counts the containers that it added.
         qos_class: ours.qos_class,
-        observed_generation: theirs.observed_generation.and(guest.metadata.generation),
+        observed_generation: generations.observed(theirs.observed_generation, ours.observed_generation),
+        // Where the guest bounds the whole pod, the host's sidecars are within these; else they would be added.
+        resources: (theirs.resources).and_then(|theirs| bounded(theirs, spec.resources.as_ref()?)),
+        allocated_resources: (theirs.allocated_resources)
+            .and_then(|theirs| only(theirs, spec.resources.as_ref()?.requests.as_ref())),
         // Nothing of what these name exists in the guest.
         nominated_node_name: None,
         resource_claim_statuses: None,
         extended_resource_claim_status: None,
         node_allocatable_resource_claim_statuses: None,
-        resources: None,
-        allocated_resources: None,
         ..theirs
     }
 }
 
-/// The host's conditions, as of the guest's generation, and the guest's own of its gates, of which the host is told.
-fn conditions(guest: &Pod, theirs: Option<Vec<PodCondition>>) -> Option<Vec<PodCondition>> {
-    let gates = gates::of(guest);
-    let mut all = theirs.unwrap_or_default();
-    all.retain(|condition| !gates.contains(condition.type_.as_str()));
-    for condition in &mut all {
-        condition.observed_generation = condition.observed_generation.and(guest.metadata.generation);
-    }
-    all.extend(gates::conditions(guest).cloned());
-    (!all.is_empty()).then_some(all)
+/// Keeps of a whole pod's resources those that the guest's pod has requests or limits of.
+fn bounded(theirs: ResourceRequirements, ours: &ResourceRequirements) -> Option<ResourceRequirements> {
+    let kept = ResourceRequirements {
+        claims: None,
+        limits: theirs
+            .limits
+            .and_then(|theirs| only(theirs, ours.limits.as_ref())),
+        requests: theirs
+            .requests
+            .and_then(|theirs| only(theirs, ours.requests.as_ref())),
+    };
+    (kept != ResourceRequirements::default()).then_some(kept)
+}
+
+/// Keeps the quantities of those resources that the guest has quantities of, too.
+fn only(
+    mut theirs: BTreeMap<String, Quantity>,
+    ours: Option<&BTreeMap<String, Quantity>>,
+) -> Option<BTreeMap<String, Quantity>> {
+    theirs.retain(|resource, _| ours.is_some_and(|ours| ours.contains_key(resource)));
+    (!theirs.is_empty()).then_some(theirs)
 }
 
 /// Tells whether a guest pod's status shows already that the name of an ephemeral container is another's on the host.

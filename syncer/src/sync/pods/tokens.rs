@@ -18,7 +18,7 @@ use kube::core::ApiResource;
 use kube::{Api, Resource, ResourceExt};
 
 use super::translate::volumes;
-use super::{is_copy, is_going};
+use super::{has_ended, is_copy, is_going};
 use crate::sync::budget::{Ledger, size_of};
 use crate::sync::cache::Cache;
 use crate::sync::engine::{Engine, MANAGER};
@@ -273,11 +273,6 @@ fn pod_of(secret: &ObjectMeta) -> Option<Key> {
 
 fn renew_at(secret: &ObjectMeta) -> Option<Timestamp> {
     secret.annotations.as_ref()?.get(RENEW_AT)?.parse().ok()
-}
-
-fn has_ended(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 /// How long a token lasts: as the API server says it, in seconds. The time that it says as well is by its own clock, which

@@ -1,5 +1,10 @@
 use super::*;
 
+/// Makes the status to show, of a pod whose host pod has had no other conditions than now.
+fn shown(guest: &Pod, host: &Pod) -> PodStatus {
+    super::shown(guest, host, Others::Stay(&BTreeSet::new()))
+}
+
 fn pod(yaml: &str) -> Pod {
     serde_saphyr::from_str(yaml).unwrap()
 }
@@ -35,6 +40,27 @@ status:
   containerStatuses:
   - {name: app, image: a, imageID: a, ready: true, restartCount: 2}");
     insta::assert_yaml_snapshot!(shown(&guest, &host));
+}
+
+#[test]
+fn what_the_whole_pod_uses_is_shown_of_what_the_guest_bounds() {
+    let bounded = |resources: &str| {
+        let guest = pod(&format!(
+            "spec: {{containers: [{{name: app}}], resources: {resources}}}"
+        ));
+        let host = pod("
+spec: {containers: [{name: daprd}, {name: app}]}
+status:
+  resources: {requests: {cpu: 25m, memory: 20Mi}, limits: {cpu: 100m}}
+  allocatedResources: {cpu: 25m, memory: 20Mi}");
+        let status = shown(&guest, &host);
+        serde_json::to_value((status.resources, status.allocated_resources)).unwrap()
+    };
+    assert_eq!(
+        bounded("{requests: {cpu: 30m}, limits: {cpu: 100m}}"),
+        serde_json::json!([{"requests": {"cpu": "25m"}, "limits": {"cpu": "100m"}}, {"cpu": "25m"}])
+    );
+    assert_eq!(bounded("null"), serde_json::json!([null, null]));
 }
 
 /// The names of the containers in a list of statuses, each with what it is shown as.

@@ -1,0 +1,97 @@
+//! The conditions of a pod: those of the host's kubelet and controllers, and the tenant's own.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::pods::{condition, going, made, pod, run_on, stopped};
+use crate::rig::{Side, Space, Tenant, unique};
+
+#[tokio::test]
+async fn a_condition_that_the_tenant_sets_stays_whatever_the_host_says_at_the_time() {
+    let tenant = Tenant::new("conditions").await;
+    let space = tenant.space("default").await;
+    let (guest, host) = (&space.guest, &space.host);
+    made(guest, pod("app")).await;
+    host.appears("Pod", "app").await;
+    run_on(host, "app", &unique("node")).await;
+    guest.shows("Pod", "app", "/status/phase", "Running").await;
+
+    // The syncer learns of both at once.
+    tenant.freeze();
+    host.merge_status("Pod", "app", &json!({"message": "first"}))
+        .await;
+    set(guest, &json!({"type": "example.org/noted", "status": "True"})).await;
+    tenant.thaw();
+    let shown = guest.shows("Pod", "app", "/status/message", "first").await;
+    assert_eq!(condition(&shown, "example.org/noted"), Some("True"));
+
+    host.merge_status("Pod", "app", &json!({"message": "second"}))
+        .await;
+    let shown = guest.shows("Pod", "app", "/status/message", "second").await;
+    assert_eq!(condition(&shown, "example.org/noted"), Some("True"));
+
+    set(guest, &json!({"type": "example.org/noted", "$patch": "delete"})).await;
+    host.merge_status("Pod", "app", &json!({"message": "third"}))
+        .await;
+    let shown = guest.shows("Pod", "app", "/status/message", "third").await;
+    assert_eq!(condition(&shown, "example.org/noted"), None);
+}
+
+#[tokio::test]
+async fn a_condition_that_the_host_takes_away_goes() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    made(guest, pod("app")).await;
+    host.appears("Pod", "app").await;
+    run_on(host, "app", &unique("node")).await;
+    for kind in ["example.com/balanced", "PodResizePending"] {
+        set(host, &json!({"type": kind, "status": "True"})).await;
+        guest
+            .sees("Pod", "app", "shown with it", |found| {
+                condition(found, kind).map(ToOwned::to_owned)
+            })
+            .await;
+        set(host, &json!({"type": kind, "$patch": "delete"})).await;
+        guest
+            .sees("Pod", "app", "shown without it", |found| {
+                condition(found, kind).is_none().then_some(())
+            })
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn an_eviction_in_the_guest_is_why_its_pod_has_ended() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let mut kept = pod("app");
+    kept["metadata"]["finalizers"] = json!(["example.com/look"]);
+    made(guest, kept).await;
+    host.appears("Pod", "app").await;
+    run_on(host, "app", &unique("node")).await;
+    guest.shows("Pod", "app", "/status/phase", "Running").await;
+    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "app"}});
+    let path = format!("{}/eviction", guest.path("Pod", "app"));
+    guest.post(&path, &eviction).await.expect("nothing keeps it");
+    host.sees("Pod", "app", "going", going).await;
+    host.merge_status("Pod", "app", &json!({"phase": "Failed"})).await;
+    let ended = guest.shows("Pod", "app", "/status/phase", "Failed").await;
+    let conditions = ended["status"]["conditions"].as_array().into_iter().flatten();
+    let mut evicted = conditions.filter(|condition| condition["type"] == "DisruptionTarget");
+    let evicted = evicted.next().expect("it is shown");
+    assert_eq!(evicted["reason"], "EvictionByEvictionAPI");
+    stopped(host, "app").await;
+    guest
+        .merge("Pod", "app", &json!({"metadata": {"finalizers": null}}))
+        .await;
+    guest.loses("Pod", "app").await;
+}
+
+/// Sets one condition of the pod `app`, or takes it away.
+async fn set(side: &Side, condition: &Value) {
+    let path = format!("{}/status", side.path("Pod", "app"));
+    let body = json!({"status": {"conditions": [condition]}});
+    let content = "application/strategic-merge-patch+json";
+    let set = side.ask(Method::PATCH, &path, content, Some(&body)).await;
+    set.unwrap_or_else(|refusal| panic!("it can be set: {refusal}"));
+}

@@ -1,0 +1,114 @@
+//! Showing in the guest what became of a pod on the host, and remembering what was shown.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use super::Pods;
+use super::status::{self, Others, conditions};
+use crate::sync::failure::{Attempt, Failure, refusal};
+use crate::sync::key::Key;
+use crate::sync::mutation::{self, Mutation};
+
+/// What this process has shown of one pod.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// The types of condition that others than a kubelet have set on the host.
+    from_host: BTreeSet<String>,
+    /// The last status.
+    last: Option<Written>,
+}
+
+/// A status that was written to the guest.
+#[derive(Debug)]
+struct Written {
+    status: PodStatus,
+    /// What the guest made of it.
+    taken: Option<PodStatus>,
+    /// The version of the guest's pod before.
+    before: Option<String>,
+}
+
+/// A condition on writing a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum If {
+    /// The guest's pod is still the same object.
+    Same,
+    /// Nothing of the guest's pod has changed since it was seen.
+    Unchanged,
+}
+
+impl Pods {
+    /// Makes the status that a guest pod shows of its host pod.
+    pub(super) fn status_of(&self, key: &Key, guest: &Pod, host: &Pod) -> PodStatus {
+        let mut all = self.shown();
+        let from_host = &mut all.entry(key.clone()).or_default().from_host;
+        for type_ in conditions::of_others(host) {
+            if !from_host.contains(type_) {
+                from_host.insert(type_.to_owned());
+            }
+        }
+        status::shown(guest, host, Others::Stay(from_host))
+    }
+
+    /// Shows the status of a host pod in the guest.
+    pub(super) async fn show(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+        let wanted = self.status_of(key, guest, host);
+        if guest.status.as_ref() == Some(&wanted) || mutation::is(Mutation::DropStatus) {
+            return Ok(());
+        }
+        let left_alone = (self.shown().get(key).and_then(|shown| shown.last.as_ref())).is_some_and(|last| {
+            // Either the guest's answer is still on its way, or it does not keep all of what it is shown.
+            last.status == wanted
+                && (last.before == guest.metadata.resource_version || last.taken == guest.status)
+        });
+        if left_alone {
+            return Ok(());
+        }
+        self.write_status(key, guest, wanted, If::Same).await.map(drop)
+    }
+
+    /// Writes a status to the guest; returns whether the condition was met.
+    pub(super) async fn write_status(
+        &self,
+        key: &Key,
+        guest: &Pod,
+        wanted: PodStatus,
+        condition: If,
+    ) -> Result<bool, Failure> {
+        let patch = status::patch(guest.status.as_ref(), &wanted);
+        let patch = patch.map_err(|source| Failure::Unreadable {
+            what: format!("the status of pod {key}"),
+            source,
+        })?;
+        let mut body = json!({"metadata": {"uid": guest.uid()}, "status": patch});
+        if condition == If::Unchanged {
+            body["metadata"]["resourceVersion"] = json!(guest.resource_version());
+        }
+        self.engine.metrics().write("guest", "Pod", "status");
+        let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
+        let written = guests
+            .patch_status(&key.name, &PatchParams::default(), &Patch::Strategic(body))
+            .await;
+        if let Some(status) = refusal(&written)
+            && (status.is_not_found() || (condition == If::Unchanged && status.is_conflict()))
+        {
+            return Ok(status.is_not_found());
+        }
+        let written = written.attempting(|| format!("show the status of pod {key} in the guest"))?;
+        self.shown().entry(key.clone()).or_default().last = Some(Written {
+            status: wanted,
+            taken: written.status,
+            before: guest.metadata.resource_version.clone(),
+        });
+        Ok(true)
+    }
+
+    pub(super) fn shown(&self) -> MutexGuard<'_, HashMap<Key, Shown>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
