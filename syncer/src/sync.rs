@@ -245,9 +245,7 @@ pub async fn run(
         move |namespace, change| match change {
             Change::Object(host) => {
                 waiting.recheck_naming(Payload::Secret, host);
-                if let Some(pod) = waiting.tokens().seen(host) {
-                    waiting.recheck(pod);
-                }
+                waiting.tokens().seen(host);
             }
             Change::Complete => {
                 waiting.recheck_tokens(namespace);

@@ -81,11 +81,11 @@ async fn a_pod_has_a_token_for_its_own_api_and_none_for_the_hosts() {
         ours["metadata"]["uid"].as_str().expect("it has one")
     );
     assert!(text.contains(&name), "{text}");
-    let secret = space
-        .host
-        .get("Secret", &name)
-        .await
-        .expect("it is there before the pod");
+    // It would not name the node yet.
+    assert_eq!(space.host.get("Secret", &name).await, None);
+    let node = unique("node");
+    run_on(&space.host, "app", &node).await;
+    let secret = space.host.appears("Secret", &name).await;
     let (_, token) = secret["data"]
         .as_object()
         .expect("it has data")
@@ -96,8 +96,11 @@ async fn a_pod_has_a_token_for_its_own_api_and_none_for_the_hosts() {
     let subject = format!("system:serviceaccount:{}:default", space.guest.namespace());
     assert_eq!(claims["sub"], subject);
     assert_eq!(claims["kubernetes.io"]["pod"]["uid"], ours["metadata"]["uid"]);
+    assert_eq!(claims["kubernetes.io"]["node"]["name"], node);
 
     space.guest.delete("Pod", "app").await;
+    space.host.sees("Pod", "app", "going", going).await;
+    stopped(&space.host, "app").await;
     space.host.loses("Secret", &name).await;
 }
 

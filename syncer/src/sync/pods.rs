@@ -18,7 +18,7 @@ use serde_json::json;
 use self::nodes::Nodes;
 use self::show::Shown;
 use self::tokens::Tokens;
-use self::translate::{Surroundings, volumes};
+use self::translate::Surroundings;
 use super::budget::{Charge, Ledger, size_of};
 use super::cache::{Cache, Change};
 use super::copies::Copies;
@@ -75,6 +75,7 @@ pub(crate) mod tokens;
 pub(crate) mod nodes;
 
 pub(crate) use self::own::{Own, is_record};
+pub(crate) use self::translate::volumes::token_secret;
 
 /// What pods are called among those that name config maps and Secrets.
 const REFERRERS: &str = "pods";
@@ -290,13 +291,8 @@ impl Pods {
             return Ok(Next::Waiting("the host's runtime classes to be known"));
         }
         self.comply(guest)?;
-        let uid = guest.uid().unwrap_or_default();
         if let Some(what) = self.admit(&needs::of_pod(guest))? {
             return Ok(Next::Waiting(what));
-        }
-        let token_secret = Key::new(key.namespace.clone(), volumes::token_secret(&uid));
-        if !volumes::tokens(guest).is_empty() && self.secrets.host().get(&token_secret).is_none() {
-            return Ok(Next::Waiting("its tokens to be on the host"));
         }
         if let (Some(accounts), Some(account)) = (&self.accounts, self.account(guest))
             && !accounts.have_made(&Key::new(key.namespace.clone(), account))

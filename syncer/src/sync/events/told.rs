@@ -8,7 +8,7 @@ use kube::Resource;
 use kube::core::ApiResource;
 
 use crate::sync::object::Object;
-use crate::sync::pods::Own;
+use crate::sync::pods::{Own, token_secret};
 
 /// A guest's and a host's object, of which one is the other's.
 #[derive(Debug)]
@@ -55,12 +55,21 @@ impl Subject {
             _ => false,
         }
     }
+
+    /// Tells whether a kubelet says that it waits for the pod's tokens. They come once the guest knows the node, and what
+    /// keeps them from coming is told apart.
+    fn waits_for_tokens(&self, event: &Event) -> bool {
+        let Self::Pod(guest, _) = self else { return false };
+        let secret = token_secret(guest.metadata.uid.as_deref().unwrap_or_default());
+        let says = |message: &String| message.contains(&secret);
+        event.reason.as_deref() == Some("FailedMount") && event.message.as_ref().is_some_and(says)
+    }
 }
 
 /// Tells an event in the guest's words; nothing if it is about a container that is not the guest's own.
 pub(super) fn told(event: Event, subject: &Subject) -> Option<Event> {
     let field_path = event.involved_object.field_path.clone();
-    if field_path.as_deref().is_some_and(|path| subject.hides(path)) {
+    if field_path.as_deref().is_some_and(|path| subject.hides(path)) || subject.waits_for_tokens(&event) {
         return None;
     }
     let (guest, host) = subject.both();
@@ -154,6 +163,20 @@ mod tests {
     #[test]
     fn an_event_about_a_container_that_the_host_added_is_not_told() {
         assert_eq!(told_of(about("daprd")), None);
+    }
+
+    #[test]
+    fn a_kubelet_that_waits_for_the_pods_tokens_is_not_told() {
+        let about = |secret: &str| {
+            let mut event = about("app");
+            event["involvedObject"]["fieldPath"] = json!(null);
+            event["reason"] = json!("FailedMount");
+            event["message"] = json!(format!(
+                "MountVolume.SetUp failed for volume \"kube-api-access-1\" : secret \"{secret}\" not found"
+            ));
+            told_of(event).is_some()
+        };
+        assert_eq!(["vc-token-guest-uid", "password"].map(about), [false, true]);
     }
 
     #[test]

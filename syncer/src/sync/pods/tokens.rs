@@ -1,5 +1,6 @@
 //! The tokens that pods find mounted: the guest's own, short-lived, bound to the pod, in a host Secret a pod.
 //!
+//! They are requested once the pod is bound to its node, so that they name it; the host's kubelet waits for the Secret.
 //! They are renewed at half of their life. Nobody but the kubelet reads them; they are in no annotation.
 
 use std::collections::{BTreeMap, HashMap};
@@ -62,8 +63,8 @@ impl Tokens {
         })
     }
 
-    /// Learns of a Secret that came, went or changed on the host; returns the pod whose tokens it holds.
-    pub(crate) fn seen(&self, secret: &Key) -> Option<Key> {
+    /// Learns of a Secret that came, went or changed on the host; if it holds a pod's tokens, these are looked at.
+    pub(crate) fn seen(&self, secret: &Key) {
         let pod = self
             .secrets
             .host()
@@ -75,9 +76,10 @@ impl Tokens {
                 let uid = secret.name.strip_prefix(&volumes::token_secret(""))?;
                 self.pods
                     .find_map(|key, pod| (pod.metadata.uid.as_deref() == Some(uid)).then(|| key.clone()))
-            })?;
-        self.queue.add(pod.clone());
-        Some(pod)
+            });
+        if let Some(pod) = pod {
+            self.queue.add(pod);
+        }
     }
 
     async fn renew(
@@ -240,7 +242,9 @@ impl Part for Tokens {
             return Ok(Next::Idle);
         };
         let tokens = volumes::tokens(&pod);
-        if tokens.is_empty() || is_going(&pod) || has_ended(&pod) {
+        // A token names the node that its pod is bound to. Until the pod has one, its kubelet waits for the Secret.
+        let is_bound = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+        if tokens.is_empty() || !is_bound || is_going(&pod) || has_ended(&pod) {
             return Ok(Next::Idle);
         }
         let secret = self.secrets.host().get(&Key::new(key.namespace.clone(), name));
