@@ -63,6 +63,9 @@ mod lost;
 /// The conditions of a pod, and whose they are.
 mod conditions;
 
+/// Changes of what a pod may use, and what was observed of them.
+mod resize;
+
 /// Secrets that only the host has.
 mod host_only;
 

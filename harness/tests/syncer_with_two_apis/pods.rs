@@ -1,7 +1,6 @@
 //! Pods, and what they name.
 
 use harness::wait::{self, Seen};
-use http::Method;
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
@@ -172,60 +171,6 @@ async fn a_new_image_reaches_a_running_pod_that_has_a_sidecar() {
 }
 
 #[tokio::test]
-async fn a_running_pod_is_resized_in_place_within_what_the_host_allows() {
-    let space = Space::shared().await;
-    let (guest, host) = (&space.guest, &space.host);
-    inject_sidecars(host).await;
-    host.create(json!({
-        "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "most"},
-        "spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}, "default": {"cpu": "500m"}}]},
-    }))
-    .await;
-    let mut sized = pod("app");
-    sized["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "100m", "memory": "64Mi"}});
-    made(guest, sized).await;
-    let before = host.appears("Pod", "app").await;
-    let node = unique("node");
-    host.everywhere()
-        .create(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}}))
-        .await;
-    let room = json!({"cpu": "4", "memory": "4Gi", "pods": "10"});
-    host.everywhere()
-        .merge_status("Node", &node, &json!({"capacity": room, "allocatable": room}))
-        .await;
-    run_on(host, "app", &node).await;
-    guest.shows("Pod", "app", "/status/phase", "Running").await;
-
-    resize(guest, "app", "200m").await;
-    let resources = "/spec/containers/0/resources";
-    let expected = json!({"requests": {"cpu": "200m", "memory": "64Mi"}, "limits": {"cpu": "500m"}});
-    let after = host.shows("Pod", "app", resources, expected.clone()).await;
-    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
-    assert_eq!(names(&after["spec"]["containers"]), ["app", "daprd"]);
-
-    // What the host refuses is told, and holds nothing else up.
-    resize(guest, "app", "600m").await;
-    guest.is_told("Pod", "app", "failed to resize pod").await;
-    guest
-        .merge("Pod", "app", &json!({"metadata": {"labels": {"later": "yes"}}}))
-        .await;
-    let after = host.shows("Pod", "app", "/metadata/labels/later", "yes").await;
-    assert_eq!(after.pointer(resources), Some(&expected));
-    resize(guest, "app", "300m").await;
-    host.shows("Pod", "app", &format!("{resources}/requests/cpu"), "300m")
-        .await;
-}
-
-/// Has a pod's first container ask for so much of a processor.
-async fn resize(guest: &Side, pod: &str, cpu: &str) {
-    let path = format!("{}/resize", guest.path("Pod", pod));
-    let resized = json!({"spec": {"containers": [{"name": "app", "resources": {"requests": {"cpu": cpu}}}]}});
-    let kind = "application/strategic-merge-patch+json";
-    let done = guest.ask(Method::PATCH, &path, kind, Some(&resized)).await;
-    done.unwrap_or_else(|refusal| panic!("{pod} can be resized: {refusal}"));
-}
-
-#[tokio::test]
 async fn a_pod_deleted_in_the_guest_stays_until_the_host_has_stopped_it() {
     let space = Space::shared().await;
     made(&space.guest, pod("app")).await;
@@ -303,7 +248,7 @@ fn password(name: &str) -> Value {
 }
 
 /// Has the host put a container into each pod of the namespace, as Dapr's injector does.
-async fn inject_sidecars(host: &Side) {
+pub(crate) async fn inject_sidecars(host: &Side) {
     let add = r#"[JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{name: "daprd", image: "example.com/daprd:1"}}]"#;
     inject(
         host,

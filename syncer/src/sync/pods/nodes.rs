@@ -25,6 +25,16 @@ use crate::sync::watches::metadata;
 /// Label on nodes that stand for one of the host's.
 const FAKE: &str = "vcluster.loft.sh/fake-node";
 
+/// The features that a change of a running pod may need of its node, by Kubernetes up to 1.37, in order. A guest's API
+/// server refuses a change of which the node does not declare the feature; here it passes all, and the host's refuses what
+/// the host's node can't do.
+const FEATURES: [&str; 4] = [
+    "GuaranteedQoSPodCPUResize",
+    "InPlacePodLevelResourcesVerticalScaling",
+    "InPlacePodVerticalScalingInitContainers",
+    "InPlacePodVerticalScalingMemoryBackedVolumes",
+];
+
 /// How long a node stays without pods: a restarted deployment is between two pods for no longer.
 const LINGERS: Duration = Duration::from_secs(30);
 
@@ -107,8 +117,13 @@ impl Nodes {
             .await
             .attempting(attempted)?;
         let status = status(name, address, version, self.engine.config().kubelet_port);
+        // Not applied: of a field that it does not have, the guest's API takes no notice then.
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
         nodes
-            .patch_status(name, &params, &Patch::Apply(status))
+            .patch_status(name, &params, &Patch::Strategic(status))
             .await
             .map(drop)
             .attempting(attempted)
@@ -120,8 +135,11 @@ impl Nodes {
             return Ok(());
         }
         let port = self.engine.config().kubelet_port;
-        let status =
-            json!({"status": {"addresses": [kubelet_address()], "daemonEndpoints": endpoints(port)}});
+        let status = json!({"status": {
+            "addresses": [kubelet_address()],
+            "daemonEndpoints": endpoints(port),
+            "declaredFeatures": FEATURES,
+        }});
         self.engine.metrics().write("guest", "Node", "status");
         let nodes: Api<Node> = Api::all(self.engine.guest());
         let params = PatchParams::default();
@@ -236,10 +254,9 @@ fn status(name: &str, address: Option<&str>, version: &str, kubelet: u16) -> Val
     let mut addresses = vec![json!({"type": "Hostname", "address": name}), kubelet_address()];
     addresses.extend(address.map(|address| json!({"type": "InternalIP", "address": address})));
     json!({
-        "apiVersion": "v1",
-        "kind": "Node",
         "metadata": {"name": name},
         "status": {
+            "declaredFeatures": FEATURES,
             "capacity": room,
             "allocatable": room,
             "addresses": addresses,

@@ -1,4 +1,4 @@
-//! What a running pod's containers may use, changed in place as `kubectl patch --subresource resize` does it.
+//! What a running pod and its containers may use, changed in place as `kubectl patch --subresource resize` does it.
 //!
 //! Only what the guest's pod says is passed on: the host may have filled in the rest, and has it of its own containers.
 
@@ -12,7 +12,7 @@ use crate::sync::failure::{Attempt, Failure, unless_gone};
 use crate::sync::key::Key;
 
 impl Pods {
-    /// Gives the host's containers what the guest's have been given since the host last heard of a change.
+    /// Gives the host's pod and containers what the guest's have been given since the host last heard of a change.
     pub(super) async fn resize(&self, key: &Key, wanted: &Pod, host: &Pod) -> Result<(), Failure> {
         let Some(mut body) = changes(wanted, host) else {
             return Ok(());
@@ -42,6 +42,12 @@ fn changes(wanted: &Pod, host: &Pod) -> Option<Value> {
         let changed = of_containers(wanted, host);
         if !changed.is_empty() {
             spec.insert(field.to_owned(), Value::Array(changed));
+        }
+    }
+    if let Some(wanted) = &wanted.resources {
+        let changed = difference(wanted, host.resources.as_ref());
+        if !changed.is_empty() {
+            spec.insert("resources".to_owned(), Value::Object(changed));
         }
     }
     (!spec.is_empty()).then(|| json!({"spec": spec}))
@@ -107,5 +113,17 @@ mod tests {
             )
         );
         assert_eq!(changes(&host, &host), None);
+    }
+
+    #[test]
+    fn what_the_whole_pod_may_use_is_changed() {
+        let of = |cpu: &str| {
+            pod(&json!({"containers": [], "resources": {"requests": {"cpu": cpu}, "limits": {"cpu": "1"}}}))
+        };
+        assert_eq!(
+            changes(&of("200m"), &of("100m")),
+            Some(json!({"spec": {"resources": {"requests": {"cpu": "200m"}}}}))
+        );
+        assert_eq!(changes(&of("100m"), &of("100m")), None);
     }
 }
