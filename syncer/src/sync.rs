@@ -146,6 +146,9 @@ pub(crate) mod removal;
 /// What goes wrong with one object.
 mod failure;
 
+/// What objects wait for in vain.
+mod unmet;
+
 /// Telling the tenant.
 mod reporter;
 

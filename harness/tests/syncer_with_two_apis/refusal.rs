@@ -6,6 +6,7 @@ use harness::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::pods::{made, pod};
 use crate::rig::{Refusal, SOON, Side, Space, Tenant, VALUE, Webhook, component, unique};
 
 /// Attempts are counted for so long.
@@ -105,6 +106,69 @@ async fn what_is_refused_for_long_is_counted_logged_and_not_tried_in_haste() {
     placed.remove().await;
 }
 
+/// The host takes no object whose annotations are near the limit, since the syncer's own do not fit then.
+#[tokio::test]
+async fn what_needs_something_that_the_host_refuses_is_told_why_it_waits() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let annotations = json!({"note": "x".repeat(262_100)});
+    for (kind, name) in [("ConfigMap", "values"), ("Secret", "password")] {
+        let metadata = json!({"name": name, "annotations": annotations});
+        guest
+            .create(json!({"apiVersion": "v1", "kind": kind, "metadata": metadata}))
+            .await;
+    }
+    let reads = |name: &str, source: Value| {
+        let mut reads = pod(name);
+        reads["spec"]["containers"][0]["envFrom"] = json!([source]);
+        reads
+    };
+    made(
+        guest,
+        reads("settings", json!({"configMapRef": {"name": "values"}})),
+    )
+    .await;
+    made(guest, reads("keys", json!({"secretRef": {"name": "password"}}))).await;
+    let mut store = component("store", "1");
+    store["spec"]["metadata"] = json!([{"name": "a", "secretKeyRef": {"name": "password", "key": "a"}}]);
+    guest.create(store).await;
+    for (kind, name, needed) in [
+        ("Pod", "settings", "ConfigMap"),
+        ("Pod", "keys", "Secret"),
+        ("Component", "store", "Secret"),
+    ] {
+        guest.is_told(kind, name, &format!("this needs {needed} ")).await;
+        guest.is_told(kind, name, "Too long").await;
+        assert_eq!(host.get(kind, name).await, None);
+    }
+    for (kind, name) in [("ConfigMap", "values"), ("Secret", "password")] {
+        let shorter = json!({"metadata": {"annotations": {"note": "short"}}});
+        guest.merge(kind, name, &shorter).await;
+    }
+    host.appears("Pod", "settings").await;
+    host.appears("Pod", "keys").await;
+    host.appears("Component", "store").await;
+}
+
+/// What is refused in a way that may pass by itself is told once it has lasted.
+#[tokio::test]
+async fn a_pod_whose_config_map_exceeds_the_hosts_quota_is_told_and_made_up_for() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let placed = place_quota_of(host, "count/configmaps", &unique("obstacle")).await;
+    let data = json!({"a": "1"});
+    guest
+        .create(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values"}, "data": data}),
+        )
+        .await;
+    made(guest, pod("app")).await;
+    guest.is_told("Pod", "app", "exceeded quota").await;
+    assert_eq!(host.get("Pod", "app").await, None);
+    placed.remove().await;
+    host.appears("Pod", "app").await;
+}
+
 /// An obstacle that is there: objects of these kinds and names.
 struct Placed {
     side: Side,
@@ -202,7 +266,11 @@ async fn place_webhook(host: &Side, name: &str, client_config: &Value) -> Placed
 }
 
 async fn place_quota(host: &Side, name: &str) -> Placed {
-    let none = json!({"count/components.dapr.io": "0"});
+    place_quota_of(host, "count/components.dapr.io", name).await
+}
+
+async fn place_quota_of(host: &Side, counted: &str, name: &str) -> Placed {
+    let none = json!({counted: "0"});
     let quota = json!({
         "apiVersion": "v1",
         "kind": "ResourceQuota",

@@ -51,6 +51,9 @@ async fn an_account_of_the_hosts_own_is_left_alone_and_its_pods_wait() {
     made(guest, pod_of("one", "store")).await;
     made(guest, pod("two")).await;
     host.appears("Pod", "two").await;
+    guest
+        .is_told("Pod", "one", "needs ServiceAccount default/store")
+        .await;
     assert_eq!(host.get("Pod", "one").await, None);
     assert_eq!(host.get("ServiceAccount", "store").await, Some(theirs));
     host.delete("ServiceAccount", "store").await;

@@ -28,6 +28,14 @@ pub(crate) enum Failure {
     /// Something is in the way that is not the syncer's to remove.
     #[error("{0}")]
     Refused(String),
+    /// Something that the object needs could not be brought to the host.
+    #[error("{why}")]
+    Unmet {
+        /// What it needs, and why that is not there.
+        why: String,
+        /// See [`Failure::is_lasting`], of what it needs.
+        is_lasting: bool,
+    },
     /// The tenant writes too much at a time. Nothing is wrong with the object, which is written later.
     #[error("{why}")]
     Delayed {
@@ -58,6 +66,7 @@ impl Failure {
                 ..
             } => status.is_invalid(),
             Self::Request { .. } => false,
+            Self::Unmet { is_lasting, .. } => *is_lasting,
             Self::Unreadable { .. } | Self::Refused(_) | Self::Delayed { .. } => true,
         }
     }
@@ -93,6 +102,7 @@ impl Failure {
             Self::Request { .. } => "Unreachable".to_owned(),
             Self::Unreadable { .. } => "Unreadable".to_owned(),
             Self::Refused(_) => "Refused".to_owned(),
+            Self::Unmet { .. } => "Unmet".to_owned(),
             Self::Delayed { .. } => "Delayed".to_owned(),
         }
     }
@@ -108,7 +118,7 @@ impl Failure {
             }
             Self::Request { attempted, source } => format!("failed to {attempted}: {source}"),
             Self::Unreadable { what, source } => format!("failed to read {what}: {source}"),
-            Self::Refused(why) | Self::Delayed { why, .. } => why.clone(),
+            Self::Refused(why) | Self::Unmet { why, .. } | Self::Delayed { why, .. } => why.clone(),
         }
     }
 }

@@ -25,6 +25,7 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{Payload, References};
 use super::removal;
+use super::unmet::Unmet;
 use super::watches::metadata;
 use super::written::{Versions, Written};
 
@@ -46,6 +47,7 @@ pub(crate) struct Payloads {
     written: Written,
     /// Names that are to be held by an empty Secret.
     reserved: Mutex<HashSet<Key>>,
+    unmet: Unmet,
 }
 
 impl Payloads {
@@ -64,6 +66,7 @@ impl Payloads {
             host: Arc::default(),
             written: Written::on_host(engine.budget()),
             reserved: Mutex::default(),
+            unmet: Unmet::default(),
         })
     }
 
@@ -262,44 +265,7 @@ impl Payloads {
         Ok(Next::Idle)
     }
 
-    async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
-        let hosts = self.engine.host_objects(&self.kind, &host_key.namespace);
-        let params = removal::as_seen(host);
-        self.engine.metrics().write("host", &self.kind.kind, "delete");
-        unless_gone(hosts.delete(&host_key.name, &params).await)
-            .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))
-    }
-}
-
-/// The one config map that the host calls otherwise.
-const ROOT_CA: &str = "kube-root-ca.crt";
-
-impl Part for Payloads {
-    fn name(&self) -> String {
-        match self.payload {
-            Payload::ConfigMap => "config maps".to_owned(),
-            Payload::Secret => "secrets".to_owned(),
-        }
-    }
-
-    fn queue(&self) -> &Queue {
-        self.references.queue(self.payload)
-    }
-
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.host.has_told_of(namespace)
-    }
-
-    fn subject(&self, key: &Key) -> Option<ObjectReference> {
-        let guest = self.guest.get(key)?;
-        let object = Object {
-            metadata: (*guest).clone(),
-            ..Object::default()
-        };
-        Some(object.object_ref(&self.kind))
-    }
-
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+    async fn bring_in_step(&self, key: &Key) -> Result<Next, Failure> {
         if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
@@ -353,5 +319,48 @@ impl Part for Payloads {
             (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Next::Idle),
             (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
         }
+    }
+
+    async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
+        let hosts = self.engine.host_objects(&self.kind, &host_key.namespace);
+        let params = removal::as_seen(host);
+        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        unless_gone(hosts.delete(&host_key.name, &params).await)
+            .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))
+    }
+}
+
+/// The one config map that the host calls otherwise.
+const ROOT_CA: &str = "kube-root-ca.crt";
+
+impl Part for Payloads {
+    fn name(&self) -> String {
+        match self.payload {
+            Payload::ConfigMap => "config maps".to_owned(),
+            Payload::Secret => "secrets".to_owned(),
+        }
+    }
+
+    fn queue(&self) -> &Queue {
+        self.references.queue(self.payload)
+    }
+
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let guest = self.guest.get(key)?;
+        let object = Object {
+            metadata: (*guest).clone(),
+            ..Object::default()
+        };
+        Some(object.object_ref(&self.kind))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let look = self.bring_in_step(key).await;
+        self.unmet.note(key, &look);
+        look
     }
 }

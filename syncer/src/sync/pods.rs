@@ -295,7 +295,7 @@ impl Pods {
             return Ok(Next::Waiting(what));
         }
         if let (Some(accounts), Some(account)) = (&self.accounts, self.account(guest))
-            && !accounts.have_made(&Key::new(key.namespace.clone(), account))
+            && !accounts.have_made(&Key::new(key.namespace.clone(), account))?
         {
             return Ok(Next::Waiting("its service account to be on the host"));
         }
@@ -305,6 +305,7 @@ impl Pods {
         }
         let dns = self.services.dns();
         if translate::needs_dns(guest) && dns.is_none() {
+            self.services.dns_may_come()?;
             return Ok(Next::Waiting("the Service kube-dns in kube-system"));
         }
         if (self.priority_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {

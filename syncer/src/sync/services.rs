@@ -26,6 +26,7 @@ use super::marks::{self, HostName};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
+use super::unmet::Unmet;
 use super::written::{Versions, Written};
 use crate::admission;
 use crate::guest::metrics;
@@ -42,6 +43,12 @@ pub(crate) struct Services {
     host: Arc<Cache<Service>>,
     queue: Arc<Queue>,
     written: Written,
+    unmet: Unmet,
+}
+
+/// The guest's DNS.
+fn dns_service() -> Key {
+    Key::new("kube-system", "kube-dns")
 }
 
 impl Services {
@@ -53,6 +60,7 @@ impl Services {
             host: Arc::default(),
             queue: Arc::default(),
             written: Written::on_host(engine.budget()),
+            unmet: Unmet::default(),
         })
     }
 
@@ -61,9 +69,14 @@ impl Services {
         &self.guest
     }
 
+    /// Fails if the Service of the guest's DNS can't be on the host before somebody changes something.
+    pub(crate) fn dns_may_come(&self) -> Result<(), Failure> {
+        self.unmet.check("Service", &dns_service())
+    }
+
     /// The address of the guest's DNS, once both sides agree on it.
     pub(crate) fn dns(&self) -> Option<String> {
-        let key = Key::new("kube-system", "kube-dns");
+        let key = dns_service();
         let (guest, host) = (self.guest.get(&key)?, self.host.get(&key)?);
         marks::guest_of(&host.metadata)?;
         cluster_ip(&guest)
@@ -305,26 +318,8 @@ impl Services {
         )
         .attempting(|| format!("delete Service {key} on the host"))
     }
-}
 
-impl Part for Services {
-    fn name(&self) -> String {
-        "services".to_owned()
-    }
-
-    fn queue(&self) -> &Queue {
-        &self.queue
-    }
-
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.host.has_told_of(namespace)
-    }
-
-    fn subject(&self, key: &Key) -> Option<ObjectReference> {
-        self.guest.get(key).map(|service| service.object_ref(&()))
-    }
-
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+    async fn bring_in_step(&self, key: &Key) -> Result<Next, Failure> {
         if is_the_guests_alone(key) {
             return Ok(Next::Idle);
         }
@@ -381,6 +376,30 @@ impl Part for Services {
                 self.write(key, &guest, host.as_deref()).await
             }
         }
+    }
+}
+
+impl Part for Services {
+    fn name(&self) -> String {
+        "services".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|service| service.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let look = self.bring_in_step(key).await;
+        self.unmet.note(key, &look);
+        look
     }
 }
 

@@ -30,6 +30,7 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::references::{References, Referrer};
 use super::removal;
+use super::unmet::Unmet;
 use super::written::{Versions, Written};
 use crate::patches::Json;
 
@@ -47,6 +48,7 @@ pub(crate) struct Twins {
     queue: Queue,
     references: Arc<References>,
     written: Written,
+    unmet: Unmet,
 }
 
 impl Twins {
@@ -64,6 +66,7 @@ impl Twins {
             queue: Queue::default(),
             references: references.clone(),
             written: Written::on_host(engine.budget()),
+            unmet: Unmet::default(),
         })
     }
 
@@ -77,10 +80,15 @@ impl Twins {
         &self.host
     }
 
-    /// Whether an object has its twin on the host, and not somebody else's object of that name.
-    pub(crate) fn have_made(&self, key: &Key) -> bool {
+    /// Tells whether an object has its twin on the host, and not somebody else's object of that name; fails if it can't
+    /// have one before somebody changes something.
+    pub(crate) fn have_made(&self, key: &Key) -> Result<bool, Failure> {
         let host = self.host.get(key);
-        host.is_some_and(|host| self.guest_of(&host).is_some())
+        let made = host.is_some_and(|host| self.guest_of(&host).is_some());
+        if !made {
+            self.unmet.check(&self.kind.kind, key)?;
+        }
+        Ok(made)
     }
 
     /// The guest's object that a host's is the twin of.
@@ -271,33 +279,7 @@ impl Twins {
         Ok(Next::Idle)
     }
 
-    /// The guest's object, if it is to have a twin.
-    fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
-        let guest = self.guest.get(key)?;
-        let goes = guest.metadata.deletion_timestamp.is_some();
-        let stays = self.form.stays(&guest) || self.engine.is_copy(&self.kind, &guest.metadata);
-        (!goes && !stays).then_some(guest)
-    }
-}
-
-impl Part for Twins {
-    fn name(&self) -> String {
-        self.form.plural().to_owned()
-    }
-
-    fn queue(&self) -> &Queue {
-        &self.queue
-    }
-
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.host.has_told_of(namespace)
-    }
-
-    fn subject(&self, key: &Key) -> Option<ObjectReference> {
-        self.guest.get(key).map(|object| object.object_ref(&self.kind))
-    }
-
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+    async fn bring_in_step(&self, key: &Key) -> Result<Next, Failure> {
         if !self.host.covers_namespace(&key.namespace) {
             return Ok(Next::Uncovered);
         }
@@ -338,5 +320,37 @@ impl Part for Twins {
             }
             (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
         }
+    }
+
+    /// The guest's object, if it is to have a twin.
+    fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
+        let guest = self.guest.get(key)?;
+        let goes = guest.metadata.deletion_timestamp.is_some();
+        let stays = self.form.stays(&guest) || self.engine.is_copy(&self.kind, &guest.metadata);
+        (!goes && !stays).then_some(guest)
+    }
+}
+
+impl Part for Twins {
+    fn name(&self) -> String {
+        self.form.plural().to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|object| object.object_ref(&self.kind))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let look = self.bring_in_step(key).await;
+        self.unmet.note(key, &look);
+        look
     }
 }

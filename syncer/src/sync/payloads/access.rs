@@ -55,7 +55,10 @@ impl Payloads {
             (Standing::Ready, ..)
             | (Standing::Absent | Standing::Held | Standing::HostOnly, Payload::ConfigMap, _)
             | (Standing::Held, _, Need::Optional) => Ok(None),
-            (Standing::Due, ..) => Ok(Some("a config map or Secret to be on the host")),
+            (Standing::Due, ..) => {
+                self.unmet.check(kind, key)?;
+                Ok(Some("a config map or Secret to be on the host"))
+            }
             (Standing::Taken, ..) => Err(Failure::Refused(format!(
                 "{kind} {key} can't be on the host, which has another {kind} of that name: give it another name",
             ))),
