@@ -1,6 +1,9 @@
 //! What a guest has to have before it is a cluster: an API that answers, that API's own Service, DNS, and the
 //! service account that pods run as.
 
+/// Objects that a guest's administrator may change.
+mod defaults;
+
 /// The guest's DNS server.
 pub mod dns;
 

@@ -90,6 +90,9 @@ mod service_accounts;
 /// Services, and where they lead.
 mod services;
 
+/// The guest's DNS server.
+mod dns;
+
 /// Attempts of a tenant's administrator, and of whoever took over a control plane.
 mod attack;
 

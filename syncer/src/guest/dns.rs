@@ -4,15 +4,14 @@ use std::net::IpAddr;
 
 use futures::StreamExt;
 use futures::stream::select_all;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::Client;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Error, asked};
-use crate::host::FIELD_MANAGER;
+use super::Error;
+use super::defaults::{self, Place};
 use crate::patience::{chain, persist};
 use crate::values::Values;
 
@@ -216,18 +215,10 @@ impl Server {
     }
 }
 
-/// Gives the guest its DNS server, or brings the one it has up to date.
+/// Gives the guest its DNS server, or brings the one it has up to date. What its administrator has changed stays.
 pub async fn apply(guest: &Client, server: &Server) -> Result<(), Error> {
     for object in server.objects() {
-        let Place { api, what, name } = Place::of(&object, guest);
-        let applied = api
-            .patch(
-                &name,
-                &PatchParams::apply(FIELD_MANAGER).force(),
-                &Patch::Apply(&object),
-            )
-            .await;
-        applied.map_err(|source| asked(format!("apply the DNS server's {what}"), source))?;
+        defaults::apply(guest, &object).await?;
     }
     Ok(())
 }
@@ -252,38 +243,6 @@ pub async fn keep(guest: &Client, server: &Server, shutdown: &CancellationToken)
                 info!(what, "gave the guest its DNS server");
             }
             Err(error) => warn!(what, error = %chain(&error), "a watch of the guest's DNS server failed"),
-        }
-    }
-}
-
-/// Where one of the server's objects is.
-struct Place {
-    api: Api<DynamicObject>,
-    /// Its kind and name.
-    what: String,
-    name: String,
-}
-
-impl Place {
-    fn of(object: &Value, guest: &Client) -> Self {
-        let text = |pointer: &str| {
-            object
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
-        let (group, version) = text("/apiVersion")
-            .split_once('/')
-            .unwrap_or_else(|| ("", text("/apiVersion")));
-        let (kind, name) = (text("/kind"), text("/metadata/name"));
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-        Self {
-            api: match text("/metadata/namespace") {
-                "" => Api::all_with(guest.clone(), &resource),
-                namespace => Api::namespaced_with(guest.clone(), namespace, &resource),
-            },
-            what: format!("{kind} {name}"),
-            name: name.to_owned(),
         }
     }
 }
