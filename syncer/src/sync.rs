@@ -206,6 +206,7 @@ pub async fn run(
         references,
         priority_classes: core.classes("PriorityClass"),
         runtime_classes: core.classes("RuntimeClass"),
+        copied_nodes: core.classes("Node"),
         accounts: core.accounts(),
         config_maps: config_maps.clone(),
         secrets: secrets.clone(),

@@ -187,6 +187,42 @@ async fn after_a_restart_the_nodes_lead_to_the_new_syncer() {
 }
 
 #[tokio::test]
+async fn a_node_that_the_tenant_deletes_comes_back_while_its_pods_run() {
+    let mut tenant = Tenant::new("nodes").await;
+    tenant.guest().await.create(namespace("work")).await;
+    let space = tenant.space("work").await;
+    let kubelet = app(&space).await;
+    let everywhere = space.guest.everywhere();
+    let uid = |node: &Value| node["metadata"]["uid"].clone();
+    let first = everywhere.appears("Node", &kubelet.node).await;
+    everywhere.delete("Node", &kubelet.node).await;
+    let second = everywhere
+        .sees("Node", &kubelet.node, "another one", |node| {
+            (uid(node) != uid(&first)).then(|| node.clone())
+        })
+        .await;
+    assert_eq!(second["metadata"]["labels"], first["metadata"]["labels"]);
+    everywhere
+        .shows(
+            "Node",
+            &kubelet.node,
+            "/status/daemonEndpoints",
+            first["status"]["daemonEndpoints"].clone(),
+        )
+        .await;
+    log(&space.guest, "app", "").await.expect("it is there");
+
+    // The same while the syncer is away.
+    tenant.stop().await;
+    everywhere.delete("Node", &kubelet.node).await;
+    tenant.start().await;
+    everywhere
+        .shows("Node", &kubelet.node, "/status/addresses/1/address", "localhost")
+        .await;
+    log(&space.guest, "app", "").await.expect("it is there");
+}
+
+#[tokio::test]
 async fn a_copied_node_leads_to_the_syncer_too() {
     let space = Space::of_all_kinds().await;
     let kubelet = HostKubelet::new(json!({"tier": "gold"})).await;

@@ -119,6 +119,8 @@ pub(crate) struct Dependencies {
     pub(crate) priority_classes: Option<Arc<Copies>>,
     /// The host's runtime classes, if they are shown.
     pub(crate) runtime_classes: Option<Arc<Copies>>,
+    /// The host's nodes, if they are shown.
+    pub(crate) copied_nodes: Option<Arc<Copies>>,
     /// Service accounts, if they have twins.
     pub(crate) accounts: Option<Arc<Twins>>,
 }
@@ -133,6 +135,7 @@ impl Pods {
             services,
             priority_classes,
             runtime_classes,
+            copied_nodes,
             accounts,
         } = dependencies;
         references.expect(REFERRERS);
@@ -140,7 +143,7 @@ impl Pods {
         let host = Arc::new(Cache::with_deleted());
         Arc::new(Self {
             tokens: Tokens::new(engine, &guest, &secrets),
-            nodes: Nodes::new(engine, &guest, &host),
+            nodes: Nodes::new(engine, &guest, &host, copied_nodes),
             engine: engine.clone(),
             guest,
             host,
@@ -469,6 +472,7 @@ impl Pods {
     /// Binds a guest pod to the node that its host pod is on, unless it is bound or going.
     pub(crate) async fn bind(&self, key: &Key, guest: &Pod, host: &Pod, node: &str) -> Result<(), Failure> {
         if guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) || is_going(guest) {
+            self.nodes.expect(node);
             return Ok(());
         }
         self.nodes

@@ -14,6 +14,7 @@ use kube::{Api, Resource};
 use serde_json::{Value, json};
 
 use crate::sync::cache::{Cache, Change};
+use crate::sync::copies::Copies;
 use crate::sync::engine::{Engine, MANAGER};
 use crate::sync::failure::{Attempt, Failure, unless_gone};
 use crate::sync::key::Key;
@@ -45,6 +46,8 @@ pub(crate) struct Nodes {
     guest: Arc<Cache<ObjectMeta>>,
     guest_pods: Arc<Cache<Pod>>,
     host_pods: Arc<Cache<Pod>>,
+    /// The copies of the host's nodes, if they are shown: another part keeps those.
+    copied: Option<Arc<Copies>>,
     queue: Queue,
     unused: Mutex<HashMap<String, Instant>>,
     /// What this process has said of the nodes: a former one's may have played the kubelet's part elsewhere.
@@ -57,12 +60,14 @@ impl Nodes {
         engine: &Engine,
         guest_pods: &Arc<Cache<Pod>>,
         host_pods: &Arc<Cache<Pod>>,
+        copied: Option<Arc<Copies>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             engine: engine.clone(),
             guest: Arc::default(),
             guest_pods: guest_pods.clone(),
             host_pods: host_pods.clone(),
+            copied,
             queue: Queue::default(),
             unused: Mutex::default(),
             said: Mutex::default(),
@@ -88,6 +93,37 @@ impl Nodes {
     /// Has all nodes looked at: a pod is gone, and may have been a node's last.
     pub(super) fn recheck(&self) {
         self.guest.keys().into_iter().for_each(|key| self.queue.add(key));
+    }
+
+    /// Has a node looked at that a pod runs on, if it is missing.
+    pub(super) fn expect(&self, name: &str) {
+        let key = Key::new("", name);
+        if self.guest.get(&key).is_none() {
+            self.queue.add(key);
+        }
+    }
+
+    /// Makes a node that is missing while pods of the guest run there, as its administrator has deleted it: without
+    /// it, their logs could not be read. A node's name in a guest's pod alone is the tenant's idea.
+    async fn restore(&self, name: &str) -> Result<Next, Failure> {
+        if let Some(copied) = &self.copied {
+            if !copied.are_known() {
+                return Ok(Next::Waiting("the host's nodes to be known"));
+            }
+            if copied.shows(name) {
+                return Ok(Next::Idle);
+            }
+        }
+        let running = self.guest_pods.find_map(|key, guest| {
+            let host = runs_on(guest, name).then(|| self.host_pods.get(key))??;
+            runs_on(&host, name).then_some(host)
+        });
+        if let Some(host) = running {
+            let status = host.status.as_ref();
+            self.ensure(name, status.and_then(|status| status.host_ip.as_deref()))
+                .await?;
+        }
+        Ok(Next::Idle)
     }
 
     /// Makes a node, unless it is there.
@@ -154,7 +190,7 @@ impl Nodes {
     }
 
     fn is_used(&self, name: &str) -> bool {
-        let runs = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(name);
+        let runs = |pod: &Pod| runs_on(pod, name);
         self.guest_pods.any(runs) || self.host_pods.any(runs)
     }
 
@@ -190,9 +226,12 @@ impl Part for Nodes {
     }
 
     async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        let Some(meta) = self.guest.get(key).filter(|meta| is_fake(meta)) else {
-            return Ok(Next::Idle);
+        let Some(meta) = self.guest.get(key) else {
+            return self.restore(&key.name).await;
         };
+        if !is_fake(&meta) {
+            return Ok(Next::Idle);
+        }
         self.lead_here(&key.name).await?;
         let Some(since) = self.unused_since(&key.name, self.is_used(&key.name)) else {
             return Ok(Next::Idle);
@@ -213,6 +252,11 @@ impl Part for Nodes {
         self.lock_said().remove(&key.name);
         Ok(Next::Idle)
     }
+}
+
+/// Returns whether a pod is bound to a node.
+fn runs_on(pod: &Pod, node: &str) -> bool {
+    pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node)
 }
 
 /// Whether a guest node stands for one of the host's.
