@@ -1,9 +1,12 @@
 //! Services are on the host, and lead to the same place on both sides.
 
+use harness::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::rig::{Side, Space, unique};
+use crate::rig::{Refusal, SOON, Side, Space, Tenant, unique};
+
+const CHECKED: &str = "/spec/healthCheckNodePort";
 
 #[tokio::test]
 async fn a_service_has_one_address_on_both_sides() {
@@ -119,6 +122,150 @@ async fn a_service_that_asks_for_a_taken_port_keeps_the_one_it_has() {
     is_at(&space.guest, had).await;
 }
 
+#[rstest]
+#[case::from_the_start(&["Local"])]
+#[case::later(&["Cluster", "Local"])]
+#[case::again(&["Local", "Cluster", "Local"])]
+#[tokio::test]
+async fn health_is_checked_at_one_port_on_both_sides(#[case] policies: &[&str]) {
+    let space = Space::shared().await;
+    space.guest.create(balancer("app", policies[0])).await;
+    for policy in policies {
+        let change = json!({"spec": {"externalTrafficPolicy": policy}});
+        space.guest.merge("Service", "app", &change).await;
+        space
+            .host
+            .shows("Service", "app", "/spec/externalTrafficPolicy", *policy)
+            .await;
+    }
+    checks_at_one_port(&space).await;
+    // What is changed back at once is not seen in between.
+    for policy in ["Cluster", "Local"] {
+        let change = json!({"spec": {"externalTrafficPolicy": policy}});
+        space.guest.merge("Service", "app", &change).await;
+    }
+    checks_at_one_port(&space).await;
+    let change = json!({"spec": {"externalTrafficPolicy": "Cluster"}});
+    space.guest.merge("Service", "app", &change).await;
+    space
+        .host
+        .shows("Service", "app", "/spec/externalTrafficPolicy", "Cluster")
+        .await;
+    for side in [&space.guest, &space.host] {
+        side.sees("Service", "app", "without a port for checks", |found| {
+            found.pointer(CHECKED).is_none().then_some(())
+        })
+        .await;
+    }
+}
+
+#[rstest]
+#[case::from_the_start("Local")]
+#[case::later("Cluster")]
+#[tokio::test]
+async fn a_port_for_health_checks_that_is_taken_on_the_host_is_another_on_both_sides(#[case] first: &str) {
+    let space = Space::shared().await;
+    let foreign = balancer(&unique("foreign"), "Local");
+    let foreign = space.host.everywhere().within("default").create(foreign).await;
+    let taken = foreign.pointer(CHECKED).expect("the API gives it one");
+    let mut ours = balancer("app", first);
+    let asked = json!({"externalTrafficPolicy": "Local", "healthCheckNodePort": taken});
+    if first == "Local" {
+        ours["spec"]["healthCheckNodePort"] = taken.clone();
+    }
+    space.guest.create(ours).await;
+    space.host.appears("Service", "app").await;
+    if first != "Local" {
+        space.guest.merge("Service", "app", &json!({"spec": asked})).await;
+    }
+    let got = space
+        .host
+        .sees("Service", "app", "with a port of its own", |found| {
+            found.pointer(CHECKED).cloned()
+        })
+        .await;
+    assert_ne!(&got, taken);
+    space.guest.shows("Service", "app", CHECKED, got).await;
+    checks_at_one_port(&space).await;
+}
+
+#[rstest]
+#[case::from_the_start(true)]
+#[case::later(false)]
+#[tokio::test]
+async fn a_service_of_two_families_has_the_same_addresses_on_both_sides(#[case] at_once: bool) {
+    let space = Space::shared().await;
+    let (single, dual) = (
+        json!({"spec": {"ipFamilyPolicy": "SingleStack"}}),
+        json!({"spec": {"ipFamilyPolicy": "PreferDualStack"}}),
+    );
+    let mut ours = service("app");
+    if at_once {
+        ours["spec"]["ipFamilyPolicy"] = json!("PreferDualStack");
+    }
+    space.guest.create(ours).await;
+    space.host.appears("Service", "app").await;
+    if !at_once {
+        space.guest.merge("Service", "app", &dual).await;
+    }
+    has_addresses(&space, 2).await;
+    space.guest.merge("Service", "app", &single).await;
+    has_addresses(&space, 1).await;
+}
+
+#[tokio::test]
+async fn a_second_address_that_is_taken_on_the_host_is_another_on_both_sides() {
+    let space = Space::shared().await;
+    let mut foreign = service(&unique("foreign"));
+    foreign["spec"]["ipFamilyPolicy"] = json!("RequireDualStack");
+    let foreign = space.host.everywhere().within("default").create(foreign).await;
+    let taken = &foreign["spec"]["clusterIPs"][1];
+    space.guest.create(service("app")).await;
+    let first = has_addresses(&space, 1).await.remove(0);
+    let change = json!({"ipFamilyPolicy": "RequireDualStack", "clusterIPs": [first, taken]});
+    space
+        .guest
+        .merge("Service", "app", &json!({"spec": change}))
+        .await;
+    let has = has_addresses(&space, 2).await;
+    assert_eq!(has[0], first);
+    assert_ne!(&has[1], taken);
+}
+
+/// Kubernetes' own clients of before EndpointSlices read the other.
+#[tokio::test]
+async fn where_the_guests_api_is_can_be_read_in_either_form() {
+    let mut tenant = Tenant::new("endpoints").await;
+    tenant.stop().await;
+    let mut syncer = tenant.another(&["--pod-ip=192.0.2.9".to_owned()]).await;
+    syncer.is_ready().await;
+    let guest = tenant.guest().await.within("default");
+    let (slice, endpoints) = ("/endpoints/0/addresses/0", "/subsets/0/addresses/0/ip");
+    for _ in ["made", "made again"] {
+        guest
+            .shows("EndpointSlice", "kubernetes", slice, "192.0.2.9")
+            .await;
+        let found = guest
+            .shows("Endpoints", "kubernetes", endpoints, "192.0.2.9")
+            .await;
+        assert_eq!(found["subsets"][0]["ports"][0]["port"], 6443);
+        for kind in ["EndpointSlice", "Endpoints"] {
+            guest.delete(kind, "kubernetes").await;
+        }
+    }
+    guest
+        .shows("EndpointSlice", "kubernetes", slice, "192.0.2.9")
+        .await;
+    let elsewhere = json!({"subsets": [{"addresses": [{"ip": "192.0.2.66"}], "ports": [{"port": 1}]}]});
+    guest
+        .shows("Endpoints", "kubernetes", endpoints, "192.0.2.9")
+        .await;
+    guest.merge("Endpoints", "kubernetes", &elsewhere).await;
+    guest
+        .shows("Endpoints", "kubernetes", endpoints, "192.0.2.9")
+        .await;
+}
+
 #[tokio::test]
 async fn a_service_that_is_another_name_is_one_on_the_host_too() {
     let space = Space::shared().await;
@@ -211,6 +358,48 @@ async fn where_a_service_without_selector_leads_is_what_the_tenant_says() {
     host.loses("EndpointSlice", "app-1").await;
 }
 
+/// Waits until health is checked, at the same port on both sides.
+async fn checks_at_one_port(space: &Space) {
+    wait::until("one port for health checks", SOON, || async {
+        let (guest, host) = both(space).await;
+        let (ours, theirs) = (guest.pointer(CHECKED), host.pointer(CHECKED));
+        Ok::<_, Refusal>(if ours.is_some() && ours == theirs {
+            Seen::Ready(())
+        } else {
+            Seen::NotYet(format!("{ours:?} and {theirs:?}"))
+        })
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Waits until both sides have the same addresses, so many, and gives them.
+async fn has_addresses(space: &Space, count: usize) -> Vec<Value> {
+    wait::until("the same addresses", SOON, || async {
+        let (guest, host) = both(space).await;
+        let of = |side: &Value| side["spec"]["clusterIPs"].as_array().cloned().unwrap_or_default();
+        let (ours, theirs) = (of(&guest), of(&host));
+        let same = ours.len() == count && ours == theirs;
+        let same = same && guest["spec"]["ipFamilies"] == host["spec"]["ipFamilies"];
+        Ok::<_, Refusal>(if same {
+            Seen::Ready(ours)
+        } else {
+            Seen::NotYet(format!("{ours:?} and {theirs:?}"))
+        })
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The Service on either side; null while it is not there.
+async fn both(space: &Space) -> (Value, Value) {
+    let (guest, host) = tokio::join!(
+        space.guest.get("Service", "app"),
+        space.host.get("Service", "app")
+    );
+    (guest.unwrap_or_default(), host.unwrap_or_default())
+}
+
 /// A port of the nodes that a Service of somebody else's has.
 async fn port_of_a_foreign_service(host: &Side) -> i64 {
     let mut foreign = service(&unique("foreign"));
@@ -229,6 +418,13 @@ fn node_port_of_http(service: &Value) -> Option<i64> {
     let ports = service["spec"]["ports"].as_array()?;
     let http = ports.iter().find(|port| port["port"] == 80)?;
     http["nodePort"].as_i64()
+}
+
+fn balancer(name: &str, policy: &str) -> Value {
+    let mut balancer = service(name);
+    balancer["spec"]["type"] = json!("LoadBalancer");
+    balancer["spec"]["externalTrafficPolicy"] = json!(policy);
+    balancer
 }
 
 fn service(name: &str) -> Value {

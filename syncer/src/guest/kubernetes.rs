@@ -1,17 +1,23 @@
 //! The Service `kubernetes` that the guest's pods reach its API through.
 //!
 //! The guest's API server makes it with an address of its own service range, which means nothing on the host.
-//! Pods run there, so it is made again with the address of the host's Service for that API, and kept so.
+//! Pods run there, so it is made again with the address of the host's Service for that API, and kept so. Where it leads
+//! is in an EndpointSlice and, for older clients, in Endpoints, as on any cluster.
 
+use std::fmt::Debug;
 use std::net::IpAddr;
 
-use futures::{StreamExt, pin_mut};
-use k8s_openapi::api::core::v1::Service;
+use futures::stream::{BoxStream, select_all};
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Endpoints, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::Resource;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -34,18 +40,16 @@ pub struct Place {
     pub pod: Option<IpAddr>,
 }
 
-/// Keeps the Service as it has to be until told to stop.
+/// Keeps the Service and where it leads as they have to be until told to stop.
 pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
-    let services: Api<Service> = Api::namespaced(guest.clone(), NAMESPACE);
-    let watched = watcher::watch_object(services, NAME).default_backoff();
-    pin_mut!(watched);
-    loop {
-        let seen = tokio::select! {
-            seen = watched.next() => seen,
-            () = shutdown.cancelled() => return,
-        };
+    let mut watched = select_all([
+        changes::<Service>(guest),
+        changes::<EndpointSlice>(guest),
+        changes::<Endpoints>(guest),
+    ]);
+    while let Some(Some(seen)) = shutdown.run_until_cancelled(watched.next()).await {
         match seen {
-            Some(Ok(_)) => {
+            Ok(()) => {
                 let settled = || settle(guest, place);
                 if persist("keep the guest's Service kubernetes", shutdown, settled)
                     .await
@@ -54,12 +58,26 @@ pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
                     return;
                 }
             }
-            Some(Err(error)) => {
-                warn!(error = %chain(&error), "the watch of the guest's Service kubernetes failed");
+            Err(error) => {
+                warn!(error = %chain(&error), "a watch of the guest's Service kubernetes failed");
             }
-            None => return,
         }
     }
+}
+
+/// Watches one of the objects called `kubernetes`.
+fn changes<K>(guest: &Client) -> BoxStream<'static, Result<(), watcher::Error>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + 'static,
+{
+    let objects: Api<K> = Api::namespaced(guest.clone(), NAMESPACE);
+    let seen = watcher::watch_object(objects, NAME).default_backoff();
+    seen.map_ok(drop).boxed()
 }
 
 /// Makes the Service and its endpoint as they have to be, if they are not.
@@ -84,17 +102,20 @@ pub async fn settle(guest: &Client, place: Place) -> Result<(), Error> {
         info!(%address, "gave the guest's Service kubernetes the host's address");
     }
     let Some(pod) = place.pod else { return Ok(()) };
-    let slices: Api<EndpointSlice> = Api::namespaced(guest.clone(), NAMESPACE);
-    let applied = slices
-        .patch(
-            NAME,
-            &PatchParams::apply(FIELD_MANAGER).force(),
-            &Patch::Apply(endpoints(pod)),
-        )
-        .await;
-    applied
-        .map(drop)
-        .map_err(|source| asked("set the endpoint of the guest's Service kubernetes", source))
+    apply::<EndpointSlice>(guest, slice(pod)).await?;
+    apply::<Endpoints>(guest, endpoints(pod)).await
+}
+
+/// Writes where the Service leads, if it is not so.
+async fn apply<K>(guest: &Client, object: Value) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+{
+    let objects: Api<K> = Api::namespaced(guest.clone(), NAMESPACE);
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let applied = objects.patch(NAME, &params, &Patch::Apply(object)).await;
+    let attempt = || format!("write {} kubernetes of the guest", K::kind(&()));
+    applied.map(drop).map_err(|source| asked(attempt(), source))
 }
 
 /// Removes the Service that was seen, and no other.
@@ -134,7 +155,7 @@ fn service(address: &str) -> Service {
     serde_json::from_value(service).unwrap_or_default()
 }
 
-fn endpoints(pod: IpAddr) -> serde_json::Value {
+fn slice(pod: IpAddr) -> Value {
     json!({
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -142,5 +163,18 @@ fn endpoints(pod: IpAddr) -> serde_json::Value {
         "addressType": if pod.is_ipv4() { "IPv4" } else { "IPv6" },
         "endpoints": [{"addresses": [pod.to_string()], "conditions": {"ready": true}}],
         "ports": [{"name": "https", "port": PORT, "protocol": "TCP"}],
+    })
+}
+
+fn endpoints(pod: IpAddr) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        // The guest's controllers would make a second slice of it.
+        "metadata": {"name": NAME, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+        "subsets": [{
+            "addresses": [{"ip": pod.to_string()}],
+            "ports": [{"name": "https", "port": PORT, "protocol": "TCP"}],
+        }],
     })
 }

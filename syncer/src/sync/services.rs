@@ -4,7 +4,6 @@
 //! and the guest's Service is made anew with the host's address; what it was is kept on the twin until it is there
 //! again, so that it outlives a syncer that stops in between.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Service, ServiceSpec, ServiceStatus};
@@ -31,6 +30,9 @@ use super::written::{Versions, Written};
 use crate::admission;
 use crate::guest::metrics;
 use crate::patches::Json;
+
+/// What either side asks of the other, by the rules of Kubernetes' API for Services.
+mod spec;
 
 /// Annotation on a twin: the guest's Service while it is being made anew.
 const MADE_ANEW: &str = "vcluster.loft.sh/made-anew";
@@ -146,18 +148,21 @@ impl Services {
             name: &key.name,
             there: host.map(|host| &host.metadata),
         };
+        let spec = spec::wanted(guest, host);
+        if let Some(released) = host.and_then(|host| spec::releasing(&spec, host)) {
+            self.engine.metrics().write("host", "Service", "apply");
+            let body = self.twin(key, guest, host, &released);
+            let applied = place.apply(&body, &self.written, key).await;
+            applied.attempting(|| format!("release the health check port of Service {key} on the host"))?;
+        }
         self.engine.metrics().write("host", "Service", "apply");
-        let spec = match host {
-            Some(host) => spec_beside(guest, host),
-            None => guest.spec.clone().unwrap_or_default(),
-        };
         let body = self.twin(key, guest, host, &spec);
         let asked = place.apply(&body, &self.written, key).await;
-        if !refusal(&asked).is_some_and(kube::core::Status::is_invalid) {
+        if !refusal(&asked).is_some_and(spec::is_for_a_choice) {
             return asked.attempting(attempted);
         }
-        // The address or a port is taken on the host, or not the host's to give: it chooses itself.
-        let spec = at_the_hosts_choice(spec, host);
+        // An address or a port is taken on the host, or not the host's to give: it chooses itself.
+        let spec = spec::at_the_hosts_choice(spec, host);
         let body = self.twin(key, guest, host, &spec);
         (place.apply(&body, &self.written, key).await).attempting(attempted)
     }
@@ -188,8 +193,8 @@ impl Services {
         let (Some(ours), Some(theirs)) = (&guest.spec, &host.spec) else {
             return Ok(());
         };
-        if cluster_ip(guest) != cluster_ip(host) && cluster_ip(host).is_some() {
-            let mut anew = Service {
+        if let Some(spec) = spec::anew(ours, theirs) {
+            let anew = Service {
                 metadata: ObjectMeta {
                     name: guest.metadata.name.clone(),
                     namespace: guest.metadata.namespace.clone(),
@@ -199,21 +204,12 @@ impl Services {
                     finalizers: guest.metadata.finalizers.clone(),
                     ..ObjectMeta::default()
                 },
-                spec: Some(ServiceSpec {
-                    ports: None,
-                    ..ours.clone()
-                }),
+                spec: Some(spec),
                 status: None,
             };
-            if let Some(spec) = &mut anew.spec {
-                spec.cluster_ip.clone_from(&theirs.cluster_ip);
-                spec.cluster_ips.clone_from(&theirs.cluster_ips);
-                spec.ports.clone_from(&theirs.ports);
-                spec.health_check_node_port = None;
-            }
             return self.make_anew(key, guest, &anew).await;
         }
-        if node_ports(ours) != node_ports(theirs) {
+        if spec::node_ports(ours) != spec::node_ports(theirs) {
             let body = json!({"metadata": {"uid": guest.uid()}, "spec": {"ports": theirs.ports}});
             self.engine.metrics().write("guest", "Service", "patch");
             let guests: Api<Service> = self.engine.guest_api(&key.namespace);
@@ -252,7 +248,13 @@ impl Services {
     async fn create_guest(&self, key: &Key, anew: &Service) -> Result<(), Failure> {
         let guests: Api<Service> = self.engine.guest_api(&key.namespace);
         self.engine.metrics().write("guest", "Service", "create");
-        let created = guests.create(&PostParams::default(), anew).await;
+        let mut created = guests.create(&PostParams::default(), anew).await;
+        if refusal(&created).is_some_and(spec::is_for_a_choice) {
+            // Another Service of the guest has one of the ports: the host is asked for those that this one gets.
+            created = guests
+                .create(&PostParams::default(), &spec::without_node_ports(anew))
+                .await;
+        }
         if !refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
             created.attempting(|| format!("make Service {key} anew with the host's address"))?;
         }
@@ -411,41 +413,5 @@ pub(crate) fn is_the_guests_alone(key: &Key) -> bool {
 
 /// The address of a Service that has one.
 fn cluster_ip(service: &Service) -> Option<&str> {
-    let address = service.spec.as_ref()?.cluster_ip.as_deref()?;
-    address.parse::<IpAddr>().is_ok().then_some(address)
-}
-
-/// What the guest wants of a twin that is there: addresses can't be changed.
-fn spec_beside(guest: &Service, host: &Service) -> ServiceSpec {
-    let mut spec = guest.spec.clone().unwrap_or_default();
-    spec.health_check_node_port = None;
-    if cluster_ip(host).is_some() && cluster_ip(guest).is_some() {
-        let theirs = host.spec.clone().unwrap_or_default();
-        spec.cluster_ip = theirs.cluster_ip;
-        spec.cluster_ips = theirs.cluster_ips;
-    }
-    spec
-}
-
-/// The same without what the host may choose: an address if it has none for it yet, and ports of its nodes but those
-/// that it has chosen already.
-fn at_the_hosts_choice(mut spec: ServiceSpec, host: Option<&Service>) -> ServiceSpec {
-    if host.is_none() && spec.cluster_ip.as_deref() != Some("None") {
-        spec.cluster_ip = None;
-        spec.cluster_ips = None;
-    }
-    spec.health_check_node_port = None;
-    let theirs = host.and_then(|host| host.spec.as_ref()?.ports.as_ref());
-    for port in spec.ports.iter_mut().flatten() {
-        let same = theirs
-            .into_iter()
-            .flatten()
-            .find(|their| (their.port, &their.protocol) == (port.port, &port.protocol));
-        port.node_port = same.and_then(|their| their.node_port);
-    }
-    spec
-}
-
-fn node_ports(spec: &ServiceSpec) -> Vec<Option<i32>> {
-    spec.ports.iter().flatten().map(|port| port.node_port).collect()
+    spec::addresses(service.spec.as_ref()?).first().copied()
 }

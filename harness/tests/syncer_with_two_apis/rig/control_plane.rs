@@ -11,12 +11,14 @@ use tokio::net::TcpSocket;
 use super::process::Process;
 use super::{STARTED, Side};
 
-/// Addresses of Services; a guest shows those of its host.
-const SERVICES: &str = "10.96.0.0/16";
+/// Addresses of Services, of two families; a guest shows those of its host.
+const SERVICES: &str = "10.96.0.0/16,fd00:96::/112";
 
-/// The controllers that somebody here waits for: namespaces go, accounts and the authority's certificate come, jobs have pods.
-const CONTROLLERS: &str =
-    "namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,job-controller";
+/// The controllers that somebody here waits for: namespaces go, accounts and the authority's certificate come, jobs have
+/// pods, and what is held for storage is released. Claims are not: tests say when.
+const CONTROLLERS: &str = "namespace-controller,serviceaccount-controller,\
+                           root-ca-certificate-publisher-controller,job-controller,\
+                           persistentvolume-protection-controller,volumeattributesclass-protection-controller";
 
 /// An API server and its controller manager.
 pub(super) struct ControlPlane {
