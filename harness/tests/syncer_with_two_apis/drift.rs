@@ -34,7 +34,11 @@ async fn what_others_add_on_the_host_stays() {
     let space = Space::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
-    let theirs = json!({"metadata": {"labels": {"added-by": "host"}, "annotations": {"added-by": "host"}}});
+    // Its controllers write into fields of their own, too: an operator that fills in a specification would never end.
+    let theirs = json!({
+        "metadata": {"labels": {"added-by": "host"}, "annotations": {"added-by": "host"}},
+        "spec": {"initTimeout": "7s"}, "scopes": ["theirs"],
+    });
     space.host.merge("Component", "store", &theirs).await;
     let change = json!({"spec": {"version": "v2"}});
     space.guest.merge("Component", "store", &change).await;
@@ -44,6 +48,16 @@ async fn what_others_add_on_the_host_stays() {
         .await;
     assert_eq!(host["metadata"]["labels"]["added-by"], "host");
     assert_eq!(host["metadata"]["annotations"]["added-by"], "host");
+    assert_eq!(host["spec"]["initTimeout"], "7s");
+    assert_eq!(host["scopes"], json!(["theirs"]));
+    // A field is the tenant's once the tenant sets it.
+    let change = json!({"spec": {"initTimeout": "9s"}, "scopes": ["ours"]});
+    space.guest.merge("Component", "store", &change).await;
+    let host = space
+        .host
+        .shows("Component", "store", "/spec/initTimeout", "9s")
+        .await;
+    assert_eq!(host["scopes"], json!(["ours"]));
 }
 
 #[tokio::test]

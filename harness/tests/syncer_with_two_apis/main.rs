@@ -111,6 +111,9 @@ mod from_host;
 /// What a values file maps from host namespaces.
 mod shown;
 
+/// What is added to copies.
+mod read_only;
+
 /// Services of the guest that the host has too.
 mod replicated;
 

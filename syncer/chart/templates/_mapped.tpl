@@ -39,7 +39,7 @@ applied has a name already when the right to make it is looked at, so that the n
 {{- if and (eq $namespace $release.Namespace) (eq $name $release.Name) -}}
 {{- fail (printf "the Service %s of %s is that of the virtual cluster's API; replicate to another name" $name $namespace) -}}
 {{- end -}}
-{{- $rule := dict "apiGroups" (list "") "resources" (list "services" "endpoints") "resourceNames" (list $name) "verbs" (list "create" "delete" "get" "list" "patch" "watch") -}}
+{{- $rule := dict "apiGroups" (list "") "resources" (list "services" "endpoints") "resourceNames" (list $name) "verbs" (list "create" "delete" "get" "list" "patch" "update" "watch") -}}
 {{- $_ := set $rules $namespace (append (default list (get $rules $namespace)) $rule) -}}
 {{- end -}}
 

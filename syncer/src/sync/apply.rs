@@ -4,12 +4,14 @@
 //! two differ (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>); if they don't, both
 //! would own it. Then what was applied is given back. Until that is seen, the object looks like the syncer's: by its
 //! UID it is known to be somebody else's.
+//!
+//! An apply leaves what others add in fields of their own. A read-only copy that is there is replaced instead.
 
 use std::fmt::Debug;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{PartialObjectMeta, Patch, PatchParams};
-use kube::core::{ApiResource, Status};
+use kube::api::{PartialObjectMeta, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, Request, Status};
 use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,8 +20,9 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::budget::Charge;
 use super::engine::MANAGER;
+use super::failure::refusal;
 use super::key::Key;
-use super::object::Applied;
+use super::object::{Applied, Body};
 use super::written::Written;
 
 /// Where an object is applied.
@@ -50,6 +53,41 @@ where
             .patch(self.name, &self.params(), &Patch::Apply(body))
             .await?;
         self.keep(object.meta(), written, key).await?;
+        charge.into_iter().for_each(Charge::keep);
+        Ok(object)
+    }
+
+    /// Makes an object, or has the one that was seen be this and no more. What its finalizers and owners are stays, as
+    /// they are about its end. If it is not as it was seen, the API refuses ([`is_outdated`]).
+    pub(crate) async fn write_exactly(
+        &self,
+        body: &Body<'_>,
+        written: &Written,
+        key: &Key,
+    ) -> kube::Result<K> {
+        let Some(seen) = self.there else {
+            return self.apply(body, written, key).await;
+        };
+        self.refuse_what_was_given_back(written, key).await?;
+        let metadata = ObjectMeta {
+            resource_version: seen.resource_version.clone(),
+            finalizers: seen.finalizers.clone(),
+            owner_references: seen.owner_references.clone(),
+            ..body.metadata.clone()
+        };
+        let body = Body {
+            metadata: &metadata,
+            ..*body
+        };
+        let (body, charge) = self.charge(&body, written, key)?;
+        let params = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let request =
+            Request::new(self.api.resource_url()).replace(self.name, &params, body.get().as_bytes().to_vec());
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        let object = self.api.clone().into_client().request(request).await?;
         charge.into_iter().for_each(Charge::keep);
         Ok(object)
     }
@@ -133,6 +171,12 @@ where
             .with_code(409),
         )))
     }
+}
+
+/// Returns whether an object was not replaced because it has changed or gone since it was seen. The watch tells of that.
+pub(crate) fn is_outdated<T>(written: &kube::Result<T>, seen: Option<&ObjectMeta>) -> bool {
+    let refused = refusal(written);
+    seen.is_some() && refused.is_some_and(|status| status.is_conflict() || status.is_not_found())
 }
 
 /// Whether somebody else has written more of an object than its status.

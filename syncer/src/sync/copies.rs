@@ -1,8 +1,8 @@
 //! Copies in the guest of objects that the host's administrator shows to the tenant: classes, nodes, imported kinds that
 //! are in no namespace, and config maps, Secrets, Services and other imported kinds by mapping. One part a source.
 //!
-//! A copy follows its original and goes with it; what the tenant does to it is undone. What the tenant has made
-//! itself under such a name stays its own.
+//! A copy follows its original and goes with it; what the tenant changes of it or adds to it is undone. What the tenant
+//! has made itself under such a name stays its own.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use self::shape::Shape;
 pub(crate) use self::shape::{addresses, ports};
 use self::source::Source;
 pub(crate) use self::source::resource;
-use super::apply::Place;
+use super::apply::{Place, is_outdated};
 use super::cache::{Cache, Change, Scope};
 use super::config::{FromHost, Import, Mapping};
 use super::engine::Engine;
@@ -219,8 +219,12 @@ impl Copies {
             name: &key.name,
             there: guest.map(|guest| &guest.metadata),
         };
-        self.engine.metrics().write("guest", &self.kind.kind, "apply");
-        let written = place.apply(&body, &self.written, key).await;
+        let how = guest.map_or("apply", |_| "replace");
+        self.engine.metrics().write("guest", &self.kind.kind, how);
+        let written = place.write_exactly(&body, &self.written, key).await;
+        if is_outdated(&written, place.there) {
+            return Ok(Next::Idle);
+        }
         if let (Some(status), Some(guest)) = (refusal(&written), guest)
             && status.is_invalid()
         {

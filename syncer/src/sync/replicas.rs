@@ -14,7 +14,7 @@ use kube::{Api, Resource};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-use super::apply::Place;
+use super::apply::{Place, is_outdated};
 use super::cache::{Cache, Change, Scope};
 use super::config::Mapping;
 use super::copies::{addresses, ports};
@@ -136,8 +136,12 @@ impl Replicas {
             name: &self.host_key.name,
             there: host.map(|host| &host.metadata),
         };
-        self.engine.metrics().write("host", &self.kind.kind, "apply");
-        let written = place.apply(&body, &self.written, &self.guest_key).await;
+        let how = host.map_or("apply", |_| "replace");
+        self.engine.metrics().write("host", &self.kind.kind, how);
+        let written = place.write_exactly(&body, &self.written, &self.guest_key).await;
+        if is_outdated(&written, place.there) {
+            return Ok(Next::Idle);
+        }
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
         {

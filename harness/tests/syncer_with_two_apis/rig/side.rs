@@ -335,6 +335,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
         "Endpoints" => ("/api/v1", "endpoints"),
         "Sensor" => ("/apis/imports.example.com/v1", "sensors"),
         "Service" => ("/api/v1", "services"),
+        "Ship" => ("/apis/added.example.com/v1", "ships"),
         "ServiceAccount" => ("/api/v1", "serviceaccounts"),
         "Stamp" => ("/apis/example.com/v1", "stamps"),
         "StorageClass" => ("/apis/storage.k8s.io/v1", "storageclasses"),
