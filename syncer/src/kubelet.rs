@@ -228,11 +228,10 @@ impl Connections {
 
 impl Sides {
     async fn answer(&self, caller: Caller, request: Request<Incoming>) -> Response<Body> {
-        if caller == Caller::Unknown {
-            return Refusal::forbidden().response();
-        }
-        if metrics::is_of(request.uri().path()) {
-            return metrics::answer(self, &request).await;
+        match (caller, metrics::is_of(request.uri().path())) {
+            (Caller::FrontProxy, true) => return metrics::answer(self, &request).await,
+            (Caller::ApiServer, false) => {}
+            _ => return Refusal::forbidden().response(),
         }
         let asked = match Asked::read(request.method(), request.uri()) {
             Ok(asked) => asked,

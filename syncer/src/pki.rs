@@ -1,7 +1,8 @@
 //! Who a virtual cluster's programs are to each other: its certificate authority, certificates and kubeconfigs.
 //!
 //! An [`Authority`] is made once a virtual cluster and kept on the host; certificates are issued from it anew
-//! at each start of the control plane, because addresses change.
+//! at each start of the control plane, because addresses change. The authority that the guest's API server is known by to
+//! a tenant's own API servers is made at each start and kept nowhere, not even its key: it issues one certificate.
 
 /// What the authority issues.
 mod issue;
@@ -18,10 +19,10 @@ mod secret;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use files::{Access, KUBELET, KUBELET_CLIENT, OUTSIDE, write};
+pub use files::{Access, FRONT_PROXY, FRONT_PROXY_CA, KUBELET, KUBELET_CLIENT, OUTSIDE, write};
 pub use issue::{Identity, Issued, Names};
 pub use kubeconfig::kubeconfig;
-use rcgen::{BasicConstraints, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{DistinguishedName, DnType, Issuer, KeyPair};
 pub use secret::keep;
 
 /// The key under which the CA's certificate is kept and written.
@@ -83,18 +84,10 @@ impl Authority {
             what: format!("the certificate authority of {name}"),
             source,
         };
-        let mut params = issue::params(&format!("{name}-ca"), None).map_err(failed)?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::CrlSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
-        let key = KeyPair::generate().map_err(failed)?;
-        let certificate = params.self_signed(&key).map_err(failed)?.pem();
+        let (certificate, issuer) = issue::authority(&format!("{name}-ca")).map_err(failed)?;
         Ok(Self {
             certificate,
-            issuer: Issuer::new(params, key),
+            issuer,
             tokens: KeyPair::generate().map_err(failed)?,
         })
     }

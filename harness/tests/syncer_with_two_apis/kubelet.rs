@@ -150,6 +150,11 @@ async fn nobody_but_the_api_server_is_answered() {
         let refused = text(&door.knock(&issued).await, &path).await.unwrap_err();
         assert_eq!(refused.code, 403, "{identity:?}");
     }
+    // What it shows to other API servers leads to metrics alone.
+    let file = |name: &str| fs::read_to_string(door.pki.join(name)).expect("it was written");
+    let (certificate, key) = (file("front-proxy-client.crt"), file("front-proxy-client.key"));
+    let refused = text(&door.knock(&Issued { certificate, key }).await, &path).await;
+    assert_eq!(refused.unwrap_err().code, 403);
     // With one of another authority there is nobody to talk to.
     let foreign = Authority::generate("foreign").expect("it can be made");
     let issued = foreign.issue(&Identity::KubeletClient).expect("it can be issued");

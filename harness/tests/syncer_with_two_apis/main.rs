@@ -84,6 +84,9 @@ mod hidden;
 /// What pods and nodes use.
 mod metrics;
 
+/// The programs of a control plane.
+mod control_plane;
+
 /// As whom pods are on the host.
 mod service_accounts;
 

@@ -8,6 +8,7 @@
 pub(crate) use background::unique;
 pub(crate) use cert_manager::CertManager;
 pub(crate) use configured::{ALL, HOUSE, ONE};
+pub(crate) use extension::{VERSION, extension};
 pub(crate) use host::Host;
 pub(crate) use host_kubelet::{HostKubelet, NO_FORMER};
 pub(crate) use limited::Limited;
@@ -34,6 +35,9 @@ mod host;
 
 /// A server that the host trusts.
 mod https;
+
+/// An API server of a tenant's own.
+mod extension;
 
 /// A kubelet of the host's.
 mod host_kubelet;

@@ -111,13 +111,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   "persistentvolume-attach-detach-controller"
   "persistentvolume-binder-controller"
   "persistentvolume-expander-controller"
-  "persistentvolume-protection-controller"
   "pod-garbage-collector-controller"
   "resourceclaim-controller"
   "service-lb-controller"
   "taint-eviction-controller"
-  "ttl-controller"
-  "volumeattributesclass-protection-controller" -}}
+  "ttl-controller" -}}
 *,-{{ join ",-" $without }}
 {{- end -}}
 

@@ -1,4 +1,5 @@
-//! Who is let in: by TLS, with the one certificate that `syncer init` made for the guest's API server.
+//! Who is let in: by TLS, with one of the two certificates that `syncer init` made for the guest's API server. It shows
+//! one where it asks a kubelet, and the other where it asks for an API that is not its own.
 //!
 //! Another certificate of the same authority is not enough, whatever it says: a guest's administrator can have the
 //! guest sign one in any name.
@@ -22,8 +23,10 @@ use crate::pki;
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
-    /// The guest's API server.
+    /// The guest's API server, for what a kubelet is asked.
     ApiServer,
+    /// The guest's API server, on behalf of somebody who asks for another one's API.
+    FrontProxy,
     /// Somebody else who has a certificate of the guest's.
     Unknown,
 }
@@ -31,7 +34,8 @@ pub(super) enum Caller {
 /// What every connection comes through.
 pub(super) struct Door {
     acceptor: TlsAcceptor,
-    client: CertificateDer<'static>,
+    kubelet_client: CertificateDer<'static>,
+    front_proxy: CertificateDer<'static>,
 }
 
 impl Door {
@@ -42,12 +46,13 @@ impl Door {
             folder: folder.to_owned(),
             source,
         };
-        let mut authority = RootCertStore::empty();
-        authority
-            .add(certificate(pki::CA_CERTIFICATE)?)
-            .map_err(|error| unusable(error.into()))?;
+        let mut authorities = RootCertStore::empty();
+        for name in [pki::CA_CERTIFICATE, pki::FRONT_PROXY_CA] {
+            let added = authorities.add(certificate(name)?);
+            added.map_err(|error| unusable(error.into()))?;
+        }
         let provider = Arc::new(ring::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authority), provider.clone())
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider.clone())
             .build()
             .map_err(|error| unusable(error.into()))?;
         let own = certificate(&format!("{}.crt", pki::KUBELET))?;
@@ -66,7 +71,8 @@ impl Door {
             .map_err(|error| unusable(error.into()))?;
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
-            client: certificate(&format!("{}.crt", pki::KUBELET_CLIENT))?,
+            kubelet_client: certificate(&format!("{}.crt", pki::KUBELET_CLIENT))?,
+            front_proxy: certificate(&format!("{}.crt", pki::FRONT_PROXY))?,
         })
     }
 
@@ -74,10 +80,10 @@ impl Door {
     pub(super) async fn greet(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Caller)> {
         let stream = self.acceptor.accept(stream).await?;
         let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let caller = if shown.first() == Some(&self.client) {
-            Caller::ApiServer
-        } else {
-            Caller::Unknown
+        let caller = match shown.first() {
+            Some(shown) if *shown == self.kubelet_client => Caller::ApiServer,
+            Some(shown) if *shown == self.front_proxy => Caller::FrontProxy,
+            _ => Caller::Unknown,
         };
         Ok((stream, caller))
     }

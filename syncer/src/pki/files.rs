@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
 
-use super::{Authority, Error, Identity, Issued, Names, kubeconfig};
+use super::{Authority, Error, Identity, Issued, Names, issue, kubeconfig};
 
 /// Where the guest's API server is for the programs in its own pod.
 const INSIDE: &str = "https://127.0.0.1:6443";
@@ -28,9 +28,16 @@ pub const KUBELET: &str = "kubelet";
 /// What those files' names begin with that the API server shows to a kubelet.
 pub const KUBELET_CLIENT: &str = "apiserver-kubelet-client";
 
+/// What those files' names begin with that the API server shows to a tenant's own API servers, and to the syncer for
+/// metrics.
+pub const FRONT_PROXY: &str = "front-proxy-client";
+
+/// The certificate of the authority that has issued those, and no other.
+pub const FRONT_PROXY_CA: &str = "front-proxy-ca.crt";
+
 /// Writes into `folder` everything that a control plane starts from: the authority's parts, certificates and keys
-/// (`….crt`, `….key`) of `apiserver`, `admin`, `kubelet` and `apiserver-kubelet-client`, and the kubeconfigs
-/// `controller-manager`, `syncer` and `admin` (`….kubeconfig`).
+/// (`….crt`, `….key`) of `apiserver`, `admin`, `kubelet`, `apiserver-kubelet-client` and `front-proxy-client`, the
+/// authority of the last one, and the kubeconfigs `controller-manager`, `syncer` and `admin` (`….kubeconfig`).
 ///
 /// Only the user who writes them can read them; all programs of the pod are that user.
 pub async fn write(
@@ -51,6 +58,18 @@ pub async fn write(
     ] {
         pair(folder, name, &authority.issue(&identity)?).await?;
     }
+    let front_proxy = issue::authority(&format!("{cluster}-front-proxy-ca"));
+    let (certificate, issuer) = front_proxy.map_err(|source| Error::Issue {
+        what: format!("the front proxy's authority of {cluster}"),
+        source,
+    })?;
+    file(folder, FRONT_PROXY_CA, certificate.as_bytes()).await?;
+    pair(
+        folder,
+        FRONT_PROXY,
+        &issue::issue(&Identity::FrontProxy, &issuer)?,
+    )
+    .await?;
     for (name, identity) in [
         ("controller-manager", Identity::ControllerManager),
         ("syncer", Identity::Syncer),

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
 
 use super::{Error, distinguished_name};
 use crate::guest::metrics;
@@ -28,6 +31,9 @@ pub enum Identity {
     Kubelet,
     /// The guest's API server, where it asks a kubelet. The guest itself knows nobody of that name.
     KubeletClient,
+    /// The guest's API server, where it asks another API server on behalf of somebody. The chart has it let in nobody
+    /// else by this name.
+    FrontProxy,
 }
 
 /// What the guest's API server is reached by.
@@ -89,6 +95,7 @@ impl Identity {
             Self::Admin => ("kubernetes-admin", Some("system:masters")),
             Self::Kubelet => ("syncer-kubelet", None),
             Self::KubeletClient => ("kube-apiserver-kubelet-client", None),
+            Self::FrontProxy => ("front-proxy-client", None),
         }
     }
 
@@ -105,11 +112,28 @@ impl Identity {
                         .into(),
                 )
             }
-            Self::ControllerManager | Self::Syncer | Self::Admin | Self::KubeletClient => None,
+            Self::ControllerManager | Self::Syncer | Self::Admin | Self::KubeletClient | Self::FrontProxy => {
+                None
+            }
         }
     }
 }
 
+/// Makes an authority: its certificate, PEM, and what issues by it.
+pub(super) fn authority(common_name: &str) -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
+    let mut params = params(common_name, None)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?.pem();
+    Ok((certificate, Issuer::new(params, key)))
+}
+
+/// Issues a certificate by an authority.
 pub(super) fn issue(identity: &Identity, issuer: &Issuer<'_, KeyPair>) -> Result<Issued, Error> {
     let (user, group) = identity.subject();
     let failed = |source| Error::Issue {

@@ -64,6 +64,7 @@ fn the_api_server_can_be_reached_by_every_name_it_has() {
 #[case::syncer(Identity::Syncer, "O=system:masters, CN=syncer")]
 #[case::controller_manager(Identity::ControllerManager, "CN=system:kube-controller-manager")]
 #[case::kubelet_client(Identity::KubeletClient, "CN=kube-apiserver-kubelet-client")]
+#[case::front_proxy(Identity::FrontProxy, "CN=front-proxy-client")]
 fn a_client_is_who_it_should_be_by_the_authority(#[case] identity: Identity, #[case] subject: &str) {
     let authority = Authority::generate("tenant-1").unwrap();
     let issued = authority.issue(&identity).unwrap();
@@ -147,6 +148,9 @@ async fn only_the_writer_can_read_what_is_written() {
             "ca.crt",
             "ca.key",
             "controller-manager.kubeconfig",
+            "front-proxy-ca.crt",
+            "front-proxy-client.crt",
+            "front-proxy-client.key",
             "kubelet.crt",
             "kubelet.key",
             "sa.key",
@@ -154,6 +158,15 @@ async fn only_the_writer_can_read_what_is_written() {
             "syncer.kubeconfig",
         ]
     );
+    let issued_by = |name: &str| {
+        let (_, pem) = parse_x509_pem(&std::fs::read(folder.path().join(name)).unwrap()).unwrap();
+        pem.parse_x509().unwrap().issuer().to_string()
+    };
+    assert_eq!(
+        issued_by("front-proxy-client.crt"),
+        issued_by("front-proxy-ca.crt")
+    );
+    assert_ne!(issued_by("front-proxy-client.crt"), issued_by("ca.crt"));
     let config = kube::config::Kubeconfig::read_from(folder.path().join("admin.kubeconfig")).unwrap();
     let server = config.clusters[0]
         .cluster

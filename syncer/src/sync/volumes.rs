@@ -119,8 +119,8 @@ impl Volumes {
         Ok(Next::Idle)
     }
 
-    /// Deletes a stand-in. The guest's controller that would take off the finalizer is not running, since it has
-    /// nothing to protect.
+    /// Deletes a stand-in. The guest's controller does not take the finalizer off what is bound, and there is nothing to
+    /// protect.
     async fn delete(&self, key: &Key, volume: &ObjectMeta) -> Result<Next, Failure> {
         self.written.forget(key);
         let volumes: Api<PersistentVolume> = Api::all(self.engine.guest());

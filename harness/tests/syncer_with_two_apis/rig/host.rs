@@ -145,7 +145,12 @@ impl Host {
 
     /// kubectl, for any cluster.
     pub(crate) fn kubectl(&self) -> &Path {
-        self.programs.program("kubectl").expect("it was asked for")
+        self.program("kubectl")
+    }
+
+    /// A program of those that the tests are run with.
+    pub(crate) fn program(&self, name: &str) -> &Path {
+        self.programs.program(name).expect("it was asked for")
     }
 
     /// Helm, for this cluster.

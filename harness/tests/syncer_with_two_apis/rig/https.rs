@@ -13,10 +13,11 @@ use hyper_util::rt::TokioIo;
 use syncer::pki;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::Host;
 
@@ -29,15 +30,36 @@ where
     Answer: Fn(Request<Incoming>) -> Answering + Clone + Send + Sync + 'static,
     Answering: Future<Output = Response<Body>> + Send + 'static,
 {
+    serve_to(host, None, answer).await
+}
+
+/// Answers those who have a certificate of an authority, of which this is the certificate; everybody without one.
+pub(super) async fn serve_to<Answer, Answering>(
+    host: &Host,
+    authority: Option<CertificateDer<'static>>,
+    answer: Answer,
+) -> u16
+where
+    Answer: Fn(Request<Incoming>) -> Answering + Clone + Send + Sync + 'static,
+    Answering: Future<Output = Response<Body>> + Send + 'static,
+{
     let folder = host.pki();
     let read = "it was written";
     let certificate =
         CertificateDer::from_pem_file(folder.join(format!("{}.crt", pki::KUBELET))).expect(read);
     let key = PrivateKeyDer::from_pem_file(folder.join(format!("{}.key", pki::KUBELET))).expect(read);
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let provider = Arc::new(ring::default_provider());
+    let verifier = authority.map_or_else(WebPkiClientVerifier::no_client_auth, |authority| {
+        let mut authorities = RootCertStore::empty();
+        authorities.add(authority).expect("it is one");
+        WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider.clone())
+            .build()
+            .expect("there is one")
+    });
+    let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("they are known")
-        .with_no_client_auth()
+        .with_client_cert_verifier(verifier)
         .with_single_cert(vec![certificate], key)
         .expect("they fit");
     let tls = TlsAcceptor::from(Arc::new(config));
