@@ -24,6 +24,9 @@ mod passage;
 /// What pods and nodes use.
 mod metrics;
 
+/// The end of an answer.
+mod ending;
+
 /// What is said where nothing is passed on.
 mod refusal;
 
@@ -48,6 +51,7 @@ use tracing::{debug, info, warn};
 
 use self::asked::Asked;
 use self::door::{Caller, Door};
+use self::ending::Flushed;
 use self::refusal::Refusal;
 use crate::naming::Tenant;
 use crate::patience::{chain, pause};
@@ -212,8 +216,11 @@ impl Connections {
                 return;
             }
         };
+        let stream = Flushed::new(stream);
+        let end = stream.end();
         let answer = service_fn(|request| async {
-            Ok::<_, std::convert::Infallible>(self.sides.answer(caller, request).await)
+            let answer = self.sides.answer(caller, request).await;
+            Ok::<_, std::convert::Infallible>(answer.map(|body| end.of(body)))
         });
         let served = http1::Builder::new()
             .serve_connection(TokioIo::new(stream), answer)

@@ -72,6 +72,48 @@ async fn a_log_is_there_of_a_pod_whose_name_is_longer_than_a_label() {
     );
 }
 
+/// An API server drops what it reads together with the end of a log.
+#[tokio::test]
+async fn a_log_that_ends_is_whole_by_a_web_socket() {
+    let space = Space::shared().await;
+    let _kubelet = app(&space).await;
+    let path = format!("{}/log?container=app", space.guest.path("Pod", "app"));
+    let request = Request::get(path)
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
+        .header(header::SEC_WEBSOCKET_KEY, "AAAAAAAAAAAAAAAAAAAAAA==")
+        .header(header::SEC_WEBSOCKET_PROTOCOL, "binary.k8s.io")
+        .header(header::ORIGIN, "http://localhost/")
+        .body(Body::empty())
+        .expect("a request");
+    let mut answer = space.guest.client().send(request).await.expect("it is answered");
+    assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+    let upgraded = hyper::upgrade::on(&mut answer).await.expect("it was agreed on");
+    let mut stream = TokioIo::new(upgraded);
+    let mut said = Vec::new();
+    // A frame has its kind, its length, which is short here, and so much content; the last one says goodbye.
+    loop {
+        let (kind, length) = (
+            stream.read_u8().await.expect("it goes on"),
+            stream.read_u8().await.expect("it goes on"),
+        );
+        assert!(length < 126, "it is short");
+        let mut content = vec![0; length.into()];
+        stream.read_exact(&mut content).await.expect("it goes on");
+        if kind == 0x88 {
+            break;
+        }
+        assert_eq!(kind, 0x82);
+        said.extend(content);
+    }
+    let twin = space.host.namespace();
+    assert_eq!(
+        String::from_utf8_lossy(&said),
+        format!("GET /containerLogs/{twin}/app/app\n")
+    );
+}
+
 #[rstest]
 #[case::exec(
     "exec?container=app&command=cat&command=a%26b&stdin=true&stdout=true",
