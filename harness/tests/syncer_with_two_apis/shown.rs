@@ -46,6 +46,22 @@ async fn what_a_values_file_maps_is_shown_and_nothing_else_can_be_read() {
     reads_no_more(&tenant, &some, &all, &own).await;
 }
 
+/// As vcluster writes it: an empty text, and a namespace alone.
+#[tokio::test]
+async fn all_beside_the_control_plane_is_shown_by_an_empty_text() {
+    let values = "experimental: {multiNamespaceMode: {enabled: true}}\nsync:\n  fromHost:\n    configMaps:\n      \
+                  enabled: true\n      mappings: {byName: {'': around}}\n";
+    let tenant = Tenant::with_values("around", values).await;
+    let own = tenant.host().await.within(tenant.namespace());
+    let around = tenant.guest().await.within("around");
+    let theirs = own.create(config_map("beside")).await;
+    around
+        .shows("ConfigMap", "beside", "/data", theirs["data"].clone())
+        .await;
+    own.delete("ConfigMap", "beside").await;
+    around.loses("ConfigMap", "beside").await;
+}
+
 #[tokio::test]
 async fn a_service_of_the_host_leads_where_it_leads_there() {
     let host = Host::shared().await.admin().await;

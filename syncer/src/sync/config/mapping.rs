@@ -38,7 +38,7 @@ impl Mapping {
     /// |---|---|---|
     /// | `a/*` | `b/*` | all of a namespace |
     /// | `a/name` | `b/other` | one object |
-    /// | (empty) | `b/*` | all of the control plane's namespace |
+    /// | (empty) | `b`, `b/*` | all of the control plane's namespace |
     /// | `/name` | `b/other` | one object of it |
     ///
     /// # Errors
@@ -54,8 +54,10 @@ impl Mapping {
                 None => return wrong("the host's side is NAMESPACE/NAME or NAMESPACE/*"),
             },
         };
-        let Some((to_namespace, to_name)) = to.split_once('/') else {
-            return wrong("the guest's side is NAMESPACE/NAME or NAMESPACE/*");
+        let (to_namespace, to_name) = match to.split_once('/') {
+            Some(to) => to,
+            None if from.is_empty() => (to, "*"),
+            None => return wrong("the guest's side is NAMESPACE/NAME or NAMESPACE/*"),
         };
         if [from_namespace, from_name, to_namespace, to_name]
             .iter()
@@ -94,6 +96,7 @@ mod tests {
     #[case::all("a/*", "b/*", "a", "b", None)]
     #[case::one("a/x", "b/y", "a", "b", Some(("x", "y")))]
     #[case::all_beside_it("", "b/*", "own", "b", None)]
+    #[case::all_beside_it_in_short("", "b", "own", "b", None)]
     #[case::one_beside_it("/x", "b/x", "own", "b", Some(("x", "x")))]
     fn a_mapping_is_read_as_vcluster_reads_it(
         #[case] from: &str,
@@ -130,6 +133,9 @@ mod tests {
     #[rstest]
     #[case::no_slash("a", "b/*")]
     #[case::no_slash_in_the_guest("a/x", "b")]
+    #[case::no_slash_for_all("a/*", "b")]
+    #[case::nothing("", "")]
+    #[case::all_for_one_beside_it("", "b/x")]
     #[case::one_for_all("a/*", "b/x")]
     #[case::all_for_one("a/x", "b/*")]
     #[case::no_namespace_in_the_guest("a/x", "/x")]
