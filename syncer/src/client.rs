@@ -38,8 +38,16 @@ async fn config(kubeconfig: Option<&Path>) -> Result<Config, Box<dyn std::error:
     let Some(path) = kubeconfig else {
         return Ok(Config::incluster()?);
     };
-    let kubeconfig = Kubeconfig::read_from(path)?;
-    Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)
+    of_kubeconfig(Kubeconfig::read_from(path)?).await
+}
+
+/// As a kubeconfig says. A proxy of the environment's is for what is outside, and neither API is: the guest's is in this pod.
+async fn of_kubeconfig(kubeconfig: Kubeconfig) -> Result<Config, Box<dyn std::error::Error + Send + Sync>> {
+    let mut clusters = kubeconfig.clusters.iter().flat_map(|named| &named.cluster);
+    let says_proxy = clusters.any(|cluster| cluster.proxy_url.is_some());
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    config.proxy_url.take_if(|_| !says_proxy);
+    Ok(config)
 }
 
 /// As kube's own, but for the connections.

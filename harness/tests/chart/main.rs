@@ -69,6 +69,15 @@ async fn what_the_file_says_is_what_the_pod_is() {
         container("syncer")["image"],
         format!("{mirror}registry.example.com:5000/team/syncer:1.2.3")
     );
+    // What the chart says itself comes last, and so counts.
+    for name in ["init", "syncer"] {
+        let env = &container(name)["env"];
+        assert_eq!(
+            env[0],
+            json!({"name": "HTTPS_PROXY", "value": "http://proxy.example.com"})
+        );
+        assert!(env.as_array().is_some_and(|env| env.len() > 1), "{env}");
+    }
     let arguments = container("kube-apiserver")["command"].to_string();
     assert!(
         arguments.contains("--v=2") && arguments.contains("10.43.0.0/16"),

@@ -22,7 +22,7 @@ pub(super) const CHART: &[Row] = &[
         SAME,
     ),
     ("syncer.affinity", Shape::Object, SAME),
-    ("syncer.tolerations", Shape::Objects, SAME),
+    ("syncer.{tolerations,env}", Shape::Objects, SAME),
     (
         "syncer.{priorityClassName,logLevel,metricsAddress}",
         Shape::Text,

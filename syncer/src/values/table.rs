@@ -63,6 +63,12 @@ pub(super) const SAME: Fate = Fate::Read(Form::Plain, "");
 /// Nothing is done with it, and it keeps its name.
 pub(super) const IDLE: Fate = Fate::Idle(Form::Plain, "");
 
+/// What a guest is to start with is applied by its own kubeconfig.
+pub(super) const DEPLOY: Fate = Fate::Refuse(
+    "apply manifests (`kubectl apply`) and charts (`helm install`) with the virtual cluster's kubeconfig, once Secret \
+     vc-NAME has it",
+);
+
 /// All keys of a kind of document.
 #[derive(Debug)]
 pub(super) struct Table {

@@ -4,7 +4,7 @@
 use super::forms::Form;
 use super::table::Fate::{Idle, Inside, Only, Read, Refuse, Required};
 use super::table::Shape::{Any, Bool, Items, Labels, Switch, Text, Texts};
-use super::table::{IDLE, Row};
+use super::table::{DEPLOY, IDLE, Row};
 use super::tree::Tree;
 use super::{Problem, What};
 
@@ -139,7 +139,7 @@ pub(super) const KEYS: &[Row] = &[
         Refuse("the control plane is one pod: set it under `syncer`"),
     ),
     (
-        "syncer.{volumeMounts,extraVolumeMounts,env,volumes,securityContext,podSecurityContext}",
+        "syncer.{volumeMounts,extraVolumeMounts,volumes,securityContext,podSecurityContext}",
         Any,
         Refuse("the pod's containers are as they are"),
     ),
@@ -218,10 +218,11 @@ pub(super) const KEYS: &[Row] = &[
         IDLE,
     ),
     (
-        "{admission.{validatingWebhooks,mutatingWebhooks},init.{manifests,manifestsTemplate,helm}}",
+        "admission.{validatingWebhooks,mutatingWebhooks}",
         Any,
         Refuse(NOT_DONE),
     ),
+    ("init.{manifests,manifestsTemplate,helm}", Any, DEPLOY),
     (
         "proxy.metricsServer.{nodes,pods}.enabled",
         Bool,

@@ -72,6 +72,8 @@ pub struct SyncerPod {
     pub program: Program,
     /// What it logs.
     pub log_level: Option<String>,
+    /// Further variables of its environment, in Kubernetes' own form.
+    pub env: Vec<Value>,
     /// Which nodes the pod may be on.
     pub node_selector: BTreeMap<String, String>,
     /// Where it is rather, in Kubernetes' own form.

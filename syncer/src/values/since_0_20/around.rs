@@ -3,7 +3,7 @@
 use crate::values::forms::Form;
 use crate::values::table::Fate::{Read, Refuse};
 use crate::values::table::Shape::{Any, Bool, OneOf, Switch, Text};
-use crate::values::table::{IDLE, Row, SAME};
+use crate::values::table::{DEPLOY, IDLE, Row, SAME};
 
 const NOT_DONE: &str = "the syncer does not do this";
 
@@ -75,10 +75,11 @@ pub(in crate::values) const KEYS: &[Row] = &[
     ),
     ("experimental.syncSettings.setOwner", Bool, IDLE),
     (
-        "experimental.{deploy,isolatedControlPlane,virtualClusterKubeConfig,denyProxyRequests}",
+        "experimental.{isolatedControlPlane,virtualClusterKubeConfig,denyProxyRequests}",
         Any,
         Refuse(NOT_DONE),
     ),
+    ("experimental.deploy", Any, DEPLOY),
     ("{plugin,plugins,external,pro,sleepMode}", Any, Refuse(NOT_DONE)),
     ("telemetry.enabled", Bool, IDLE),
     (

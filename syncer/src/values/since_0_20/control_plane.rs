@@ -241,6 +241,11 @@ pub(in crate::values) const KEYS: &[Row] = &[
         Read(Form::Plain, "syncer.tolerations"),
     ),
     (
+        "controlPlane.statefulSet.env",
+        Objects,
+        Read(Form::Plain, "syncer.env"),
+    ),
+    (
         "controlPlane.statefulSet.scheduling.priorityClassName",
         Text,
         Read(Form::Plain, "syncer.priorityClassName"),
@@ -266,7 +271,7 @@ pub(in crate::values) const KEYS: &[Row] = &[
         IDLE,
     ),
     (
-        "controlPlane.statefulSet.{command,args,env,workingDir,dnsPolicy,dnsConfig}",
+        "controlPlane.statefulSet.{command,args,workingDir,dnsPolicy,dnsConfig}",
         Any,
         Refuse(CONTAINERS),
     ),
