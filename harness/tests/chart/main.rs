@@ -125,14 +125,14 @@ async fn the_control_plane_tells_nothing_to_whoever_reaches_its_pod() {
     assert_eq!(
         policy["spec"],
         json!({
-            "podSelector": {"matchLabels": {"app": "virtual-cluster", "release": "team-a"}},
+            "podSelector": {"matchLabels": {"app": "vcluster", "release": "team-a"}},
             "policyTypes": ["Ingress"],
             "ingress": [{"ports": [{"protocol": "TCP", "port": 6443}]}],
         })
     );
     // Whose pod it is.
     let labels = &rendered.object("StatefulSet")["spec"]["template"]["metadata"]["labels"];
-    for (name, value) in [("app", "virtual-cluster"), ("release", "team-a")] {
+    for (name, value) in [("app", "vcluster"), ("release", "team-a")] {
         assert_eq!(labels[name], value);
     }
 }

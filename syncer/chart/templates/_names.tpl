@@ -79,8 +79,9 @@ variables.before[?{{ . }}] == optional.of(variables.labels[{{ . }}]) || variable
 {{- $known | toJson | replace "\"" "'" -}}
 {{- end -}}
 
+{{/* What policies of the host select a control plane by; vcluster's labels. */}}
 {{- define "selector" -}}
-app: virtual-cluster
+app: vcluster
 release: {{ .Release.Name | quote }}
 {{- end -}}
 

@@ -52,6 +52,27 @@ fn what_the_host_decides_about_a_claim_is_taken_over_once() {
 }
 
 #[test]
+fn a_policy_finds_the_guests_dns_by_either_label() {
+    let selects = |name: &str| {
+        let labels = json!({"matchLabels": {"k8s-app": name, "tier": "a"}});
+        json!({"podSelector": labels, "egress": [{"to": [{"podSelector": labels}]}]})
+    };
+    let written = |spec: Value| {
+        let guest = object(&json!({"spec": spec}).to_string());
+        of(CoreKind::NetworkPolicy).host_spec(&guest, &tenant()).unwrap()
+    };
+    let either = json!({
+        "matchLabels": {"tier": "a"},
+        "matchExpressions": [
+            {"key": "k8s-app", "operator": "In", "values": ["kube-dns", "vcluster-kube-dns"]},
+        ],
+    });
+    let expected = json!({"podSelector": either, "egress": [{"to": [{"podSelector": either}]}]});
+    assert_eq!(written(selects("vcluster-kube-dns")), expected);
+    assert_eq!(written(selects("kube-dns")), selects("kube-dns"));
+}
+
+#[test]
 fn a_claim_that_was_bound_is_not_given_another_volume() {
     let claims = of(CoreKind::PersistentVolumeClaim);
     let bound = object("spec: {volumeName: pvc-1}\nstatus: {phase: Bound}");
