@@ -41,7 +41,8 @@ async fn config(kubeconfig: Option<&Path>) -> Result<Config, Box<dyn std::error:
     of_kubeconfig(Kubeconfig::read_from(path)?).await
 }
 
-/// As a kubeconfig says. A proxy of the environment's is for what is outside, and neither API is: the guest's is in this pod.
+/// Reads a kubeconfig. A proxy of the environment is for what is outside of the cluster, and neither API is: the guest's is
+/// in this pod.
 async fn of_kubeconfig(kubeconfig: Kubeconfig) -> Result<Config, Box<dyn std::error::Error + Send + Sync>> {
     let mut clusters = kubeconfig.clusters.iter().flat_map(|named| &named.cluster);
     let says_proxy = clusters.any(|cluster| cluster.proxy_url.is_some());

@@ -149,7 +149,7 @@ async fn what_a_tenant_makes_can_be_deleted() {
     assert!(!held.is_empty() && held.is_subset(&known), "{held:?} are listed");
 }
 
-/// What each program of a tenant's control plane is started with.
+/// Returns what each program of a tenant's control plane is started with.
 async fn arguments(tenant: &Tenant) -> BTreeMap<String, Vec<String>> {
     let host: Side = tenant.host().await.within(tenant.namespace());
     let set = host
@@ -167,14 +167,14 @@ async fn arguments(tenant: &Tenant) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-/// What a program says of its arguments, without its line breaks.
+/// Returns what a program says of its arguments, without its line breaks.
 async fn help(program: &Path) -> String {
     let said = Command::new(program).arg("--help").text().await;
     let said = said.expect("it says so");
     said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The rows of a table below a heading of the list, without those that name its columns.
+/// Reads the rows of a table below a heading of the list, without those that name its columns.
 fn rows(heading: &str) -> Vec<Vec<String>> {
     let list = fs::read_to_string(LIST).expect("it is there");
     let below = list

@@ -164,7 +164,7 @@ async fn undone(from: &Side, to: &Side, theirs: Value, name: &str, more: &Value)
     to.loses(&kind, name).await;
 }
 
-/// All of an object but what its API keeps of it, and its status.
+/// Returns all of an object but what its API keeps of it, and its status.
 fn what(object: &Value) -> Value {
     let mut object = object.clone();
     let metadata = object["metadata"].take();

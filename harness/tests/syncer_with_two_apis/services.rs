@@ -232,7 +232,7 @@ async fn a_second_address_that_is_taken_on_the_host_is_another_on_both_sides() {
     assert_ne!(&has[1], taken);
 }
 
-/// Kubernetes' own clients of before EndpointSlices read the other.
+/// Kubernetes' own clients of before `EndpointSlices` read the other.
 #[tokio::test]
 async fn where_the_guests_api_is_can_be_read_in_either_form() {
     let mut tenant = Tenant::new("endpoints").await;
@@ -391,7 +391,7 @@ async fn has_addresses(space: &Space, count: usize) -> Vec<Value> {
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The Service on either side; null while it is not there.
+/// Reads the Service on either side; null while it is not there.
 async fn both(space: &Space) -> (Value, Value) {
     let (guest, host) = tokio::join!(
         space.guest.get("Service", "app"),

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How often a stream was flushed, and who waits for the next time.
+/// A count of a stream's flushes, and who waits for the next one.
 #[derive(Debug, Default)]
 struct Flushes {
     count: u64,
@@ -87,7 +87,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Flushed<S> {
     }
 }
 
-/// What gives bodies an end of their own.
+/// A maker of bodies that have an end of their own.
 #[derive(Clone, Debug)]
 pub(super) struct End(Arc<Mutex<Flushes>>);
 

@@ -28,8 +28,8 @@ pub const KUBELET: &str = "kubelet";
 /// What those files' names begin with that the API server shows to a kubelet.
 pub const KUBELET_CLIENT: &str = "apiserver-kubelet-client";
 
-/// What those files' names begin with that the API server shows to a tenant's own API servers, and to the syncer for
-/// metrics.
+/// The beginning of the names of those files that the API server shows to a tenant's own API servers, and to the syncer
+/// for metrics.
 pub const FRONT_PROXY: &str = "front-proxy-client";
 
 /// The certificate of the authority that has issued those, and no other.

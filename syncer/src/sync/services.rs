@@ -31,7 +31,7 @@ use crate::admission;
 use crate::guest::metrics;
 use crate::patches::Json;
 
-/// What either side asks of the other, by the rules of Kubernetes' API for Services.
+/// The specs that both sides are written with.
 mod spec;
 
 /// Annotation on a twin: the guest's Service while it is being made anew.

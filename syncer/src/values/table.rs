@@ -63,7 +63,7 @@ pub(super) const SAME: Fate = Fate::Read(Form::Plain, "");
 /// Nothing is done with it, and it keeps its name.
 pub(super) const IDLE: Fate = Fate::Idle(Form::Plain, "");
 
-/// What a guest is to start with is applied by its own kubeconfig.
+/// The fate of what a guest is to start with: its own kubeconfig applies that.
 pub(super) const DEPLOY: Fate = Fate::Refuse(
     "apply manifests (`kubectl apply`) and charts (`helm install`) with the virtual cluster's kubeconfig, once Secret \
      vc-NAME has it",

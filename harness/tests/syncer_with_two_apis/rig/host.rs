@@ -148,7 +148,7 @@ impl Host {
         self.program("kubectl")
     }
 
-    /// A program of those that the tests are run with.
+    /// Returns a program that the tests are run with.
     pub(crate) fn program(&self, name: &str) -> &Path {
         self.programs.program(name).expect("it was asked for")
     }

@@ -1,4 +1,4 @@
-//! What a Service of one side asks of the other: takes both specs, gives the one to write.
+//! The specs that a Service of one side and its twin on the other are written with: takes both, gives the one to write.
 //!
 //! Addresses, ports of nodes and the port for health checks are given by each API server by itself. The host is asked
 //! for the guest's; where it cannot give them, the guest gets the host's.
@@ -8,14 +8,14 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::core::Status;
 
-/// What an API server says of a port for health checks that it cannot give. It is an internal error there, where a port of
-/// nodes is an invalid value.
+/// Words of an API server about a port for health checks that it cannot give. It is an internal error there, where a port
+/// of nodes is an invalid value.
 const HEALTH_CHECK: &str = "HealthCheck NodePort";
 
 /// The policy of a Service with addresses of one family.
 const SINGLE: &str = "SingleStack";
 
-/// What the guest wants of its twin. Of a twin that is there, the first address can't be changed.
+/// Returns what the guest wants of its twin. Of a twin that is there, the first address can't be changed.
 pub(super) fn wanted(guest: &Service, host: Option<&Service>) -> ServiceSpec {
     let mut spec = guest.spec.clone().unwrap_or_default();
     if addresses(&spec).len() == 1 {
@@ -32,8 +32,8 @@ pub(super) fn wanted(guest: &Service, host: Option<&Service>) -> ServiceSpec {
     spec
 }
 
-/// A step before what is wanted of a twin, if one is needed: an API server changes no port for health checks, but gives
-/// another one once there was none.
+/// Returns what a twin has to be before it is as wanted, if there is such a step: an API server changes no port for health
+/// checks, but gives another one once there was none.
 pub(super) fn releasing(wanted: &ServiceSpec, host: &Service) -> Option<ServiceSpec> {
     let theirs = host.spec.as_ref().and_then(health_check_port)?;
     let ours = health_check_port(wanted)?;
@@ -44,13 +44,13 @@ pub(super) fn releasing(wanted: &ServiceSpec, host: &Service) -> Option<ServiceS
     })
 }
 
-/// Whether a refusal may be for an address or a port that is taken, so that the host is to choose.
+/// Returns whether a refusal may be for an address or a port that is taken, so that the host is to choose.
 pub(super) fn is_for_a_choice(refusal: &Status) -> bool {
     refusal.is_invalid() || refusal.message.contains(HEALTH_CHECK)
 }
 
-/// What is wanted without what the host may choose: addresses but those that it has given already, and ports of its nodes
-/// but those that it has chosen already.
+/// Removes from what is wanted what the host may choose: addresses but those that it has given already, and ports of its
+/// nodes but those that it has chosen already.
 pub(super) fn at_the_hosts_choice(mut spec: ServiceSpec, host: Option<&Service>) -> ServiceSpec {
     let theirs = host.and_then(|host| host.spec.as_ref());
     if spec.cluster_ip.as_deref() != Some("None") {
@@ -94,8 +94,8 @@ fn prefer(spec: &mut ServiceSpec) {
     }
 }
 
-/// What the guest's Service has to be made anew as, because it cannot be changed to the addresses or the port for health
-/// checks that the host has chosen.
+/// Returns what the guest's Service has to be recreated with, where it cannot be changed to the addresses or the port for
+/// health checks that the host has chosen.
 pub(super) fn anew(ours: &ServiceSpec, theirs: &ServiceSpec) -> Option<ServiceSpec> {
     let given = addresses(theirs);
     let moved = !given.is_empty() && given != addresses(ours);
@@ -120,7 +120,7 @@ pub(super) fn anew(ours: &ServiceSpec, theirs: &ServiceSpec) -> Option<ServiceSp
     Some(spec)
 }
 
-/// The same Service without ports of nodes.
+/// Returns a Service without its ports of nodes.
 pub(super) fn without_node_ports(service: &Service) -> Service {
     let mut service = service.clone();
     if let Some(spec) = &mut service.spec {
@@ -130,7 +130,7 @@ pub(super) fn without_node_ports(service: &Service) -> Service {
     service
 }
 
-/// The addresses of a Service that has any.
+/// Returns the addresses of a Service that has any.
 pub(super) fn addresses(spec: &ServiceSpec) -> Vec<&str> {
     let all = spec.cluster_ips.as_deref().unwrap_or_default();
     let all = all.iter().map(String::as_str);
@@ -140,7 +140,7 @@ pub(super) fn addresses(spec: &ServiceSpec) -> Vec<&str> {
         .collect()
 }
 
-/// The ports of nodes.
+/// Returns the ports of nodes.
 pub(super) fn node_ports(spec: &ServiceSpec) -> Vec<Option<i32>> {
     spec.ports.iter().flatten().map(|port| port.node_port).collect()
 }
