@@ -79,9 +79,11 @@ variables.before[?{{ . }}] == optional.of(variables.labels[{{ . }}]) || variable
 {{- $known | toJson | replace "\"" "'" -}}
 {{- end -}}
 
-{{/* What policies of the host select a control plane by; vcluster's labels. */}}
+{{/* What policies of the host select a control plane by: vcluster's labels. The selector of a StatefulSet cannot change, so a
+release keeps the one that it was installed with. */}}
 {{- define "selector" -}}
-app: vcluster
+{{- $there := lookup "apps/v1" "StatefulSet" .Release.Namespace .Release.Name | default dict }}
+{{- "app: " }}{{ dig "spec" "selector" "matchLabels" "app" "vcluster" $there }}
 release: {{ .Release.Name | quote }}
 {{- end -}}
 

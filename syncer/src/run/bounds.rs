@@ -73,7 +73,7 @@ fn network_policy(tenant: &Tenant, policies: &Policies) -> Value {
         |name: &str| json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}});
     let control_plane = json!({
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": tenant.namespace()}},
-        "podSelector": {"matchLabels": {"app": "vcluster", "release": tenant.name()}},
+        "podSelector": {"matchLabels": {"release": tenant.name()}},
     });
     let dns = json!({
         "to": [{
