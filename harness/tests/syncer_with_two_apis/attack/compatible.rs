@@ -132,3 +132,31 @@ async fn pods_that_run_outlive_the_upgrade_and_are_named() {
     let reasons: Vec<_> = of_plain.filter_map(|event| event["reason"].as_str()).collect();
     assert!(!reasons.contains(&"PolicyViolation"), "{reasons:?}");
 }
+
+/// The label that the chart gave the pod of a control plane once. A StatefulSet's selector cannot change.
+const LABEL_OF_BEFORE: &str = "virtual-cluster";
+
+#[tokio::test]
+async fn a_release_keeps_the_selector_that_it_was_installed_with() {
+    let tenant = Tenant::with_values("selected", OPEN).await;
+    let host = tenant.host().await.within(tenant.namespace());
+    let mut set = host.appears("StatefulSet", tenant.name()).await;
+    assert_eq!(set["spec"]["selector"]["matchLabels"]["app"], "vcluster");
+    host.delete("StatefulSet", tenant.name()).await;
+    host.loses("StatefulSet", tenant.name()).await;
+    for labels in ["/spec/selector/matchLabels", "/spec/template/metadata/labels"] {
+        set.pointer_mut(labels).expect("it has some")["app"] = json!(LABEL_OF_BEFORE);
+    }
+    let metadata = set["metadata"].as_object_mut().expect("it has some");
+    metadata.retain(|field, _| ["name", "namespace", "labels", "annotations"].contains(&field.as_str()));
+    set.as_object_mut().expect("it is one").remove("status");
+    host.create(set).await;
+
+    tenant.upgrade(DEFAULTS).await.expect("the selector is the same");
+
+    let set = host.appears("StatefulSet", tenant.name()).await;
+    let template = &set["spec"]["template"]["metadata"];
+    assert_eq!(template["labels"]["app"], LABEL_OF_BEFORE);
+    let service = host.appears("Service", tenant.name()).await;
+    assert_eq!(service["spec"]["selector"]["app"], LABEL_OF_BEFORE);
+}
