@@ -133,7 +133,7 @@ async fn pods_that_run_outlive_the_upgrade_and_are_named() {
     assert!(!reasons.contains(&"PolicyViolation"), "{reasons:?}");
 }
 
-/// The label that the chart gave the pod of a control plane once. A StatefulSet's selector cannot change.
+/// The label that the chart gave the pod of a control plane once. The selector of a `StatefulSet` cannot change.
 const LABEL_OF_BEFORE: &str = "virtual-cluster";
 
 #[tokio::test]
