@@ -63,16 +63,16 @@ fn is_forbidden(answer: &RedisResult<Value>) -> bool {
     code == Some("NOPERM")
 }
 
-/// Waits until a Redis's container was restarted in its pod. Redis answers before its pod's status says so.
+/// Waits until a Redis's container was restarted in its pod and is ready. Redis answers before its pod's status says so.
 async fn was_restarted_once<Fut>(before: &Pod, now: impl Fn() -> Fut) -> Outcome
 where
     Fut: Future<Output = anyhow::Result<Pod>>,
 {
-    let restarts = |pod: Pod| (pod.uid, pod.restarts.get("redis").copied());
-    let (uid, count) = restarts(before.clone());
-    let expected = (uid, count.map(|count| count + 1));
-    becomes("the restarts of Redis", SOON, expected, || async {
-        Ok(restarts(now().await?))
+    let state = |pod: Pod| (pod.uid, pod.restarts.get("redis").copied(), pod.is_ready);
+    let (uid, restarts, _) = state(before.clone());
+    let expected = (uid, restarts.map(|restarts| restarts + 1), true);
+    becomes("Redis to be restarted", SOON, expected, || async {
+        Ok(state(now().await?))
     })
     .await
 }
@@ -106,8 +106,12 @@ async fn is_25_a_script_that_does_not_end_is_ended_and_nothing_is_lost(
         others.read.values()
     })
     .await?;
-    let written = user.ask(&command(&["HGETALL", &key])).await?;
-    ensure!(written == Value::Array(Vec::new()), "{written:?}");
+    // A Service leads to a pod a moment later than the pod is ready.
+    let nothing = Value::Array(Vec::new());
+    becomes("what the script wrote", SOON, nothing, || async {
+        Ok(user.ask(&command(&["HGETALL", &key])).await?)
+    })
+    .await?;
     others.write.clear().await?;
     witness.is_content().await
 }
