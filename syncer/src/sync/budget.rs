@@ -16,7 +16,6 @@ use serde::Serialize;
 
 use super::config::Limits;
 use super::key::Key;
-use super::mutation::{self, Mutation};
 
 /// Objects up to this size are never delayed, so that ordinary work goes on beside much that is written.
 const SMALL: u64 = 4 << 10;
@@ -141,7 +140,7 @@ impl Budget {
         let known = before.unwrap_or_default();
         let others = state.total - known;
         // What was there before the syncer started is kept anyway.
-        let is_counted_first = is_there && before.is_none() || mutation::is(Mutation::ForgetLimit);
+        let is_counted_first = is_there && before.is_none();
         if bytes > known && others + bytes > limits.bytes && !is_counted_first {
             return Err(Over::Total {
                 bytes,

@@ -47,8 +47,6 @@ pub(crate) enum Mutation {
     ReadHostOnly,
     /// Containers are the tenant's by their names.
     TrustNames,
-    /// There is no limit of bytes.
-    ForgetLimit,
     /// Labels of guest namespaces keep their keys on the host.
     PassLabels,
 }
