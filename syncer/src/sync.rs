@@ -146,7 +146,7 @@ pub(crate) mod removal;
 /// What goes wrong with one object.
 mod failure;
 
-/// What objects wait for in vain.
+/// The objects that others wait for in vain.
 mod unmet;
 
 /// Telling the tenant.

@@ -1,4 +1,4 @@
-//! What of its environment a syncer does not go by.
+//! Environment variables that a syncer ignores.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -93,7 +93,7 @@ async fn each_plug_in_of_the_guests_admission_is_listed() {
     assert_eq!(listed, defaults);
 }
 
-/// Of what holds an object, something in the guest has to take it off.
+/// Each finalizer of an object has something in the guest that takes it off.
 #[tokio::test]
 async fn each_finalizer_is_released_by_what_runs_in_the_guest() {
     let tenant = Tenant::shared().await;

@@ -54,7 +54,7 @@ mod pods;
 /// The fields that a pod has.
 mod pod_fields;
 
-/// What pods say of other pods, their names and their files, as the host has it.
+/// Fields of pods about other pods, names and files, as the host has them.
 mod translated;
 
 /// How pods end that the host loses.
@@ -114,7 +114,7 @@ mod from_host;
 /// What a values file maps from host namespaces.
 mod shown;
 
-/// What is added to copies.
+/// Fields that are added to copies.
 mod read_only;
 
 /// Services of the guest that the host has too.

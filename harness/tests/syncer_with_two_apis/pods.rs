@@ -345,7 +345,7 @@ pub(crate) fn going(found: &Value) -> Option<Value> {
     found["metadata"].get("deletionTimestamp").map(|_| found.clone())
 }
 
-/// What a pod says of a condition.
+/// Returns a condition of a pod.
 pub(crate) fn condition<'a>(pod: &'a Value, kind: &str) -> Option<&'a str> {
     let mut all = pod["status"]["conditions"].as_array().into_iter().flatten();
     all.find(|condition| condition["type"] == kind)?["status"].as_str()

@@ -1,4 +1,4 @@
-//! What a tenant adds to a copy of something of the host's is undone, as a change is. The same holds for what somebody on
+//! Fields that a tenant adds to a copy of a host object are removed, as a change is undone. The same holds for what somebody on
 //! the host adds to a replica of a tenant's Service.
 
 use rstest::rstest;
@@ -30,7 +30,7 @@ use crate::rules::define;
     json!({"apiVersion": "v1", "kind": "Node"}),
     json!({"spec": {"taints": [{"key": "ours", "effect": "NoExecute"}], "unschedulable": true}})
 )]
-// What an API server does not change back is made anew.
+// A field that an API server does not change back needs a new object.
 #[case::an_identity_of_a_node(json!({"apiVersion": "v1", "kind": "Node"}), json!({"spec": {"providerID": "ours"}}))]
 #[tokio::test]
 async fn what_a_tenant_adds_to_a_copy_of_the_whole_hosts_goes(
@@ -138,7 +138,7 @@ async fn what_the_host_adds_to_a_replica_goes() {
     let tenant = Tenant::with_values("extends", &values).await;
     let (guest, there) = (tenant.guest().await.within("default"), host.within(&there));
     let more = json!({"spec": {"selector": {"app": "ours"}}, "metadata": {"labels": {"ours": "a"}}});
-    // One without an address is not made anew because the host has given that to somebody else.
+    // One without an address is not recreated because the host has given that to somebody else.
     let mut web = service("web");
     web["spec"]["clusterIP"] = json!("None");
     undone(&guest, &there, web, "web", &more).await;

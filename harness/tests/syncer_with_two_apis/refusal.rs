@@ -150,7 +150,7 @@ async fn what_needs_something_that_the_host_refuses_is_told_why_it_waits() {
     host.appears("Component", "store").await;
 }
 
-/// What is refused in a way that may pass by itself is told once it has lasted.
+/// A refusal that may pass by itself has an Event once it has lasted.
 #[tokio::test]
 async fn a_pod_whose_config_map_exceeds_the_hosts_quota_is_told_and_made_up_for() {
     let space = Space::shared().await;

@@ -30,7 +30,7 @@ async fn a_running_pod_is_resized_in_place_within_what_the_host_allows() {
     assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
     assert_eq!(names(&after["spec"]["containers"]), ["app", "daprd"]);
 
-    // What the host refuses is told, and holds nothing else up.
+    // A refusal of the host has an Event, and holds nothing else up.
     resize(guest, "app", &cpu_of_app("600m")).await;
     guest.is_told("Pod", "app", "failed to resize pod").await;
     guest
@@ -114,7 +114,7 @@ async fn observes(host: &Side, generation: Value, message: &str) {
     host.merge_status("Pod", "app", &status).await;
 }
 
-/// What a pod and its condition `Ready` say of what was observed.
+/// Returns the observed generations of a pod and of its condition `Ready`.
 fn observed(pod: &Value) -> [Value; 2] {
     let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     let ready = conditions.find(|condition| condition["type"] == "Ready");

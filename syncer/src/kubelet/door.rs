@@ -1,4 +1,4 @@
-//! Who is let in: by TLS, with one of the two certificates that `syncer init` made for the guest's API server. It shows
+//! The clients that are let in: by TLS, with one of the two certificates that `syncer init` made for the guest's API server. It shows
 //! one where it asks a kubelet, and the other where it asks for an API that is not its own.
 //!
 //! Another certificate of the same authority is not enough, whatever it says: a guest's administrator can have the

@@ -50,7 +50,7 @@ impl Core {
         }
     }
 
-    /// The copies of a kind that is in no namespace, such as `PriorityClass`, if the host's are shown.
+    /// The copies of a cluster-scoped kind, such as `PriorityClass`, if the host's are shown.
     pub(super) fn classes(&self, kind: &str) -> Option<Arc<Copies>> {
         self.copies.iter().find(|copies| copies.are_of(kind)).cloned()
     }

@@ -31,7 +31,7 @@ pub(crate) enum Failure {
     /// Something that the object needs could not be brought to the host.
     #[error("{why}")]
     Unmet {
-        /// What it needs, and why that is not there.
+        /// The object that it needs, and why that is not there.
         why: String,
         /// See [`Failure::is_lasting`], of what it needs.
         is_lasting: bool,

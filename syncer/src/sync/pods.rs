@@ -53,7 +53,7 @@ mod resize;
 /// What the guest is shown of a host pod.
 pub(crate) mod status;
 
-/// What was observed of the tenant's changes.
+/// The generation of the tenant's changes that the host has observed.
 mod generation;
 
 /// Writing what is shown.
@@ -98,7 +98,7 @@ pub(crate) struct Pods {
     accounts: Option<Arc<Twins>>,
     /// The UIDs of the host's pods that were checked against the rules.
     reviewed: Mutex<HashMap<Key, String>>,
-    /// What was shown in the guest, by pod.
+    /// The statuses that were shown in the guest, by pod.
     shown: Mutex<HashMap<Key, Shown>>,
     /// The sizes of the host's pods.
     ledger: Ledger,

@@ -13,7 +13,7 @@ use super::queue::Queue;
 /// What single objects name.
 pub(crate) mod needs;
 
-/// What Dapr's annotations name.
+/// The objects that Dapr's annotations name.
 pub(crate) mod dapr;
 
 /// The two kinds that are kept on the host because others name them.

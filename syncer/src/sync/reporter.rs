@@ -18,7 +18,7 @@ const TRIES_IN_SILENCE: u32 = 4;
 /// The same words about the same object are said at most this often.
 const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
-/// What is said again within this is counted in the Event that said it first; later it is an Event of its own.
+/// A note that comes again within this is counted in its first Event; later it is an Event of its own.
 const COUNTED_FOR: Duration = Duration::from_mins(6);
 
 /// An object has at most this many different Events at a time. Some words tell sizes and seconds, which change with each try.

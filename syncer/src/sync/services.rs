@@ -405,7 +405,7 @@ impl Part for Services {
     }
 }
 
-/// Whether a Service is one that leads to the guest's control plane: of the API itself, or of the API for metrics.
+/// Tells whether a Service is one that leads to the guest's control plane: of the API itself, or of the API for metrics.
 pub(crate) fn is_the_guests_alone(key: &Key) -> bool {
     let Key { namespace, name, .. } = key;
     [("default", "kubernetes"), (metrics::NAMESPACE, metrics::SERVICE)].contains(&(namespace, name))

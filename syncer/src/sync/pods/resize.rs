@@ -1,4 +1,4 @@
-//! What a running pod and its containers may use, changed in place as `kubectl patch --subresource resize` does it.
+//! The resources of a running pod and its containers, changed in place as `kubectl patch --subresource resize` does it.
 //!
 //! Only what the guest's pod says is passed on: the host may have filled in the rest, and has it of its own containers.
 

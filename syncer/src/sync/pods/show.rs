@@ -14,7 +14,7 @@ use crate::sync::failure::{Attempt, Failure, refusal};
 use crate::sync::key::Key;
 use crate::sync::mutation::{self, Mutation};
 
-/// What this process has shown of one pod.
+/// The status that this process has shown of one pod.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     /// The types of condition that others than a kubelet have set on the host.
@@ -27,7 +27,7 @@ pub(super) struct Shown {
 #[derive(Debug)]
 struct Written {
     status: PodStatus,
-    /// What the guest made of it.
+    /// The status as the guest has stored it.
     taken: Option<PodStatus>,
     /// The version of the guest's pod before.
     before: Option<String>,

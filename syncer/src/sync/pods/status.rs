@@ -14,7 +14,7 @@ use super::generation::Generations;
 use super::own::{Own, has_name};
 use crate::sync::mutation::{self, Mutation};
 
-/// Whose conditions are shown.
+/// The owners of the conditions that are shown.
 pub(super) mod conditions;
 
 /// The change from one status to another.

@@ -1,4 +1,4 @@
-//! What Dapr's annotations name: Secrets and volumes of a pod, and the container of a pluggable component.
+//! The objects that Dapr's annotations name: Secrets and volumes of a pod, and the container of a pluggable component.
 //!
 //! Dapr's injector adds the sidecar, and what that reads, to the host's pod; the guest's spec does not have it. The names are
 //! those of its list of annotations (<https://docs.dapr.io/reference/arguments-annotations-overview/>, Dapr 1.16 to 1.18).

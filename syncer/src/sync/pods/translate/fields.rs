@@ -11,7 +11,7 @@ use super::*;
 use crate::admission::{Admission, Resource};
 use crate::generated::is_up_to_date;
 
-/// What becomes of a field.
+/// The fate of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     AsIs,
@@ -34,7 +34,7 @@ impl Fate {
 use Fate::{LeftOut, Translated};
 
 /// The fields that the host does not get as they are, by the beginnings of their paths, each with the reason. The longest
-/// beginning that fits counts. Refused fields have the reasons that the tenant is told.
+/// beginning that fits counts. Refused fields have the reasons of their Events.
 const REASONS: &[(&str, Fate, &str)] = &[
     (
         "metadata",
