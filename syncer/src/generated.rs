@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// Holds a file to what it is made of. One that is not up to date is written anew, for whoever changed something to look at and
-/// commit.
+/// Fails if a file differs from the generated text, and rewrites it, so that the difference can be reviewed and committed.
 pub(crate) fn is_up_to_date(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     if fs::read_to_string(&path).ok().as_deref() == Some(text) {

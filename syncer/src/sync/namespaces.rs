@@ -4,8 +4,8 @@
 //! other parts begin to watch it. A finalizer on the guest's namespace keeps it until the twin is gone, so that a
 //! twin is never forgotten, whenever the syncer was away.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -17,6 +17,7 @@ use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
+use self::counted::{Counted, Place};
 use super::cache::Change;
 use super::engine::{Engine, MANAGER};
 use super::failure::{Attempt, Failure, unless_gone};
@@ -30,6 +31,9 @@ use crate::admission::Level;
 use crate::host::namespaces::{self, Found};
 use crate::naming::{self, Tenant};
 
+/// The number of them on the host.
+mod counted;
+
 /// Label on every namespace: its name, which the API server writes.
 const NAME: &str = "kubernetes.io/metadata.name";
 
@@ -38,6 +42,9 @@ const FINALIZER: &str = "vcluster.loft.sh/host-namespace";
 
 /// How soon to look again at what is going away.
 const GOING: Duration = Duration::from_millis(300);
+
+/// How soon a namespace is looked at again that waits until the others are counted.
+const UNCOUNTED: Duration = Duration::from_millis(100);
 
 /// How often a twin is looked at, since namespaces can't be watched one by one; nothing is written if it is as it
 /// should be.
@@ -49,8 +56,8 @@ pub(crate) struct Namespaces {
     engine: Engine,
     /// The UIDs of the twins in which this process has made what a twin needs, by guest name.
     furnished: Mutex<BTreeMap<String, String>>,
-    /// Guest namespaces that are on the host, or about to be.
-    held: Mutex<BTreeSet<String>>,
+    /// The guest namespaces that count.
+    counted: Mutex<Counted>,
 }
 
 impl Namespaces {
@@ -59,7 +66,7 @@ impl Namespaces {
         Arc::new(Self {
             engine: engine.clone(),
             furnished: Mutex::default(),
-            held: Mutex::default(),
+            counted: Mutex::default(),
         })
     }
 
@@ -97,11 +104,13 @@ impl Namespaces {
     async fn hold(&self, guest: &Namespace) -> Result<Next, Failure> {
         let name = guest.name_any();
         let twin = self.twin(&name).await;
-        let twin = twin.and_then(|twin| self.count(&name, twin.is_some()).map(|()| twin));
+        let counted = twin.and_then(|twin| Ok((self.count(&name, twin.is_some())?, twin)));
         self.engine
             .mirror()
-            .refuse(&name, matches!(twin, Err(Failure::Refused(_))));
-        let twin = twin?;
+            .refuse(&name, matches!(counted, Err(Failure::Refused(_))));
+        let (Place::Free, twin) = counted? else {
+            return Ok(Next::After(UNCOUNTED));
+        };
         if let Some(twin) = &twin
             && twin.metadata.deletion_timestamp.is_some()
         {
@@ -123,18 +132,23 @@ impl Namespaces {
     }
 
     /// Refuses a namespace that would be one too many; those that are on the host already stay.
-    fn count(&self, name: &str, is_there: bool) -> Result<(), Failure> {
+    fn count(&self, name: &str, is_there: bool) -> Result<Place, Failure> {
         let most = self.engine.config().namespaces;
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.contains(name) || is_there || held.len() < most {
-            held.insert(name.to_owned());
-            return Ok(());
+        let guests = self.engine.guest_namespaces().keys();
+        let guests = guests.iter().map(|key| key.name.as_str());
+        let mut counted = self.counted();
+        match counted.place(name, is_there, guests, most) {
+            Place::None => Err(Failure::Refused(format!(
+                "not created on the host: this virtual cluster has {} namespaces there, and `defaults.policies.namespaces` of \
+                 its values allows {most}. Delete a namespace, or ask the host's administrator to raise the number",
+                counted.on_host()
+            ))),
+            place => Ok(place),
         }
-        Err(Failure::Refused(format!(
-            "not created on the host: this virtual cluster has {} namespaces there, and `defaults.policies.namespaces` of its \
-             values allows {most}. Delete a namespace, or ask the host's administrator to raise the number",
-            held.len()
-        )))
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Deletes the twin once the guest's own controllers have emptied the namespace.
@@ -162,8 +176,7 @@ impl Namespaces {
         let twin = match self.twin(name).await {
             Ok(Some(twin)) => twin,
             Ok(None) | Err(Failure::Refused(_)) => {
-                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                held.remove(name);
+                self.counted().forget(name);
                 return Ok(Twins::Gone);
             }
             Err(failure) => return Err(failure),

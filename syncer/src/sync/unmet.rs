@@ -1,6 +1,7 @@
 //! The objects of one kind that could not be brought to the host, for those that need them.
 //!
-//! An object that waits for another would wait in silence: why the other one is not there is told of that one alone.
+//! The Event about a failure is on the object that failed. An object that waits for it gets an Event with the same reason from
+//! here, so that its owner does not have to search.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

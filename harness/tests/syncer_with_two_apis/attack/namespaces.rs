@@ -159,6 +159,44 @@ async fn a_label_that_the_values_name_keeps_its_key() {
     host.appears("Namespace", &tenant.host_namespace("three")).await;
 }
 
+/// A syncer that has just started does not know which namespaces it has on the host.
+#[tokio::test]
+async fn a_restart_lets_none_in_that_was_one_too_many() {
+    let values = "multiNamespaceMode: {enabled: true}\ndefaults: {policies: {namespaces: 6}}\n";
+    let mut tenant = Tenant::with_values("full-house", values).await;
+    let (guest, host) = (tenant.guest().await, tenant.host().await);
+    // Four of Kubernetes' own are among the six.
+    for name in ["y", "z"] {
+        guest.create(namespace(name)).await;
+        host.appears("Namespace", &tenant.host_namespace(name)).await;
+    }
+    let beyond = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let words = "`defaults.policies.namespaces` of its values allows 6";
+    for name in beyond {
+        guest.create(namespace(name)).await;
+        guest.is_told("Namespace", name, words).await;
+    }
+
+    tenant.stop().await;
+    tenant.start().await;
+
+    // All have been looked at when there is a place for one more.
+    guest.delete("Namespace", "z").await;
+    host.loses("Namespace", &tenant.host_namespace("z")).await;
+    let found = host
+        .sees("Namespace", "", "one more", |list| {
+            let items = list["items"].as_array()?;
+            let names = items.iter().filter_map(|item| item["metadata"]["name"].as_str());
+            let came = beyond.map(|name| tenant.host_namespace(name));
+            let came = names
+                .filter(|name| came.iter().any(|other| other == name))
+                .count();
+            (came > 0).then_some(came)
+        })
+        .await;
+    assert_eq!(found, 1);
+}
+
 async fn label(side: &Side, key: &str, value: &Value) -> Result<Value, Refusal> {
     let everywhere = side.everywhere();
     let path = format!("{}?dryRun=All", everywhere.path("Namespace", side.namespace()));

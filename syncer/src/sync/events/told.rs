@@ -56,8 +56,8 @@ impl Subject {
         }
     }
 
-    /// Tells whether a kubelet says that it waits for the pod's tokens. They come once the guest knows the node, and what
-    /// keeps them from coming is told apart.
+    /// Tells whether the event says that a kubelet waits for the Secret with the pod's tokens. The syncer writes that Secret once
+    /// the guest's pod is bound. If it cannot, another Event says why.
     fn waits_for_tokens(&self, event: &Event) -> bool {
         let Self::Pod(guest, _) = self else { return false };
         let secret = token_secret(guest.metadata.uid.as_deref().unwrap_or_default());

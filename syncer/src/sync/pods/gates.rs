@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
 
+use super::status::conditions::all;
+
 /// The types of condition that a guest pod's gates name.
 pub(super) fn of(guest: &Pod) -> BTreeSet<&str> {
     let gates = (guest.spec.iter()).flat_map(|spec| spec.readiness_gates.iter().flatten());
@@ -26,11 +28,6 @@ pub(super) fn to_tell(guest: &Pod, host: &Pod) -> Vec<PodCondition> {
             ..ours.clone()
         })
         .collect()
-}
-
-fn all(pod: &Pod) -> impl Iterator<Item = &PodCondition> {
-    let status = pod.status.iter();
-    status.flat_map(|status| status.conditions.iter().flatten())
 }
 
 #[cfg(test)]

@@ -80,7 +80,8 @@ pub(in super::super) fn of_type<'a>(pod: &'a Pod, type_: &str) -> Option<&'a Pod
     all(pod).find(|condition| condition.type_ == type_)
 }
 
-fn all(pod: &Pod) -> impl Iterator<Item = &PodCondition> {
+/// Returns all conditions of a pod.
+pub(in super::super) fn all(pod: &Pod) -> impl Iterator<Item = &PodCondition> {
     let status = pod.status.iter();
     status.flat_map(|status| status.conditions.iter().flatten())
 }
