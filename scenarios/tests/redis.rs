@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 use harness::workloads::store;
 use redis::{Cmd, RedisResult, Value};
 use rstest::rstest;
+use scenarios::apps::Apps;
 use scenarios::eventually::{LATER, SOON, becomes};
 use scenarios::pod::Pod;
 use scenarios::redis_user::{OWN, RedisUser};
@@ -63,6 +64,34 @@ fn is_forbidden(answer: &RedisResult<Value>) -> bool {
     code == Some("NOPERM")
 }
 
+/// Two tenants that share Redis: a user of the one, and the apps of the other with a value.
+struct Sharing {
+    user: RedisUser,
+    /// A key of the user's own.
+    key: String,
+    others: Apps,
+    value: String,
+    /// The pod of Redis.
+    before: Pod,
+}
+
+impl Sharing {
+    async fn begin(environment: &Environment, stem: &str) -> anyhow::Result<Self> {
+        let pair = environment.pair().await?;
+        let others = pair.theirs.apps().await?;
+        others.write.clear().await?;
+        let value = pair.theirs.unique(stem);
+        others.write.append(&value).await?;
+        Ok(Self {
+            user: RedisUser::of_tenant(&pair.ours).await?,
+            key: pair.ours.key(stem),
+            others,
+            value,
+            before: environment.redis_pod().await?,
+        })
+    }
+}
+
 /// Waits until a Redis's container was restarted in its pod and is ready. Redis answers before its pod's status says so.
 async fn was_restarted_once<Fut>(before: &Pod, now: impl Fn() -> Fut) -> Outcome
 where
@@ -83,14 +112,13 @@ async fn is_25_a_script_that_does_not_end_is_ended_and_nothing_is_lost(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
     let witness = Witness::of_all(environment.tenants().await?).await?;
-    let pair = environment.pair().await?;
-    let others = pair.theirs.apps().await?;
-    others.write.clear().await?;
-    let value = pair.theirs.unique("is-25");
-    others.write.append(&value).await?;
-    let user = RedisUser::of_tenant(&pair.ours).await?;
-    let key = pair.ours.key("is-25");
-    let before = environment.redis_pod().await?;
+    let Sharing {
+        user,
+        key,
+        others,
+        value,
+        before,
+    } = Sharing::begin(&environment, "is-25").await?;
 
     let script = user.hold_up(&key).await?;
 
@@ -122,14 +150,13 @@ async fn is_26_a_full_redis_refuses_writes_and_forgets_nothing(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
     let witness = Witness::of_all(environment.tenants().await?).await?;
-    let pair = environment.pair().await?;
-    let others = pair.theirs.apps().await?;
-    others.write.clear().await?;
-    let value = pair.theirs.unique("is-26");
-    others.write.append(&value).await?;
-    let user = RedisUser::of_tenant(&pair.ours).await?;
-    let key = pair.ours.key("is-26");
-    let before = environment.redis_pod().await?;
+    let Sharing {
+        user,
+        key,
+        others,
+        value,
+        before,
+    } = Sharing::begin(&environment, "is-26").await?;
 
     let filled = user.fill(&key).await;
     let refused = others.write.try_append("one too many").await;
