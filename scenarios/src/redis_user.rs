@@ -89,10 +89,10 @@ impl RedisUser {
     }
 
     async fn ask_within(&self, limit: Duration, command: &Cmd) -> RedisResult<Value> {
-        command.query_async(&mut self.connect(limit).await?).await
+        command.query_async(&mut self.log_in(limit).await?).await
     }
 
-    async fn connect(&self, limit: Duration) -> RedisResult<MultiplexedConnection> {
+    async fn log_in(&self, limit: Duration) -> RedisResult<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(limit))
             .set_response_timeout(Some(limit));
@@ -101,26 +101,13 @@ impl RedisUser {
             .await
     }
 
-    /// Writes to a hash until Redis has no room for the smallest value, and returns how it refuses that. Redis stays full
-    /// while the connection is kept: a closed one leaves some room.
-    pub async fn fill(&self, key: &str) -> anyhow::Result<(RedisError, MultiplexedConnection)> {
-        let mut connection = self.connect(ANSWER).await?;
-        let mut field = 0;
-        let mut refusal = None;
-        for size in SIZES {
-            let value = "x".repeat(size);
-            loop {
-                anyhow::ensure!(field < MANY, "Redis has taken {MANY} values");
-                field += 1;
-                let mut write = redis::cmd("HSET");
-                write.arg(key).arg(field).arg(&value);
-                if let Err(error) = write.exec_async(&mut connection).await {
-                    refusal = Some(error);
-                    break;
-                }
-            }
-        }
-        Ok((refusal.context("nothing was written")?, connection))
+    /// Connects, once the node leads new connections to Redis: when its container was restarted, kube-proxy takes the pod away
+    /// and brings it back up to two seconds later than that happens. A connection that is there stays.
+    pub async fn connect(&self) -> anyhow::Result<MultiplexedConnection> {
+        eventually("a connection to Redis", SOON, || async {
+            Ok(Ok(self.log_in(ANSWER).await?))
+        })
+        .await
     }
 
     /// Starts a script that writes to a key and does not end; returns when Redis answers nobody. The handle gives the answer
@@ -142,4 +129,25 @@ impl RedisUser {
     async fn is_answered(&self) -> anyhow::Result<bool> {
         Ok(self.ask_within(AT_ONCE, &redis::cmd("PING")).await.is_ok())
     }
+}
+
+/// Writes to a hash until Redis has no room for the smallest value, and returns how it refuses that. Redis stays full while the
+/// connection is kept: a closed one leaves some room.
+pub async fn fill(connection: &mut MultiplexedConnection, key: &str) -> anyhow::Result<RedisError> {
+    let mut field = 0;
+    let mut refusal = None;
+    for size in SIZES {
+        let value = "x".repeat(size);
+        loop {
+            anyhow::ensure!(field < MANY, "Redis has taken {MANY} values");
+            field += 1;
+            let mut write = redis::cmd("HSET");
+            write.arg(key).arg(field).arg(&value);
+            if let Err(error) = write.exec_async(connection).await {
+                refusal = Some(error);
+                break;
+            }
+        }
+    }
+    refusal.context("nothing was written")
 }
