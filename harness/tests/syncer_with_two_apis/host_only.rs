@@ -165,6 +165,31 @@ async fn the_name_of_a_deleted_secret_stays_the_tenants_while_something_names_it
     host.loses("Secret", "s").await;
 }
 
+/// A kubelet takes away what a pod can do without.
+#[tokio::test]
+async fn the_contents_of_a_deleted_secret_go_unless_something_requires_them() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    guest.create(secret("s", "ours")).await;
+    made(guest, pod("without", all_variables(true))).await;
+    host.appears("Pod", "without").await;
+    let before = host.get("Secret", "s").await.expect("it is there before the pod");
+    assert!(before.get("data").is_some());
+
+    guest.delete("Secret", "s").await;
+    host.sees("Secret", "s", "no data", |found| {
+        found.get("data").is_none().then_some(())
+    })
+    .await;
+    let taken = host.try_create(&secret("s", "theirs")).await;
+    assert!(taken.is_err(), "{taken:?}");
+    guest.create(secret("s", "again")).await;
+    host.shows("Secret", "s", "/data/key", "YWdhaW4=").await;
+
+    guest.delete("Pod", "without").await;
+    host.loses("Secret", "s").await;
+}
+
 #[tokio::test]
 async fn a_container_added_to_a_running_pod_does_not_read_it() {
     let space = Space::shared().await;

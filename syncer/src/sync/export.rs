@@ -134,10 +134,8 @@ impl Exporter {
     fn refer(&self, key: &Key) {
         let guest = self.guest.get(key);
         let named = guest.map(|object| needs::of_exported(key, &object));
-        self.references.set(
-            &Referrer::exported(&self.kind, key),
-            named.unwrap_or_default().into_keys().collect(),
-        );
+        let referrer = Referrer::exported(&self.kind, key);
+        self.references.set(&referrer, named.unwrap_or_default());
     }
 
     async fn write(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> Result<Next, Failure> {

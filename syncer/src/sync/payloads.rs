@@ -289,7 +289,9 @@ impl Payloads {
         });
         let holds_name = is_missing && named && self.holds_names();
         let is_held = ours.as_ref().is_some_and(|ours| ours.uid.is_empty());
-        let to_hold = holds_name && !is_held && self.reserved().contains(key);
+        // A kubelet leaves what a pod requires as it was, and takes away what a pod can do without.
+        let is_over = ours.is_some() && !self.references.requires(&(self.payload, key.clone()));
+        let to_hold = holds_name && !is_held && (is_over || self.reserved().contains(key));
         if !to_hold {
             self.reserved().remove(key);
         }

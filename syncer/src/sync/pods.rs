@@ -229,14 +229,15 @@ impl Pods {
 
     fn guest_changed(&self, key: &Key) {
         let guest = self.guest.get(key);
-        let named = guest
-            .as_deref()
-            .filter(|pod| !is_copy(&self.engine, pod))
-            .map(|pod| [needs::of_pod(pod), needs::of_added_containers(pod, None)]);
-        self.references.set(
-            &Referrer::Pod(key.clone()),
-            (named.into_iter().flatten()).flat_map(Needs::into_keys).collect(),
-        );
+        let mut named = Needs::new();
+        if let Some(pod) = guest.as_deref().filter(|pod| !is_copy(&self.engine, pod)) {
+            named = needs::of_pod(pod);
+            for (reference, need) in needs::of_added_containers(pod, None) {
+                let most = named.entry(reference).or_insert(need);
+                *most = need.max(*most);
+            }
+        }
+        self.references.set(&Referrer::Pod(key.clone()), named);
         self.tokens.queue().add(key.clone());
         if guest.is_none() {
             self.nodes.recheck();

@@ -1,6 +1,6 @@
 //! Which guest objects name which config maps and Secrets: only those named are kept on the host.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::core::ApiResource;
@@ -59,8 +59,8 @@ pub(crate) struct References {
 
 #[derive(Debug, Default)]
 struct State {
-    by_referrer: HashMap<Referrer, BTreeSet<Reference>>,
-    by_reference: HashMap<Reference, HashSet<Referrer>>,
+    by_referrer: HashMap<Referrer, Needs>,
+    by_reference: HashMap<Reference, HashMap<Referrer, Need>>,
     /// Kinds of which it is not known yet what all their objects name.
     unknown: HashSet<String>,
     /// The queues of the kinds whose objects wait for what they name.
@@ -81,6 +81,13 @@ impl References {
         self.state().by_reference.contains_key(reference) && !mutation::is(Mutation::DropReferences)
     }
 
+    /// Returns whether an object names it that does not work without it.
+    pub(crate) fn requires(&self, reference: &Reference) -> bool {
+        let state = self.state();
+        let needs = state.by_reference.get(reference).into_iter().flatten();
+        needs.into_iter().any(|(_, need)| *need == Need::Required)
+    }
+
     /// Says that objects of a kind may name something, all of which is to be told by [`References::set`].
     pub(crate) fn expect(&self, kind: &str) {
         self.state().unknown.insert(kind.to_owned());
@@ -97,19 +104,19 @@ impl References {
     }
 
     /// Says what an object names now; nothing once it is gone.
-    pub(crate) fn set(&self, referrer: &Referrer, references: BTreeSet<Reference>) {
+    pub(crate) fn set(&self, referrer: &Referrer, needs: Needs) {
         let mut changed = Vec::new();
         {
             let mut state = self.state();
             let before = state.by_referrer.remove(referrer).unwrap_or_default();
-            for reference in references.difference(&before) {
+            for (reference, need) in &needs {
                 let referrers = state.by_reference.entry(reference.clone()).or_default();
                 if referrers.is_empty() {
                     changed.push(reference.clone());
                 }
-                referrers.insert(referrer.clone());
+                referrers.insert(referrer.clone(), *need);
             }
-            for reference in before.difference(&references) {
+            for reference in before.keys().filter(|reference| !needs.contains_key(reference)) {
                 let referrers = state.by_reference.entry(reference.clone()).or_default();
                 referrers.remove(referrer);
                 if referrers.is_empty() {
@@ -117,8 +124,8 @@ impl References {
                     changed.push(reference.clone());
                 }
             }
-            if !references.is_empty() {
-                state.by_referrer.insert(referrer.clone(), references);
+            if !needs.is_empty() {
+                state.by_referrer.insert(referrer.clone(), needs);
             }
         }
         for (payload, key) in changed {
@@ -131,7 +138,7 @@ impl References {
         let state = self.state();
         let referrers = state.by_reference.get(reference).into_iter().flatten();
         referrers
-            .filter_map(|referrer| match referrer {
+            .filter_map(|(referrer, _)| match referrer {
                 Referrer::Pod(key) => Some(key.clone()),
                 Referrer::Exported(..) => None,
             })
@@ -147,7 +154,7 @@ impl References {
     pub(crate) fn recheck_naming(&self, reference: &Reference) {
         let state = self.state();
         let referrers = state.by_reference.get(reference).into_iter().flatten();
-        for referrer in referrers {
+        for (referrer, _) in referrers {
             if let Referrer::Exported(kind, key) = referrer
                 && let Some(queue) = state.waiting.get(kind)
             {
@@ -169,6 +176,26 @@ mod tests {
         (Payload::Secret, Key::new("default", name))
     }
 
+    fn needs(name: &str, need: Need) -> Needs {
+        Needs::from([(secret(name), need)])
+    }
+
+    #[test]
+    fn one_object_that_does_not_work_without_it_is_enough_to_require_it() {
+        let references = References::default();
+        let (first, second) = (
+            Referrer::Pod(Key::new("default", "1")),
+            Referrer::Pod(Key::new("default", "2")),
+        );
+        references.set(&first, needs("redis", Need::Optional));
+        assert!(!references.requires(&secret("redis")));
+        references.set(&second, needs("redis", Need::Required));
+        assert!(references.requires(&secret("redis")));
+        assert!(!references.requires(&secret("other")));
+        references.set(&second, Needs::new());
+        assert!(!references.requires(&secret("redis")));
+    }
+
     #[test]
     fn what_nothing_names_is_certain_once_all_kinds_are_known() {
         let references = References::default();
@@ -185,10 +212,7 @@ mod tests {
         let references = References::default();
         let kind = ApiResource::erase::<k8s_openapi::api::networking::v1::Ingress>(&());
         let store = Key::new("default", "store");
-        references.set(
-            &Referrer::exported(&kind, &store),
-            BTreeSet::from([secret("redis")]),
-        );
+        references.set(&Referrer::exported(&kind, &store), needs("redis", Need::Required));
         let queue = Arc::new(Queue::default());
         references.recheck_naming(&secret("redis"));
         references.register(&kind, &queue);
@@ -205,14 +229,14 @@ mod tests {
             Referrer::Pod(Key::new("default", "1")),
             Referrer::Pod(Key::new("default", "2")),
         );
-        references.set(&first, BTreeSet::from([secret("redis")]));
-        references.set(&second, BTreeSet::from([secret("redis")]));
+        references.set(&first, needs("redis", Need::Required));
+        references.set(&second, needs("redis", Need::Required));
         let queue = references.queue(Payload::Secret);
         let taken = queue.next().await;
         queue.done(&taken);
-        references.set(&first, BTreeSet::new());
+        references.set(&first, Needs::new());
         assert!(references.holds(&secret("redis")));
-        references.set(&second, BTreeSet::new());
+        references.set(&second, Needs::new());
         assert!(!references.holds(&secret("redis")));
         assert_eq!(queue.next().await, Key::new("default", "redis"));
     }

@@ -28,7 +28,7 @@ use super::marks::{self, Guest, HostName};
 use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
 use super::queue::Queue;
-use super::references::{References, Referrer};
+use super::references::{Need, References, Referrer};
 use super::removal;
 use super::unmet::Unmet;
 use super::written::{Versions, Written};
@@ -146,8 +146,12 @@ impl Twins {
     fn refer(&self, key: &Key) {
         let guest = self.guest.get(key);
         let named = guest.map(|guest| self.form.references(key, &guest));
-        self.references
-            .set(&Referrer::exported(&self.kind, key), named.unwrap_or_default());
+        let needs = named
+            .into_iter()
+            .flatten()
+            .map(|reference| (reference, Need::Required));
+        let referrer = Referrer::exported(&self.kind, key);
+        self.references.set(&referrer, needs.collect());
     }
 
     async fn write(&self, key: &Key, guest: &Object, host: Option<&Object>) -> Result<Next, Failure> {
