@@ -60,6 +60,35 @@ async fn a_condition_that_the_host_takes_away_goes() {
     }
 }
 
+/// A change that starts from an old state of the guest's pod would leave them behind.
+#[tokio::test]
+async fn conditions_that_come_and_go_quickly_are_gone_in_the_end() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let names: Vec<String> = (0..8).map(|number| format!("app-{number}")).collect();
+    for name in &names {
+        made(guest, pod(name)).await;
+        host.appears("Pod", name).await;
+        run_on(host, name, &unique("node")).await;
+        guest.shows("Pod", name, "/status/phase", "Running").await;
+    }
+    let flip = async |name: &String| {
+        for number in 0..40 {
+            let resizing = json!({"type": "PodResizeInProgress", "status": "True"});
+            let changes = [
+                json!({"message": format!("on {number}"), "conditions": [resizing]}),
+                json!({"message": format!("off {number}"), "conditions": [{"type": "PodResizeInProgress", "$patch": "delete"}]}),
+            ];
+            for change in changes {
+                change_status(host, name, &change).await;
+            }
+        }
+        let shown = guest.shows("Pod", name, "/status/message", "off 39").await;
+        assert_eq!(condition(&shown, "PodResizeInProgress"), None, "{name}");
+    };
+    futures::future::join_all(names.iter().map(flip)).await;
+}
+
 #[tokio::test]
 async fn an_eviction_in_the_guest_is_why_its_pod_has_ended() {
     let space = Space::shared().await;
@@ -89,8 +118,12 @@ async fn an_eviction_in_the_guest_is_why_its_pod_has_ended() {
 
 /// Sets one condition of the pod `app`, or takes it away.
 async fn set(side: &Side, condition: &Value) {
-    let path = format!("{}/status", side.path("Pod", "app"));
-    let body = json!({"status": {"conditions": [condition]}});
+    change_status(side, "app", &json!({"conditions": [condition]})).await;
+}
+
+async fn change_status(side: &Side, pod: &str, change: &Value) {
+    let path = format!("{}/status", side.path("Pod", pod));
+    let body = json!({"status": change});
     let content = "application/strategic-merge-patch+json";
     let set = side.ask(Method::PATCH, &path, content, Some(&body)).await;
     set.unwrap_or_else(|refusal| panic!("it can be set: {refusal}"));

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Pod, PodCondition, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::show::If;
+use super::show::{Base, If};
 use super::status::conditions::{self, DISRUPTED};
 use super::{Pods, has_ended, is_going};
 use crate::sync::failure::Failure;
@@ -28,7 +28,7 @@ impl Pods {
             };
             // What the guest does not know yet may be how the pod ended.
             if !self
-                .write_status(key, guest, ended(guest, status), If::Unchanged)
+                .write_status(key, guest, &Base::of(guest), ended(guest, status), If::Unchanged)
                 .await?
             {
                 return Ok(Next::Waiting("the latest state of the pod in the guest"));
@@ -56,7 +56,11 @@ impl Pods {
         });
         let why = why.unwrap_or_else(|| disruption("DeletedOnHost", "The host is deleting this pod."));
         status.conditions.get_or_insert_default().push(why);
-        self.write_status(key, guest, status, If::Same).await.map(drop)
+        // It adds to whatever is there.
+        let condition = If::Same;
+        self.write_status(key, guest, &Base::of(guest), status, condition)
+            .await
+            .map(drop)
     }
 }
 

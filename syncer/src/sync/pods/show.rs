@@ -27,10 +27,26 @@ pub(super) struct Shown {
 #[derive(Debug)]
 struct Written {
     status: PodStatus,
-    /// The status as the guest has stored it.
-    taken: Option<PodStatus>,
-    /// The version of the guest's pod before.
+    /// The guest's pod as the guest has stored it.
+    taken: Base,
+    /// The version of the guest's pod when it was last seen before.
     before: Option<String>,
+}
+
+/// A state of a guest's pod that a change of its status starts from.
+#[derive(Clone, Debug)]
+pub(super) struct Base {
+    status: Option<PodStatus>,
+    version: Option<String>,
+}
+
+impl Base {
+    pub(super) fn of(guest: &Pod) -> Self {
+        Self {
+            status: guest.status.clone(),
+            version: guest.metadata.resource_version.clone(),
+        }
+    }
 }
 
 /// A condition on writing a status.
@@ -38,7 +54,7 @@ struct Written {
 pub(super) enum If {
     /// The guest's pod is still the same object.
     Same,
-    /// Nothing of the guest's pod has changed since it was seen.
+    /// The guest's pod is in the state that the change starts from.
     Unchanged,
 }
 
@@ -58,18 +74,28 @@ impl Pods {
     /// Shows the status of a host pod in the guest.
     pub(super) async fn show(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
         let wanted = self.status_of(key, guest, host);
-        if guest.status.as_ref() == Some(&wanted) || mutation::is(Mutation::DropStatus) {
+        if mutation::is(Mutation::DropStatus) {
             return Ok(());
         }
-        let left_alone = (self.shown().get(key).and_then(|shown| shown.last.as_ref())).is_some_and(|last| {
-            // Either the guest's answer is still on its way, or it does not keep all of what it is shown.
-            last.status == wanted
-                && (last.before == guest.metadata.resource_version || last.taken == guest.status)
-        });
-        if left_alone {
+        let mut base = Base::of(guest);
+        if let Some(last) = self.shown().get(key).and_then(|shown| shown.last.as_ref()) {
+            let is_on_its_way = last.before == base.version;
+            // The guest may not keep all of what it is shown.
+            if last.status == wanted && (is_on_its_way || last.taken.status == base.status) {
+                return Ok(());
+            }
+            if is_on_its_way {
+                base = last.taken.clone();
+            }
+        }
+        if base.status.as_ref() == Some(&wanted) {
             return Ok(());
         }
-        self.write_status(key, guest, wanted, If::Same).await.map(drop)
+        // A change from a state that is no longer true would leave conditions behind. The true one comes by the watch.
+        let condition = If::Unchanged;
+        self.write_status(key, guest, &base, wanted, condition)
+            .await
+            .map(drop)
     }
 
     /// Writes a status to the guest; returns whether the condition was met.
@@ -77,17 +103,18 @@ impl Pods {
         &self,
         key: &Key,
         guest: &Pod,
+        base: &Base,
         wanted: PodStatus,
         condition: If,
     ) -> Result<bool, Failure> {
-        let patch = status::patch(guest.status.as_ref(), &wanted);
+        let patch = status::patch(base.status.as_ref(), &wanted);
         let patch = patch.map_err(|source| Failure::Unreadable {
             what: format!("the status of pod {key}"),
             source,
         })?;
         let mut body = json!({"metadata": {"uid": guest.uid()}, "status": patch});
         if condition == If::Unchanged {
-            body["metadata"]["resourceVersion"] = json!(guest.resource_version());
+            body["metadata"]["resourceVersion"] = json!(base.version);
         }
         self.engine.metrics().write("guest", "Pod", "status");
         let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
@@ -102,7 +129,7 @@ impl Pods {
         let written = written.attempting(|| format!("show the status of pod {key} in the guest"))?;
         self.shown().entry(key.clone()).or_default().last = Some(Written {
             status: wanted,
-            taken: written.status,
+            taken: Base::of(&written),
             before: guest.metadata.resource_version.clone(),
         });
         Ok(true)
