@@ -172,18 +172,28 @@ async fn provide(
     Ok((components, material))
 }
 
-/// Brings the planned environment up. Run again after an interruption, it goes on where it stopped.
+/// Takes the planned environment for `doing`, so that nobody else changes it.
+///
+/// Fails if somebody else holds it, or if it is up and other than planned. Nothing of it is changed by that.
+pub fn claim(plan: &Plan, places: &Places, doing: &str) -> Result<Ledger, Error> {
+    let folder = places.environment(&plan.name);
+    let ledger = Ledger::take(&folder, doing)?;
+    identity::require_same(&folder, plan)?;
+    Ok(ledger)
+}
+
+/// Brings the planned environment up, which was claimed. Run again after an interruption, it goes on where it stopped.
 ///
 /// When `cancel` fires, it stops where it is: what was made is in the ledger, for [`down`] or the next `up`.
 pub async fn up(
     plan: &Plan,
+    ledger: Ledger,
     options: &components::Options,
     places: &Places,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Up, Error> {
     let folder = places.environment(&plan.name);
-    let ledger = Ledger::take(&folder, "up")?;
     let made = cancel
         .run_until_cancelled(Box::pin(bring_up(
             plan, options, places, &folder, &ledger, events,
@@ -213,7 +223,7 @@ async fn bring_up(
     let recipe = Recipe::planned(plan).await;
     // A stage's future is large: each on the heap, where it does not add to the others.
     let (components, material) = Box::pin(provide(&recipe, options, places, events)).await?;
-    let identity = Identity::of(folder, plan)?;
+    let identity = Identity::of(folder)?;
     let host = Host {
         plan,
         run: &identity.run,

@@ -240,7 +240,7 @@ fn containers(pod: &Pod) -> Vec<(String, String, bool)> {
 }
 
 /// Writes a file; a disk that refuses it is noted as far as it takes that.
-fn save(folder: &Path, name: &str, content: &[u8]) {
+pub(crate) fn save(folder: &Path, name: &str, content: &[u8]) {
     let written = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(name), content));
     if let Err(error) = written {
         tracing::warn!(folder = %folder.display(), name, %error, "did not write evidence");

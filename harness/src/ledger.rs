@@ -81,6 +81,8 @@ pub enum Error {
 #[must_use = "while it lives, nobody else can change the environment"]
 pub struct Ledger {
     folder: PathBuf,
+    /// What was made to have the folder, the folder first; it goes with the ledger if nothing comes to be in it.
+    made: Vec<PathBuf>,
     /// The folder itself is what is locked, so that removing it removes the lock too.
     lock: File,
 }
@@ -97,6 +99,8 @@ impl Ledger {
     /// others are told meanwhile.
     pub fn take(folder: &Path, doing: &str) -> Result<Self, Error> {
         loop {
+            let missing = folder.ancestors().take_while(|ancestor| !ancestor.exists());
+            let made = missing.map(Path::to_owned).collect();
             fs::create_dir_all(folder).map_err(failed("make the folder", folder))?;
             let lock = File::open(folder).map_err(failed("open the folder", folder))?;
             match lock.try_lock() {
@@ -116,6 +120,7 @@ impl Ledger {
                 fs::write(&path, text).map_err(failed("write", &path))?;
                 return Ok(Self {
                     folder: folder.to_owned(),
+                    made,
                     lock,
                 });
             }
@@ -170,7 +175,16 @@ impl Ledger {
 impl Drop for Ledger {
     /// Lets go by word: to close the folder is not enough while a child of this process that is about to become another
     /// program has it open as well.
+    ///
+    /// A folder that was made for it and has nothing else in it is removed, so that a command that was refused leaves no
+    /// trace of an environment.
     fn drop(&mut self) {
+        if !self.made.is_empty() && is_empty_but_for_holder(&self.folder) && is_same(&self.lock, &self.folder)
+        {
+            // What cannot be removed here is removed by `down`.
+            let _removed = fs::remove_file(self.folder.join(HOLDER))
+                .and_then(|()| self.made.iter().try_for_each(fs::remove_dir));
+        }
         // One that is not locked any more has nothing to let go of.
         let _unlocked = self.lock.unlock();
     }
@@ -195,6 +209,14 @@ fn held(folder: &Path) -> Error {
             |it| format!("process {} (`harness {}`)", it.pid, it.doing),
         );
     Error::Held { environment, holder }
+}
+
+fn is_empty_but_for_holder(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|entries| {
+        entries
+            .flatten()
+            .all(|entry| entry.file_name().to_str() == Some(HOLDER))
+    })
 }
 
 fn is_same(file: &File, path: &Path) -> bool {
@@ -261,6 +283,21 @@ mod tests {
         Ledger::take(&folder, "up").unwrap().close().unwrap();
         assert!(!folder.exists());
         assert_eq!(Ledger::take(&folder, "up").unwrap().entries().unwrap(), []);
+    }
+
+    #[test]
+    fn one_that_was_taken_for_nothing_leaves_nothing() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("shared-dapr/default");
+        drop(Ledger::take(&folder, "up").unwrap());
+        assert_eq!(fs::read_dir(state.path()).unwrap().count(), 0);
+
+        Ledger::take(&folder, "up")
+            .unwrap()
+            .record(&sandbox("a"))
+            .unwrap();
+        drop(Ledger::take(&folder, "up").unwrap());
+        assert!(folder.exists(), "it has a ledger");
     }
 
     #[test]

@@ -401,9 +401,7 @@ impl Plan {
             existing,
             until,
         } = settings;
-        if jobs == Some(0) {
-            return Err(Error::NoJobs);
-        }
+        let jobs = self::jobs(jobs, machine)?;
         let name = Name::environment(&name).map_err(Error::Name)?;
         syncer::values::parse(&values.text, &values.origin)?;
         let tenants = tenants_of(tenants)?;
@@ -447,7 +445,7 @@ impl Plan {
             values,
             keep,
             report_dir,
-            jobs: jobs.unwrap_or_else(|| default_jobs(machine)),
+            jobs,
             seed,
             filter,
             existing,
@@ -476,12 +474,16 @@ fn tenants_of(choice: TenantChoice) -> Result<Vec<Tenant>, Error> {
     }
 }
 
-/// How many scenarios run at a time unless the user says otherwise: they mostly wait, so twice as many as there are cores.
-#[must_use]
-pub fn default_jobs(machine: Machine) -> usize {
-    usize::try_from(machine.cores.saturating_mul(2))
-        .unwrap_or(usize::MAX)
-        .max(1)
+/// Returns how many scenarios run at a time: as many as the user says, else twice as many as there are cores, since they
+/// mostly wait.
+pub fn jobs(wanted: Option<usize>, machine: Machine) -> Result<usize, Error> {
+    match wanted {
+        Some(0) => Err(Error::NoJobs),
+        Some(jobs) => Ok(jobs),
+        None => Ok(usize::try_from(machine.cores.saturating_mul(2))
+            .unwrap_or(usize::MAX)
+            .max(1)),
+    }
 }
 
 impl SubstrateChoice {

@@ -63,8 +63,15 @@ pub enum Error {
     },
 }
 
-/// Looks at everything that `plan` needs.
+/// Looks at everything that `plan` needs, and whether somebody holds its environment.
 pub async fn inspect(plan: &Plan, places: &Places) -> Vec<Check> {
+    let mut checks = needs(plan, places).await;
+    checks.push(room::name_is_free(&plan.name, &places.environment(&plan.name)));
+    checks
+}
+
+/// Looks at everything that `plan` needs.
+async fn needs(plan: &Plan, places: &Places) -> Vec<Check> {
     let mut checks = match plan.substrate {
         Substrate::Native => kernel::inspect().await,
         Substrate::Kind => docker::inspect(&Docker::here()).await,
@@ -73,7 +80,7 @@ pub async fn inspect(plan: &Plan, places: &Places) -> Vec<Check> {
     let recipe = Recipe::planned(plan).await;
     checks.extend(programs::inspect(recipe.pulls).await);
     checks.extend(plan.vcluster.as_ref().and_then(vcluster::inspect));
-    checks.extend(room::inspect(&plan.name, places));
+    checks.extend(room::inspect(places));
     checks
 }
 
@@ -100,9 +107,9 @@ async fn existing(plan: &Plan, places: &Places) -> Check {
     }
 }
 
-/// Fails if something that `plan` needs is not there.
+/// Fails if something that `plan` needs is not there. Its environment is held by the run that asks.
 pub async fn require(plan: &Plan, places: &Places) -> Result<(), Error> {
-    all_met(inspect(plan, places).await)
+    all_met(needs(plan, places).await)
 }
 
 /// Fails if something that a Docker daemon needs is not there.

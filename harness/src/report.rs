@@ -1,6 +1,6 @@
 //! Events rendered for people and for programs.
 //!
-//! [`record`] follows a run: it writes `events.jsonl` as things happen, shows them on the terminal, and renders the
+//! A [`Recorder`] follows a run: it writes `events.jsonl` as things happen, shows them on the terminal, and renders the
 //! rest at the end. [`render`] makes the same reports again from a folder's events. All of them show one [`Summary`]
 //! and differ in form only.
 
@@ -10,6 +10,12 @@ use std::{fs, io};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::events::{Event, Stamped};
+
+/// The report folder: a folder for each run in it, and links to the latest.
+pub mod folder;
+
+/// Events written down as they happen.
+mod recorder;
 
 /// What a run came to.
 pub mod summary;
@@ -26,6 +32,7 @@ pub mod html;
 /// What is going on, on the terminal.
 pub mod terminal;
 
+pub use recorder::{Recorded, Recorder};
 pub use summary::{Outcome, Summary};
 
 /// Everything that happened, a line each, as it happened.
@@ -42,6 +49,20 @@ const HTML: &str = "index.html";
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The report folder cannot be made, or not be written to.
+    #[error("make the report folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Something else has a name that a report needs.
+    #[error("make the link {} to the report: something else of that name is there", path.display())]
+    Taken {
+        /// The name.
+        path: PathBuf,
+    },
     /// A file or folder could not be written.
     #[error("write {}", path.display())]
     Write {
@@ -84,32 +105,6 @@ pub enum Error {
     },
 }
 
-/// Follows a run to its end, which is [`Event::RunFinished`] or the end of the stream, and reports it in `folder`.
-///
-/// What an earlier run reported there is removed first, and nothing else.
-pub async fn record(
-    mut events: UnboundedReceiver<Stamped>,
-    folder: PathBuf,
-    mut terminal: terminal::Terminal,
-) -> Result<Summary, Error> {
-    let mut log = start(&folder)?;
-    let mut seen = Vec::new();
-    while let Some(stamped) = events.recv().await {
-        terminal.show(&stamped);
-        append(&mut log, &stamped).map_err(|source| Error::Write {
-            path: folder.join(EVENTS),
-            source,
-        })?;
-        let last = matches!(stamped.event, Event::RunFinished { .. });
-        seen.push(stamped);
-        if last {
-            break;
-        }
-    }
-    terminal.close();
-    write(&folder, &seen)
-}
-
 /// Follows work that is shown and not reported, such as `down`.
 pub async fn show(mut events: UnboundedReceiver<Stamped>, mut terminal: terminal::Terminal) {
     while let Some(stamped) = events.recv().await {
@@ -123,36 +118,9 @@ pub async fn show(mut events: UnboundedReceiver<Stamped>, mut terminal: terminal
 
 /// Renders the reports in `folder` again from its events.
 pub fn render(folder: &Path) -> Result<Summary, Error> {
-    write(folder, &read(&folder.join(EVENTS))?)
-}
-
-fn start(folder: &Path) -> Result<fs::File, Error> {
-    let wrote = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Write { path, source }
-    };
-    fs::create_dir_all(folder).map_err(wrote(folder))?;
-    for earlier in [JSON, TEXT, JUNIT, HTML] {
-        absent_is_fine(fs::remove_file(folder.join(earlier))).map_err(wrote(&folder.join(earlier)))?;
-    }
-    let evidence = folder.join(EVIDENCE);
-    absent_is_fine(fs::remove_dir_all(&evidence)).map_err(wrote(&evidence))?;
-    let events = folder.join(EVENTS);
-    fs::File::create(&events).map_err(wrote(&events))
-}
-
-fn absent_is_fine(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-/// Writes one line at once, so that a run that is killed leaves all but the last of what happened.
-fn append(log: &mut fs::File, stamped: &Stamped) -> io::Result<()> {
-    let mut line = serde_json::to_vec(stamped)?;
-    line.push(b'\n');
-    io::Write::write_all(log, &line)
+    let summary = summed_up(folder, &read(&folder.join(EVENTS))?)?;
+    write(folder, &summary)?;
+    Ok(summary)
 }
 
 fn read(path: &Path) -> Result<Vec<Stamped>, Error> {
@@ -179,20 +147,38 @@ fn read(path: &Path) -> Result<Vec<Stamped>, Error> {
     Ok(events)
 }
 
-fn write(folder: &Path, events: &[Stamped]) -> Result<Summary, Error> {
-    let summary = Summary::of(events).ok_or_else(|| Error::NoRun {
+/// Sums up the events of a run, which `folder` has.
+fn summed_up(folder: &Path, events: &[Stamped]) -> Result<Summary, Error> {
+    Summary::of(events).ok_or_else(|| Error::NoRun {
         path: folder.join(EVENTS),
-    })?;
+    })
+}
+
+/// Writes every report that can be written, each whole or not at all, and returns the first error.
+fn write(folder: &Path, summary: &Summary) -> Result<(), Error> {
+    let mut written = Ok(());
     for (name, content) in [
-        (JSON, json(&summary)?),
-        (TEXT, text::render(&summary, Some(folder))),
-        (JUNIT, junit::render(&summary)?),
-        (HTML, html::render(&summary)?),
+        (JSON, json(summary)),
+        (TEXT, Ok(text::render(summary, Some(folder)))),
+        (JUNIT, junit::render(summary)),
+        (HTML, html::render(summary)),
     ] {
         let path = folder.join(name);
-        fs::write(&path, content).map_err(|source| Error::Write { path, source })?;
+        let whole = content
+            .and_then(|content| whole(&path, &content).map_err(|source| Error::Write { path, source }));
+        written = written.and(whole);
     }
-    Ok(summary)
+    written
+}
+
+fn whole(path: &Path, content: &str) -> io::Result<()> {
+    let draft = path.with_added_extension("draft");
+    let written = fs::write(&draft, content).and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        // What is left of it would take the room that another report may need.
+        let _removed = fs::remove_file(&draft);
+    }
+    written
 }
 
 /// The summary as `report.json` has it.

@@ -4,8 +4,6 @@
 //! catalogue and says what runs where, and [`run()`] runs that: a process a scenario and tenant, several at a time, and
 //! those that disturb the environment alone at the end.
 
-use std::path::PathBuf;
-
 /// What every scenario promises and needs.
 pub mod catalogue;
 
@@ -57,11 +55,11 @@ pub enum Error {
         /// What was perhaps meant.
         nearest: Option<String>,
     },
-    /// A folder or file of the run could not be made.
-    #[error("write {}", path.display())]
-    Write {
-        /// Which.
-        path: PathBuf,
+    /// A scenario's process could not be started.
+    #[error("start the scenario {scenario}")]
+    Start {
+        /// The scenario's path.
+        scenario: String,
         /// Why not.
         source: std::io::Error,
     },

@@ -9,6 +9,10 @@ use std::process::{Command, Output};
 
 use rstest::rstest;
 
+/// Requests that are refused because of what is there.
+#[path = "cli/refused.rs"]
+mod refused;
+
 /// The program, with nothing of this machine or this user in sight.
 struct Harness {
     folder: tempfile::TempDir,
@@ -126,6 +130,13 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::compare("wrong-compare", &["compare", "--overcommit"])]
 #[case::component("wrong-component", &["up", "--component", "etcd"])]
 #[case::filter("wrong-filter", &["test", "--list", "SH-99"])]
+#[case::filter_of_test("wrong-filter-of-test", &["test", "NOPE-99"])]
+#[case::filter_of_e2e("wrong-filter-of-e2e", &["e2e", "shared_sate", "--overcommit"])]
+#[case::no_jobs_of_test("wrong-no-jobs-of-test", &["test", "-j", "0"])]
+#[case::report_dir("wrong-report-dir", &["up", "--overcommit", "--report-dir", "/proc/x"])]
+#[case::report_dir_of_e2e("wrong-report-dir-of-e2e", &["e2e", "--overcommit", "--report-dir", "mine.yaml"])]
+#[case::report_dir_of_plan("wrong-report-dir-of-plan", &["plan", "--overcommit", "--report-dir", "mine.yaml/reports"])]
+#[case::report_dir_of_doctor("wrong-report-dir-of-doctor", &["doctor", "--overcommit", "--report-dir", "mine.yaml"])]
 #[case::report("wrong-report", &["report", "nowhere"])]
 #[case::docker_of_nothing("wrong-docker-of-nothing", &["docker"])]
 #[case::benchmark("wrong-benchmark", &["bench", "everything"])]

@@ -75,13 +75,19 @@ pub(super) async fn bring_up(plan: &Plan, options: &Options, setting: &Setting<'
             name: plan.name.clone(),
         });
     }
+    let ledger = environment::claim(plan, setting.places, "bench")?;
     check(plan, setting).await?;
-    let up = environment::up(plan, options, setting.places, setting.events, setting.cancel);
+    let up = environment::up(
+        plan,
+        ledger,
+        options,
+        setting.places,
+        setting.events,
+        setting.cancel,
+    );
     // On the heap: it is large, and so would everything be that waits for it.
     match Box::pin(up).await {
         Ok(up) => Ok(up),
-        // Somebody else was quicker: it is theirs.
-        Err(error @ environment::Error::Ledger(_)) => Err(error.into()),
         Err(error) => {
             tidy(plan, setting).await;
             Err(if setting.cancel.is_cancelled() {

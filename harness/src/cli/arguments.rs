@@ -321,7 +321,8 @@ impl Components {
 /// Where the reports go.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ReportDir {
-    /// Where the reports go; target/e2e unless given, or target/e2e-NAME for an environment that is not the default
+    /// Where the reports go, a folder for each run, with links to the latest; target/e2e unless given, or target/e2e-NAME
+    /// for an environment that is not the default
     #[arg(long, value_name = "DIR")]
     pub(super) report_dir: Option<PathBuf>,
 }

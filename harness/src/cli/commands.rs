@@ -207,8 +207,9 @@ fn values_in(file: Option<&Path>) -> Result<Values, Failure> {
 }
 
 fn render(context: &Context, folder: &Path) -> Result<Exit, Failure> {
-    let summary = report::render(folder)?;
-    run::print(context, &summary, folder)?;
+    let folder = report::folder::run_in(folder);
+    let summary = report::render(&folder)?;
+    run::print(context, &summary, &folder)?;
     Ok(summary.outcome().into())
 }
 

@@ -100,7 +100,13 @@ impl Failure {
             Self::Plan(_) | Self::ReadValues { .. } | Self::NoTenant { .. } | Self::NoLogs { .. } => {
                 Exit::Usage
             }
-            Self::Report(report::Error::Read { .. } | report::Error::NoRun { .. }) => Exit::Usage,
+            Self::Report(
+                report::Error::Read { .. }
+                | report::Error::NoRun { .. }
+                | report::Error::Folder { .. }
+                | report::Error::Taken { .. },
+            )
+            | Self::Environment(environment::Error::Different { .. }) => Exit::Usage,
             Self::Suite(error) if error.is_usage() => Exit::Usage,
             _ => Exit::CouldNotRun,
         }
@@ -122,6 +128,12 @@ impl Failure {
             Self::Taken { name } => Some(format!(
                 "remove it (cargo harness down --name {name}), or give another --name"
             )),
+            Self::Report(report::Error::Folder { .. }) => {
+                Some("name a folder that can be written to in --report-dir".to_owned())
+            }
+            Self::Report(report::Error::Taken { .. }) => {
+                Some("move it away, or name another folder in --report-dir".to_owned())
+            }
             Self::Suite(suite::Error::NoMatch { .. }) => {
                 Some("cargo harness test --list shows what there is".to_owned())
             }
@@ -132,9 +144,14 @@ impl Failure {
 
 /// The whole chain of causes, a line each, and the remedy.
 pub(super) fn explain(failure: &Failure) -> String {
-    let mut text = format!("failed to {failure}");
-    let mut told = failure.to_string();
-    let mut cause = failure.source();
+    explain_error(failure, failure.remedy())
+}
+
+/// The same for an error that ends no command.
+fn explain_error(error: &dyn Error, remedy: Option<String>) -> String {
+    let mut text = format!("failed to {error}");
+    let mut told = error.to_string();
+    let mut cause = error.source();
     while let Some(error) = cause {
         let says = error.to_string();
         // Some libraries repeat their cause in their own text.
@@ -144,16 +161,21 @@ pub(super) fn explain(failure: &Failure) -> String {
         told = says;
         cause = error.source();
     }
-    if let Some(remedy) = failure.remedy() {
+    if let Some(remedy) = remedy {
         let _ = write!(text, "\n  remedy: {remedy}");
     }
     text
 }
 
 /// Prints it, to standard error.
-#[expect(clippy::print_stderr, reason = "the one place that prints errors")]
 pub(super) fn print(failure: &Failure) {
-    eprintln!("error: {}", explain(failure));
+    print_error(failure, failure.remedy());
+}
+
+/// Prints an error that ends no command, to standard error.
+#[expect(clippy::print_stderr, reason = "the one place that prints errors")]
+pub(super) fn print_error(error: &dyn Error, remedy: Option<String>) {
+    eprintln!("error: {}", explain_error(error, remedy));
 }
 
 #[cfg(test)]

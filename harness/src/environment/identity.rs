@@ -18,28 +18,32 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Reads the identity of an environment that is up, or makes one. An environment that is up with other tenants,
-    /// another Kubernetes or other virtual clusters than asked for is an error: nothing of it is changed.
-    pub(super) fn of(folder: &Path, plan: &Plan) -> Result<Self, Error> {
+    /// Reads the identity of an environment that is up, or makes one.
+    pub(super) fn of(folder: &Path) -> Result<Self, Error> {
         match Attached::read(&Attached::file(folder)) {
-            Ok(found) => {
-                if let Some((has, wanted)) = different(&found, plan) {
-                    return Err(Error::Different {
-                        name: plan.name.clone(),
-                        has,
-                        wanted,
-                    });
-                }
-                Ok(Self {
-                    run: found.run,
-                    started: found.started,
-                })
-            }
+            Ok(found) => Ok(Self {
+                run: found.run,
+                started: found.started,
+            }),
             Err(_) => Ok(Self {
                 run: kept(folder)?,
                 started: now(),
             }),
         }
+    }
+}
+
+/// Fails if the environment in `folder` is up with another host cluster, other tenants, another Kubernetes or other
+/// virtual clusters than planned.
+pub(super) fn require_same(folder: &Path, plan: &Plan) -> Result<(), Error> {
+    let different = Attached::read(&Attached::file(folder)).map_or(None, |found| different(&found, plan));
+    match different {
+        Some((has, wanted)) => Err(Error::Different {
+            name: plan.name.clone(),
+            has,
+            wanted,
+        }),
+        None => Ok(()),
     }
 }
 
@@ -72,7 +76,12 @@ fn different(found: &Attached, plan: &Plan) -> Option<(String, String)> {
     let virtual_clusters = |kind: &str| format!("{kind} virtual clusters");
     // One that was brought up until before its tenants has none yet.
     let wanted = if tenants.is_empty() { String::new() } else { wanted };
+    let host_cluster = |substrate: &str| format!("a {substrate} host cluster");
     [
+        (
+            host_cluster(&found.substrate),
+            host_cluster(&plan.substrate.to_string()),
+        ),
         (tenants, wanted),
         (
             format!("Kubernetes {}", found.kubernetes),
@@ -104,9 +113,13 @@ mod tests {
     use crate::tenants;
 
     fn planned(kubernetes: Kubernetes, tenants: usize) -> Plan {
+        planned_on(SubstrateChoice::Native, kubernetes, tenants)
+    }
+
+    fn planned_on(substrate: SubstrateChoice, kubernetes: Kubernetes, tenants: usize) -> Plan {
         let settings = Settings {
             name: "default".to_owned(),
-            substrate: SubstrateChoice::Native,
+            substrate,
             kubernetes,
             virtual_cluster: VirtualCluster::Embedded,
             vcluster_chart: None,
@@ -179,6 +192,10 @@ mod tests {
     #[case::the_same(planned(Kubernetes::V1_36, 2), None)]
     #[case::tenants(planned(Kubernetes::V1_36, 1), Some(("tenant-1, tenant-2", "tenant-1")))]
     #[case::kubernetes(planned(Kubernetes::V1_33, 2), Some(("Kubernetes 1.36", "Kubernetes 1.33")))]
+    #[case::host_cluster(
+        planned_on(SubstrateChoice::Kind, Kubernetes::V1_36, 2),
+        Some(("a native host cluster", "a kind host cluster"))
+    )]
     fn what_is_up_is_compared_with_what_is_asked_for(
         #[case] plan: Plan,
         #[case] expected: Option<(&str, &str)>,

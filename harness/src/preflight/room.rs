@@ -1,8 +1,10 @@
-//! Room for a run: disk, memory, and the environment's name.
+//! Room for a run: folders, disk, memory, and the environment's name.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::Path;
 
+use rustix::fs::Access;
 use serde::Deserialize;
 
 use super::{Check, machine};
@@ -15,13 +17,16 @@ pub(super) const DISK: u64 = 12_000;
 /// Free memory that a run needs, in MB: three tenants take 2.5 GB, linking the largest component 2 GB.
 pub(super) const MEMORY: u64 = 6_000;
 
-pub(super) fn inspect(name: &str, places: &Places) -> Vec<Check> {
-    let mut checks = vec![disk("cache", &places.cache, machine::free_on_disk(&places.cache))];
+pub(super) fn inspect(places: &Places) -> Vec<Check> {
+    let mut checks = vec![
+        writable("cache", &places.cache),
+        writable("state", &places.state),
+        disk("cache", &places.cache, machine::free_on_disk(&places.cache)),
+    ];
     if !machine::same_disk(&places.cache, &places.state) {
         checks.push(disk("state", &places.state, machine::free_on_disk(&places.state)));
     }
     checks.push(memory(machine::here().free_megabytes));
-    checks.push(name_is_free(name, &places.environment(name)));
     checks
 }
 
@@ -31,16 +36,38 @@ fn disk(of: &str, path: &Path, free: Option<u64>) -> Check {
         DISK / 1000,
         path.display()
     );
-    let variable = if of == "cache" {
-        "XDG_CACHE_HOME"
-    } else {
-        "XDG_STATE_HOME"
-    };
-    let remedy = format!("free some, or name a folder on a larger disk in {variable}");
+    let remedy = format!("free some, or name a folder on a larger disk in {}", variable(of));
     match free {
         Some(free) if free >= DISK => Check::met(need, gigabytes(free)),
         Some(free) => Check::lacking(need, gigabytes(free), remedy),
         None => Check::lacking(need, "the file system does not say", remedy),
+    }
+}
+
+/// A folder that can be written to, or be made if it is not there. Nothing is made to find that out.
+fn writable(of: &str, path: &Path) -> Check {
+    let need = format!("a {of} folder that can be written to");
+    let there = path.ancestors().find(|ancestor| ancestor.exists());
+    let there = there.unwrap_or(path);
+    let access = rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK);
+    let why = match access {
+        Ok(()) if there.is_dir() => return Check::met(need, path.display().to_string()),
+        Ok(()) => "it is not a folder".to_owned(),
+        Err(error) => io::Error::from(error).to_string(),
+    };
+    Check::lacking(
+        need,
+        format!("{}: {why}", there.display()),
+        format!("name another folder in {}", variable(of)),
+    )
+}
+
+/// The variable that names the folder above this one.
+fn variable(of: &str) -> &'static str {
+    if of == "cache" {
+        "XDG_CACHE_HOME"
+    } else {
+        "XDG_STATE_HOME"
     }
 }
 
@@ -60,7 +87,7 @@ fn memory(free: u64) -> Check {
 /// Whether nobody is at the environment just now.
 ///
 /// The folder's lock is what `up`, `test` and `down` hold; the file beside it says who.
-fn name_is_free(name: &str, folder: &Path) -> Check {
+pub(super) fn name_is_free(name: &str, folder: &Path) -> Check {
     #[derive(Deserialize)]
     struct Holder {
         pid: u32,
@@ -103,6 +130,20 @@ mod tests {
             )
         );
         assert!(!memory(MEMORY - 1).met);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_lacking() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(writable("state", &folder.path().join("not/yet")).met);
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let lacking = writable("state", &file.join("shared-dapr"));
+        assert!(!lacking.met, "{lacking:?}");
+        assert_eq!(
+            lacking.remedy.as_deref(),
+            Some("name another folder in XDG_STATE_HOME")
+        );
     }
 
     #[test]

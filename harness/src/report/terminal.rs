@@ -93,6 +93,11 @@ impl Terminal {
         }
     }
 
+    /// Shows a warning, whatever else is shown.
+    pub fn warn(&self, text: &str) {
+        self.print(&format!("warning: {text}"));
+    }
+
     /// Takes down what moves.
     pub fn close(&mut self) {
         if let Shown::Bars { stages, .. } = &mut self.shown {

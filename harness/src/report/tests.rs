@@ -181,25 +181,66 @@ fn no_events_are_no_run() {
     assert_eq!(Summary::of(&[]), None);
 }
 
-#[tokio::test]
-async fn a_recorded_run_renders_to_the_same_reports_again() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir_all(folder.path().join("evidence/of-an-earlier-run")).unwrap();
-    fs::write(folder.path().join("mine.txt"), "kept").unwrap();
+/// Records the run in `folder`.
+async fn recorded(folder: &Path) -> Recorded {
     let (events, receiver) = crate::events::Events::channel();
     for stamped in run() {
         events.tell(stamped.event);
     }
     let terminal = terminal::Terminal::new(terminal::Verbosity::Quiet);
-    let recorded = record(receiver, folder.path().to_owned(), terminal)
-        .await
-        .unwrap();
+    let recorder = Recorder::begin(folder).unwrap();
+    recorder.follow(receiver, terminal).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_recorded_run_renders_to_the_same_reports_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let Recorded { summary, failed } = recorded(folder.path()).await;
+    assert!(failed.is_none(), "{failed:?}");
     let page = fs::read_to_string(folder.path().join(HTML)).unwrap();
 
-    assert_eq!(render(folder.path()).unwrap(), recorded);
+    assert_eq!(render(folder.path()).unwrap(), summary);
     assert_eq!(fs::read_to_string(folder.path().join(HTML)).unwrap(), page);
-    assert!(folder.path().join("mine.txt").exists());
-    assert!(!folder.path().join("evidence").exists());
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_written_costs_the_run_neither_verdicts_nor_its_other_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    // What takes no file, as a disk that is full takes none.
+    fs::create_dir(folder.path().join(JSON)).unwrap();
+    let Recorded { summary, failed } = recorded(folder.path()).await;
+    assert_eq!(summary.totals.passed, 3);
+    assert!(matches!(failed, Some(Error::Write { .. })), "{failed:?}");
+    for whole in [TEXT, JUNIT, HTML, EVENTS] {
+        assert!(folder.path().join(whole).is_file(), "{whole}");
+    }
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_written_are_shown_and_summed_up() {
+    let (events, receiver) = crate::events::Events::channel();
+    for stamped in run() {
+        events.tell(stamped.event);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = terminal::Terminal::new(terminal::Verbosity::Quiet);
+    // Every write to it fails as on a full disk.
+    let full = Recorder::writing_to(folder.path(), fs::File::create("/dev/full").unwrap());
+    let Recorded { summary, failed } = full.follow(receiver, terminal).await.unwrap();
+    assert_eq!((summary.totals.passed, summary.totals.failed), (3, 1));
+    let Some(Error::Write { source, .. }) = failed else {
+        panic!("{failed:?}");
+    };
+    assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+    assert!(folder.path().join(TEXT).is_file());
+}
+
+#[test]
+fn a_run_never_goes_on_with_the_events_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    Recorder::begin(folder.path()).unwrap();
+    let error = Recorder::begin(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::Folder { .. }), "{error}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Running what was selected: a process a scenario and place.
 
+use std::fs;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
-use std::{fs, io};
 
 use futures::StreamExt;
 use tokio::process::Command;
@@ -15,7 +16,7 @@ use super::verdict::{Ended, verdict};
 use super::{Binary, Error};
 use crate::command::Group;
 use crate::events::{Event, Events, ScenarioResult, Verdict};
-use crate::evidence::Collector;
+use crate::evidence::{self, Collector};
 use crate::{report, wait};
 
 /// The stage that this is.
@@ -120,36 +121,37 @@ impl Run<'_> {
         }
         let place = format!("{}/{}", report::EVIDENCE, planned.folder());
         let folder = self.setting.report_dir.join(&place);
-        let wrote = |source| Error::Write {
-            path: folder.clone(),
+        let not_started = |source| Error::Start {
+            scenario: planned.name.clone(),
             source,
         };
-        fs::create_dir_all(&folder).map_err(wrote)?;
         self.events.tell(Event::ScenarioStarted {
             id: planned.id.clone(),
             name: planned.name.clone(),
             tenant: planned.place(),
         });
         let started = Instant::now();
-        let Some(ended) = self.process(&planned, &folder).await.map_err(wrote)? else {
+        let mut output = in_memory().map_err(not_started)?;
+        let ended = self.process(&planned, &output).await.map_err(not_started)?;
+        let Some(ended) = ended else {
             return Ok(interrupted(&planned, started));
         };
         let took = started.elapsed();
-        let output = fs::read(folder.join(OUTPUT)).map_err(wrote)?;
+        let output = all_of(&mut output).map_err(not_started)?;
         let (status, reason) = verdict(ended, &String::from_utf8_lossy(&output), planned.known.as_deref());
         let mut result = planned.came_to(status, took, reason);
         if status == Verdict::Failed {
+            evidence::save(&folder, OUTPUT, &output);
             self.collect(&planned, &folder).await;
-            result.evidence = Some(place);
-        } else {
-            fs::remove_dir_all(&folder).map_err(wrote)?;
+            // A disk that is full has none.
+            result.evidence = folder.is_dir().then_some(place);
         }
         Ok(result)
     }
 
     /// Runs the scenario's process until it ends, is too slow or, giving nothing, is cancelled.
-    async fn process(&self, planned: &Planned, folder: &Path) -> io::Result<Option<Ended>> {
-        let mut process = Group::spawn(&mut self.command(planned, folder)?)?;
+    async fn process(&self, planned: &Planned, output: &fs::File) -> io::Result<Option<Ended>> {
+        let mut process = Group::spawn(&mut self.command(planned, output)?)?;
         let ended = tokio::select! {
             ended = wait::at_most(planned.at_most, process.wait()) => ended,
             () = self.setting.cancel.cancelled() => return Ok(None),
@@ -160,8 +162,7 @@ impl Run<'_> {
         }))
     }
 
-    fn command(&self, planned: &Planned, folder: &Path) -> io::Result<Command> {
-        let output = fs::File::create(folder.join(OUTPUT))?;
+    fn command(&self, planned: &Planned, output: &fs::File) -> io::Result<Command> {
         // It ends with this process even if that is killed, and must not act on an environment that `down` removes.
         let mut command = Command::new("setpriv");
         command
@@ -170,14 +171,13 @@ impl Run<'_> {
             .args(["--exact", &planned.name, "--nocapture"])
             .env("HARNESS_ENVIRONMENT", self.setting.environment)
             .env("HARNESS_SEED", self.setting.seed.to_string())
-            .env("HARNESS_EVIDENCE", folder)
             // Errors would carry a backtrace of a program without symbols.
             .env("RUST_LIB_BACKTRACE", "0")
             .env_remove("HARNESS_TENANT")
             .env_remove("HARNESS_OTHER_TENANT")
             .stdin(Stdio::null())
             .stderr(output.try_clone()?)
-            .stdout(output);
+            .stdout(output.try_clone()?);
         if let Some(tenant) = &planned.tenant {
             command.env("HARNESS_TENANT", tenant);
         }
@@ -209,6 +209,20 @@ impl Run<'_> {
         };
         evidence.collect(&concerned, folder).await;
     }
+}
+
+/// A file for what a scenario writes that no disk holds: on a full one the scenario would fail by writing, and not by what
+/// it promises.
+fn in_memory() -> io::Result<fs::File> {
+    let file = rustix::fs::memfd_create("scenario", rustix::fs::MemfdFlags::CLOEXEC)?;
+    Ok(file.into())
+}
+
+fn all_of(file: &mut fs::File) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut content)?;
+    Ok(content)
 }
 
 fn interrupted(planned: &Planned, started: Instant) -> ScenarioResult {

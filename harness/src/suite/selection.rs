@@ -8,6 +8,9 @@ use crate::environment::Attached;
 use crate::events::{ScenarioResult, Verdict};
 use crate::plan::Plan;
 
+/// The scenarios' sources, in the workspace that this program was built from.
+const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/tests");
+
 /// How alike a path has to be to be asked after, from 0 to 1: below, it would be a guess.
 const ALIKE: f64 = 0.6;
 
@@ -183,6 +186,40 @@ impl Selection {
             Scope::Environment => runs.push(planned(None, None)),
         }
     }
+}
+
+/// Fails if no scenario is asked for by `filter`, without building any: by the catalogue, which has all scenarios, and by
+/// the sources, which have the names of their cases.
+pub fn require_match(filter: Option<&str>) -> Result<(), Error> {
+    match Catalogue::built_in()?.matching(filter) {
+        Err(Error::NoMatch { filter, .. }) if is_of_a_case(&filter, &cases()) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Whether a filter may ask for a case of a scenario, whose path in the test binary ends with `case_N_NAME`.
+fn is_of_a_case(filter: &str, cases: &[String]) -> bool {
+    let part = filter.rsplit("::").next().unwrap_or_default();
+    let name = match part.strip_prefix("case_") {
+        Some(numbered) => numbered.trim_start_matches(|letter: char| letter.is_ascii_digit()),
+        None => part,
+    };
+    let name = name.trim_start_matches('_');
+    cases.iter().any(|case| case.contains(name))
+}
+
+/// The names of all cases in the scenarios' sources.
+fn cases() -> Vec<String> {
+    let sources = std::fs::read_dir(SOURCES).into_iter().flatten().flatten();
+    let texts = sources.filter_map(|source| std::fs::read_to_string(source.path()).ok());
+    texts
+        .flat_map(|text| {
+            text.split("#[case::")
+                .skip(1)
+                .filter_map(|rest| rest.split('(').next().map(str::to_owned))
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// Why the scenario cannot run here, where it cannot.

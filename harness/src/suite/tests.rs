@@ -195,6 +195,15 @@ fn a_test_without_an_entry_is_an_error() {
 /// Runs the catalogue's scenarios with `script` in the place of the test binary; `$2` is the test's path.
 async fn run_script(script: &str, cancel: &CancellationToken) -> (tempfile::TempDir, Vec<ScenarioResult>) {
     let folder = tempfile::tempdir().unwrap();
+    let results = run_script_in(&folder, script, cancel).await;
+    (folder, results)
+}
+
+async fn run_script_in(
+    folder: &tempfile::TempDir,
+    script: &str,
+    cancel: &CancellationToken,
+) -> Vec<ScenarioResult> {
     let path = folder.path().join("scenarios");
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -209,10 +218,9 @@ async fn run_script(script: &str, cancel: &CancellationToken) -> (tempfile::Temp
         cancel,
     };
     let selection = select(&surroundings, None).unwrap();
-    let results = run(&Binary::at(path), selection, &setting, &Events::ignored())
+    run(&Binary::at(path), selection, &setting, &Events::ignored())
         .await
-        .unwrap();
-    (folder, results)
+        .unwrap()
 }
 
 fn result<'r>(results: &'r [ScenarioResult], id: &str) -> &'r ScenarioResult {
@@ -255,6 +263,40 @@ esac"#;
         .unwrap()
         .count();
     assert_eq!(kept, 2, "those that passed leave nothing");
+}
+
+#[tokio::test]
+async fn scenarios_are_judged_alike_where_no_evidence_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nothing can be made below it, as on a disk that is full.
+    fs::write(folder.path().join("report"), "").unwrap();
+    let script = r#"
+case $2 in
+  sync::*) echo "test result: ok. 1 passed; 0 failed" ;;
+  *) echo "Error: it leaks" >&2; exit 101 ;;
+esac"#;
+    let results = run_script_in(&folder, script, &CancellationToken::new()).await;
+    assert_eq!(result(&results, "SY-01").status, Verdict::Passed);
+    let leak = result(&results, "IS-01");
+    assert_eq!(
+        (leak.status, leak.reason.as_deref(), &leak.evidence),
+        (Verdict::Failed, Some("it leaks"), &None)
+    );
+}
+
+#[rstest]
+#[case::none(None, true)]
+#[case::id(Some("IS-01"), true)]
+#[case::family(Some("SY"), true)]
+#[case::path(Some("sy_04"), true)]
+#[case::of_a_case(Some("an_item_added"), true)]
+#[case::of_a_case_by_number(Some("case_1_an_item_added"), true)]
+#[case::of_a_case_by_path(Some("sy_04_an_update_reaches_the_host::case_1"), true)]
+#[case::unknown_id(Some("NOPE-99"), false)]
+#[case::unknown_word(Some("shared_sate"), false)]
+fn a_filter_is_looked_up_without_a_test_binary(#[case] filter: Option<&str>, #[case] known: bool) {
+    let found = selection::require_match(filter);
+    assert_eq!(found.is_ok(), known, "{found:?}");
 }
 
 #[tokio::test]

@@ -14,15 +14,26 @@ use crate::cli::{Exit, Failure, interrupt, output};
 use crate::compare::objects::{self, Tenant};
 use crate::compare::{self, Comparison, Objects, Side, input, text};
 use crate::components;
-use crate::environment::Attached;
+use crate::environment::{self, Attached};
 use crate::events::Events;
+use crate::ledger::Ledger;
 use crate::pins::pins;
 use crate::plan::{DEFAULT_ENVIRONMENT, Plan, Substrate};
 use crate::platform;
-use crate::report::Outcome;
+use crate::report::{self, Outcome};
 
 /// What both environments are named after, so that neither is the one in use.
 const NAME: &str = "compare";
+
+/// The two sides, which are also the folders of their reports.
+const LEFT: &str = "left";
+const RIGHT: &str = "right";
+
+const TEXT: &str = "compare.txt";
+const JSON: &str = "compare.json";
+
+/// What a comparison's folder has, by name.
+const CONTENT: [&str; 4] = [TEXT, JSON, LEFT, RIGHT];
 
 /// The stage of the input, and of looking what became of it.
 const STAGE: &str = "compare";
@@ -38,24 +49,26 @@ pub(super) async fn run(context: &Context, wanted: &Compare) -> Result<Exit, Fai
         None => absolute(&Path::new("target").join(context.name()))?,
     };
     // Both are planned before one is made.
-    let left = Planned::of(&context, wanted, "left", &folder).await?;
-    let right = Planned::of(&context, wanted, "right", &folder).await?;
+    let left = Planned::of(&context, wanted, LEFT, &folder).await?;
+    let right = Planned::of(&context, wanted, RIGHT, &folder).await?;
+    let folder = report::folder::make(&folder, "compare", &CONTENT)?;
     let cancel = interrupt::listen(context.name())?;
-    let (left, left_behind) = left.seen(&cancel).await?;
-    let (right, left_behind_too) = right.seen(&cancel).await?;
+    let (left, left_behind) = left.seen(&folder.join(LEFT), &cancel).await?;
+    let (right, left_behind_too) = right.seen(&folder.join(RIGHT), &cancel).await?;
     let comparison = Comparison::of(left.scenarios.kubernetes, &left, &right)?;
     let text = text::render(&comparison);
-    write(&folder.join("compare.txt"), &text)?;
-    let json = serde_json::to_string_pretty(&comparison).map_err(|source| Failure::Write {
-        path: folder.join("compare.json"),
-        source: source.into(),
-    })?;
-    write(&folder.join("compare.json"), &format!("{json}\n"))?;
+    // Printed first: what took an hour is not to be lost to a disk that is full.
     if context.is_json() {
         output::json(&comparison)?;
     } else {
         output::text(&format!("{text}\nReports: {}\n", folder.display()))?;
     }
+    write(&folder.join(TEXT), &text)?;
+    let json = serde_json::to_string_pretty(&comparison).map_err(|source| Failure::Write {
+        path: folder.join(JSON),
+        source: source.into(),
+    })?;
+    write(&folder.join(JSON), &format!("{json}\n"))?;
     Ok(if comparison.is_bad() {
         Exit::Failed
     } else if left_behind || left_behind_too {
@@ -76,13 +89,14 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 struct Planned {
     context: Context,
     plan: Plan,
+    ledger: Ledger,
     options: components::Options,
 }
 
 impl Planned {
     async fn of(context: &Context, wanted: &Compare, side: &str, folder: &Path) -> Result<Self, Failure> {
         let virtual_cluster = match side {
-            "left" => wanted.left,
+            LEFT => wanted.left,
             _ => wanted.right,
         };
         let mut context = context.clone();
@@ -95,18 +109,28 @@ impl Planned {
         if Attached::open(&context.places, &plan.name).is_ok() {
             return Err(Failure::AlreadyUp { name: plan.name });
         }
+        let ledger = environment::claim(&plan, &context.places, "compare")?;
         Ok(Self {
             context,
             plan,
+            ledger,
             options: wanted.basis.components.options(),
         })
     }
 
-    /// Brings it up, looks at everything, and removes it; and whether something of it was left behind.
-    async fn seen(self, cancel: &CancellationToken) -> Result<(Side, bool), Failure> {
-        let reporter = Reporter::start(&self.context, &Run::of(&self.plan));
-        let seen = self.looked_at(&reporter.events, cancel).await;
-        let scenarios = reporter.finish(seen.as_ref().err()).await?;
+    /// Brings it up, looks at everything, reports that in `folder`, and removes it; and whether something of it was left
+    /// behind.
+    async fn seen(self, folder: &Path, cancel: &CancellationToken) -> Result<(Side, bool), Failure> {
+        fs::create_dir(folder).map_err(|source| report::Error::Folder {
+            path: folder.to_owned(),
+            source,
+        })?;
+        let virtual_cluster = self.plan.virtual_cluster.to_string();
+        let reporter = Reporter::start(&self.context, &Run::of(&self.plan), folder.to_owned())?;
+        let seen = self.looked_at(folder, &reporter.events, cancel).await;
+        let recorded = reporter.finish(seen.as_ref().err()).await?;
+        run::tell_failed(recorded.failed.as_ref());
+        let scenarios = recorded.summary;
         let Seen {
             objects,
             sync,
@@ -114,7 +138,7 @@ impl Planned {
         } = seen?;
         let left_behind = scenarios.outcome() == Outcome::LeftBehind;
         let side = Side {
-            virtual_cluster: self.plan.virtual_cluster.to_string(),
+            virtual_cluster,
             objects,
             sync,
             memory,
@@ -123,31 +147,37 @@ impl Planned {
         Ok((side, left_behind))
     }
 
-    async fn looked_at(&self, events: &Events, cancel: &CancellationToken) -> Result<Seen, Failure> {
+    async fn looked_at(
+        self,
+        folder: &Path,
+        events: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<Seen, Failure> {
         let Self {
             context,
             plan,
+            ledger,
             options,
         } = self;
         let made = tokio::try_join!(
-            run::bring_up(context, plan, options, events, cancel),
+            run::bring_up(&context, &plan, ledger, &options, events, cancel),
             run::compile(events, cancel)
         );
         let (up, binary) = match made {
             Ok(made) => made,
             Err(failure) => {
-                run::tidy(context, plan, &failure, events, cancel).await;
+                run::tidy(&context, &plan, &failure, events, cancel).await;
                 return Err(failure);
             }
         };
         let scope = Scope {
             filter: None,
             jobs: plan.jobs,
-            report_dir: plan.report_dir.clone(),
+            folder: folder.to_owned(),
         };
         let looked = async {
-            let seen = self.measured(&up.attached, events, cancel).await?;
-            run::scenarios(context, &up.attached, &binary, &scope, events, cancel).await?;
+            let seen = measured(&context, &plan, &up.attached, events, cancel).await?;
+            run::scenarios(&context, &up.attached, &binary, &scope, events, cancel).await?;
             Ok(seen)
         };
         // On the heap: it is large, and so would everything be that waits for it.
@@ -155,56 +185,57 @@ impl Planned {
         run::tell_left(events, up.down(&context.places, events).await?);
         looked
     }
+}
 
-    /// Gives the first tenant the input and looks what the host has then; measures after that, with nothing else running.
-    async fn measured(
-        &self,
-        attached: &Attached,
-        events: &Events,
-        cancel: &CancellationToken,
-    ) -> Result<Seen, Failure> {
-        let objects = cancel
-            .run_until_cancelled(events.stage(STAGE, self.objects(attached)))
-            .await;
-        let objects = objects.ok_or(Failure::Interrupted)??;
-        let setting = bench::Setting {
-            places: &self.context.places,
-            events,
-            cancel,
-        };
-        let source = Source::Held(Box::new(attached.clone()));
-        let memory = memory::measure(&source, 0, &setting).await?.figures;
-        let first = source.tenants().first().cloned().unwrap_or_default();
-        let sync = sync::measure(&source, &first, &setting).await?.figures;
-        Ok(Seen {
-            objects,
-            sync,
-            memory,
-        })
-    }
+/// Gives the first tenant the input and looks what the host has then; measures after that, with nothing else running.
+async fn measured(
+    context: &Context,
+    plan: &Plan,
+    attached: &Attached,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Seen, Failure> {
+    let objects = cancel
+        .run_until_cancelled(events.stage(STAGE, objects(plan, attached)))
+        .await;
+    let objects = objects.ok_or(Failure::Interrupted)??;
+    let setting = bench::Setting {
+        places: &context.places,
+        events,
+        cancel,
+    };
+    let source = Source::Held(Box::new(attached.clone()));
+    let memory = memory::measure(&source, 0, &setting).await?.figures;
+    let first = source.tenants().first().cloned().unwrap_or_default();
+    let sync = sync::measure(&source, &first, &setting).await?.figures;
+    Ok(Seen {
+        objects,
+        sync,
+        memory,
+    })
+}
 
-    async fn objects(&self, attached: &Attached) -> Result<Objects, Failure> {
-        let host = run::client(&attached.kubeconfig).await?;
-        let Some(tenant) = attached.tenants.first() else {
-            return Ok(Objects::new());
-        };
-        let guest = run::client(&tenant.kubeconfig).await?;
-        let password = password(attached, &tenant.name, &host).await?;
-        let whose = Tenant {
-            name: &tenant.name,
-            namespace: &tenant.namespace,
-            password: &password,
-        };
-        let image = pins().image("pause", self.plan.kubernetes);
-        input::give(&whose, &guest, &host, &image)
-            .await
-            .map_err(compare::Error::from)?;
-        let listed = objects::of(&whose, &guest, &host).await;
-        Ok(listed.map_err(|source| compare::Error::Objects {
-            tenant: tenant.name.clone(),
-            source,
-        })?)
-    }
+async fn objects(plan: &Plan, attached: &Attached) -> Result<Objects, Failure> {
+    let host = run::client(&attached.kubeconfig).await?;
+    let Some(tenant) = attached.tenants.first() else {
+        return Ok(Objects::new());
+    };
+    let guest = run::client(&tenant.kubeconfig).await?;
+    let password = password(attached, &tenant.name, &host).await?;
+    let whose = Tenant {
+        name: &tenant.name,
+        namespace: &tenant.namespace,
+        password: &password,
+    };
+    let image = pins().image("pause", plan.kubernetes);
+    input::give(&whose, &guest, &host, &image)
+        .await
+        .map_err(compare::Error::from)?;
+    let listed = objects::of(&whose, &guest, &host).await;
+    Ok(listed.map_err(|source| compare::Error::Objects {
+        tenant: tenant.name.clone(),
+        source,
+    })?)
 }
 
 /// The tenant's password of Redis.

@@ -7,20 +7,20 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use crate::cli::arguments::{self, E2e, Test};
+use crate::cli::arguments::{self, E2e, Scenarios, Test};
 use crate::cli::failure::{self, explain};
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::environment::{self, Attached, Up};
 use crate::events::{Event, Events, Verdict, seconds};
 use crate::evidence::{Collector, Witness};
 use crate::ledger::Ledger;
-use crate::plan::{DEFAULT_ENVIRONMENT, Keep, Plan, default_jobs};
+use crate::plan::{self, DEFAULT_ENVIRONMENT, Keep, Plan};
 use crate::report::terminal::Terminal;
-use crate::report::{Summary, record, show, text};
+use crate::report::{self, Outcome, Recorded, Recorder, Summary, show, text};
 use crate::substrate;
 use crate::suite::selection::Surroundings;
 use crate::suite::{self, Binary, Catalogue, Selection};
-use crate::{components, preflight, report};
+use crate::{components, preflight};
 
 /// The stage of the scenarios.
 const SCENARIOS: &str = "scenarios";
@@ -35,13 +35,16 @@ pub(super) async fn up(context: &Context, wanted: &arguments::Up) -> Result<Exit
         until: *until,
         ..context.plan(wanted, None).await?
     };
+    let ledger = environment::claim(&plan, &context.places, "up")?;
+    let folder = report::folder::make(&plan.report_dir, "up", &report::folder::CONTENT)?;
     let cancel = interrupt::listen(&plan.name)?;
     let was_up = Attached::open(&context.places, &plan.name).is_ok();
-    let reporter = Reporter::start(context, &Run::of(&plan));
+    let reporter = Reporter::start(context, &Run::of(&plan), folder)?;
     let events = &reporter.events;
     let done = bring_up(
         context,
         &plan,
+        ledger,
         &wanted.basis.components.options(),
         events,
         &cancel,
@@ -50,20 +53,21 @@ pub(super) async fn up(context: &Context, wanted: &arguments::Up) -> Result<Exit
     if let (Err(failure), false) = (&done, was_up) {
         tidy(context, &plan, failure, events, &cancel).await;
     }
-    let summary = reporter.finish(done.as_ref().err()).await?;
-    let Up { attached, .. } = done?;
+    let Recorded { summary, failed } = reporter.finish(done.as_ref().err()).await?;
+    let Up { attached, .. } = done.inspect_err(|_| tell_failed(failed.as_ref()))?;
     if context.is_json() {
         output::json(&attached)?;
     } else {
         output::text(&text::stages_only(&summary))?;
         output::text(&how_to_use(&attached))?;
     }
-    Ok(Exit::Passed)
+    failed.map_or(Ok(Exit::Passed), |error| Err(error.into()))
 }
 
 pub(super) async fn bring_up(
     context: &Context,
     plan: &Plan,
+    ledger: Ledger,
     options: &components::Options,
     events: &Events,
     cancel: &CancellationToken,
@@ -74,7 +78,7 @@ pub(super) async fn bring_up(
             .stage("preflight", preflight::require(plan, &context.places))
             .await?;
     }
-    let up = environment::up(plan, options, &context.places, events, cancel).await;
+    let up = environment::up(plan, ledger, options, &context.places, events, cancel).await;
     up.map_err(|error| {
         if cancel.is_cancelled() {
             Failure::Interrupted
@@ -97,23 +101,9 @@ pub(super) async fn tidy(
         Keep::OnFailure => !cancel.is_cancelled(),
         Keep::Always => true,
     };
-    if !keep && is_ours(failure) {
+    // What was there before a run that was not begun is not its own.
+    if !keep && !matches!(failure, Failure::Preflight(_)) {
         remove(context, events).await;
-    }
-}
-
-/// Whether the failure came after the environment was taken, so that what there is of it is this run's.
-fn is_ours(failure: &Failure) -> bool {
-    let others = |error: &environment::Error| {
-        matches!(
-            error,
-            environment::Error::Ledger(_) | environment::Error::Different { .. }
-        )
-    };
-    match failure {
-        Failure::Preflight(_) => false,
-        Failure::Environment(error) => !others(error),
-        _ => true,
     }
 }
 
@@ -158,22 +148,25 @@ fn how_to_use(attached: &Attached) -> String {
 
 /// Runs scenarios against an environment that is up.
 pub(super) async fn test(context: &Context, wanted: &Test) -> Result<Exit, Failure> {
-    let attached = context.attached()?;
+    let Scenarios { filter, jobs } = wanted.scenarios.clone();
+    let jobs = plan::jobs(jobs, preflight::machine::here())?;
+    suite::selection::require_match(filter.as_deref())?;
+    context.attached()?;
     let _held = Ledger::take(&context.places.environment(context.name()), "test")?;
-    let cancel = interrupt::listen(context.name())?;
-    let report_dir = match wanted.report.report_dir {
+    // Whoever held it until now may have removed it.
+    let attached = context.attached()?;
+    let base = match wanted.report.report_dir {
         Some(_) => context.report_dir(&wanted.report)?,
         None => attached.report_dir.clone(),
     };
+    let folder = report::folder::make(&base, "test", &report::folder::CONTENT)?;
+    let cancel = interrupt::listen(context.name())?;
     let scope = Scope {
-        filter: wanted.scenarios.filter.clone(),
-        jobs: wanted
-            .scenarios
-            .jobs
-            .unwrap_or_else(|| default_jobs(preflight::machine::here())),
-        report_dir,
+        filter,
+        jobs,
+        folder: folder.clone(),
     };
-    let reporter = Reporter::start(context, &Run::again(&attached, &scope.report_dir));
+    let reporter = Reporter::start(context, &Run::again(&attached), folder)?;
     let events = &reporter.events;
     let done = async {
         let binary = compile(events, &cancel).await?;
@@ -188,15 +181,25 @@ pub(super) async fn test(context: &Context, wanted: &Test) -> Result<Exit, Failu
 /// Brings an environment up, runs the scenarios, and removes it.
 pub(super) async fn e2e(context: &Context, wanted: &E2e) -> Result<Exit, Failure> {
     let plan = context.plan(&wanted.wanted, Some(&wanted.scenarios)).await?;
+    suite::selection::require_match(plan.filter.as_deref())?;
+    let ledger = environment::claim(&plan, &context.places, "e2e")?;
     if Attached::open(&context.places, &plan.name).is_ok() {
         return Err(Failure::AlreadyUp { name: plan.name });
     }
+    let folder = report::folder::make(&plan.report_dir, "e2e", &report::folder::CONTENT)?;
     let cancel = interrupt::listen(&plan.name)?;
-    let reporter = Reporter::start(context, &Run::of(&plan));
+    let scope = Scope {
+        filter: plan.filter.clone(),
+        jobs: plan.jobs,
+        folder: folder.clone(),
+    };
+    let reporter = Reporter::start(context, &Run::of(&plan), folder)?;
     let done = whole(
         context,
         &plan,
+        ledger,
         &wanted.wanted.basis.components.options(),
+        &scope,
         &reporter.events,
         &cancel,
     )
@@ -207,15 +210,12 @@ pub(super) async fn e2e(context: &Context, wanted: &E2e) -> Result<Exit, Failure
 async fn whole(
     context: &Context,
     plan: &Plan,
+    ledger: Ledger,
     options: &components::Options,
+    scope: &Scope,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<(), Failure> {
-    let scope = Scope {
-        filter: plan.filter.clone(),
-        jobs: plan.jobs,
-        report_dir: plan.report_dir.clone(),
-    };
     if scope.filter.is_some() {
         // A filter that matches nothing is told before anything is made.
         let tests = compile(events, cancel).await?.tests().await?;
@@ -228,7 +228,7 @@ async fn whole(
     }
     // Side by side: compiling needs the processors, bringing up mostly waits.
     let made = tokio::try_join!(
-        bring_up(context, plan, options, events, cancel),
+        bring_up(context, plan, ledger, options, events, cancel),
         compile(events, cancel)
     );
     let (up, binary) = match made {
@@ -238,7 +238,7 @@ async fn whole(
             return Err(failure);
         }
     };
-    let tested = scenarios(context, &up.attached, &binary, &scope, events, cancel).await;
+    let tested = scenarios(context, &up.attached, &binary, scope, events, cancel).await;
     let keep = match plan.keep {
         Keep::Never => false,
         Keep::OnFailure => !matches!(tested, Ok(0)) && !cancel.is_cancelled(),
@@ -262,7 +262,8 @@ pub(super) async fn compile(events: &Events, cancel: &CancellationToken) -> Resu
 pub(super) struct Scope {
     pub(super) filter: Option<String>,
     pub(super) jobs: usize,
-    pub(super) report_dir: PathBuf,
+    /// The run's folder of reports.
+    pub(super) folder: PathBuf,
 }
 
 /// Runs the scenarios and returns how many failed.
@@ -288,7 +289,7 @@ pub(super) async fn scenarios(
             environment: &Attached::file(&context.places.environment(&attached.name)),
             surroundings: &surroundings,
             seed: attached.seed,
-            report_dir: &scope.report_dir,
+            report_dir: &scope.folder,
             jobs: scope.jobs,
             evidence: Some(&collector),
             cancel,
@@ -356,13 +357,26 @@ pub(super) async fn down(context: &Context) -> Result<Exit, Failure> {
 
 async fn conclude(context: &Context, reporter: Reporter, done: Result<(), Failure>) -> Result<Exit, Failure> {
     let folder = reporter.folder.clone();
-    let mut summary = reporter.finish(done.as_ref().err()).await?;
-    let exit = summary.outcome().into();
+    let Recorded { mut summary, failed } = reporter.finish(done.as_ref().err()).await?;
+    let outcome = summary.outcome();
     if done.is_err() {
         summary.stopped_by = Some("see the error below".to_owned());
     }
     print(context, &summary, &folder)?;
-    done.map(|()| exit)
+    tell_failed(failed.as_ref());
+    done?;
+    Ok(match outcome {
+        // A CI server that finds no report must not take that for a success.
+        Outcome::Passed | Outcome::LeftBehind if failed.is_some() => Exit::CouldNotRun,
+        outcome => outcome.into(),
+    })
+}
+
+/// Says why the reports of a run are not there, where they are not; the run came to what it came to.
+pub(super) fn tell_failed(failed: Option<&report::Error>) {
+    if let Some(error) = failed {
+        failure::print_error(error, None);
+    }
 }
 
 /// Prints what a run came to.
@@ -377,7 +391,6 @@ pub(super) fn print(context: &Context, summary: &Summary, folder: &Path) -> Resu
 /// What a report says of the run itself.
 pub(super) struct Run {
     started: Event,
-    report_dir: PathBuf,
 }
 
 impl Run {
@@ -392,12 +405,11 @@ impl Run {
                 tenants: plan.tenants.iter().map(|tenant| tenant.name.clone()).collect(),
                 seed: plan.seed,
             },
-            report_dir: plan.report_dir.clone(),
         }
     }
 
     /// A run against an environment that an earlier one brought up.
-    fn again(attached: &Attached, report_dir: &Path) -> Self {
+    fn again(attached: &Attached) -> Self {
         Self {
             started: Event::RunStarted {
                 run: uuid::Uuid::now_v7().to_string(),
@@ -412,7 +424,6 @@ impl Run {
                     .collect(),
                 seed: attached.seed,
             },
-            report_dir: report_dir.to_owned(),
         }
     }
 }
@@ -422,31 +433,31 @@ pub(super) struct Reporter {
     pub(super) events: Events,
     folder: PathBuf,
     began: Instant,
-    recording: JoinHandle<Result<Summary, report::Error>>,
+    recording: JoinHandle<Result<Recorded, report::Error>>,
 }
 
 impl Reporter {
-    pub(super) fn start(context: &Context, run: &Run) -> Self {
+    /// Begins to report a run in `folder`, which was made for it.
+    pub(super) fn start(context: &Context, run: &Run, folder: PathBuf) -> Result<Self, Failure> {
+        let recorder = Recorder::begin(&folder)?;
         let (events, receiver) = Events::channel();
         let terminal = Terminal::new(context.common.verbosity());
-        let recording = tokio::spawn(record(receiver, run.report_dir.clone(), terminal));
+        let recording = tokio::spawn(recorder.follow(receiver, terminal));
         events.tell(run.started.clone());
-        Self {
+        Ok(Self {
             events,
-            folder: run.report_dir.clone(),
+            folder,
             began: Instant::now(),
             recording,
-        }
+        })
     }
 
-    pub(super) async fn finish(self, stopped_by: Option<&Failure>) -> Result<Summary, Failure> {
+    pub(super) async fn finish(self, stopped_by: Option<&Failure>) -> Result<Recorded, Failure> {
         self.events.tell(Event::RunFinished {
             seconds: seconds(self.began.elapsed()),
             stopped_by: stopped_by.map(explain),
         });
-        self.recording
-            .await
-            .map_err(Failure::Recording)?
-            .map_err(Failure::from)
+        let recorded = self.recording.await.map_err(Failure::Recording)?;
+        Ok(recorded?)
     }
 }

@@ -8,11 +8,12 @@ use crate::cli::{Exit, Failure, output};
 use crate::pins::pins;
 use crate::plan::Plan;
 use crate::suite::Catalogue;
-use crate::{environment, preflight};
+use crate::{environment, preflight, report};
 
 /// Says what the machine lacks.
 pub(super) async fn doctor(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
     let plan = context.plan(wanted, None).await?;
+    report::folder::check(&plan.report_dir, &report::folder::CONTENT)?;
     let checks = preflight::inspect(&plan, &context.places).await;
     let met = checks.iter().all(|check| check.met);
     if context.is_json() {
@@ -39,6 +40,7 @@ pub(super) async fn doctor(context: &Context, wanted: &Wanted) -> Result<Exit, F
 /// Says what `up` would make.
 pub(super) async fn plan(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
     let plan = context.plan(wanted, None).await?;
+    report::folder::check(&plan.report_dir, &report::folder::CONTENT)?;
     if context.is_json() {
         output::json(&plan)?;
     } else {

@@ -1,0 +1,92 @@
+//! Events written down as they happen, and rendered at the end.
+//!
+//! What cannot be written, as on a disk that is full, is no reason to end the run or to say nothing more of it: it is
+//! shown to its end and summed up all the same, and the first error is returned beside the summary.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::terminal::Terminal;
+use super::{EVENTS, Error, Summary, summed_up, write};
+use crate::events::{Event, Stamped};
+
+/// The reports of a run, from its beginning.
+#[derive(Debug)]
+pub struct Recorder {
+    folder: PathBuf,
+    log: fs::File,
+}
+
+/// A run that was followed to its end.
+#[derive(Debug)]
+pub struct Recorded {
+    /// What it came to.
+    pub summary: Summary,
+    /// Why its reports are not there or not complete, where they are not.
+    pub failed: Option<Error>,
+}
+
+impl Recorder {
+    /// Begins the reports of a run in `folder`, which has none yet.
+    pub fn begin(folder: &Path) -> Result<Self, Error> {
+        let log = fs::File::create_new(folder.join(EVENTS)).map_err(|source| Error::Folder {
+            path: folder.to_owned(),
+            source,
+        })?;
+        Ok(Self::writing_to(folder, log))
+    }
+
+    /// Writes events to `log`.
+    pub(super) fn writing_to(folder: &Path, log: fs::File) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            log,
+        }
+    }
+
+    /// Follows a run to its end, which is [`Event::RunFinished`] or the end of the stream, and reports it.
+    pub async fn follow(
+        self,
+        mut events: UnboundedReceiver<Stamped>,
+        mut terminal: Terminal,
+    ) -> Result<Recorded, Error> {
+        let Self { folder, mut log } = self;
+        let mut failed = None;
+        let mut seen = Vec::new();
+        while let Some(stamped) = events.recv().await {
+            terminal.show(&stamped);
+            if failed.is_none()
+                && let Err(source) = append(&mut log, &stamped)
+            {
+                terminal.warn(&format!(
+                    "failed to write the report: {source}; the run goes on without it"
+                ));
+                failed = Some(Error::Write {
+                    path: folder.join(EVENTS),
+                    source,
+                });
+            }
+            let last = matches!(stamped.event, Event::RunFinished { .. });
+            seen.push(stamped);
+            if last {
+                break;
+            }
+        }
+        terminal.close();
+        let summary = summed_up(&folder, &seen)?;
+        // Tried all the same: what fills a disk may have gone by now.
+        let written = write(&folder, &summary);
+        let failed = failed.or_else(|| written.err());
+        Ok(Recorded { summary, failed })
+    }
+}
+
+/// Writes one line at once, so that a run that is killed leaves all but the last of what happened.
+fn append(log: &mut fs::File, stamped: &Stamped) -> io::Result<()> {
+    let mut line = serde_json::to_vec(stamped)?;
+    line.push(b'\n');
+    log.write_all(&line)
+}
