@@ -3,7 +3,7 @@
 //! The only place that prints errors, and the only one that knows exit codes.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -68,20 +68,18 @@ fn never(done: io::Result<Infallible>) -> io::Result<Exit> {
     done.map(|never| match never {})
 }
 
-/// Runs a command of the user's in a sandbox's network; says why it cannot by the codes that shells use for that.
+/// Runs a command of the user's in a sandbox's network; says why it cannot by the codes that shells and Docker use for that.
 fn enter(wanted: &Enter) -> ExitCode {
     let [program, arguments @ ..] = &*wanted.command else {
         return Exit::Usage.into();
     };
-    let Err(source) = enter::run(&wanted.folder, program, arguments);
-    let code = match source.kind() {
-        io::ErrorKind::NotFound => 127,
-        _ => 126,
+    let Err(error) = enter::run(&wanted.folder, program, arguments);
+    let code = match &error {
+        enter::Error::Sandbox { .. } => 125,
+        enter::Error::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
+        enter::Error::Program { .. } => 126,
     };
-    failure::print(&Failure::Run {
-        program: program.to_string_lossy().into_owned(),
-        source,
-    });
+    failure::print_error(&error);
     Exit::Command(code).into()
 }
 
@@ -115,8 +113,11 @@ fn log(verbosity: Verbosity) {
         Verbosity::Verbose => "info,harness=debug,kube_client=off",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let is_colourful = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
+        // A file or a CI server's log shows escape sequences as they are.
+        .with_ansi(is_colourful && io::stderr().is_terminal())
         .init();
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::plan::Kubernetes;
+use crate::plan::{Kubernetes, Plan};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub enum Event {
         tenants: Vec<String>,
         /// What unique names are derived from.
         seed: u64,
+        /// The name of the machine that it runs on.
+        #[serde(default)]
+        hostname: String,
     },
     /// A stage began.
     StageStarted {
@@ -82,6 +85,29 @@ pub enum Event {
         /// Why it could not go on to its end, where it could not.
         stopped_by: Option<String>,
     },
+}
+
+impl Event {
+    /// Begins a run that brings the planned environment up.
+    #[must_use]
+    pub fn started(plan: &Plan) -> Self {
+        Self::RunStarted {
+            run: uuid::Uuid::now_v7().to_string(),
+            environment: plan.name.clone(),
+            substrate: plan.substrate.to_string(),
+            kubernetes: plan.kubernetes,
+            virtual_cluster: plan.virtual_cluster.to_string(),
+            tenants: plan.tenants.iter().map(|tenant| tenant.name.clone()).collect(),
+            seed: plan.seed,
+            hostname: hostname(),
+        }
+    }
+}
+
+/// The name of this machine, for whoever gets reports of several.
+#[must_use]
+pub fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// How a stage ended.

@@ -183,5 +183,6 @@ pub async fn for_tests(wanted: &[&str]) -> Result<Images, Error> {
     // Writing archives takes a moment, of which nobody has to be told.
     let (events, _told) = Events::channel();
     let is_wanted = |short: &str, _: &ImagePin| wanted.contains(&short);
-    build(is_wanted, &components, &Places::from_environment().cache, &events).await
+    let places = Places::from_environment().map_err(components::Error::from)?;
+    build(is_wanted, &components, &places.cache, &events).await
 }

@@ -73,6 +73,9 @@ pub mod places;
 /// The versions of everything that is not ours.
 pub mod pins;
 
+/// What was perhaps meant by a name that nothing has.
+mod nearest;
+
 /// Waiting for a state, with a deadline and what was last seen.
 pub mod wait;
 

@@ -3,7 +3,7 @@
 //! State (what a run owes) is kept apart from `target/`, so that `cargo clean` cannot lose it, and apart from the
 //! cache, which may be deleted at any time while nothing runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folder's name below the user's state and cache folders.
 const PROJECT: &str = "shared-dapr";
@@ -17,23 +17,29 @@ pub struct Places {
     pub cache: PathBuf,
 }
 
+/// Why the folders are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing says where they are.
+    #[error("find the folders of state and caches: this user has no home")]
+    NoHome,
+}
+
 impl Places {
-    /// Finds them by the XDG base directory rules: `XDG_STATE_HOME` and `XDG_CACHE_HOME`, else below `HOME`.
-    #[must_use]
-    pub fn from_environment() -> Self {
+    /// Finds them by the XDG base directory rules: `XDG_STATE_HOME` and `XDG_CACHE_HOME`, else below the user's home, which
+    /// is `HOME` or what the system's list of users says.
+    pub fn from_environment() -> Result<Self, Error> {
+        let absolute = |path: &PathBuf| path.is_absolute();
+        let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(absolute);
         let below = |variable: &str, fallback: &str| {
-            std::env::var_os(variable)
-                .filter(|value| Path::new(value).is_absolute())
-                .map_or_else(
-                    || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/".into())).join(fallback),
-                    PathBuf::from,
-                )
-                .join(PROJECT)
+            let home = || std::env::home_dir().filter(absolute);
+            let folder = named(variable).or_else(|| Some(home()?.join(fallback)));
+            Ok(folder.ok_or(Error::NoHome)?.join(PROJECT))
         };
-        Self {
-            state: below("XDG_STATE_HOME", ".local/state"),
-            cache: below("XDG_CACHE_HOME", ".cache"),
-        }
+        Ok(Self {
+            state: below("XDG_STATE_HOME", ".local/state")?,
+            cache: below("XDG_CACHE_HOME", ".cache")?,
+        })
     }
 
     /// The folder of one environment.

@@ -202,12 +202,15 @@ impl std::fmt::Display for TenantChoice {
 
 /// Reads `3` as a count and `blue,green` as names.
 impl std::str::FromStr for TenantChoice {
-    type Err = std::convert::Infallible;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(text.parse().map_or_else(
-            |_| Self::Names(text.split(',').map(|name| name.trim().to_owned()).collect()),
-            Self::Count,
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let count = text.parse().map(Self::Count);
+            return count.map_err(|_| "no machine has room for so many".to_owned());
+        }
+        Ok(Self::Names(
+            text.split(',').map(|name| name.trim().to_owned()).collect(),
         ))
     }
 }

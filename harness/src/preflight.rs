@@ -17,7 +17,6 @@ mod docker;
 mod kernel;
 mod programs;
 mod room;
-mod vcluster;
 
 /// One thing that a run needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,7 +78,6 @@ async fn needs(plan: &Plan, places: &Places) -> Vec<Check> {
     };
     let recipe = Recipe::planned(plan).await;
     checks.extend(programs::inspect(recipe.pulls).await);
-    checks.extend(plan.vcluster.as_ref().and_then(vcluster::inspect));
     checks.extend(room::inspect(places));
     checks
 }

@@ -7,8 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use serde::Serialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::cli::Exit;
 use crate::events::{Event, Stamped};
 
 /// The report folder: a folder for each run in it, and links to the latest.
@@ -181,9 +183,24 @@ fn whole(path: &Path, content: &str) -> io::Result<()> {
     written
 }
 
+/// A summary with what it comes to.
+#[derive(Serialize)]
+struct Judged<'s> {
+    #[serde(flatten)]
+    summary: &'s Summary,
+    verdict: Outcome,
+    exit_code: u8,
+}
+
 /// The summary as `report.json` has it.
 pub fn json(summary: &Summary) -> Result<String, Error> {
-    let json = serde_json::to_string_pretty(summary).map_err(|source| Error::Render {
+    let verdict = summary.outcome();
+    let judged = Judged {
+        summary,
+        verdict,
+        exit_code: Exit::from(verdict).code(),
+    };
+    let json = serde_json::to_string_pretty(&judged).map_err(|source| Error::Render {
         what: JSON,
         source: Box::new(source),
     })?;

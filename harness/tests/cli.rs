@@ -13,6 +13,10 @@ use rstest::rstest;
 #[path = "cli/refused.rs"]
 mod refused;
 
+/// What is shown of an environment, whole or in part.
+#[path = "cli/shown.rs"]
+mod shown;
+
 /// The program, with nothing of this machine or this user in sight.
 struct Harness {
     folder: tempfile::TempDir,
@@ -26,6 +30,9 @@ impl fmt::Display for Said {
         formatter.write_str(&self.0)
     }
 }
+
+/// A kubeconfig of one context.
+const KUBECONFIG: &str = r#"{"contexts": [{"name": "blue", "context": {"cluster": "a", "user": "b"}}], "clusters": [], "users": []}"#;
 
 /// Where no daemon listens.
 const NO_DOCKER: &str = "unix:///nowhere/docker.sock";
@@ -43,11 +50,12 @@ impl Harness {
     }
 
     fn says(&self, arguments: &[&str]) -> Said {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = Command::new(env!("CARGO_BIN_EXE_harness"))
+        self.said(self.command(arguments))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        command
             .args(arguments)
             .current_dir(self.folder.path())
             .env("XDG_STATE_HOME", self.folder.path().join("state"))
@@ -55,9 +63,20 @@ impl Harness {
             // Whatever Docker the machine has: what is said must not depend on it.
             .env("DOCKER_HOST", NO_DOCKER)
             .env_remove("COLUMNS")
-            .env_remove("RUST_LOG")
-            .output()
-            .expect("the program can be run");
+            .env_remove("RUST_LOG");
+        command
+    }
+
+    fn said(&self, mut command: Command) -> Said {
+        let arguments: Vec<_> = command
+            .get_args()
+            .map(|it| it.to_string_lossy().into_owned())
+            .collect();
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().expect("the program can be run");
         let text = format!(
             "$ harness {}\n{}{}exit code {}",
             arguments.join(" "),
@@ -128,7 +147,20 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::vcluster_binary("wrong-vcluster-binary", &["plan", "--virtual-cluster", "vcluster", "--kubernetes", "1.33", "--overcommit"])]
 #[case::vcluster_chart("wrong-vcluster-chart", &["up", "--vcluster-chart", "/chart", "--overcommit"])]
 #[case::compare("wrong-compare", &["compare", "--overcommit"])]
+#[case::many_tenants("wrong-many-tenants", &["plan", "--tenants", "99999999999999999999"])]
 #[case::component("wrong-component", &["up", "--component", "etcd"])]
+#[case::component_unknown("wrong-component-unknown", &["plan", "--component", "foo=/bin/true"])]
+#[case::component_mistyped("wrong-component-mistyped", &["plan", "--component", "kube-apiservr=/bin/true"])]
+#[case::component_absent("wrong-component-absent", &["plan", "--component", "kube-apiserver=none"])]
+#[case::component_of_components("wrong-component-of-components", &["components", "--component", "kueblet=/bin/true"])]
+#[case::syncer_binary("wrong-syncer-binary", &["plan", "--syncer-binary", "mine.yaml"])]
+#[case::no_kubeconfig("wrong-no-kubeconfig", &["plan", "--overcommit", "--substrate", "existing", "--kubeconfig", "none"])]
+#[case::no_kubeconfig_of_up("wrong-no-kubeconfig-of-up", &["up", "--overcommit", "--substrate", "existing", "--kubeconfig", "none"])]
+#[case::no_context("wrong-no-context", &["plan", "--overcommit", "--substrate", "existing", "--kubeconfig", "config", "--context", "red"])]
+#[case::no_chart("wrong-no-chart", &["plan", "--overcommit", "--virtual-cluster", "vcluster", "--kubernetes", "1.33", "--vcluster-binary", "/bin/true", "--vcluster-chart", "none"])]
+#[case::down_of_none("wrong-down-of-none", &["down", "--name", "typo"])]
+#[case::json_of_completions("wrong-json-of-completions", &["completions", "bash", "--format", "json"])]
+#[case::json_of_docker("wrong-json-of-docker", &["docker", "--format", "json", "--", "true"])]
 #[case::filter("wrong-filter", &["test", "--list", "SH-99"])]
 #[case::filter_of_test("wrong-filter-of-test", &["test", "NOPE-99"])]
 #[case::filter_of_e2e("wrong-filter-of-e2e", &["e2e", "shared_sate", "--overcommit"])]
@@ -143,7 +175,9 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::no_runs("wrong-no-runs", &["bench", "up", "--runs", "0"])]
 #[case::bench_tenant("wrong-bench-tenant", &["bench", "sync", "--tenant", "green", "--overcommit"])]
 fn wrong_usage_changes_nothing(#[case] name: &str, #[case] arguments: &[&str]) {
-    let harness = Harness::new().file("mine.yaml", "multiNamespaceMode:\n  enabled: true\nsinc: {}\n");
+    let harness = Harness::new()
+        .file("mine.yaml", "multiNamespaceMode:\n  enabled: true\nsinc: {}\n")
+        .file("config", KUBECONFIG);
     let said = harness.says(arguments);
     assert!(said.0.ends_with("exit code 2"), "{said}");
     assert!(harness.is_empty());
@@ -155,6 +189,7 @@ fn wrong_usage_changes_nothing(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::kubeconfig("absent-kubeconfig", &["kubeconfig", "tenant-1"])]
 #[case::logs("absent-logs", &["logs", "tenant-1/syncer", "--name", "other"])]
 #[case::status("absent-status", &["status"])]
+#[case::status_of_one("absent-status-of-one", &["status", "--name", "other"])]
 #[case::status_json("absent-status-json", &["status", "--format", "json"])]
 #[case::down("absent-down", &["down"])]
 #[case::down_json("absent-down-json", &["down", "--format", "json"])]
@@ -167,7 +202,7 @@ fn where_no_environment_is(#[case] name: &str, #[case] arguments: &[&str]) {
 #[rstest]
 #[case::default("plan", &["plan", "--overcommit"])]
 #[case::named("plan-named", &["plan", "--overcommit", "--name", "mine", "--tenants", "blue,green", "--seed", "7", "--keep", "always"])]
-#[case::vcluster("plan-vcluster", &["plan", "--overcommit", "--virtual-cluster", "vcluster", "--kubernetes", "1.33", "--vcluster-binary", "/bin/vcluster"])]
+#[case::vcluster("plan-vcluster", &["plan", "--overcommit", "--virtual-cluster", "vcluster", "--kubernetes", "1.33", "--vcluster-binary", "/bin/true"])]
 fn a_plan_touches_nothing(#[case] name: &str, #[case] arguments: &[&str]) {
     let harness = Harness::new();
     insta::assert_snapshot!(name, harness.says(arguments));
@@ -260,6 +295,31 @@ fn doctor_says_what_it_found_and_what_to_do() {
 }
 
 #[test]
+fn a_user_without_a_home_is_told_what_to_set() {
+    let harness = Harness::new();
+    let mut command = harness.command(&["status"]);
+    command
+        .env_remove("XDG_STATE_HOME")
+        .env_remove("XDG_CACHE_HOME")
+        // Not a path that anything could be below.
+        .env("HOME", "elsewhere");
+    insta::assert_snapshot!("wrong-no-home", harness.said(command));
+}
+
+#[test]
+fn a_list_of_scenarios_as_json_has_their_ids() {
+    let Said(said) = Harness::new().says(&["test", "--list", "SH-01", "--format", "json"]);
+    assert!(said.contains("\"id\": \"SH-01\""), "{said}");
+}
+
+#[test]
+fn a_sandbox_that_is_not_there_is_blamed_and_not_the_program() {
+    let harness = Harness::new();
+    let said = harness.says(&["sandbox-enter", "/nonexistent", "--", "true"]);
+    insta::assert_snapshot!("wrong-sandbox", said);
+}
+
+#[test]
 fn kind_without_docker_is_refused_with_the_remedy() {
     let harness = Harness::new();
     let said = harness.says(&["up", "--substrate", "kind"]).0;
@@ -273,8 +333,7 @@ fn kind_without_docker_is_refused_with_the_remedy() {
 
 #[test]
 fn a_context_that_is_not_there_is_named_before_anything_is_made() {
-    let config = r#"{"contexts": [{"name": "blue", "context": {"cluster": "a", "user": "b"}}], "clusters": [], "users": []}"#;
-    let harness = Harness::new().file("config", config);
+    let harness = Harness::new().file("config", KUBECONFIG);
     let said = harness
         .says(&[
             "doctor",
@@ -287,7 +346,8 @@ fn a_context_that_is_not_there_is_named_before_anything_is_made() {
         ])
         .0;
     assert!(
-        said.contains("find the context `red`: the kubeconfig has blue"),
+        said.contains("find the context `red`: the kubeconfig's only context is `blue`")
+            && said.ends_with("exit code 2"),
         "{said}"
     );
 }

@@ -87,7 +87,7 @@ pub async fn measure(
 
 async fn once(plan: &Plan, options: &Options, setting: &Setting<'_>) -> Result<(Run, Vec<String>), Error> {
     let (events, heard) = overheard(setting.events.clone());
-    events.tell(started(plan));
+    events.tell(Event::started(plan));
     let own = Setting {
         events: &events,
         ..*setting
@@ -123,18 +123,6 @@ fn overheard(outer: Events) -> (Events, JoinHandle<Vec<Stamped>>) {
         heard
     });
     (events, listening)
-}
-
-fn started(plan: &Plan) -> Event {
-    Event::RunStarted {
-        run: uuid::Uuid::now_v7().to_string(),
-        environment: plan.name.clone(),
-        substrate: plan.substrate.to_string(),
-        kubernetes: plan.kubernetes,
-        virtual_cluster: plan.virtual_cluster.to_string(),
-        tenants: plan.tenants.iter().map(|tenant| tenant.name.clone()).collect(),
-        seed: plan.seed,
-    }
 }
 
 /// `None` of no runs.

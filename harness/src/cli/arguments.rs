@@ -36,14 +36,9 @@ pub(super) struct Arguments {
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Common {
-    /// The environment's name; several live side by side
-    #[arg(
-        long,
-        global = true,
-        default_value = "default",
-        help_heading = "Common options"
-    )]
-    pub(super) name: String,
+    /// The environment's name, `default` unless given; several live side by side
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub(super) name: Option<String>,
     /// How results are printed, on standard output
     #[arg(long, global = true, value_enum, default_value_t = Format::Text, help_heading = "Common options")]
     pub(super) format: Format,

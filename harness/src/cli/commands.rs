@@ -8,11 +8,14 @@ use super::arguments::{Arguments, Basis, Command, Common, Format, ReportDir, Sce
 use super::{Exit, Failure, output};
 use crate::docker::Docker;
 use crate::environment::{Attached, AttachedTenant};
+use crate::helm::Chart;
 use crate::places::Places;
 use crate::plan::names::Name;
-use crate::plan::{self, DEFAULT_ENVIRONMENT, Machine, Plan, Settings, SubstrateChoice, Until, Values};
+use crate::plan::{
+    self, DEFAULT_ENVIRONMENT, Machine, Plan, Settings, Substrate, SubstrateChoice, Until, Values,
+};
 use crate::preflight::machine;
-use crate::substrate::forwarder;
+use crate::substrate::{existing, forwarder};
 use crate::{report, tenants};
 
 /// `up`, `test`, `e2e` and `down`.
@@ -42,9 +45,11 @@ mod kubeconfig;
 /// Does what the arguments ask for.
 pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     // A name is a part of paths, so none is used before it was checked.
-    Name::environment(&arguments.common.name).map_err(plan::Error::Name)?;
+    if let Some(name) = &arguments.common.name {
+        Name::environment(name).map_err(plan::Error::Name)?;
+    }
     let context = Context {
-        places: Places::from_environment(),
+        places: Places::from_environment()?,
         common: arguments.common,
     };
     match arguments.command {
@@ -63,7 +68,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Compare(wanted) => compare::run(&context, &wanted).await,
         Command::Bench(wanted) => bench::run(&context, &wanted).await,
         Command::Report { folder } => render(&context, &folder),
-        Command::Completions { shell } => completions(shell),
+        Command::Completions { shell } => completions(&context, shell),
         Command::ApiForwarder { folder, kubeconfig } => {
             let served = forwarder::serve(&folder, &kubeconfig).await;
             served.map(|()| Exit::Passed).map_err(Failure::Forwarder)
@@ -89,11 +94,26 @@ struct Context {
 
 impl Context {
     fn name(&self) -> &str {
-        &self.common.name
+        self.common.name.as_deref().unwrap_or(DEFAULT_ENVIRONMENT)
+    }
+
+    /// The same for a command whose environment is called `default` unless the user names one.
+    fn named_or(&self, default: &str) -> Self {
+        let mut context = self.clone();
+        context.common.name.get_or_insert_with(|| default.to_owned());
+        context
     }
 
     fn is_json(&self) -> bool {
         self.common.format == Format::Json
+    }
+
+    /// Refuses JSON for a command whose result has a form of its own.
+    fn is_no_json(&self, command: &'static str) -> Result<(), Failure> {
+        if self.is_json() {
+            return Err(Failure::NoJson { command });
+        }
+        Ok(())
     }
 
     /// The environment, which is to be up.
@@ -119,7 +139,7 @@ impl Context {
 
     fn no_tenant(&self, name: &str, has: Vec<String>) -> Failure {
         Failure::NoTenant {
-            name: self.common.name.clone(),
+            name: self.name().to_owned(),
             tenant: name.to_owned(),
             has,
         }
@@ -138,14 +158,14 @@ impl Context {
         let Basis {
             values,
             substrate,
-            existing,
+            existing: of_existing,
             vcluster_chart,
             images,
             overcommit,
             components,
         } = basis;
         let settings = Settings {
-            name: self.common.name.clone(),
+            name: self.name().to_owned(),
             substrate: *substrate,
             kubernetes: components.kubernetes,
             virtual_cluster: *virtual_cluster,
@@ -160,14 +180,29 @@ impl Context {
             seed: seed.unwrap_or_else(|| fastrand::u32(..).into()),
             filter: scenarios.and_then(|scenarios| scenarios.filter.clone()),
             overcommit: *overcommit,
-            existing: existing.settings(),
+            existing: of_existing.settings(),
             until: Until::default(),
         };
         let machine = Machine {
             docker: docker_decides(*substrate).await,
             ..machine::here()
         };
-        Ok(Plan::new(settings, machine)?)
+        // What is only found out where it is used would cost the time until then.
+        components.options().check().map_err(Failure::Option)?;
+        let plan = Plan::new(settings, machine)?;
+        if plan.substrate == Substrate::Existing {
+            let plan::Existing {
+                kubeconfig, context, ..
+            } = &plan.existing;
+            existing::choose(kubeconfig.as_deref(), context.as_deref()).map_err(Failure::Existing)?;
+        }
+        if let Some(Chart::Folder(folder)) = plan.vcluster.as_ref().map(|vcluster| &vcluster.chart) {
+            let described = folder.join("Chart.yaml");
+            if !described.is_file() {
+                return Err(Failure::NoChart { described });
+            }
+        }
+        Ok(plan)
     }
 
     fn report_dir(&self, wanted: &ReportDir) -> Result<PathBuf, Failure> {
@@ -213,7 +248,8 @@ fn render(context: &Context, folder: &Path) -> Result<Exit, Failure> {
     Ok(summary.outcome().into())
 }
 
-fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+fn completions(context: &Context, shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    context.is_no_json("completions")?;
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "harness", &mut script);
     output::text(&String::from_utf8_lossy(&script))?;

@@ -6,9 +6,10 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Exit;
+use crate::substrate::existing;
 use crate::{
-    bench, command, compare, components, docker, environment, ledger, plan, preflight, report, substrate,
-    suite,
+    bench, command, compare, components, docker, environment, ledger, places, plan, preflight, report,
+    substrate, suite,
 };
 
 /// Why a command did not do what it was asked for. Texts follow "failed to".
@@ -63,6 +64,8 @@ pub(super) enum Failure {
         what: String,
         has: Vec<String>,
     },
+    #[error("print the output of `{command}` as JSON: it has no JSON form")]
+    NoJson { command: &'static str },
     #[error("read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("record the run")]
@@ -77,10 +80,18 @@ pub(super) enum Failure {
     Sandbox(#[source] io::Error),
     #[error(transparent)]
     Docker(#[from] docker::Error),
+    #[error(transparent)]
+    Option(components::Error),
+    #[error(transparent)]
+    Existing(existing::Error),
+    #[error("use the chart of --vcluster-chart: there is no {}", described.display())]
+    NoChart { described: PathBuf },
+    #[error(transparent)]
+    Places(#[from] places::Error),
+    #[error("find environment {name}: {}", listed(has))]
+    NoEnvironment { name: String, has: Vec<String> },
     #[error("have Docker")]
     Components(#[from] components::Error),
-    #[error("run {program}")]
-    Run { program: String, source: io::Error },
     #[error(transparent)]
     Command(#[from] command::Error),
     #[error("run a container")]
@@ -97,16 +108,23 @@ impl Failure {
     /// The code to exit with.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Plan(_) | Self::ReadValues { .. } | Self::NoTenant { .. } | Self::NoLogs { .. } => {
-                Exit::Usage
-            }
             Self::Report(
                 report::Error::Read { .. }
                 | report::Error::NoRun { .. }
                 | report::Error::Folder { .. }
                 | report::Error::Taken { .. },
             )
-            | Self::Environment(environment::Error::Different { .. }) => Exit::Usage,
+            | Self::Environment(environment::Error::Different { .. })
+            | Self::Plan(_)
+            | Self::ReadValues { .. }
+            | Self::NoTenant { .. }
+            | Self::NoLogs { .. }
+            | Self::NoJson { .. }
+            | Self::Option(_)
+            | Self::Existing(_)
+            | Self::NoChart { .. }
+            | Self::Places(_)
+            | Self::NoEnvironment { .. } => Exit::Usage,
             Self::Suite(error) if error.is_usage() => Exit::Usage,
             _ => Exit::CouldNotRun,
         }
@@ -118,6 +136,11 @@ impl Failure {
             Self::Plan(error) => error.remedy(),
             Self::Environment(error) => error.remedy(),
             Self::Bench(error) => error.remedy(),
+            Self::Existing(error) => error.remedy(),
+            Self::NoChart { .. } => {
+                Some("give the folder of its chart, or leave the option out to have it fetched".to_owned())
+            }
+            Self::Places(_) => Some("set HOME, or XDG_STATE_HOME and XDG_CACHE_HOME".to_owned()),
             Self::Ledger(ledger::Error::Held { .. }) => {
                 Some("wait until it is done, or give another --name".to_owned())
             }
@@ -142,6 +165,15 @@ impl Failure {
     }
 }
 
+/// Names of environments, for an error about one that is not there.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "there is no environment".to_owned(),
+        [one] => format!("there is {one}"),
+        several => format!("there are {}", several.join(", ")),
+    }
+}
+
 /// The whole chain of causes, a line each, and the remedy.
 pub(super) fn explain(failure: &Failure) -> String {
     explain_error(failure, failure.remedy())
@@ -153,6 +185,11 @@ fn explain_error(error: &dyn Error, remedy: Option<String>) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
+        if let Some(answer) = api_answer(error) {
+            // Its own text has Rust's notation of all fields of the answer.
+            let _ = write!(text, "\n  caused by: {answer}");
+            break;
+        }
         let says = error.to_string();
         // Some libraries repeat their cause in their own text.
         if !told.ends_with(&says) {
@@ -167,15 +204,28 @@ fn explain_error(error: &dyn Error, remedy: Option<String>) -> String {
     text
 }
 
+/// What an API server answered, if that is the error.
+fn api_answer(error: &(dyn Error + 'static)) -> Option<String> {
+    let boxed = || error.downcast_ref::<Box<kube::Error>>().map(AsRef::as_ref);
+    match error.downcast_ref::<kube::Error>().or_else(boxed)? {
+        kube::Error::Api(status) => Some(status.to_string()),
+        _ => None,
+    }
+}
+
 /// Prints it, to standard error.
 pub(super) fn print(failure: &Failure) {
-    print_error(failure, failure.remedy());
+    say(&explain(failure));
 }
 
 /// Prints an error that ends no command, to standard error.
+pub(super) fn print_error(error: &dyn Error) {
+    say(&explain_error(error, None));
+}
+
 #[expect(clippy::print_stderr, reason = "the one place that prints errors")]
-pub(super) fn print_error(error: &dyn Error, remedy: Option<String>) {
-    eprintln!("error: {}", explain_error(error, remedy));
+fn say(text: &str) {
+    eprintln!("error: {text}");
 }
 
 #[cfg(test)]
@@ -201,5 +251,19 @@ mod tests {
             "failed to read the values file /no/values.yaml\n  caused by: no such luck"
         );
         assert_eq!(unreadable.exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn an_answer_of_an_api_server_is_said_in_its_own_words() {
+        let status = kube::core::Status::failure("namespaces \"blue\" not found", "NotFound");
+        let asked = Failure::Ask {
+            cluster: "the host cluster".to_owned(),
+            what: "pods".to_owned(),
+            source: Box::new(kube::Error::Api(Box::new(status))),
+        };
+        assert_eq!(
+            explain(&asked),
+            "failed to ask the host cluster for pods\n  caused by: namespaces \"blue\" not found: NotFound"
+        );
     }
 }

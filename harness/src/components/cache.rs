@@ -287,6 +287,15 @@ impl Vacancy {
 
 /// Reads a file that is not the cache's as a program.
 pub(crate) fn program(path: &Path) -> io::Result<Program> {
+    let path = executable(path)?;
+    Ok(Program {
+        sha256: sha256_of(&path)?,
+        path,
+    })
+}
+
+/// Where a file is that can be run.
+pub(super) fn executable(path: &Path) -> io::Result<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let path = path.canonicalize()?;
     let metadata = path.metadata()?;
@@ -296,10 +305,7 @@ pub(crate) fn program(path: &Path) -> io::Result<Program> {
             "it is not an executable file",
         ));
     }
-    Ok(Program {
-        sha256: sha256_of(&path)?,
-        path,
-    })
+    Ok(path)
 }
 
 /// The SHA-256 of a file's content, in hexadecimal.

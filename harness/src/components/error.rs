@@ -5,18 +5,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::names;
-use crate::{command, wait};
+use crate::{command, nearest, places, wait};
 
 /// Why a component could not be had; each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// It is not known where they are kept.
+    #[error(transparent)]
+    Places(#[from] places::Error),
     /// A name that nothing has.
-    #[error("find a component named {name}; the nearest is {nearest}")]
+    #[error("find a component named {name}{}", meant(nearest.as_ref(), known))]
     Unknown {
         /// As it was given.
         name: String,
-        /// The nearest known one.
-        nearest: String,
+        /// The nearest known one, where one is near.
+        nearest: Option<String>,
+        /// All that are known.
+        known: Vec<String>,
     },
     /// A file given in place of a program cannot be run.
     #[error("use {} as {name}", file.display())]
@@ -121,17 +126,21 @@ pub enum Error {
     },
 }
 
+/// What was perhaps meant: the nearest name, else all there are.
+fn meant(nearest: Option<&String>, known: &[String]) -> String {
+    match nearest {
+        Some(nearest) => format!(": is it `{nearest}`?"),
+        None => format!(": there are {}", known.join(", ")),
+    }
+}
+
 impl Error {
     pub(super) fn unknown(name: &str) -> Self {
-        let nearest = names()
-            .into_iter()
-            .max_by(|one, other| {
-                strsim::jaro_winkler(one, name).total_cmp(&strsim::jaro_winkler(other, name))
-            })
-            .unwrap_or_default();
+        let known: Vec<String> = names().into_iter().collect();
         Self::Unknown {
             name: name.to_owned(),
-            nearest,
+            nearest: nearest::to(name, known.iter().cloned()),
+            known,
         }
     }
 

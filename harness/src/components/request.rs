@@ -44,6 +44,22 @@ pub struct Options {
 }
 
 impl Options {
+    /// Fails if a file is given for a program that there is not, or is no program.
+    pub fn check(&self) -> Result<(), Error> {
+        let known = names();
+        for (name, file) in &self.overrides {
+            if !known.contains(name) {
+                return Err(Error::unknown(name));
+            }
+            cache::executable(file).map_err(|source| Error::Override {
+                name: name.clone(),
+                file: file.clone(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
     /// Reads `NAME=FILE`.
     pub fn parse_override(text: &str) -> Result<(String, PathBuf), String> {
         match text.split_once('=') {
@@ -78,14 +94,12 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn resolve(wanted: &Wanted, options: &Options) -> Result<Self, Error> {
+        options.check()?;
         let known = names();
         let overrides = options
             .overrides
             .iter()
             .map(|(name, file)| {
-                if !known.contains(name) {
-                    return Err(Error::unknown(name));
-                }
                 let program = cache::program(file).map_err(|source| Error::Override {
                     name: name.clone(),
                     file: file.clone(),
@@ -217,7 +231,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_known_is_refused_with_the_nearest_one() {
         let error = Request::resolve(&Wanted::these(["kube-apiservr"]), &Options::default()).unwrap_err();
-        insta::assert_snapshot!(error, @"find a component named kube-apiservr; the nearest is kube-apiserver");
+        insta::assert_snapshot!(error, @"find a component named kube-apiservr: is it `kube-apiserver`?");
     }
 
     #[test]

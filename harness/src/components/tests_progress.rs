@@ -38,7 +38,7 @@ pub async fn for_tests(names: &[&str]) -> Result<Components, Error> {
     };
     let wanted = Wanted::these(names.iter().copied());
     let making = async move {
-        let cache = Places::from_environment().cache;
+        let cache = Places::from_environment()?.cache;
         ensure(&cache, &wanted, &Options::default(), &events).await
     };
     futures::join!(making, telling).0

@@ -1,25 +1,31 @@
 //! For CI servers: `JUnit`'s XML.
 //!
-//! A suite a module of scenarios, and one of the stages, so that a run that could not start is not an empty success.
-//! `JUnit` knows neither *known* nor *not run*; both are skipped there, with the reason.
+//! A suite a module of scenarios, and one of the run itself, which has as properties what was run and how long each stage
+//! took. A stage is a test there only if it failed, and the run if it was stopped otherwise: so a run that could not start is
+//! not an empty success. `JUnit` knows neither *known* nor *not run*; both are skipped there, with the reason.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::Error;
 use super::summary::{Scenario, Stage, Summary};
+use super::{Error, text};
 use crate::events::{Status, Verdict};
+
+/// The suite of the run itself.
+const RUN: &str = "run";
 
 /// The summary as XML.
 pub fn render(summary: &Summary) -> Result<String, Error> {
     let mut report = Report::new("shared-dapr");
     report.set_time(duration(summary.seconds));
-    report.add_test_suite(stages(summary));
+    report.timestamp = began(summary);
+    report.add_test_suite(run(summary));
     let mut scenarios: Vec<&Scenario> = summary.scenarios.iter().collect();
     scenarios.sort_by_key(|scenario| module(scenario));
     for of_module in scenarios.chunk_by(|a, b| module(a) == module(b)) {
-        let mut suite = TestSuite::new(module(of_module[0]));
+        let mut suite = suite(summary, module(of_module[0]));
         suite.set_time(duration(of_module.iter().map(|scenario| scenario.seconds).sum()));
         suite.add_test_cases(of_module.iter().map(|scenario| case(scenario)));
         report.add_test_suite(suite);
@@ -30,27 +36,78 @@ pub fn render(summary: &Summary) -> Result<String, Error> {
     })
 }
 
-fn stages(summary: &Summary) -> TestSuite {
-    let mut suite = TestSuite::new("stages");
-    suite.set_time(duration(summary.seconds));
-    let why = summary.stopped_by.as_deref().unwrap_or("see the run's output");
-    suite.add_test_cases(summary.stages.iter().map(
-        |Stage {
-             name,
-             seconds,
-             status,
-             ..
-         }| {
-            let status = match status {
-                Status::Ok => TestCaseStatus::success(),
-                Status::Failed => said(TestCaseStatus::non_success(NonSuccessKind::Error), why),
-            };
-            let mut case = TestCase::new(&**name, status);
-            case.set_classname("stages").set_time(duration(*seconds));
-            case
-        },
-    ));
+fn suite(summary: &Summary, name: &str) -> TestSuite {
+    let mut suite = TestSuite::new(name);
+    suite.timestamp = began(summary);
+    if !summary.hostname.is_empty() {
+        let hostname = summary.hostname.as_str();
+        suite.extra.insert("hostname".into(), hostname.into());
+    }
     suite
+}
+
+/// When the run began, as the library has times.
+fn began<T: FromStr>(summary: &Summary) -> Option<T> {
+    summary.started.to_string().parse().ok()
+}
+
+fn run(summary: &Summary) -> TestSuite {
+    let mut suite = suite(summary, RUN);
+    suite.set_time(duration(summary.seconds));
+    suite.add_properties(properties(summary));
+    let why = summary.stopped_by.as_deref();
+    let failed = summary
+        .stages
+        .iter()
+        .filter(|stage| stage.status == Status::Failed);
+    suite.add_test_cases(
+        failed
+            .map(|Stage { name, seconds, .. }| error(name, *seconds, why.unwrap_or("see the run's output"))),
+    );
+    if let (Some(why), true) = (why, suite.test_cases.is_empty()) {
+        suite.add_test_case(error(RUN, summary.seconds, why));
+    }
+    suite
+}
+
+fn error(name: &str, seconds: f64, why: &str) -> TestCase {
+    let status = said(TestCaseStatus::non_success(NonSuccessKind::Error), why);
+    let mut case = TestCase::new(name, status);
+    case.set_classname(RUN).set_time(duration(seconds));
+    case
+}
+
+/// What was run, and how long its stages took.
+fn properties(summary: &Summary) -> Vec<(String, String)> {
+    let Summary {
+        run,
+        substrate,
+        kubernetes,
+        virtual_cluster,
+        tenants,
+        environment,
+        seed,
+        ..
+    } = summary;
+    let named = [
+        ("run", run.clone()),
+        ("environment", environment.clone()),
+        ("seed", seed.to_string()),
+        ("substrate", substrate.clone()),
+        ("kubernetes", kubernetes.to_string()),
+        ("virtual_cluster", virtual_cluster.clone()),
+        ("tenants", tenants.join(", ")),
+        ("verdict", text::verdict(summary)),
+    ];
+    let named = named.map(|(name, value)| (name.to_owned(), value));
+    let stages = summary.stages.iter();
+    let stages = stages.map(|stage| {
+        (
+            format!("stage {} seconds", stage.name),
+            format!("{:.3}", stage.seconds),
+        )
+    });
+    named.into_iter().chain(stages).collect()
 }
 
 fn case(scenario: &Scenario) -> TestCase {
@@ -75,10 +132,9 @@ fn case(scenario: &Scenario) -> TestCase {
 }
 
 fn said(mut status: TestCaseStatus, why: &str) -> TestCaseStatus {
+    // Some servers show the one, some the other.
     status.set_message(why.lines().next().unwrap_or_default());
-    if why.lines().nth(1).is_some() {
-        status.set_description(why);
-    }
+    status.set_description(why);
     status
 }
 

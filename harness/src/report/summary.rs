@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::events::{Event, ScenarioResult, Stamped, Status, Verdict, seconds};
 use crate::plan::Kubernetes;
 
-/// A run, summed up. Serialized, it is `report.json`; what is skipped there is in the events.
+/// A run, summed up. Serialized, and with its verdict, it is `report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// The run's id.
@@ -34,14 +34,14 @@ pub struct Summary {
     /// What is still there that should not be.
     pub left_behind: Vec<String>,
     /// The environment's name.
-    #[serde(skip)]
     pub environment: String,
     /// What unique names were derived from.
-    #[serde(skip)]
     pub seed: u64,
     /// Why the run did not go on to its end, where it did not.
-    #[serde(skip)]
     pub stopped_by: Option<String>,
+    /// The name of the machine that it ran on; none in events of before it was recorded.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hostname: String,
 }
 
 /// A stage of a run, or a named part of one.
@@ -74,10 +74,8 @@ pub struct Scenario {
     /// Where its evidence is, below the report folder.
     pub evidence: Option<String>,
     /// What it promises.
-    #[serde(skip)]
     pub promise: String,
     /// Why it did not pass.
-    #[serde(skip)]
     pub reason: Option<String>,
 }
 
@@ -95,7 +93,8 @@ pub struct Totals {
 }
 
 /// What a whole run came to, from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// All that ran passed.
     Passed,
@@ -123,6 +122,7 @@ impl Summary {
             virtual_cluster,
             tenants,
             seed,
+            hostname,
         } = first
         else {
             return None;
@@ -142,6 +142,7 @@ impl Summary {
             environment: environment.clone(),
             seed: *seed,
             stopped_by: Some("the run was ended before it could say how it went".to_owned()),
+            hostname: hostname.clone(),
         };
         let mut open = HashMap::new();
         for Stamped { at, event } in events {

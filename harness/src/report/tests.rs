@@ -58,6 +58,7 @@ fn run() -> Vec<Stamped> {
             virtual_cluster: "embedded".to_owned(),
             tenants: vec!["tenant-1".to_owned(), "tenant-2".to_owned()],
             seed: 42,
+            hostname: "ci-7".to_owned(),
         },
     )];
     stage(&mut events, "substrate", 0.5, 5.0, Status::Ok);
@@ -174,6 +175,36 @@ fn a_run_that_was_killed_could_not_run() {
         (platform.status, platform.begins, platform.seconds),
         (Status::Failed, 7.0, 2.0)
     );
+}
+
+#[test]
+fn a_ci_server_sees_a_stage_that_failed_as_a_test() {
+    let mut events = run();
+    events.truncate(1);
+    stage(&mut events, "components", 0.0, 3.0, Status::Ok);
+    stage(&mut events, "substrate", 3.0, 9.0, Status::Failed);
+    let stopped_by = Some("failed to start the host cluster\n  caused by: waited 6.0s".to_owned());
+    let seconds = 9.0;
+    events.push(at(9.0, Event::RunFinished { seconds, stopped_by }));
+    let xml = super::junit::render(&Summary::of(&events).unwrap()).unwrap();
+    assert!(
+        xml.contains(r#"tests="1" skipped="0" failures="0" errors="1""#),
+        "{xml}"
+    );
+    assert!(
+        xml.contains(r#"<testcase name="substrate" classname="run" time="6.000">"#),
+        "{xml}"
+    );
+    assert!(xml.contains("caused by: waited 6.0s</error>"), "{xml}");
+}
+
+#[test]
+fn a_ci_server_sees_a_run_that_was_stopped_as_a_test_that_failed() {
+    let mut events = run();
+    events.truncate(1);
+    let xml = super::junit::render(&Summary::of(&events).unwrap()).unwrap();
+    assert!(xml.contains(r#"<testcase name="run" classname="run""#), "{xml}");
+    assert!(xml.contains(r#"errors="1""#), "{xml}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -30,13 +30,46 @@ pub fn command(folder: &Path, words: &[OsString]) -> io::Result<Command> {
         .args(words))
 }
 
+/// Why a process did not become the command.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no sandbox there, or no way into it.
+    #[error("enter the sandbox of {}", folder.display())]
+    Sandbox {
+        /// Its run folder.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The program cannot be run.
+    #[error("run {program}")]
+    Program {
+        /// The program.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
 /// Becomes the command; returns only if it cannot.
 ///
 /// The calling thread has to be the only one: the others would stay in the machine's network.
-pub fn run(folder: &Path, program: &OsStr, arguments: &[OsString]) -> io::Result<Infallible> {
+pub fn run(folder: &Path, program: &OsStr, arguments: &[OsString]) -> Result<Infallible, Error> {
+    enter(folder).map_err(|source| Error::Sandbox {
+        folder: folder.to_owned(),
+        source,
+    })?;
+    Err(Error::Program {
+        program: program.to_string_lossy().into_owned(),
+        source: std::process::Command::new(program).args(arguments).exec(),
+    })
+}
+
+/// Moves the calling thread into the sandbox's network and below its cgroups.
+fn enter(folder: &Path) -> io::Result<()> {
     let spec = Spec::read(folder)?;
     cgroup::enter(&spec.cgroup, PLACE)?;
     let network = supervisor::network(folder)?;
     move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
-    Err(std::process::Command::new(program).args(arguments).exec())
+    Ok(())
 }

@@ -51,10 +51,10 @@ pub enum Error {
         /// The file; kubectl's own if there is none.
         path: Option<PathBuf>,
         /// Why not.
-        source: KubeconfigError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is no such context.
-    #[error("find the context `{wanted}`: the kubeconfig has {}", list(has))]
+    #[error("find the context `{wanted}`: {}", list(has))]
     NoContext {
         /// What was asked for.
         wanted: String,
@@ -130,8 +130,25 @@ impl Error {
             Self::NotAllowed { .. } => Some(
                 "use a context whose user administers the cluster (kubectl auth can-i '*' '*' --all-namespaces)".to_owned(),
             ),
-            Self::NoContext { .. } => Some("name one of them in --context".to_owned()),
+            Self::NoContext { has, .. } if !has.is_empty() => Some("name one of them in --context".to_owned()),
+            Self::Kubeconfig { .. } | Self::NoContext { .. } => {
+                Some("name the kubeconfig of the cluster in --kubeconfig".to_owned())
+            }
             _ => None,
+        }
+    }
+
+    /// Says the file and the system's error once each, where the library says them in every text of a chain.
+    fn unreadable(path: Option<&Path>, source: KubeconfigError) -> Self {
+        match source {
+            KubeconfigError::ReadConfig(source, path) => Self::Kubeconfig {
+                path: Some(path),
+                source: source.into(),
+            },
+            source => Self::Kubeconfig {
+                path: path.map(Path::to_owned),
+                source: source.into(),
+            },
         }
     }
 
@@ -141,18 +158,20 @@ impl Error {
     }
 }
 
-fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
+/// The contexts that a kubeconfig has, for an error about one that it has not.
+fn list(contexts: &[String]) -> String {
+    let quoted: Vec<String> = contexts.iter().map(|context| format!("`{context}`")).collect();
+    match &*quoted {
+        [] => "the kubeconfig has no contexts".to_owned(),
+        [one] => format!("the kubeconfig's only context is {one}"),
+        several => format!("the kubeconfig's contexts are {}", several.join(", ")),
     }
 }
 
 /// Checks that the cluster can be used; gives what of the user's kubeconfig is about it. Makes nothing, neither there nor
 /// here.
 pub async fn check(request: &Request) -> Result<Kubeconfig, Error> {
-    let kubeconfig = chosen(request)?;
+    let kubeconfig = choose(request.kubeconfig.as_deref(), request.context.as_deref())?;
     let client = super::client_of(kubeconfig.clone())
         .await
         .map_err(Error::Unusable)?;
@@ -194,18 +213,17 @@ pub async fn up(request: &Request, found: &Kubeconfig, events: &Events) -> Resul
     })
 }
 
-/// The kubeconfig, with nothing in it but the chosen context.
-fn chosen(request: &Request) -> Result<Kubeconfig, Error> {
-    let unreadable = |source| Error::Kubeconfig {
-        path: request.kubeconfig.clone(),
-        source,
-    };
-    let all = match &request.kubeconfig {
+/// Reads a kubeconfig, kubectl's own unless one is given, and returns what of it is about the chosen context, its current
+/// one unless one is given. Asks no cluster.
+pub fn choose(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Kubeconfig, Error> {
+    let all = match kubeconfig {
         Some(path) => Kubeconfig::read_from(path),
         None => Kubeconfig::read(),
-    }
-    .map_err(unreadable)?;
-    only(&all, request.context.as_deref())
+    };
+    only(
+        &all.map_err(|source| Error::unreadable(kubeconfig, source))?,
+        context,
+    )
 }
 
 fn only(all: &Kubeconfig, wanted: Option<&str>) -> Result<Kubeconfig, Error> {
@@ -288,7 +306,7 @@ mod tests {
     #[test]
     fn a_context_that_is_not_there_is_named_with_those_that_are() {
         let error = only(&two_contexts(), Some("red")).unwrap_err();
-        insta::assert_snapshot!(error, @"find the context `red`: the kubeconfig has blue, green");
+        insta::assert_snapshot!(error, @"find the context `red`: the kubeconfig's contexts are `blue`, `green`");
     }
 
     #[test]

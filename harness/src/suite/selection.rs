@@ -11,9 +11,6 @@ use crate::plan::Plan;
 /// The scenarios' sources, in the workspace that this program was built from.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/tests");
 
-/// How alike a path has to be to be asked after, from 0 to 1: below, it would be a guess.
-const ALIKE: f64 = 0.6;
-
 /// What the scenarios run against, as far as it decides which do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surroundings {
@@ -252,15 +249,5 @@ pub(super) fn asked_for(filter: &str, id: &str, test: &str) -> bool {
 pub(super) fn nearest(filter: &str, tests: &[String]) -> Option<String> {
     let ids = tests.iter().filter_map(|test| id_in(test));
     let parts = tests.iter().flat_map(|test| test.split("::")).map(str::to_owned);
-    let score = |candidate: String| {
-        (
-            strsim::jaro_winkler(&filter.to_lowercase(), &candidate.to_lowercase()),
-            candidate,
-        )
-    };
-    ids.chain(parts)
-        .map(score)
-        .filter(|(score, _)| *score >= ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
+    crate::nearest::to(filter, ids.chain(parts))
 }

@@ -11,12 +11,12 @@ use super::{Harness, Said};
 
 impl Harness {
     /// The folder of the environment that is meant where none is named.
-    fn environment(&self) -> PathBuf {
+    pub(super) fn environment(&self) -> PathBuf {
         self.folder.path().join("state/shared-dapr/default")
     }
 
     /// With an environment that is said to be up, with one tenant.
-    fn up(self) -> Self {
+    pub(super) fn up(self) -> Self {
         let described = json!({
             "name": "default",
             "run": "0198f0d2-0000-7000-8000-000000000001",

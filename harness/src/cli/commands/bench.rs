@@ -9,7 +9,6 @@ use crate::cli::arguments::{Bench, BenchMemory, BenchSync, BenchUp, Benchmark, O
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::environment::{self, Attached};
 use crate::events::Events;
-use crate::plan::DEFAULT_ENVIRONMENT;
 use crate::report::show;
 use crate::report::terminal::Terminal;
 
@@ -50,10 +49,7 @@ async fn of_memory(context: &Context, wanted: &BenchMemory) -> Result<Exit, Fail
 }
 
 async fn of_up(context: &Context, wanted: &BenchUp) -> Result<Exit, Failure> {
-    let mut context = context.clone();
-    if context.name() == DEFAULT_ENVIRONMENT {
-        NAME.clone_into(&mut context.common.name);
-    }
+    let context = context.named_or(NAME);
     let wanted_own = wanted.own.wanted();
     let plan = context.plan(&wanted_own, None).await?;
     let options = wanted_own.basis.components.options();

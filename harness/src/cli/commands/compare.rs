@@ -18,7 +18,7 @@ use crate::environment::{self, Attached};
 use crate::events::Events;
 use crate::ledger::Ledger;
 use crate::pins::pins;
-use crate::plan::{DEFAULT_ENVIRONMENT, Plan, Substrate};
+use crate::plan::{Plan, Substrate};
 use crate::platform;
 use crate::report::{self, Outcome};
 
@@ -40,10 +40,7 @@ const STAGE: &str = "compare";
 
 /// Compares two kinds of virtual cluster.
 pub(super) async fn run(context: &Context, wanted: &Compare) -> Result<Exit, Failure> {
-    let mut context = context.clone();
-    if context.name() == DEFAULT_ENVIRONMENT {
-        NAME.clone_into(&mut context.common.name);
-    }
+    let context = context.named_or(NAME);
     let folder = match &wanted.report_dir {
         Some(folder) => absolute(folder)?,
         None => absolute(&Path::new("target").join(context.name()))?,
@@ -100,7 +97,7 @@ impl Planned {
             _ => wanted.right,
         };
         let mut context = context.clone();
-        context.common.name = format!("{}-{side}", context.name());
+        context.common.name = Some(format!("{}-{side}", context.name()));
         let wanted = wanted.both.wanted(virtual_cluster, folder.join(side));
         let plan = context.plan(&wanted, None).await?;
         if plan.substrate != Substrate::Native {

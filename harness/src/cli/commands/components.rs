@@ -10,6 +10,7 @@ use crate::report::terminal::Terminal;
 
 /// Has all components and images in the cache.
 pub(super) async fn prepare(context: &Context, wanted: &Prepare) -> Result<Exit, Failure> {
+    wanted.components.options().check().map_err(Failure::Option)?;
     let cancel = interrupt::listen(context.name())?;
     let (events, receiver) = Events::channel();
     let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));

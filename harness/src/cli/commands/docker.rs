@@ -19,7 +19,6 @@ use crate::docker::{self, Daemon, Request, STAGE};
 use crate::environment;
 use crate::events::Events;
 use crate::ledger::{Entry, Ledger};
-use crate::plan::DEFAULT_ENVIRONMENT;
 use crate::preflight;
 use crate::report::show;
 use crate::report::terminal::Terminal;
@@ -32,17 +31,15 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs a command with a Docker daemon of its own.
 pub(super) async fn run(context: &Context, wanted: &Docker) -> Result<Exit, Failure> {
-    let mut context = context.clone();
-    if context.name() == DEFAULT_ENVIRONMENT {
-        NAME.clone_into(&mut context.common.name);
-    }
+    context.is_no_json("docker")?;
+    let context = context.named_or(NAME);
     let cancel = interrupt::listen(context.name())?;
     let place = context.places.environment(context.name());
     preflight::require_for_docker().await?;
     let ledger = Ledger::take(&place, "docker")?;
     if !ledger.entries()?.is_empty() {
         return Err(Failure::Taken {
-            name: context.common.name,
+            name: context.name().to_owned(),
         });
     }
     let done = with_daemon(&context, wanted, &place, &ledger, &cancel).await;
@@ -83,7 +80,7 @@ async fn start(context: &Context, place: &Path, ledger: &Ledger, events: &Events
     let options = Options::default();
     let components = components::ensure(cache, &Wanted::these([DOCKER]), &options, events).await?;
     let request = Request {
-        name: context.common.name.clone(),
+        name: context.name().to_owned(),
         folder: place.join("docker"),
         keep: vec![cache.clone()],
         packages: components.debian(DOCKER)?.clone(),

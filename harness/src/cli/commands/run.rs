@@ -1,26 +1,30 @@
 //! `up`, `test`, `e2e` and `down`: the commands that change an environment.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::cli::arguments::{self, E2e, Scenarios, Test};
-use crate::cli::failure::{self, explain};
+use crate::cli::failure;
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::environment::{self, Attached, Up};
-use crate::events::{Event, Events, Verdict, seconds};
+use crate::events::{Event, Events, Verdict};
 use crate::evidence::{Collector, Witness};
 use crate::ledger::Ledger;
 use crate::plan::{self, DEFAULT_ENVIRONMENT, Keep, Plan};
 use crate::report::terminal::Terminal;
-use crate::report::{self, Outcome, Recorded, Recorder, Summary, show, text};
+use crate::report::{self, Recorded, show, text};
 use crate::substrate;
 use crate::suite::selection::Surroundings;
 use crate::suite::{self, Binary, Catalogue, Selection};
 use crate::{components, preflight};
+
+/// A run, followed to its end and reported.
+mod reporter;
+
+use reporter::conclude;
+pub(super) use reporter::{Reporter, Run, print, tell_failed};
 
 /// The stage of the scenarios.
 const SCENARIOS: &str = "scenarios";
@@ -327,8 +331,16 @@ pub(super) async fn client(kubeconfig: &Path) -> Result<kube::Client, Failure> {
     })
 }
 
-/// Removes the environment.
+/// Removes the environment. One that was named and is not there is a name that was mistyped.
 pub(super) async fn down(context: &Context) -> Result<Exit, Failure> {
+    let there = context.places.environment(context.name()).exists();
+    if context.common.name.is_some() && !there {
+        let has = environment::status(&context.places)?;
+        return Err(Failure::NoEnvironment {
+            name: context.name().to_owned(),
+            has: has.into_iter().map(|environment| environment.name).collect(),
+        });
+    }
     let (events, receiver) = Events::channel();
     let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
     let done = environment::down(context.name(), &context.places, &events).await;
@@ -353,111 +365,4 @@ pub(super) async fn down(context: &Context) -> Result<Exit, Failure> {
     } else {
         Exit::LeftBehind
     })
-}
-
-async fn conclude(context: &Context, reporter: Reporter, done: Result<(), Failure>) -> Result<Exit, Failure> {
-    let folder = reporter.folder.clone();
-    let Recorded { mut summary, failed } = reporter.finish(done.as_ref().err()).await?;
-    let outcome = summary.outcome();
-    if done.is_err() {
-        summary.stopped_by = Some("see the error below".to_owned());
-    }
-    print(context, &summary, &folder)?;
-    tell_failed(failed.as_ref());
-    done?;
-    Ok(match outcome {
-        // A CI server that finds no report must not take that for a success.
-        Outcome::Passed | Outcome::LeftBehind if failed.is_some() => Exit::CouldNotRun,
-        outcome => outcome.into(),
-    })
-}
-
-/// Says why the reports of a run are not there, where they are not; the run came to what it came to.
-pub(super) fn tell_failed(failed: Option<&report::Error>) {
-    if let Some(error) = failed {
-        failure::print_error(error, None);
-    }
-}
-
-/// Prints what a run came to.
-pub(super) fn print(context: &Context, summary: &Summary, folder: &Path) -> Result<(), Failure> {
-    if context.is_json() {
-        output::text(&report::json(summary)?)
-    } else {
-        output::text(&text::render(summary, Some(folder)))
-    }
-}
-
-/// What a report says of the run itself.
-pub(super) struct Run {
-    started: Event,
-}
-
-impl Run {
-    pub(super) fn of(plan: &Plan) -> Self {
-        Self {
-            started: Event::RunStarted {
-                run: uuid::Uuid::now_v7().to_string(),
-                environment: plan.name.clone(),
-                substrate: plan.substrate.to_string(),
-                kubernetes: plan.kubernetes,
-                virtual_cluster: plan.virtual_cluster.to_string(),
-                tenants: plan.tenants.iter().map(|tenant| tenant.name.clone()).collect(),
-                seed: plan.seed,
-            },
-        }
-    }
-
-    /// A run against an environment that an earlier one brought up.
-    fn again(attached: &Attached) -> Self {
-        Self {
-            started: Event::RunStarted {
-                run: uuid::Uuid::now_v7().to_string(),
-                environment: attached.name.clone(),
-                substrate: attached.substrate.clone(),
-                kubernetes: attached.kubernetes,
-                virtual_cluster: attached.virtual_cluster.clone(),
-                tenants: attached
-                    .tenants
-                    .iter()
-                    .map(|tenant| tenant.name.clone())
-                    .collect(),
-                seed: attached.seed,
-            },
-        }
-    }
-}
-
-/// Follows a run and reports it.
-pub(super) struct Reporter {
-    pub(super) events: Events,
-    folder: PathBuf,
-    began: Instant,
-    recording: JoinHandle<Result<Recorded, report::Error>>,
-}
-
-impl Reporter {
-    /// Begins to report a run in `folder`, which was made for it.
-    pub(super) fn start(context: &Context, run: &Run, folder: PathBuf) -> Result<Self, Failure> {
-        let recorder = Recorder::begin(&folder)?;
-        let (events, receiver) = Events::channel();
-        let terminal = Terminal::new(context.common.verbosity());
-        let recording = tokio::spawn(recorder.follow(receiver, terminal));
-        events.tell(run.started.clone());
-        Ok(Self {
-            events,
-            folder,
-            began: Instant::now(),
-            recording,
-        })
-    }
-
-    pub(super) async fn finish(self, stopped_by: Option<&Failure>) -> Result<Recorded, Failure> {
-        self.events.tell(Event::RunFinished {
-            seconds: seconds(self.began.elapsed()),
-            stopped_by: stopped_by.map(explain),
-        });
-        let recorded = self.recording.await.map_err(Failure::Recording)?;
-        Ok(recorded?)
-    }
 }

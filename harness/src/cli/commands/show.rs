@@ -1,6 +1,7 @@
 //! `doctor`, `plan` and `status`, and the list of scenarios: the commands that only look.
 
 use comfy_table::{Table, presets};
+use serde::Serialize;
 
 use super::Context;
 use crate::cli::arguments::Wanted;
@@ -8,6 +9,7 @@ use crate::cli::{Exit, Failure, output};
 use crate::pins::pins;
 use crate::plan::Plan;
 use crate::suite::Catalogue;
+use crate::suite::catalogue::Entry;
 use crate::{environment, preflight, report};
 
 /// Says what the machine lacks.
@@ -116,12 +118,21 @@ fn described(plan: &Plan, seed_is_random: bool) -> String {
     text
 }
 
-/// Says which environments there are.
+/// Says which environments there are, or how the one is that was named, by the exit code too.
 pub(super) fn status(context: &Context) -> Result<Exit, Failure> {
-    let environments = environment::status(&context.places)?;
+    let mut environments = environment::status(&context.places)?;
+    let mut exit = Exit::Passed;
+    if let Some(name) = &context.common.name {
+        environments.retain(|environment| environment.name == *name);
+        match &*environments {
+            [] => return Err(environment::Error::NotUp { name: name.clone() }.into()),
+            [found] if found.up => {}
+            _ => exit = Exit::CouldNotRun,
+        }
+    }
     if context.is_json() {
         output::json(&environments)?;
-        return Ok(Exit::Passed);
+        return Ok(exit);
     }
     if environments.is_empty() {
         output::text("No environment is there.\n")?;
@@ -145,14 +156,26 @@ pub(super) fn status(context: &Context) -> Result<Exit, Failure> {
         ]);
     }
     output::text(&lines(&table))?;
-    Ok(Exit::Passed)
+    Ok(exit)
+}
+
+/// A scenario as programs get it.
+#[derive(Serialize)]
+struct Listed<'c> {
+    id: String,
+    #[serde(flatten)]
+    entry: &'c Entry,
 }
 
 /// Lists the scenarios that there are.
 pub(super) fn scenarios(context: &Context, filter: Option<&str>) -> Result<Exit, Failure> {
     let catalogue = Catalogue::built_in()?.matching(filter)?;
     if context.is_json() {
-        output::json(&catalogue.scenarios)?;
+        let listed = catalogue.scenarios.iter().map(|entry| Listed {
+            id: entry.id(),
+            entry,
+        });
+        output::json(&listed.collect::<Vec<_>>())?;
         return Ok(Exit::Passed);
     }
     let mut table = table(&["id", "scenario", "promise"]);
