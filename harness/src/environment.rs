@@ -23,12 +23,14 @@ pub(crate) use host::existing_request;
 pub(crate) use identity::of_cut_off;
 pub use recipe::Recipe;
 pub(crate) use removal::remove;
+pub use salvage::salvage;
 
 mod attached;
 mod host;
 mod identity;
 mod recipe;
 mod removal;
+mod salvage;
 mod stages;
 mod trouble;
 
@@ -289,6 +291,12 @@ async fn fill(
     let deployed = workloads::deploy(&tenants, events);
     events.stage("workloads", deployed).await?;
     Ok(tenants)
+}
+
+/// Where the kubeconfig of the host cluster is, whoever provides it, of the environment in `folder`.
+#[must_use]
+pub(crate) fn kubeconfig(folder: &Path) -> PathBuf {
+    folder.join("host/kubeconfig/admin")
 }
 
 /// Removes everything that the environment's ledger owns, and says what is left all the same, one thing a line.

@@ -1,4 +1,4 @@
-//! What a failed scenario leaves for whoever looks into it.
+//! What a scenario or a stage that failed leaves for whoever looks into it.
 //!
 //! The objects of the tenants concerned, as the guest has them and as the host has them, and the logs of every
 //! container on the host. Bounded in size and time, and never a reason to fail: what could not be had is said in
@@ -54,8 +54,8 @@ pub struct Witness {
     pub name: String,
     /// The host namespace of its control plane.
     pub namespace: String,
-    /// Acts as its administrator.
-    pub client: Client,
+    /// Acts as its administrator; none if its API server is not there yet.
+    pub client: Option<Client>,
 }
 
 impl std::fmt::Debug for Witness {
@@ -131,7 +131,9 @@ impl Collector {
             }
             Err(error) => note(&on_host, &format!("namespaces: {error}")),
         }
-        objects(&tenant.client, None, &folder.join("guest")).await;
+        if let Some(client) = &tenant.client {
+            objects(client, None, &folder.join("guest")).await;
+        }
     }
 }
 
@@ -274,7 +276,7 @@ mod tests {
         let tenant = Witness {
             name: "tenant-1".to_owned(),
             namespace: "vcluster-tenant-1".to_owned(),
-            client: client.clone(),
+            client: Some(client.clone()),
         };
         let folder = tempfile::tempdir().unwrap();
         let started = Instant::now();

@@ -40,6 +40,9 @@ mod store;
 /// When a tenant's cluster is ready to be used.
 pub mod ready;
 
+/// What a tenant's control plane is at, for whoever waits for it.
+pub mod control_plane;
+
 /// Where a tenant's things are on the host.
 pub mod naming;
 
@@ -152,10 +155,15 @@ pub async fn create(
             // Nobody closes it.
             let _place = places.acquire_owned().await;
             let stage = format!("tenants/{}", tenant.name);
-            let made = events
-                .stage(&stage, create_one(&settings, &tenant, &platform))
-                .await;
-            made.map(|tenant| (position, tenant))
+            let namespace = namespace_of(&tenant.name);
+            let host = &platform.cluster.client;
+            let made = events.stage(&stage, async {
+                tokio::select! {
+                    made = create_one(&settings, &tenant, &platform) => made,
+                    never = control_plane::tell(&stage, host, &tenant.name, &namespace, &events) => match never {},
+                }
+            });
+            made.await.map(|tenant| (position, tenant))
         });
     }
     let mut made = Vec::new();
@@ -166,8 +174,26 @@ pub async fn create(
     Ok(made.into_iter().map(|(_, tenant)| tenant).collect())
 }
 
-/// Makes one tenant and returns it when its virtual cluster can be used.
+/// Makes one tenant and returns it when its virtual cluster can be used. If that does not come, the error says what its
+/// control plane is at.
 pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platform) -> Result<Tenant, Error> {
+    let source = match make(settings, wanted, platform).await {
+        Err(Error::Waiting(source)) => source,
+        other => return other,
+    };
+    let name = &wanted.name;
+    let condition = control_plane::look(&platform.cluster.client, name, &namespace_of(name)).await;
+    Err(Error::NotReady {
+        tenant: name.clone(),
+        condition: condition.map_or_else(
+            || "the host cluster does not say what its control plane is at".to_owned(),
+            |condition| condition.to_string(),
+        ),
+        source,
+    })
+}
+
+async fn make(settings: &Settings, wanted: &Wanted, platform: &Platform) -> Result<Tenant, Error> {
     let name = &wanted.name;
     let namespace = namespace_of(name);
     // Before Helm makes one without the run's label.
@@ -368,6 +394,16 @@ pub enum Error {
         tenant: String,
         /// What its syncer says.
         source: Box<syncer::store::Error>,
+    },
+    /// It did not come up in time.
+    #[error("bring up {tenant}: {condition}")]
+    NotReady {
+        /// Whose.
+        tenant: String,
+        /// What its control plane is at.
+        condition: String,
+        /// What was waited for.
+        source: wait::Error<kube::Error>,
     },
     /// It did not come up, or go, in time.
     #[error(transparent)]

@@ -161,6 +161,8 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::down_of_none("wrong-down-of-none", &["down", "--name", "typo"])]
 #[case::json_of_completions("wrong-json-of-completions", &["completions", "bash", "--format", "json"])]
 #[case::json_of_docker("wrong-json-of-docker", &["docker", "--format", "json", "--", "true"])]
+#[case::since("wrong-since", &["logs", "tenant-1", "--since", "yesterday"])]
+#[case::previous_and_follow("wrong-previous-and-follow", &["logs", "tenant-1", "--previous", "--follow"])]
 #[case::filter("wrong-filter", &["test", "--list", "SH-99"])]
 #[case::filter_of_test("wrong-filter-of-test", &["test", "NOPE-99"])]
 #[case::filter_of_e2e("wrong-filter-of-e2e", &["e2e", "shared_sate", "--overcommit"])]

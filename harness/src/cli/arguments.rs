@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
 use super::exit;
 use crate::components::{Options, Verify};
@@ -96,7 +97,7 @@ pub(super) enum Command {
     Components(Prepare),
     /// Say which environments there are
     Status,
-    /// Print logs
+    /// Print logs, also of an environment that is coming up
     Logs(Logs),
     /// Print a kubeconfig that works from here, for kubectl, k9s or helm
     Kubeconfig(Kubeconfig),
@@ -373,12 +374,26 @@ pub(super) struct Logs {
     /// sidecar (tenant-1/write-app/daprd), or something of the host cluster (kubelet, dapr-operator); lists them unless
     /// given
     pub(super) what: Option<String>,
-    /// How many lines, from the end
-    #[arg(long, short = 'n', default_value_t = 200, value_name = "LINES")]
-    pub(super) tail: u32,
+    /// How many lines, from the end; 200 unless this or --since is given
+    #[arg(long, short = 'n', value_name = "LINES")]
+    pub(super) tail: Option<u32>,
+    /// Only lines that are not older than this, such as 30s, 5m or 1h; of containers, whose lines have a time
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) since: Option<SignedDuration>,
+    /// Go on printing lines as they come
+    #[arg(long, short)]
+    pub(super) follow: bool,
     /// Of the run of the container before its last restart
-    #[arg(long)]
+    #[arg(long, conflicts_with = "follow")]
     pub(super) previous: bool,
+}
+
+/// Reads a duration of a second or more.
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    match text.parse::<SignedDuration>() {
+        Ok(duration) if duration.as_secs() >= 1 => Ok(duration),
+        _ => Err("expected a second or more, such as 30s, 5m or 1h".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,9 @@ pub(super) enum Failure {
     Preflight(#[from] preflight::Error),
     #[error(transparent)]
     Environment(#[from] environment::Error),
+    /// The environment did not come up, and what was to be seen of it was kept.
+    #[error("{failure}")]
+    Kept { failure: Box<Self>, evidence: PathBuf },
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
     #[error(
@@ -64,6 +67,10 @@ pub(super) enum Failure {
         what: String,
         has: Vec<String>,
     },
+    #[error("find the log of {what} before its last restart: it has not restarted")]
+    NotRestarted { what: String },
+    #[error("limit the log of {what} by --since: only containers' lines have a time that it can go by")]
+    NoTimes { what: String },
     #[error("print the output of `{command}` as JSON: it has no JSON form")]
     NoJson { command: &'static str },
     #[error("read {}", path.display())]
@@ -108,6 +115,7 @@ impl Failure {
     /// The code to exit with.
     pub(super) fn exit(&self) -> Exit {
         match self {
+            Self::Kept { failure, .. } => failure.exit(),
             Self::Report(
                 report::Error::Read { .. }
                 | report::Error::NoRun { .. }
@@ -119,6 +127,8 @@ impl Failure {
             | Self::ReadValues { .. }
             | Self::NoTenant { .. }
             | Self::NoLogs { .. }
+            | Self::NotRestarted { .. }
+            | Self::NoTimes { .. }
             | Self::NoJson { .. }
             | Self::Option(_)
             | Self::Existing(_)
@@ -137,6 +147,7 @@ impl Failure {
             Self::Environment(error) => error.remedy(),
             Self::Bench(error) => error.remedy(),
             Self::Existing(error) => error.remedy(),
+            Self::NoTimes { .. } => Some("say how many lines, by --tail".to_owned()),
             Self::NoChart { .. } => {
                 Some("give the folder of its chart, or leave the option out to have it fetched".to_owned())
             }
@@ -176,7 +187,12 @@ fn listed(names: &[String]) -> String {
 
 /// The whole chain of causes, a line each, and the remedy.
 pub(super) fn explain(failure: &Failure) -> String {
-    explain_error(failure, failure.remedy())
+    match failure {
+        Failure::Kept { failure, evidence } => {
+            format!("{}\n  evidence: {}", explain(failure), evidence.display())
+        }
+        failure => explain_error(failure, failure.remedy()),
+    }
 }
 
 /// The same for an error that ends no command.

@@ -146,14 +146,8 @@ pub enum Error {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The cluster did not come up in time.
-    #[error("start the host cluster (logs: {})", logs.display())]
-    NotUp {
-        /// Where its processes log.
-        logs: PathBuf,
-        /// What was waited for.
-        #[source]
-        source: wait::Error<kube::Error>,
-    },
+    #[error("start the host cluster")]
+    NotUp(#[source] wait::Error<kube::Error>),
 }
 
 impl Error {
@@ -178,14 +172,12 @@ pub async fn up(request: Request, events: &Events) -> Result<Cluster, Error> {
         service_cidr: address::SERVICES.to_owned(),
         registry: None,
     };
-    let not_up = |source| Error::NotUp {
-        logs: sandbox::logs(&request.folder),
-        source,
-    };
-    wait_for_api(&cluster.client).await.map_err(not_up)?;
+    wait_for_api(&cluster.client).await.map_err(Error::NotUp)?;
     std::fs::write(request.api_ready(), "").map_err(Error::io("tell the sandbox that its API is ready"))?;
     events.progress("substrate", "API server ready");
-    super::nodes::ready(&cluster.client, NODE).await.map_err(not_up)?;
+    super::nodes::ready(&cluster.client, NODE)
+        .await
+        .map_err(Error::NotUp)?;
     events.progress("substrate", "node ready");
     Ok(cluster)
 }

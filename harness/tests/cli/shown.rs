@@ -25,10 +25,28 @@ impl Harness {
     }
 }
 
+#[rstest]
+#[case::of_all("logs-of-all", &["logs"])]
+#[case::of_all_as_json("logs-of-all-json", &["logs", "--format", "json"])]
+#[case::of_one("logs-of-one", &["logs", "etcd", "--tail", "2"])]
+#[case::of_one_as_json("logs-of-one-json", &["logs", "etcd", "--format", "json"])]
+#[case::of_none("logs-of-none", &["logs", "tenant-1/syncer"])]
+#[case::since("logs-since", &["logs", "etcd", "--since", "5m"])]
+#[case::previous("logs-previous", &["logs", "etcd", "--previous"])]
+#[case::status("status-in-part", &["status", "--name", "default"])]
+fn while_it_comes_up(#[case] name: &str, #[case] arguments: &[&str]) {
+    insta::assert_snapshot!(name, Harness::new().coming_up().says(arguments));
+}
+
 #[test]
-fn while_it_comes_up_status_says_so() {
-    let said = Harness::new().coming_up().says(&["status", "--name", "default"]);
-    insta::assert_snapshot!("status-in-part", said);
+fn logs_are_shown_while_somebody_holds_the_environment() {
+    let harness = Harness::new().coming_up();
+    let _held = harness::ledger::Ledger::take(&harness.environment(), "up").expect("nobody holds it");
+    let Said(said) = harness.says(&["logs", "kubelet"]);
+    assert!(
+        said.contains("starting\n") && said.ends_with("exit code 0"),
+        "{said}"
+    );
 }
 
 #[rstest]

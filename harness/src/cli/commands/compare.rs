@@ -163,8 +163,7 @@ impl Planned {
         let (up, binary) = match made {
             Ok(made) => made,
             Err(failure) => {
-                run::tidy(&context, &plan, &failure, events, cancel).await;
-                return Err(failure);
+                return Err(run::tidy(&context, &plan, failure, folder, events, cancel).await);
             }
         };
         let scope = Scope {

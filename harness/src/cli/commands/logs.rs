@@ -1,66 +1,85 @@
 //! `logs`: of a tenant's control plane, an app, a sidecar, or something of the host cluster.
+//!
+//! Looks only, and asks nobody for the environment: what comes up or goes down is what one wants to see the logs of.
 
-use std::fs;
-use std::path::PathBuf;
+use tokio::sync::mpsc;
 
-use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{Api, ListParams, LogParams};
-use kube::{Client, ResourceExt};
-
-use super::{Context, run};
+use super::Context;
 use crate::cli::arguments::Logs;
-use crate::cli::{Exit, Failure, output};
-use crate::command::last_lines;
-use crate::environment::{Attached, AttachedTenant};
-use crate::tenants::OF_NAMESPACE;
+use crate::cli::{Exit, Failure, failure, output};
 
-/// The namespaces of the host cluster whose pods are named without a tenant.
-const SHARED: [&str; 3] = ["dapr-system", "shared-dapr", "kube-system"];
+/// Which logs there are.
+mod sources;
 
-/// A log that can be printed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Log {
-    /// What it is asked for by.
-    name: String,
-    /// Where it is.
-    of: Source,
-}
+/// What is in one.
+mod reading;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Source {
-    File(PathBuf),
-    Container {
-        namespace: String,
-        pod: String,
-        container: String,
-    },
-}
+use reading::Wanted;
+use sources::{Log, Logged};
+
+/// How many lines are printed unless the user says otherwise.
+const TAIL: u32 = 200;
 
 /// Prints the logs that are asked for, or the names of those there are.
 pub(super) async fn print(context: &Context, wanted: &Logs) -> Result<Exit, Failure> {
-    let attached = context.attached()?;
-    let client = run::client(&attached.kubeconfig).await?;
-    let logs = all(context, &attached, &client).await?;
+    let logged = Logged::find(context).await?;
     let Some(what) = &wanted.what else {
-        let mut names: Vec<String> = logs.into_iter().map(|log| log.name).collect();
+        let mut names: Vec<String> = logged.logs.into_iter().map(|log| log.name).collect();
         names.dedup();
-        output::text(&names.into_iter().map(|name| name + "\n").collect::<String>())?;
+        if context.is_json() {
+            output::json(&names)?;
+        } else {
+            output::text(&names.into_iter().map(|name| name + "\n").collect::<String>())?;
+        }
         return Ok(Exit::Passed);
     };
-    let asked_for: Vec<&Log> = logs.iter().filter(|log| is_within(&log.name, what)).collect();
+    let asked_for: Vec<Log> = logged
+        .logs
+        .iter()
+        .filter(|log| is_within(&log.name, what))
+        .cloned()
+        .collect();
     if asked_for.is_empty() {
-        let mut has: Vec<String> = logs.iter().map(|log| log.name.clone()).collect();
+        let mut has: Vec<String> = logged.logs.iter().map(|log| log.name.clone()).collect();
         has.dedup();
         return Err(Failure::NoLogs {
-            name: attached.name,
+            name: context.name().to_owned(),
             what: what.clone(),
             has,
         });
     }
-    let alone = asked_for.len() == 1;
-    for log in asked_for {
-        let text = read(log, &client, wanted).await?;
-        if !alone {
+    let how = Wanted {
+        // Since a time, all is wanted; else what a screen or two have room for.
+        tail: wanted.tail.or_else(|| wanted.since.is_none().then_some(TAIL)),
+        since: wanted.since.map(|since| since.as_secs()),
+        previous: wanted.previous,
+    };
+    let asked_for = reading::that_have(asked_for, &how, what)?;
+    if wanted.follow {
+        follow(context, &logged, asked_for, &how).await
+    } else {
+        once(context, &logged, &asked_for, &how).await
+    }
+}
+
+/// Prints what there is now, each log below its name if there are several.
+async fn once(context: &Context, logged: &Logged, logs: &[Log], how: &Wanted) -> Result<Exit, Failure> {
+    let mut printed = Vec::new();
+    for log in logs {
+        let text = match reading::read(log, logged, how).await {
+            Ok(text) => text,
+            // Of several, one that is not there yet keeps nobody from the others.
+            Err(error) if logs.len() > 1 => {
+                failure::print(&error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if context.is_json() {
+            printed.push(serde_json::json!({ "name": log.name, "lines": text.lines().collect::<Vec<_>>() }));
+            continue;
+        }
+        if logs.len() > 1 {
             output::text(&format!("==> {} <==\n", log.name))?;
         }
         output::text(&text)?;
@@ -68,7 +87,43 @@ pub(super) async fn print(context: &Context, wanted: &Logs) -> Result<Exit, Fail
             output::text("\n")?;
         }
     }
+    if context.is_json() {
+        output::json(&printed)?;
+    }
     Ok(Exit::Passed)
+}
+
+/// Prints lines as they come, each with its log's name if there are several, until all logs have ended.
+async fn follow(context: &Context, logged: &Logged, logs: Vec<Log>, how: &Wanted) -> Result<Exit, Failure> {
+    let several = logs.len() > 1;
+    let (sender, mut lines) = mpsc::channel(1024);
+    let mut following = tokio::task::JoinSet::new();
+    for log in logs {
+        let (sender, client, how) = (sender.clone(), logged.client.clone(), *how);
+        following.spawn(async move { reading::follow(&log, client.as_ref(), &how, &sender).await });
+    }
+    drop(sender);
+    while let Some((name, line)) = lines.recv().await {
+        if context.is_json() {
+            let line = serde_json::json!({ "name": name, "line": line });
+            output::text(&format!("{line}\n"))?;
+        } else if several {
+            output::text(&format!("{name}: {line}\n"))?;
+        } else {
+            output::text(&format!("{line}\n"))?;
+        }
+    }
+    let mut failed = None;
+    while let Some(ended) = following.join_next().await {
+        if let Err(error) = ended.map_err(Failure::Recording)? {
+            if several {
+                failure::print(&error);
+            } else {
+                failed = Some(error);
+            }
+        }
+    }
+    failed.map_or(Ok(Exit::Passed), Err)
 }
 
 /// Whether a log of this name is asked for by `what`: its name, or that of what it is a part of. A tenant's own name
@@ -78,167 +133,6 @@ fn is_within(name: &str, what: &str) -> bool {
         || name
             .strip_prefix(what)
             .is_some_and(|rest| rest.starts_with('/') && rest.matches('/').count() == 1)
-}
-
-async fn all(context: &Context, attached: &Attached, client: &Client) -> Result<Vec<Log>, Failure> {
-    let mut logs = of_processes(context, attached)?;
-    for namespace in SHARED {
-        let pods = pods(client, namespace).await?;
-        logs.extend(pods.iter().flat_map(|pod| {
-            let app = app(pod);
-            containers(pod)
-                .map(move |container| (format!("{app}/{container}"), container))
-                .map(move |(name, container)| Log {
-                    name,
-                    of: container_of(pod, &container),
-                })
-        }));
-    }
-    for tenant in &attached.tenants {
-        logs.extend(of_tenant(client, tenant).await?);
-    }
-    Ok(logs)
-}
-
-/// The processes of the native host cluster, which log to files.
-fn of_processes(context: &Context, attached: &Attached) -> Result<Vec<Log>, Failure> {
-    let folder = context.places.environment(&attached.name).join("host/logs");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        return Ok(Vec::new());
-    };
-    let mut logs = Vec::new();
-    for entry in entries {
-        let path = entry
-            .map_err(|source| Failure::Read {
-                path: folder.clone(),
-                source,
-            })?
-            .path();
-        if let Some(name) = path.file_stem() {
-            logs.push(Log {
-                name: name.to_string_lossy().into_owned(),
-                of: Source::File(path),
-            });
-        }
-    }
-    logs.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(logs)
-}
-
-/// The containers of its control plane by their own names, the others below their app's.
-async fn of_tenant(client: &Client, tenant: &AttachedTenant) -> Result<Vec<Log>, Failure> {
-    let mut logs = Vec::new();
-    for pod in pods(client, &tenant.namespace).await? {
-        for container in containers(&pod) {
-            logs.push(Log {
-                name: format!("{}/{container}", tenant.name),
-                of: container_of(&pod, &container),
-            });
-        }
-    }
-    let own = ListParams::default().labels(&format!("{OF_NAMESPACE}={}", tenant.namespace));
-    let namespaces = Api::<Namespace>::all(client.clone())
-        .list(&own)
-        .await
-        .map_err(asked("namespaces"))?;
-    for namespace in namespaces
-        .iter()
-        .map(ResourceExt::name_any)
-        .filter(|name| *name != tenant.namespace)
-    {
-        for pod in pods(client, &namespace).await? {
-            let app = app(&pod);
-            for container in containers(&pod) {
-                let name = if container == app {
-                    format!("{}/{app}", tenant.name)
-                } else {
-                    format!("{}/{app}/{container}", tenant.name)
-                };
-                logs.push(Log {
-                    name,
-                    of: container_of(&pod, &container),
-                });
-            }
-        }
-    }
-    Ok(logs)
-}
-
-async fn pods(client: &Client, namespace: &str) -> Result<Vec<Pod>, Failure> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    Ok(api
-        .list(&ListParams::default())
-        .await
-        .map_err(asked("pods"))?
-        .items)
-}
-
-fn asked(what: &str) -> impl FnOnce(kube::Error) -> Failure {
-    let what = what.to_owned();
-    move |source| Failure::Ask {
-        cluster: "the host cluster".to_owned(),
-        what,
-        source: Box::new(source),
-    }
-}
-
-/// What a pod is of: its name without what its `ReplicaSet`, Deployment or `StatefulSet` added to it.
-fn app(pod: &Pod) -> String {
-    let name = pod.name_any();
-    let hash = pod.labels().get("pod-template-hash");
-    if let Some(at) = hash.and_then(|hash| name.find(&format!("-{hash}-"))) {
-        return name[..at].to_owned();
-    }
-    match name.rsplit_once('-') {
-        Some((set, ordinal)) if ordinal.bytes().all(|byte| byte.is_ascii_digit()) => set.to_owned(),
-        _ => name,
-    }
-}
-
-fn containers(pod: &Pod) -> impl Iterator<Item = String> {
-    let spec = pod.spec.iter();
-    let names = spec.flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers));
-    names
-        .map(|container| container.name.clone())
-        .collect::<Vec<_>>()
-        .into_iter()
-}
-
-fn container_of(pod: &Pod, container: &str) -> Source {
-    Source::Container {
-        namespace: pod.namespace().unwrap_or_default(),
-        pod: pod.name_any(),
-        container: container.to_owned(),
-    }
-}
-
-async fn read(log: &Log, client: &Client, wanted: &Logs) -> Result<String, Failure> {
-    match &log.of {
-        Source::File(path) => {
-            let text = fs::read(path).map_err(|source| Failure::Read {
-                path: path.clone(),
-                source,
-            })?;
-            let lines = usize::try_from(wanted.tail).unwrap_or(usize::MAX);
-            Ok(last_lines(&String::from_utf8_lossy(&text), lines))
-        }
-        Source::Container {
-            namespace,
-            pod,
-            container,
-        } => {
-            let parameters = LogParams {
-                container: Some(container.clone()),
-                previous: wanted.previous,
-                tail_lines: Some(wanted.tail.into()),
-                ..LogParams::default()
-            };
-            let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-            api.logs(pod, &parameters)
-                .await
-                .map_err(asked(&format!("the log of {container} in {namespace}/{pod}")))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -256,16 +150,5 @@ mod tests {
     #[case::process("kubelet", "kubelet", true)]
     fn a_name_asks_for(#[case] log: &str, #[case] what: &str, #[case] yes: bool) {
         assert_eq!(is_within(log, what), yes);
-    }
-
-    #[rstest]
-    #[case::deployment("write-app-5d9c7b6f4-x2x8q", Some("5d9c7b6f4"), "write-app")]
-    #[case::stateful_set("redis-master-0", None, "redis-master")]
-    #[case::bare("canary", None, "canary")]
-    fn a_pod_is_of(#[case] name: &str, #[case] hash: Option<&str>, #[case] of: &str) {
-        let mut pod = Pod::default();
-        pod.metadata.name = Some(name.to_owned());
-        pod.metadata.labels = hash.map(|hash| [("pod-template-hash".to_owned(), hash.to_owned())].into());
-        assert_eq!(app(&pod), of);
     }
 }

@@ -32,6 +32,9 @@ const SCENARIOS: &str = "scenarios";
 /// The part of it that compiles them, which happens while the environment comes up.
 const COMPILE: &str = "scenarios/build";
 
+/// The folder below that of evidence for an environment that did not come up.
+const NOT_UP: &str = "environment";
+
 /// Brings an environment up and leaves it.
 pub(super) async fn up(context: &Context, wanted: &arguments::Up) -> Result<Exit, Failure> {
     let arguments::Up { until, wanted } = wanted;
@@ -43,9 +46,9 @@ pub(super) async fn up(context: &Context, wanted: &arguments::Up) -> Result<Exit
     let folder = report::folder::make(&plan.report_dir, "up", &report::folder::CONTENT)?;
     let cancel = interrupt::listen(&plan.name)?;
     let was_up = Attached::open(&context.places, &plan.name).is_ok();
-    let reporter = Reporter::start(context, &Run::of(&plan), folder)?;
+    let reporter = Reporter::start(context, &Run::of(&plan), folder.clone())?;
     let events = &reporter.events;
-    let done = bring_up(
+    let mut done = bring_up(
         context,
         &plan,
         ledger,
@@ -54,8 +57,8 @@ pub(super) async fn up(context: &Context, wanted: &arguments::Up) -> Result<Exit
         &cancel,
     )
     .await;
-    if let (Err(failure), false) = (&done, was_up) {
-        tidy(context, &plan, failure, events, &cancel).await;
+    if !was_up && let Err(failure) = done {
+        done = Err(tidy(context, &plan, failure, &folder, events, &cancel).await);
     }
     let Recorded { summary, failed } = reporter.finish(done.as_ref().err()).await?;
     let Up { attached, .. } = done.inspect_err(|_| tell_failed(failed.as_ref()))?;
@@ -92,22 +95,38 @@ pub(super) async fn bring_up(
     })
 }
 
-/// Removes what a run that did not get its environment up has made, unless it is to be kept.
+/// Removes what a run that did not get its environment up has made, unless it is to be kept. What is to be seen of it is kept
+/// in the run's folder of reports before that, and named in the failure that is returned.
 pub(super) async fn tidy(
     context: &Context,
     plan: &Plan,
-    failure: &Failure,
+    failure: Failure,
+    folder: &Path,
     events: &Events,
     cancel: &CancellationToken,
-) {
+) -> Failure {
+    // What was there before a run that was not begun is not its own.
+    if matches!(failure, Failure::Preflight(_)) {
+        return failure;
+    }
+    let evidence = folder.join(report::EVIDENCE).join(NOT_UP);
+    let salvage = environment::salvage(plan, &context.places, &evidence);
+    let kept = cancel.run_until_cancelled(salvage).await == Some(true);
     let keep = match plan.keep {
         Keep::Never => false,
         Keep::OnFailure => !cancel.is_cancelled(),
         Keep::Always => true,
     };
-    // What was there before a run that was not begun is not its own.
-    if !keep && !matches!(failure, Failure::Preflight(_)) {
+    if !keep {
         remove(context, events).await;
+    }
+    if kept {
+        Failure::Kept {
+            failure: failure.into(),
+            evidence,
+        }
+    } else {
+        failure
     }
 }
 
@@ -237,10 +256,7 @@ async fn whole(
     );
     let (up, binary) = match made {
         Ok(made) => made,
-        Err(failure) => {
-            tidy(context, plan, &failure, events, cancel).await;
-            return Err(failure);
-        }
+        Err(failure) => return Err(tidy(context, plan, failure, &scope.folder, events, cancel).await),
     };
     let tested = scenarios(context, &up.attached, &binary, scope, events, cancel).await;
     let keep = match plan.keep {
@@ -316,7 +332,7 @@ async fn collector(attached: &Attached) -> Result<Collector, Failure> {
         tenants.push(Witness {
             name: tenant.name.clone(),
             namespace: tenant.namespace.clone(),
-            client: client(&tenant.kubeconfig).await?,
+            client: Some(client(&tenant.kubeconfig).await?),
         });
     }
     Ok(Collector::new(client(&attached.kubeconfig).await?, tenants))
