@@ -14,6 +14,7 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, LogParams};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
 
+use crate::answer::said;
 use crate::{plan, wait};
 
 /// The label of host namespaces that a tenant's control plane in this namespace made (vcluster's own).
@@ -129,7 +130,7 @@ impl Collector {
                     }
                 }
             }
-            Err(error) => note(&on_host, &format!("namespaces: {error}")),
+            Err(error) => note(&on_host, &format!("namespaces: {}", said(&error))),
         }
         if let Some(client) = &tenant.client {
             objects(client, None, &folder.join("guest")).await;
@@ -165,7 +166,7 @@ async fn objects(client: &Client, namespace: Option<&str>, folder: &Path) {
                     note(folder, &format!("{plural}: {why}"));
                 }
             }
-            Err(error) => note(folder, &format!("{plural}: {error}")),
+            Err(error) => note(folder, &format!("{plural}: {}", said(&error))),
         }
     }
 }
@@ -209,7 +210,7 @@ async fn logs(client: &Client, namespace: &str, folder: &Path) {
     while let Some((name, log)) = read.next().await {
         match log {
             Ok(log) => save(folder, &name, log.as_bytes()),
-            Err(error) => note(folder, &format!("{name}: {error}")),
+            Err(error) => note(folder, &format!("{name}: {}", said(&error))),
         }
     }
 }

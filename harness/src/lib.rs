@@ -73,6 +73,9 @@ pub mod places;
 /// The versions of everything that is not ours.
 pub mod pins;
 
+/// What an API server answered, in its own words.
+mod answer;
+
 /// What was perhaps meant by a name that nothing has.
 mod nearest;
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Exit;
+use crate::answer::answered;
 use crate::substrate::existing;
 use crate::{
     bench, command, compare, components, docker, environment, ledger, places, plan, preflight, report,
@@ -180,7 +181,7 @@ impl Failure {
 fn listed(names: &[String]) -> String {
     match names {
         [] => "there is no environment".to_owned(),
-        [one] => format!("there is {one}"),
+        [one] => format!("the only one is {one}"),
         several => format!("there are {}", several.join(", ")),
     }
 }
@@ -201,8 +202,8 @@ fn explain_error(error: &dyn Error, remedy: Option<String>) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        if let Some(answer) = api_answer(error) {
-            // Its own text has Rust's notation of all fields of the answer.
+        if let Some(answer) = answered(error) {
+            // Its cause is the same answer.
             let _ = write!(text, "\n  caused by: {answer}");
             break;
         }
@@ -218,15 +219,6 @@ fn explain_error(error: &dyn Error, remedy: Option<String>) -> String {
         let _ = write!(text, "\n  remedy: {remedy}");
     }
     text
-}
-
-/// What an API server answered, if that is the error.
-fn api_answer(error: &(dyn Error + 'static)) -> Option<String> {
-    let boxed = || error.downcast_ref::<Box<kube::Error>>().map(AsRef::as_ref);
-    match error.downcast_ref::<kube::Error>().or_else(boxed)? {
-        kube::Error::Api(status) => Some(status.to_string()),
-        _ => None,
-    }
 }
 
 /// Prints it, to standard error.

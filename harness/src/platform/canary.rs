@@ -14,6 +14,7 @@ use kube::{Client, Resource};
 use minijinja::context;
 
 use super::{Error, Settings};
+use crate::answer::said;
 use crate::images;
 use crate::manifests;
 use crate::substrate::Cluster;
@@ -58,7 +59,7 @@ pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Er
                 Seen::not_yet("it is being deleted")
             }
             Ok(_) => Seen::Ready(()),
-            Err(error) => Seen::not_yet(error.to_string()),
+            Err(error) => Seen::not_yet(said(&error)),
         })
     })
     .await?;
@@ -76,7 +77,7 @@ pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Er
         Ok::<_, Infallible>(match create_as(client, &account, &pod, true).await {
             Ok(created) if has_sidecar(&created) => Seen::Ready(()),
             Ok(_) => Seen::not_yet("a pod that was let pass without one"),
-            Err(error) => Seen::not_yet(error.to_string()),
+            Err(error) => Seen::not_yet(said(&error)),
         })
     })
     .await?;
@@ -86,7 +87,7 @@ pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Er
     let created = wait::until("the canary to be made", SIDECAR_ANSWERS, || async {
         Ok::<_, Infallible>(match create_as(client, &account, &pod, false).await {
             Ok(created) => Seen::Ready(created),
-            Err(error) => Seen::not_yet(error.to_string()),
+            Err(error) => Seen::not_yet(said(&error)),
         })
     })
     .await?;

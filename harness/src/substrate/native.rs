@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::kubeconfig::Kubeconfig;
 use super::{ClientError, Cluster, Reach};
+use crate::answer::said;
 use crate::events::Events;
 use crate::private;
 use crate::sandbox::spec::{Private, View};
@@ -202,7 +203,7 @@ async fn wait_for_api(client: &kube::Client) -> Result<(), wait::Error<kube::Err
         let request = http_get("/readyz");
         Ok(match client.request_text(request).await {
             Ok(_) => Seen::Ready(()),
-            Err(error) => Seen::not_yet(error.to_string()),
+            Err(error) => Seen::not_yet(said(&error)),
         })
     })
     .await

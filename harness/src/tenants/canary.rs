@@ -9,6 +9,7 @@ use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::json;
 
 use super::Error;
+use crate::answer::said;
 use crate::manifests;
 use crate::wait::{self, Budget, Seen};
 use crate::workloads::store;
@@ -45,7 +46,7 @@ pub(super) async fn flies(
             // While the control plane starts, anything may fail; what failed last is told if it never gets better.
             Ok::<_, kube::Error>(match inside.patch(NAME, &params, &Patch::Apply(&object)).await {
                 Ok(_) => Seen::not_yet(format!("nothing in {host_namespace}")),
-                Err(error) => Seen::not_yet(error.to_string()),
+                Err(error) => Seen::not_yet(said(&error)),
             })
         }
     })
@@ -53,7 +54,7 @@ pub(super) async fn flies(
     wait::until(format!("the Component of {tenant} to go"), EXPORTED, || async {
         match inside.delete(NAME, &DeleteParams::default()).await {
             Err(kube::Error::Api(status)) if status.code == 404 => {}
-            Err(error) => return Ok(Seen::not_yet(error.to_string())),
+            Err(error) => return Ok(Seen::not_yet(said(&error))),
             Ok(_) => {}
         }
         Ok::<_, kube::Error>(match outside.get_metadata_opt(NAME).await? {

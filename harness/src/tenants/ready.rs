@@ -11,6 +11,7 @@ use kube::Client;
 use kube::api::Api;
 
 use super::Error;
+use crate::answer::said;
 use crate::manifests;
 use crate::wait::{self, Budget, Seen};
 
@@ -28,7 +29,7 @@ pub(super) async fn usable(tenant: &str, client: &Client) -> Result<(), Error> {
     wait::until(format!("{tenant} to be usable"), USABLE, || async {
         // While it starts, anything may fail; what failed last is told if it never gets better.
         Ok::<_, kube::Error>(lacks(client).await.map_or_else(
-            |error| Seen::not_yet(error.to_string()),
+            |error| Seen::not_yet(said(&error)),
             |missing| missing.map_or(Seen::Ready(()), Seen::NotYet),
         ))
     })

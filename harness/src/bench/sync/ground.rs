@@ -10,6 +10,7 @@ use kube::{Client, Resource};
 
 use super::load::{self, Change};
 use super::{Arrivals, Error};
+use crate::answer::said;
 use crate::bench::client;
 use crate::environment::Attached;
 use crate::tenants::naming;
@@ -126,7 +127,7 @@ impl Ground {
                 Ok(self
                     .is_there(&namespaces, &mirrors)
                     .await
-                    .unwrap_or_else(|error| Seen::not_yet(error.to_string())))
+                    .unwrap_or_else(|error| Seen::not_yet(said(&error))))
             },
         )
         .await
