@@ -1,14 +1,14 @@
-//! What an API server answered, in its own words.
+//! The words of an API server's answer.
 
 use std::error::Error;
 
-/// The text of an error; of an answer of an API server, what it says and its reason. The client's own text of that has
-/// all fields of the answer in Rust's notation besides.
+/// Returns the text of an error. For an answer of an API server, that is its message and its reason: the client's own text
+/// also prints all fields of the answer in Rust's debug notation.
 pub(crate) fn said(error: &(dyn Error + 'static)) -> String {
     answered(error).unwrap_or_else(|| error.to_string())
 }
 
-/// The same, if an API server answered.
+/// Returns the message and the reason of an API server's answer, if the error is one.
 pub(crate) fn answered(error: &(dyn Error + 'static)) -> Option<String> {
     let boxed = || error.downcast_ref::<Box<kube::Error>>().map(AsRef::as_ref);
     match error.downcast_ref::<kube::Error>().or_else(boxed)? {

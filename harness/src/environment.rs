@@ -122,9 +122,7 @@ impl Error {
                  be able to pull from it"
                     .to_owned(),
             ),
-            Self::Ledger(ledger::Error::Held { .. }) => {
-                Some("wait until it is done, or use another --name".to_owned())
-            }
+            Self::Ledger(error) => Some(error.remedy()),
             _ => None,
         }
     }
@@ -293,7 +291,7 @@ async fn fill(
     Ok(tenants)
 }
 
-/// Where the kubeconfig of the host cluster is, whoever provides it, of the environment in `folder`.
+/// Returns the path of the host cluster's kubeconfig in the environment's folder, which is the same for every substrate.
 #[must_use]
 pub(crate) fn kubeconfig(folder: &Path) -> PathBuf {
     folder.join("host/kubeconfig/admin")

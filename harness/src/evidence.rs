@@ -1,4 +1,4 @@
-//! What a scenario or a stage that failed leaves for whoever looks into it.
+//! Evidence of a scenario or a stage that failed.
 //!
 //! The objects of the tenants concerned, as the guest has them and as the host has them, and the logs of every
 //! container on the host. Bounded in size and time, and never a reason to fail: what could not be had is said in

@@ -76,12 +76,25 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Returns what the user can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Held { .. } => "wait until it is done, or give another --name".to_owned(),
+            Self::Io { .. } => {
+                "make the state folder writable, or set XDG_STATE_HOME to another folder".to_owned()
+            }
+        }
+    }
+}
+
 /// An environment's ledger, held by this process.
 #[derive(Debug)]
 #[must_use = "while it lives, nobody else can change the environment"]
 pub struct Ledger {
     folder: PathBuf,
-    /// What was made to have the folder, the folder first; it goes with the ledger if nothing comes to be in it.
+    /// The folders that `take` created, the innermost first. They are removed with the ledger if nothing was written to them.
     made: Vec<PathBuf>,
     /// The folder itself is what is locked, so that removing it removes the lock too.
     lock: File,
@@ -176,8 +189,7 @@ impl Drop for Ledger {
     /// Lets go by word: to close the folder is not enough while a child of this process that is about to become another
     /// program has it open as well.
     ///
-    /// A folder that was made for it and has nothing else in it is removed, so that a command that was refused leaves no
-    /// trace of an environment.
+    /// A folder that `take` created and that is still empty is removed, so that a refused command leaves no environment.
     fn drop(&mut self) {
         if !self.made.is_empty() && is_empty_but_for_holder(&self.folder) && is_same(&self.lock, &self.folder)
         {

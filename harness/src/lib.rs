@@ -73,10 +73,10 @@ pub mod places;
 /// The versions of everything that is not ours.
 pub mod pins;
 
-/// What an API server answered, in its own words.
+/// The words of an API server's answer.
 mod answer;
 
-/// What was perhaps meant by a name that nothing has.
+/// The nearest known name to one that is not known.
 mod nearest;
 
 /// Waiting for a state, with a deadline and what was last seen.

@@ -1,10 +1,10 @@
-//! What was perhaps meant by a name that nothing has.
+//! The nearest known name to one that is not known.
 
-/// How alike two names have to be, from 0 to 1, for one to be taken for a slip of the other: a letter left out, doubled or
-/// exchanged. Names that merely share letters are further apart.
+/// The least similarity of two names, from 0 to 1, for one to be proposed for the other: a letter is missing, doubled or
+/// exchanged. Names that only share some letters are below it.
 const ALIKE: f64 = 0.85;
 
-/// The name among `known` that `name` is a slip of, if there is one.
+/// Returns the name among `known` that `name` is probably a typing error of, if there is one.
 pub(crate) fn to(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
     let name = name.to_lowercase();
     known

@@ -17,11 +17,11 @@ pub struct Places {
     pub cache: PathBuf,
 }
 
-/// Why the folders are not known.
+/// An error in finding the folders.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing says where they are.
-    #[error("find the folders of state and caches: this user has no home")]
+    /// Neither the environment's variables nor the list of users name a folder.
+    #[error("find the state and cache folders: this user has no home directory")]
     NoHome,
 }
 

@@ -207,7 +207,7 @@ impl std::str::FromStr for TenantChoice {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             let count = text.parse().map(Self::Count);
-            return count.map_err(|_| "no machine has room for so many".to_owned());
+            return count.map_err(|_| "the number is too large".to_owned());
         }
         Ok(Self::Names(
             text.split(',').map(|name| name.trim().to_owned()).collect(),

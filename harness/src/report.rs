@@ -51,16 +51,16 @@ const HTML: &str = "index.html";
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The report folder cannot be made, or not be written to.
-    #[error("make the report folder {}", path.display())]
+    /// The report folder cannot be created or written to.
+    #[error("create the report folder {}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
         /// Why not.
         source: io::Error,
     },
-    /// Something else has a name that a report needs.
-    #[error("make the link {} to the report: something else of that name is there", path.display())]
+    /// A file or folder of somebody else has a name that a report needs.
+    #[error("create the link {} to the report: a file or folder of that name exists already", path.display())]
     Taken {
         /// The name.
         path: PathBuf,

@@ -40,7 +40,7 @@ mod store;
 /// When a tenant's cluster is ready to be used.
 pub mod ready;
 
-/// What a tenant's control plane is at, for whoever waits for it.
+/// The condition of a tenant's control plane, for error messages and progress.
 pub mod control_plane;
 
 /// Where a tenant's things are on the host.
@@ -174,8 +174,8 @@ pub async fn create(
     Ok(made.into_iter().map(|(_, tenant)| tenant).collect())
 }
 
-/// Makes one tenant and returns it when its virtual cluster can be used. If that does not come, the error says what its
-/// control plane is at.
+/// Makes one tenant and returns it when its virtual cluster can be used. If it does not become usable, the error describes
+/// the condition of its control plane.
 pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platform) -> Result<Tenant, Error> {
     let source = match make(settings, wanted, platform).await {
         Err(Error::Waiting(source)) => source,
@@ -186,7 +186,7 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
     Err(Error::NotReady {
         tenant: name.clone(),
         condition: condition.map_or_else(
-            || "the host cluster does not say what its control plane is at".to_owned(),
+            || "the host cluster does not answer".to_owned(),
             |condition| condition.to_string(),
         ),
         source,
@@ -400,7 +400,7 @@ pub enum Error {
     NotReady {
         /// Whose.
         tenant: String,
-        /// What its control plane is at.
+        /// The condition of its control plane.
         condition: String,
         /// What was waited for.
         source: wait::Error<kube::Error>,

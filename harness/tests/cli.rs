@@ -13,7 +13,7 @@ use rstest::rstest;
 #[path = "cli/refused.rs"]
 mod refused;
 
-/// What is shown of an environment, whole or in part.
+/// Output about an environment that is up, or that is there in part.
 #[path = "cli/shown.rs"]
 mod shown;
 

@@ -317,7 +317,7 @@ impl Components {
 /// Where the reports go.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ReportDir {
-    /// Where the reports go, a folder for each run, with links to the latest; target/e2e unless given, or target/e2e-NAME
+    /// The report folder, with a folder for each run and links to the latest; target/e2e unless given, or target/e2e-NAME
     /// for an environment that is not the default
     #[arg(long, value_name = "DIR")]
     pub(super) report_dir: Option<PathBuf>,
@@ -374,21 +374,21 @@ pub(super) struct Logs {
     /// sidecar (tenant-1/write-app/daprd), or something of the host cluster (kubelet, dapr-operator); lists them unless
     /// given
     pub(super) what: Option<String>,
-    /// How many lines, from the end; 200 unless this or --since is given
+    /// Print so many lines from the end; 200 unless this or --since is given
     #[arg(long, short = 'n', value_name = "LINES")]
     pub(super) tail: Option<u32>,
-    /// Only lines that are not older than this, such as 30s, 5m or 1h; of containers, whose lines have a time
+    /// Print lines that are not older than this, such as 30s, 5m or 1h; for containers only
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) since: Option<SignedDuration>,
-    /// Go on printing lines as they come
+    /// Print new lines as they are written, until interrupted
     #[arg(long, short)]
     pub(super) follow: bool,
-    /// Of the run of the container before its last restart
+    /// Print the log of the container before its last restart
     #[arg(long, conflicts_with = "follow")]
     pub(super) previous: bool,
 }
 
-/// Reads a duration of a second or more.
+/// Parses a duration of a second or more.
 fn duration(text: &str) -> Result<SignedDuration, String> {
     match text.parse::<SignedDuration>() {
         Ok(duration) if duration.as_secs() >= 1 => Ok(duration),

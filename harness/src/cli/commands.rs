@@ -97,7 +97,7 @@ impl Context {
         self.common.name.as_deref().unwrap_or(DEFAULT_ENVIRONMENT)
     }
 
-    /// The same for a command whose environment is called `default` unless the user names one.
+    /// Returns the context for a command whose environment is called `default` unless the user names one.
     fn named_or(&self, default: &str) -> Self {
         let mut context = self.clone();
         context.common.name.get_or_insert_with(|| default.to_owned());

@@ -24,7 +24,7 @@ pub(super) enum Failure {
     Preflight(#[from] preflight::Error),
     #[error(transparent)]
     Environment(#[from] environment::Error),
-    /// The environment did not come up, and what was to be seen of it was kept.
+    /// The environment did not come up, and evidence of it was copied to the report.
     #[error("{failure}")]
     Kept { failure: Box<Self>, evidence: PathBuf },
     #[error(transparent)]
@@ -70,9 +70,9 @@ pub(super) enum Failure {
     },
     #[error("find the log of {what} before its last restart: it has not restarted")]
     NotRestarted { what: String },
-    #[error("limit the log of {what} by --since: only containers' lines have a time that it can go by")]
+    #[error("print the log of {what} by --since: only the logs of containers have timestamps")]
     NoTimes { what: String },
-    #[error("print the output of `{command}` as JSON: it has no JSON form")]
+    #[error("print the output of `{command}` as JSON: the command has no JSON output")]
     NoJson { command: &'static str },
     #[error("read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -92,7 +92,7 @@ pub(super) enum Failure {
     Option(components::Error),
     #[error(transparent)]
     Existing(existing::Error),
-    #[error("use the chart of --vcluster-chart: there is no {}", described.display())]
+    #[error("use the chart of --vcluster-chart: there is no file {}", described.display())]
     NoChart { described: PathBuf },
     #[error(transparent)]
     Places(#[from] places::Error),
@@ -148,14 +148,12 @@ impl Failure {
             Self::Environment(error) => error.remedy(),
             Self::Bench(error) => error.remedy(),
             Self::Existing(error) => error.remedy(),
-            Self::NoTimes { .. } => Some("say how many lines, by --tail".to_owned()),
+            Self::NoTimes { .. } => Some("use --tail to limit the number of lines".to_owned()),
             Self::NoChart { .. } => {
                 Some("give the folder of its chart, or leave the option out to have it fetched".to_owned())
             }
             Self::Places(_) => Some("set HOME, or XDG_STATE_HOME and XDG_CACHE_HOME".to_owned()),
-            Self::Ledger(ledger::Error::Held { .. }) => {
-                Some("wait until it is done, or give another --name".to_owned())
-            }
+            Self::Ledger(error) => Some(error.remedy()),
             Self::AlreadyUp { name } => Some(format!(
                 "remove it (cargo harness down --name {name}), run the scenarios against it (cargo harness test --name \
                  {name}), or give another --name"
@@ -164,10 +162,10 @@ impl Failure {
                 "remove it (cargo harness down --name {name}), or give another --name"
             )),
             Self::Report(report::Error::Folder { .. }) => {
-                Some("name a folder that can be written to in --report-dir".to_owned())
+                Some("set --report-dir to a folder that can be written to".to_owned())
             }
             Self::Report(report::Error::Taken { .. }) => {
-                Some("move it away, or name another folder in --report-dir".to_owned())
+                Some("move it away, or set --report-dir to another folder".to_owned())
             }
             Self::Suite(suite::Error::NoMatch { .. }) => {
                 Some("cargo harness test --list shows what there is".to_owned())
@@ -196,7 +194,7 @@ pub(super) fn explain(failure: &Failure) -> String {
     }
 }
 
-/// The same for an error that ends no command.
+/// Returns the causes of an error that ends no command, a line each, and the remedy.
 fn explain_error(error: &dyn Error, remedy: Option<String>) -> String {
     let mut text = format!("failed to {error}");
     let mut told = error.to_string();

@@ -294,7 +294,7 @@ pub(crate) fn program(path: &Path) -> io::Result<Program> {
     })
 }
 
-/// Where a file is that can be run.
+/// Returns the canonical path of a file that can be executed.
 pub(super) fn executable(path: &Path) -> io::Result<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let path = path.canonicalize()?;

@@ -10,7 +10,7 @@ use crate::{command, nearest, places, wait};
 /// Why a component could not be had; each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is not known where they are kept.
+    /// The folder of the cache is not known.
     #[error(transparent)]
     Places(#[from] places::Error),
     /// A name that nothing has.
@@ -126,11 +126,11 @@ pub enum Error {
     },
 }
 
-/// What was perhaps meant: the nearest name, else all there are.
+/// Names the nearest known name, or all of them if none is near.
 fn meant(nearest: Option<&String>, known: &[String]) -> String {
     match nearest {
         Some(nearest) => format!(": is it `{nearest}`?"),
-        None => format!(": there are {}", known.join(", ")),
+        None => format!(": the components are {}", known.join(", ")),
     }
 }
 

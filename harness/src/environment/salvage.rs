@@ -1,4 +1,4 @@
-//! What is kept of an environment that did not come up, before it is removed.
+//! Evidence of an environment that did not come up, collected before the environment is removed.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,14 +9,14 @@ use crate::places::Places;
 use crate::plan::Plan;
 use crate::{sandbox, substrate};
 
-/// Where the logs of the host cluster's processes are kept.
+/// The folder for the logs of the host cluster's processes.
 const PROCESSES: &str = "host-processes";
 
-/// How much of a process' log is kept, from its end.
+/// The number of bytes that are kept from the end of a process' log.
 const BYTES: u64 = 1024 * 1024;
 
-/// Keeps in `into` what the host cluster's processes logged, and the objects and logs of its tenants as far as it answers.
-/// Returns whether there was anything.
+/// Copies the logs of the host cluster's processes to `into`, and the objects and container logs of the tenants as far as the
+/// host cluster answers. Returns true if there was anything to copy.
 pub async fn salvage(plan: &Plan, places: &Places, into: &Path) -> bool {
     let folder = places.environment(&plan.name);
     processes(&sandbox::logs(&folder.join("host")), &into.join(PROCESSES));
@@ -36,7 +36,7 @@ pub async fn salvage(plan: &Plan, places: &Places, into: &Path) -> bool {
     into.is_dir()
 }
 
-/// Keeps the ends of all logs in `logs`.
+/// Copies the ends of all logs in `logs`.
 fn processes(logs: &Path, into: &Path) {
     for log in fs::read_dir(logs).into_iter().flatten().flatten() {
         // One that cannot be read is missing from the evidence; the failure itself is what is reported.

@@ -44,7 +44,7 @@ fn disk(of: &str, path: &Path, free: Option<u64>) -> Check {
     }
 }
 
-/// A folder that can be written to, or be made if it is not there. Nothing is made to find that out.
+/// Checks that a folder can be written to, or be created if it does not exist. Creates nothing.
 fn writable(of: &str, path: &Path) -> Check {
     let need = format!("a {of} folder that can be written to");
     let there = path.ancestors().find(|ancestor| ancestor.exists());
@@ -58,11 +58,11 @@ fn writable(of: &str, path: &Path) -> Check {
     Check::lacking(
         need,
         format!("{}: {why}", there.display()),
-        format!("name another folder in {}", variable(of)),
+        format!("set {} to another folder", variable(of)),
     )
 }
 
-/// The variable that names the folder above this one.
+/// Returns the environment variable that sets the folder's parent.
 fn variable(of: &str) -> &'static str {
     if of == "cache" {
         "XDG_CACHE_HOME"
@@ -142,7 +142,7 @@ mod tests {
         assert!(!lacking.met, "{lacking:?}");
         assert_eq!(
             lacking.remedy.as_deref(),
-            Some("name another folder in XDG_STATE_HOME")
+            Some("set XDG_STATE_HOME to another folder")
         );
     }
 

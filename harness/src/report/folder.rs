@@ -21,10 +21,10 @@ const RUNS: &str = "runs";
 /// The link to the run that began last.
 const LATEST: &str = "latest";
 
-/// What a run's folder has, by name.
+/// The names in the folder of a run.
 pub const CONTENT: [&str; 6] = [TEXT, JSON, JUNIT, HTML, EVENTS, EVIDENCE];
 
-/// Fails if no run could have a folder in `base`, as far as can be seen without making one.
+/// Fails if no run can have a folder in `base`. Creates nothing, so that some reasons are only found by [`make`].
 pub fn check(base: &Path, content: &[&str]) -> Result<(), Error> {
     links_are_free(base, content)?;
     let unusable = |source| Error::Folder {
@@ -74,7 +74,7 @@ pub fn run_in(folder: &Path) -> PathBuf {
     }
 }
 
-/// Returns the links that a report has besides `latest`, with their targets. Fails if something else has such a name.
+/// Returns the links that a report has besides `latest`, with their targets. Fails if a stranger's file has such a name.
 fn links_are_free(base: &Path, content: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
     let is_free = |path: &Path, is_ours: &dyn Fn(&Path) -> bool| is_free(base, path, is_ours);
     is_free(&base.join(LATEST), &|target| target.starts_with(RUNS))?;
@@ -107,7 +107,7 @@ fn is_free(base: &Path, path: &Path, is_ours: &dyn Fn(&Path) -> bool) -> Result<
     }
 }
 
-/// Makes a folder that is named after the time and the command; a second one within a second gets a number.
+/// Creates a folder that is named after the time and the command. Another one within the same second gets a number.
 fn named(runs: &Path, command: &str) -> io::Result<(String, PathBuf)> {
     // Without colons, which some file systems and CI servers do not take.
     let time = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ");

@@ -46,7 +46,7 @@ fn suite(summary: &Summary, name: &str) -> TestSuite {
     suite
 }
 
-/// When the run began, as the library has times.
+/// Returns the start of the run as a time of the library's type.
 fn began<T: FromStr>(summary: &Summary) -> Option<T> {
     summary.started.to_string().parse().ok()
 }
@@ -77,7 +77,7 @@ fn error(name: &str, seconds: f64, why: &str) -> TestCase {
     case
 }
 
-/// What was run, and how long its stages took.
+/// Returns what was run, and the duration of each stage.
 fn properties(summary: &Summary) -> Vec<(String, String)> {
     let Summary {
         run,

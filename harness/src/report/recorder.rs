@@ -1,7 +1,7 @@
 //! Events written down as they happen, and rendered at the end.
 //!
-//! What cannot be written, as on a disk that is full, is no reason to end the run or to say nothing more of it: it is
-//! shown to its end and summed up all the same, and the first error is returned beside the summary.
+//! A report that cannot be written, for example because the disk is full, does not end the run: the run is shown to its
+//! end and summed up, and the first error is returned with the summary.
 
 use std::fs;
 use std::io::{self, Write};
@@ -23,9 +23,9 @@ pub struct Recorder {
 /// A run that was followed to its end.
 #[derive(Debug)]
 pub struct Recorded {
-    /// What it came to.
+    /// The summary of the run.
     pub summary: Summary,
-    /// Why its reports are not there or not complete, where they are not.
+    /// The first error in writing its reports, if there was one.
     pub failed: Option<Error>,
 }
 

@@ -30,7 +30,7 @@ pub fn command(folder: &Path, words: &[OsString]) -> io::Result<Command> {
         .args(words))
 }
 
-/// Why a process did not become the command.
+/// An error in running a command in a sandbox's network.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no sandbox there, or no way into it.

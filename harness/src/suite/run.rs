@@ -211,8 +211,8 @@ impl Run<'_> {
     }
 }
 
-/// A file for what a scenario writes that no disk holds: on a full one the scenario would fail by writing, and not by what
-/// it promises.
+/// Creates a file in memory for the output of a scenario. On a full disk, the scenario would fail because of its output and
+/// not because of its promise.
 fn in_memory() -> io::Result<fs::File> {
     let file = rustix::fs::memfd_create("scenario", rustix::fs::MemfdFlags::CLOEXEC)?;
     Ok(file.into())

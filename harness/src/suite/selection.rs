@@ -185,8 +185,8 @@ impl Selection {
     }
 }
 
-/// Fails if no scenario is asked for by `filter`, without building any: by the catalogue, which has all scenarios, and by
-/// the sources, which have the names of their cases.
+/// Fails if `filter` selects no scenario. Nothing is built for that: the catalogue has all scenarios, and the sources have
+/// the names of their cases.
 pub fn require_match(filter: Option<&str>) -> Result<(), Error> {
     match Catalogue::built_in()?.matching(filter) {
         Err(Error::NoMatch { filter, .. }) if is_of_a_case(&filter, &cases()) => Ok(()),
@@ -194,7 +194,7 @@ pub fn require_match(filter: Option<&str>) -> Result<(), Error> {
     }
 }
 
-/// Whether a filter may ask for a case of a scenario, whose path in the test binary ends with `case_N_NAME`.
+/// Returns true if a filter may select a case of a scenario, whose path in the test binary ends with `case_N_NAME`.
 fn is_of_a_case(filter: &str, cases: &[String]) -> bool {
     let part = filter.rsplit("::").next().unwrap_or_default();
     let name = match part.strip_prefix("case_") {
@@ -205,7 +205,7 @@ fn is_of_a_case(filter: &str, cases: &[String]) -> bool {
     cases.iter().any(|case| case.contains(name))
 }
 
-/// The names of all cases in the scenarios' sources.
+/// Returns the names of all cases in the scenarios' sources.
 fn cases() -> Vec<String> {
     let sources = std::fs::read_dir(SOURCES).into_iter().flatten().flatten();
     let texts = sources.filter_map(|source| std::fs::read_to_string(source.path()).ok());

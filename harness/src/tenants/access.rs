@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::api::Api;
 
 use super::Error;
@@ -27,7 +27,6 @@ const KUBECONFIG: Budget = Budget {
 /// Waits for a tenant's kubeconfig and writes it to `path`, for nobody else to read, with an address that works here.
 pub(super) async fn open(cluster: &Cluster, tenant: &str, namespace: &str, path: &Path) -> Result<(), Error> {
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
-    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let given = wait::until(format!("the kubeconfig of {tenant}"), KUBECONFIG, || async {
         let secret = secrets.get_opt(&format!("vc-{tenant}")).await?;
         let config = secret
@@ -35,7 +34,7 @@ pub(super) async fn open(cluster: &Cluster, tenant: &str, namespace: &str, path:
             .and_then(|mut data| data.remove("config"));
         Ok::<_, kube::Error>(match config {
             Some(config) => Seen::Ready(config),
-            None => Seen::NotYet(missing(&pods, tenant).await?),
+            None => Seen::NotYet(format!("no Secret vc-{tenant}")),
         })
     })
     .await?;
@@ -56,20 +55,6 @@ pub(super) async fn open(cluster: &Cluster, tenant: &str, namespace: &str, path:
     private::write(path, &changed).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
-    })
-}
-
-/// What there is instead of a kubeconfig: with nodes that are full, a pod that no node takes.
-async fn missing(pods: &Api<Pod>, tenant: &str) -> kube::Result<String> {
-    let name = format!("{tenant}-0");
-    let conditions = (pods.get_opt(&name).await?)
-        .and_then(|pod| pod.status?.conditions)
-        .unwrap_or_default();
-    let unplaced = (conditions.into_iter())
-        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
-    Ok(match unplaced.and_then(|condition| condition.message) {
-        Some(why) => format!("no Secret vc-{tenant}; no node takes pod {name}: {why}"),
-        None => format!("no Secret vc-{tenant}"),
     })
 }
 

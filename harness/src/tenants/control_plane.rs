@@ -1,5 +1,5 @@
-//! What a tenant's control plane is at, for whoever waits for it: the states of its containers, what its syncer waits for
-//! and what its syncer has warned of last.
+//! The condition of a tenant's control plane, for error messages and progress: the state of each container, what the
+//! syncer waits for, and the syncer's last warning.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -19,23 +19,23 @@ const SYNCER: &str = "syncer";
 /// The port of the pod's loopback at which the syncer says what it waits for.
 const DETAILS: u16 = 8081;
 
-/// How many lines of the syncer's log are searched for a warning.
+/// The number of lines of the syncer's log that are searched for a warning.
 const LINES: i64 = 100;
 
-/// How often a tenant that is waited for is looked at; most are there before the first look.
+/// The interval between two looks at a tenant that is not ready. Most tenants are ready before the first look.
 const EVERY: Duration = Duration::from_secs(3);
 
-/// How long one look may take: the cluster may be what is in trouble.
+/// The time limit of one look, since the host cluster itself may not answer.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// What a control plane is at.
+/// The condition of a control plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
-    /// The states of its containers, or what there is in place of its pod.
+    /// The states of its containers, or the reason why it has none.
     pub containers: String,
-    /// What its syncer waits for, if it says so.
+    /// The answer of its syncer's `/readyz`, if the syncer waits for something.
     pub waits_for: Option<String>,
-    /// What its syncer has warned of last.
+    /// The last warning in its syncer's log.
     pub warning: Option<String>,
 }
 
@@ -43,16 +43,16 @@ impl fmt::Display for Condition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.containers)?;
         if let Some(what) = &self.waits_for {
-            write!(formatter, "; its syncer is {what}")?;
+            write!(formatter, "; the syncer is {what}")?;
         }
         if let Some(warning) = &self.warning {
-            write!(formatter, "; its syncer's last warning: {warning}")?;
+            write!(formatter, "; the syncer's last warning: {warning}")?;
         }
         Ok(())
     }
 }
 
-/// Tells in `stage`, until it is dropped, what the control plane of a tenant is at.
+/// Reports the condition of a tenant's control plane as progress of `stage` until it is dropped.
 pub(super) async fn tell(
     stage: &str,
     host: &Client,
@@ -72,7 +72,7 @@ pub(super) async fn tell(
     }
 }
 
-/// Returns what the control plane of a tenant is at, or nothing if the host does not answer.
+/// Returns the condition of a tenant's control plane, or nothing if the host cluster does not answer.
 pub(super) async fn look(host: &Client, tenant: &str, namespace: &str) -> Option<Condition> {
     wait::at_most(LOOK, seen(host, tenant, namespace)).await.flatten()
 }
@@ -93,7 +93,7 @@ async fn seen(host: &Client, tenant: &str, namespace: &str) -> Option<Condition>
     })
 }
 
-/// The state of each container of a pod, in a line.
+/// Returns the state of each container of a pod, in one line.
 fn described(pod: &Pod) -> String {
     let status = pod.status.clone().unwrap_or_default();
     let conditions = status.conditions.unwrap_or_default();
@@ -101,7 +101,7 @@ fn described(pod: &Pod) -> String {
         .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
     if let Some(unplaced) = unplaced {
         let why = unplaced.message.clone().unwrap_or_default();
-        return format!("no node takes its pod: {why}");
+        return format!("the pod is not scheduled: {why}");
     }
     let init = status.init_container_statuses.unwrap_or_default();
     // Those that have done their work are of no interest any more.
@@ -109,7 +109,7 @@ fn described(pod: &Pod) -> String {
     let all = init.chain(status.container_statuses.iter().flatten());
     let states: Vec<String> = all.map(state).collect();
     if states.is_empty() {
-        return "its containers are not made yet".to_owned();
+        return "its containers do not exist yet".to_owned();
     }
     states.join(", ")
 }
@@ -161,7 +161,8 @@ fn in_answer(answer: &str) -> Option<String> {
     (body.starts_with("waiting for ")).then(|| body.to_owned())
 }
 
-/// The last warning in the syncer's log; in that of its run before, if it has restarted and not said anything since.
+/// Returns the last warning in the syncer's log. If the syncer has restarted and not warned since, the log before the restart
+/// is searched.
 async fn warning(pods: &Api<Pod>, pod: &Pod, name: &str) -> Option<String> {
     let statuses = pod
         .status
@@ -187,7 +188,7 @@ async fn warning(pods: &Api<Pod>, pod: &Pod, name: &str) -> Option<String> {
     }
 }
 
-/// The last warning or error among JSON lines, with its cause.
+/// Returns the last warning or error among JSON lines, with its cause.
 fn last_warning(log: &str) -> Option<String> {
     let lines = log.lines().rev();
     lines
@@ -246,9 +247,9 @@ mod tests {
         }]});
         assert_eq!(
             described(&pod(&full)),
-            "no node takes its pod: 0/1 nodes are available: 1 Insufficient memory."
+            "the pod is not scheduled: 0/1 nodes are available: 1 Insufficient memory."
         );
-        assert_eq!(described(&pod(&json!({}))), "its containers are not made yet");
+        assert_eq!(described(&pod(&json!({}))), "its containers do not exist yet");
     }
 
     #[test]
@@ -282,7 +283,7 @@ no JSON at all"#;
         };
         insta::assert_snapshot!(
             condition,
-            @"syncer not ready; its syncer is waiting for components; its syncer's last warning: trying again: refused"
+            @"syncer not ready; the syncer is waiting for components; the syncer's last warning: trying again: refused"
         );
     }
 }

@@ -10,12 +10,12 @@ use serde_json::json;
 use super::{Harness, Said};
 
 impl Harness {
-    /// The folder of the environment that is meant where none is named.
+    /// Returns the folder of the default environment.
     pub(super) fn environment(&self) -> PathBuf {
         self.folder.path().join("state/shared-dapr/default")
     }
 
-    /// With an environment that is said to be up, with one tenant.
+    /// Describes an environment with one tenant as being up.
     pub(super) fn up(self) -> Self {
         let described = json!({
             "name": "default",
@@ -44,7 +44,7 @@ impl Harness {
         self
     }
 
-    /// Whether neither a component nor a report was begun.
+    /// Returns true if neither a component nor a report was begun.
     fn has_begun_nothing(&self) -> bool {
         let there = |name: &&str| self.folder.path().join(name).exists();
         !["cache", "target"].iter().any(there)
@@ -102,7 +102,8 @@ fn a_report_folder_with_something_of_that_name(#[case] name: &str) {
         let Said(said) = harness.says(&arguments);
         assert!(said.ends_with("exit code 2"), "{said}");
         assert!(
-            said.contains("something else of that name is there") && said.contains("remedy: move it away"),
+            said.contains("a file or folder of that name exists already")
+                && said.contains("remedy: move it away"),
             "{said}"
         );
     }
@@ -133,4 +134,13 @@ fn a_filter_of_no_scenario_leaves_the_last_report_alone() {
         1,
         "no run began"
     );
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_made() {
+    let harness = Harness::new().file("file", "");
+    let mut command = harness.command(&["up", "--overcommit"]);
+    command.env("XDG_STATE_HOME", harness.folder.path().join("file"));
+    insta::assert_snapshot!("state-folder", harness.said(command));
+    assert!(harness.is_empty());
 }

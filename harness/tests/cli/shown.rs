@@ -1,4 +1,4 @@
-//! What is shown of an environment that is up, or there in part.
+//! Output about an environment that is up, or that is there in part.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::{Harness, Said};
 
 impl Harness {
-    /// With an environment that is coming up: its host cluster's processes log, and nothing answers yet.
+    /// Adds an environment that is coming up: the host cluster's processes have logs, and nothing answers yet.
     fn coming_up(self) -> Self {
         let logs = self.environment().join("host/logs");
         fs::create_dir_all(&logs).expect("it can be made");
@@ -16,7 +16,7 @@ impl Harness {
         self
     }
 
-    /// With the kubeconfig of its host cluster.
+    /// Adds the kubeconfig of its host cluster.
     fn with_kubeconfig(self) -> Self {
         let path = self.environment().join("host/kubeconfig/admin");
         fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");

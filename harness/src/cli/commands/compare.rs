@@ -32,7 +32,7 @@ const RIGHT: &str = "right";
 const TEXT: &str = "compare.txt";
 const JSON: &str = "compare.json";
 
-/// What a comparison's folder has, by name.
+/// The names in the folder of a comparison.
 const CONTENT: [&str; 4] = [TEXT, JSON, LEFT, RIGHT];
 
 /// The stage of the input, and of looking what became of it.

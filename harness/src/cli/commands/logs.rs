@@ -1,6 +1,7 @@
 //! `logs`: of a tenant's control plane, an app, a sidecar, or something of the host cluster.
 //!
-//! Looks only, and asks nobody for the environment: what comes up or goes down is what one wants to see the logs of.
+//! Reads only, and does not take the environment's lock: an environment that comes up or goes down is the one whose logs
+//! are needed most.
 
 use tokio::sync::mpsc;
 
@@ -8,16 +9,16 @@ use super::Context;
 use crate::cli::arguments::Logs;
 use crate::cli::{Exit, Failure, failure, output};
 
-/// Which logs there are.
+/// The logs of an environment.
 mod sources;
 
-/// What is in one.
+/// The content of a log.
 mod reading;
 
 use reading::Wanted;
 use sources::{Log, Logged};
 
-/// How many lines are printed unless the user says otherwise.
+/// The number of lines that are printed unless the user says otherwise.
 const TAIL: u32 = 200;
 
 /// Prints the logs that are asked for, or the names of those there are.

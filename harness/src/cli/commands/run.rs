@@ -95,8 +95,8 @@ pub(super) async fn bring_up(
     })
 }
 
-/// Removes what a run that did not get its environment up has made, unless it is to be kept. What is to be seen of it is kept
-/// in the run's folder of reports before that, and named in the failure that is returned.
+/// Removes an environment that did not come up, unless it is to be kept. Before that, evidence of it is copied to the run's
+/// folder of reports; the returned failure names it.
 pub(super) async fn tidy(
     context: &Context,
     plan: &Plan,
@@ -347,7 +347,7 @@ pub(super) async fn client(kubeconfig: &Path) -> Result<kube::Client, Failure> {
     })
 }
 
-/// Removes the environment. One that was named and is not there is a name that was mistyped.
+/// Removes the environment. Refuses a name that was given and that no environment has.
 pub(super) async fn down(context: &Context) -> Result<Exit, Failure> {
     let there = context.places.environment(context.name()).exists();
     if context.common.name.is_some() && !there {

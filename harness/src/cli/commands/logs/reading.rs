@@ -1,4 +1,4 @@
-//! What is in a log, now or as it grows.
+//! The content of a log, now or as it grows.
 
 use std::fs;
 use std::io;
@@ -17,17 +17,17 @@ use crate::cli::Failure;
 use crate::command::last_lines;
 use crate::wait;
 
-/// How often a file is looked at that is followed.
+/// The interval between two reads of a file that is followed.
 const LOOKS: Duration = Duration::from_millis(200);
 
-/// Which part of a log is wanted.
+/// The part of a log that is printed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    /// So many lines from its end; all of them if there is none.
+    /// The number of lines from its end; all of them if there is none.
     pub(super) tail: Option<u32>,
-    /// What is not older than so many seconds.
+    /// The greatest age of a line, in seconds.
     pub(super) since: Option<i64>,
-    /// That of the container's run before its last restart.
+    /// Reads the log of the container before its last restart.
     pub(super) previous: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Which logs there are, of an environment that is up or is just coming up.
+//! The logs of an environment that is up or is coming up.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,9 +20,9 @@ const SHARED: [&str; 3] = ["dapr-system", "shared-dapr", "kube-system"];
 /// A log that can be printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Log {
-    /// What it is asked for by.
+    /// The name that a user asks for it by.
     pub(super) name: String,
-    /// Where it is.
+    /// The place of its content.
     pub(super) of: Source,
 }
 
@@ -33,7 +33,7 @@ pub(super) enum Source {
         namespace: String,
         pod: String,
         container: String,
-        /// Whether it has run before.
+        /// True if an earlier run of it has a log.
         restarted: bool,
     },
 }

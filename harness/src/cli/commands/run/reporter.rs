@@ -35,7 +35,7 @@ pub(super) async fn conclude(
     })
 }
 
-/// Says why the reports of a run are not there, where they are not; the run came to what it came to.
+/// Prints the error in writing the reports of a run, if there was one. The run's verdict does not depend on it.
 pub(in super::super) fn tell_failed(failed: Option<&report::Error>) {
     if let Some(error) = failed {
         failure::print_error(error);
@@ -93,7 +93,7 @@ pub(in super::super) struct Reporter {
 }
 
 impl Reporter {
-    /// Begins to report a run in `folder`, which was made for it.
+    /// Starts to report a run in `folder`, which was created for it.
     pub(in super::super) fn start(context: &Context, run: &Run, folder: PathBuf) -> Result<Self, Failure> {
         let recorder = Recorder::begin(&folder)?;
         let (events, receiver) = Events::channel();
