@@ -48,6 +48,17 @@ impl Environment {
         Run { process, said }
     }
 
+    /// The folders of its runs' reports.
+    pub(crate) fn runs(&self) -> Vec<PathBuf> {
+        let reports = self
+            .state
+            .path()
+            .join(format!("target/e2e-{}", self.name))
+            .join("runs");
+        let runs = fs::read_dir(reports).expect("a run makes it").flatten();
+        runs.map(|run| run.path()).collect()
+    }
+
     /// Brings down what is left of it.
     pub(crate) fn down(&self) {
         let output = self.harness(&["down"]).output().expect("the program can be run");

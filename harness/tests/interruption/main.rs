@@ -3,6 +3,9 @@
 //! Each case brings up an environment of its own, which takes root and built components, and cuts it off at a moment
 //! that it tells of. Run them by `cargo test -p harness --test interruption -- --ignored --test-threads 1`.
 
+use std::fs;
+use std::path::Path;
+
 use rstest::rstest;
 use rustix::process::Signal;
 
@@ -64,7 +67,48 @@ fn a_second_run_of_the_same_name_is_told_who_holds_it() {
     assert_eq!(second.status.code(), Some(3), "{said}");
     let holder = format!("process {} (`harness up`) holds it", first.process.id());
     assert!(said.contains(&holder), "{said}");
+    assert_eq!(environment.runs().len(), 1, "the second one has no report");
     first.ends_by(Signal::INT);
+    assert_eq!(environment.remains(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs root and built components"]
+fn logs_are_shown_while_it_comes_up() {
+    let environment = Environment::new("logs");
+    let run = environment.until(&UP, API);
+    for (what, has) in [("kube-apiserver", "serving"), ("kubelet", "node")] {
+        let logs = environment.harness(&["logs", what, "--tail", "100000"]).output();
+        let logs = logs.expect("the program can be run");
+        let said = String::from_utf8_lossy(&logs.stderr);
+        assert_eq!(logs.status.code(), Some(0), "{said}");
+        let text = String::from_utf8_lossy(&logs.stdout).to_lowercase();
+        assert!(text.contains(has), "{what}: {text}");
+    }
+    run.ends_by(Signal::INT);
+    assert_eq!(environment.remains(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs root and built components"]
+fn what_does_not_come_up_leaves_its_logs_in_the_report() {
+    let environment = Environment::new("evidence");
+    let failing: Vec<&str> = UP
+        .into_iter()
+        .chain(["--component", "kubelet=/bin/false"])
+        .collect();
+    let failed = environment
+        .harness(&failing)
+        .output()
+        .expect("the program can be run");
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert_eq!(failed.status.code(), Some(3), "{said}");
+    let named = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("evidence: "));
+    let kept = Path::new(named.expect("the error names it")).join("host-processes");
+    let text = fs::read_to_string(kept.join("kube-apiserver.log")).expect("it is there");
+    assert!(!text.is_empty(), "it had begun to log");
     assert_eq!(environment.remains(), Vec::<String>::new());
 }
 
