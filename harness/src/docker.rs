@@ -147,6 +147,7 @@ impl Request {
                 keep: self.keep.clone(),
                 // The daemon writes a key to /etc/docker, wherever its configuration is.
                 layered: vec!["/etc".into()],
+                sysctls: Vec::new(),
                 directories: vec!["/run/lock".into(), "/run/containerd".into()],
                 ..View::default()
             },

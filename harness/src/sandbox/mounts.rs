@@ -18,11 +18,17 @@ const HELD: &str = "/dev/shm";
 /// Where what is written to layered directories is kept.
 const LAYERS: &str = "/run/layers";
 
+/// The folder of the sandbox's own values of sysctls.
+const SYSCTLS: &str = "/run/sysctls";
+
 /// Makes it, in the mount namespace that the caller is in.
 pub(super) fn make_private(spec: &Spec) -> io::Result<()> {
     rustix::mount::mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
     hide(spec)?;
     sys()?;
+    for sysctl in &spec.view.sysctls {
+        shadow(sysctl)?;
+    }
     for directory in &spec.view.layered {
         layer(directory)?;
     }
@@ -86,6 +92,21 @@ fn sys() -> io::Result<()> {
     rustix::mount::mount_bind_recursive("/sys/fs/cgroup", held)?;
     rustix::mount::mount("sysfs", "/sys", "sysfs", MountFlags::empty(), None)?;
     Ok(rustix::mount::mount_bind_recursive(held, "/sys/fs/cgroup")?)
+}
+
+/// Puts a file in memory in the place of a sysctl, with the value that the machine has. A kernel without the sysctl gets none.
+fn shadow(sysctl: &Path) -> io::Result<()> {
+    let place = Path::new("/proc/sys").join(sysctl);
+    let value = match fs::read(&place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        value => value?,
+    };
+    let file = Path::new(SYSCTLS).join(sysctl);
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(&file, value)?;
+    Ok(rustix::mount::mount_bind(&file, &place)?)
 }
 
 /// Lets what is written to `directory` go to memory.

@@ -41,6 +41,10 @@ pub struct View {
     pub keep: Vec<PathBuf>,
     /// Directories that are seen as they are, while what is written to them goes to memory.
     pub layered: Vec<PathBuf>,
+    /// Sysctls by their path below `/proc/sys` that belong to no namespace: the sandbox sees the machine's values, and what is
+    /// written to them stays in it.
+    #[serde(default)]
+    pub sysctls: Vec<PathBuf>,
     /// Directories that are replaced by ones of the run folder.
     pub private: Vec<Private>,
     /// Directories that are made in what was replaced.

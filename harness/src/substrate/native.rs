@@ -35,6 +35,16 @@ const NODE: Budget = Budget {
     every: Duration::from_millis(50),
 };
 
+/// The sysctls that a kubelet sets when it starts and that are the machine's, not a namespace's.
+const KUBELET_SYSCTLS: [&str; 6] = [
+    "kernel/keys/root_maxbytes",
+    "kernel/keys/root_maxkeys",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+];
+
 /// The programs that a host cluster runs by their names, besides those that it finds on its `PATH`.
 pub const PROGRAMS: [&str; 8] = [
     "containerd",
@@ -103,6 +113,7 @@ impl Request {
                 hidden: vec!["/var".into()],
                 keep: self.keep.clone(),
                 layered: Vec::new(),
+                sysctls: KUBELET_SYSCTLS.map(PathBuf::from).into(),
                 private: vec![
                     // Volumes that the kubelet mounts must show up in the containers that are made later.
                     private("private/kubelet", "/var/lib/kubelet", true),

@@ -17,6 +17,9 @@ mod environment;
 /// A command with a Docker daemon of its own.
 mod docker;
 
+/// Sysctls of the machine.
+mod sysctls;
+
 /// Brings up as little as there is to bring up.
 const UP: [&str; 3] = ["up", "--tenants", "1"];
 
