@@ -276,6 +276,7 @@ async fn fill(
     if plan.until < Until::Platform {
         return Ok(Vec::new());
     }
+    stages::kinds(plan, cluster).await?;
     let platform = stages::platform(plan, settings, cluster, components, events);
     let platform = events.stage("platform", platform).await?;
     if plan.until < Until::Tenants {

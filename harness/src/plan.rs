@@ -406,8 +406,11 @@ impl Plan {
         } = settings;
         let jobs = self::jobs(jobs, machine)?;
         let name = Name::environment(&name).map_err(Error::Name)?;
-        syncer::values::parse(&values.text, &values.origin)?;
         let tenants = tenants_of(tenants)?;
+        match virtual_cluster {
+            VirtualCluster::Embedded => accept(&values, &tenants)?,
+            VirtualCluster::Vcluster => drop(syncer::values::parse(&values.text, &values.origin)?),
+        }
         let tenant_megabytes = match virtual_cluster {
             VirtualCluster::Embedded => TENANT_MEGABYTES,
             VirtualCluster::Vcluster => VCLUSTER_TENANT_MEGABYTES,
@@ -455,6 +458,15 @@ impl Plan {
             until,
         })
     }
+}
+
+/// Refuses values that the syncer of one of the tenants would refuse.
+fn accept(values: &Values, tenants: &[Tenant]) -> Result<(), syncer::values::Error> {
+    for tenant in tenants {
+        let subject = syncer::naming::Tenant::new(&tenant.name, crate::tenants::namespace_of(&tenant.name));
+        syncer::accept::accept(&values.text, &values.origin, None, &subject)?;
+    }
+    Ok(())
 }
 
 fn tenants_of(choice: TenantChoice) -> Result<Vec<Tenant>, Error> {

@@ -43,6 +43,9 @@ pub mod ready;
 /// The condition of a tenant's control plane, for error messages and progress.
 pub mod control_plane;
 
+/// Kinds that tenants' values name and the host has to have.
+pub mod kinds;
+
 /// Where a tenant's things are on the host.
 pub mod naming;
 
@@ -196,6 +199,10 @@ pub async fn create_one(settings: &Settings, wanted: &Wanted, platform: &Platfor
 async fn make(settings: &Settings, wanted: &Wanted, platform: &Platform) -> Result<Tenant, Error> {
     let name = &wanted.name;
     let namespace = namespace_of(name);
+    if let Provider::Embedded { .. } = settings.provider {
+        let values = syncer::values::parse(&wanted.values, "the tenant's values")?;
+        kinds::known(&platform.cluster.client, name, &values).await?;
+    }
     // Before Helm makes one without the run's label.
     manifests::own_namespace(&platform.cluster.client, &namespace, &settings.run)
         .await
@@ -329,6 +336,22 @@ pub enum Error {
     /// The tenant's values cannot be used.
     #[error(transparent)]
     Values(#[from] syncer::values::Error),
+    /// The values name kinds that the host does not have, or that cannot be synced on it.
+    #[error("make {tenant} with its values: {why}")]
+    Kinds {
+        /// Whose.
+        tenant: String,
+        /// The kinds, the reasons, and what to do.
+        why: String,
+    },
+    /// The host did not say which kinds it has.
+    #[error("ask the host for the kinds that the values of {tenant} name")]
+    Discovery {
+        /// Whose.
+        tenant: String,
+        /// Why not.
+        source: Box<syncer::kinds::discovery::Error>,
+    },
     /// Helm failed.
     #[error("{action} the virtual cluster of {tenant}")]
     Helm {

@@ -44,7 +44,7 @@ impl Harness {
         }
     }
 
-    fn file(self, name: &str, content: &str) -> Self {
+    fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         fs::write(self.folder.path().join(name), content).expect("it can be written to");
         self
     }
@@ -181,6 +181,27 @@ fn wrong_usage_changes_nothing(#[case] name: &str, #[case] arguments: &[&str]) {
         .file("mine.yaml", "multiNamespaceMode:\n  enabled: true\nsinc: {}\n")
         .file("config", KUBECONFIG);
     let said = harness.says(arguments);
+    assert!(said.0.ends_with("exit code 2"), "{said}");
+    assert!(harness.is_empty());
+    insta::assert_snapshot!(name, said);
+}
+
+#[rstest]
+#[case::kinds(
+    "refused-kinds",
+    "multiNamespaceMode: {enabled: true}\nsync: {generic: {config: 'export: [{kind: Pod, apiVersion: v1}]'}}\n"
+)]
+#[case::priority_classes(
+    "refused-priority-classes",
+    "multiNamespaceMode: {enabled: true}\nsync: {priorityclasses: {enabled: true}}\n"
+)]
+#[case::encoding("refused-encoding", b"\xff\xfea\0:\0 \0b\0")]
+fn values_that_a_syncer_would_refuse_are_refused_by_a_plan(
+    #[case] name: &str,
+    #[case] values: impl AsRef<[u8]>,
+) {
+    let harness = Harness::new().file("mine.yaml", values);
+    let said = harness.says(&["plan", "--values", "mine.yaml", "--tenants", "1", "--overcommit"]);
     assert!(said.0.ends_with("exit code 2"), "{said}");
     assert!(harness.is_empty());
     insta::assert_snapshot!(name, said);

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use kube::Client;
 use tracing_subscriber::EnvFilter;
 
+use crate::accept;
 use crate::leader::Candidate;
 use crate::naming::{MappedNamespaces, Tenant};
 use crate::patience::chain;
@@ -313,28 +314,13 @@ async fn uninstall(command: Uninstall) -> Result<(), Error> {
 /// The values of a virtual cluster, and what it and its namespaces are called by them.
 fn read_values(path: &Path, subject: &Subject) -> Result<(Values, Tenant), Error> {
     let (text, origin) = read(path)?;
-    let values = values::parse(&text, &origin)?;
-    let tenant = subject
-        .tenant()
-        .with_namespaces(&values.namespaces.mappings.by_name)
-        .with_namespace_labels(&values.policies.namespace_labels);
-    let mut problems: Vec<_> = values.check_names(&tenant).into_iter().collect();
-    problems.extend(values::lacking(&values));
-    refuse(origin, problems)?;
-    Ok((values, tenant))
+    Ok(accept::accept(&text, &origin, None, &subject.tenant())?)
 }
 
 fn check(path: &Path, dialect: Option<Dialect>) -> Result<(), Error> {
     let (text, origin) = read(path)?;
-    let values = values::parse_as(&text, &origin, dialect)?;
-    refuse(origin, values::lacking(&values))
-}
-
-fn refuse(origin: String, problems: Vec<values::Problem>) -> Result<(), Error> {
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(values::Error { origin, problems }.into())
+    accept::accept_of_any(&text, &origin, dialect)?;
+    Ok(())
 }
 
 fn convert(path: &Path, from: Option<Dialect>, to: Dialect) -> Result<(), Error> {
@@ -360,12 +346,14 @@ fn read(path: &Path) -> Result<(String, String), Error> {
         path: path.to_owned(),
         source,
     };
-    if path == Path::new("-") {
-        let text = io::read_to_string(io::stdin()).map_err(failed)?;
-        return Ok((text, "standard input".to_owned()));
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    Ok((text, path.display().to_string()))
+    let (bytes, origin) = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes).map_err(failed)?;
+        (bytes, "standard input".to_owned())
+    } else {
+        (std::fs::read(path).map_err(failed)?, path.display().to_string())
+    };
+    Ok((values::text(bytes, &origin)?, origin))
 }
 
 #[cfg(test)]

@@ -10,6 +10,12 @@ pub mod admission;
 /// What a virtual cluster is asked to be: the values file, in each of vcluster's dialects.
 pub mod values;
 
+/// Rules about the kinds that a values file exports and imports.
+pub mod kinds;
+
+/// Values files as the syncer runs with them.
+pub mod accept;
+
 /// Changes to objects on their way between guest and host.
 pub mod patches;
 

@@ -6,13 +6,13 @@
 
 mod bounds;
 
-mod from_host;
+pub(crate) mod from_host;
 
 mod named;
 
-mod to_host;
+pub(crate) mod to_host;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -28,6 +28,7 @@ use crate::admission::Admission;
 use crate::client;
 use crate::guest::{self, dns, kubernetes, metrics as guest_metrics};
 use crate::host;
+use crate::kinds;
 use crate::kubelet::{self, Kubelet};
 use crate::leader::{self, Candidate, Election};
 use crate::naming::{self, Tenant};
@@ -35,7 +36,7 @@ use crate::patience::{pause, persist};
 use crate::status::{self, Status};
 use crate::store;
 use crate::sync::{self, Metrics, Readiness};
-use crate::values::{ToHost, Values};
+use crate::values::Values;
 
 /// How often the engine is asked whether it has looked at everything.
 const ENGINE_EVERY: Duration = Duration::from_millis(20);
@@ -167,13 +168,18 @@ async fn work(
     };
 
     status.waits_for("the host to have the configured kinds");
-    let look = || named::kinds(&host, &settings.values.sync.generic.kinds, &settings.tenant);
-    let Some(kinds) = persist("find the configured kinds on the host", shutdown, look).await else {
+    let look = || {
+        status.hear(named::kinds(
+            &host,
+            &settings.values.sync.generic.kinds,
+            &settings.tenant,
+        ))
+    };
+    let Some(configured) = persist("find the configured kinds on the host", shutdown, look).await else {
         return Ok(());
     };
 
-    let imports_pods =
-        (kinds.imports.iter()).any(|import| import.api_version == "v1" && import.kind == "Pod");
+    let imports_pods = configured.imports_pods();
     let kubelet = Kubelet::listen(settings.kubelet, &settings.pki).await?;
     let kubelet_port = kubelet.address().port();
     let readiness = Readiness::new();
@@ -184,7 +190,7 @@ async fn work(
     let resolv_conf = read(&settings.resolv_conf).await;
     let dns = dns::Server::of(&settings.values, &resolv_conf, service.address());
     let engine = sync::run(
-        config(settings, kinds, service.address(), kubelet_port)?,
+        config(settings, configured, service.address(), kubelet_port)?,
         host.clone(),
         guest.clone(),
         metrics,
@@ -315,21 +321,21 @@ async fn publish(
 /// What the engine has to know.
 fn config(
     settings: &Settings,
-    kinds: named::Kinds,
+    configured: named::Kinds,
     api: IpAddr,
     kubelet_port: u16,
 ) -> Result<sync::Config, Error> {
     let Settings { tenant, values, .. } = settings;
     Ok(sync::Config {
         tenant: tenant.clone(),
-        exports: kinds.exports,
-        imports: kinds.imports,
-        core: core(&values.to_host),
+        exports: configured.exports,
+        imports: configured.imports,
+        core: kinds::core(&values.to_host),
         unnamed: sync::Unnamed {
             config_maps: values.to_host.config_maps.all,
             secrets: values.to_host.secrets.all,
         },
-        from_host: from_host::shown(tenant, values).map_err(Error::Mapping)?,
+        from_host: from_host::shown(tenant, values).map_err(|error| Error::Mapping(error.why))?,
         services_to_host: to_host::services(tenant, values).map_err(Error::Mapping)?,
         admission: admission(values),
         limits: limits(values),
@@ -371,29 +377,6 @@ fn namespace_labels(values: &Values) -> BTreeMap<String, String> {
         .entry(naming::POD_SECURITY.to_owned())
         .or_insert_with(|| values.policies.pod_security_standard.name().to_owned());
     labels
-}
-
-/// The core kinds that are switched on.
-fn core(to_host: &ToHost) -> BTreeSet<sync::CoreKind> {
-    use sync::CoreKind;
-    let switches = [
-        (
-            to_host.persistent_volume_claims.enabled,
-            CoreKind::PersistentVolumeClaim,
-        ),
-        (to_host.ingresses.enabled, CoreKind::Ingress),
-        (to_host.network_policies.enabled, CoreKind::NetworkPolicy),
-        (
-            to_host.pod_disruption_budgets.enabled,
-            CoreKind::PodDisruptionBudget,
-        ),
-        (to_host.service_accounts.enabled, CoreKind::ServiceAccount),
-    ];
-    switches
-        .into_iter()
-        .filter(|(on, _)| *on)
-        .map(|(_, kind)| kind)
-        .collect()
 }
 
 /// The host's DNS; without the file the guest only knows its own names.

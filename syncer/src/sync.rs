@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
-use kube::core::ApiResource;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
@@ -33,6 +31,7 @@ pub use self::readiness::Readiness;
 use self::references::{Payload, References};
 use self::services::Services;
 use self::slices::Slices;
+use crate::kinds::{Context, Entry, refusal};
 use crate::patches;
 
 /// What there is to keep in step.
@@ -161,19 +160,16 @@ mod timing;
 /// Why the engine could not start; what fails for one object is retried and never ends up here.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration names something that can't be kept in step.
-    #[error("export or import {kind}: {reason}")]
-    Unsupported {
-        /// The kind, with its group and version.
-        kind: String,
-        /// Why not.
-        reason: String,
-    },
+    /// An export or import cannot be done.
+    #[error("{0}")]
+    Unsupported(String),
     /// A patch can't be read.
     #[error("read the patches of an export or import rule")]
     Patches(#[from] patches::Error),
     /// The configuration shows what should stay hidden.
-    #[error("show the Secrets of {0}: the keys of the control plane are there; name single Secrets")]
+    #[error(
+        "show the Secrets of {0}: the keys of the control plane are among the Secrets of its namespace; map single Secrets by name"
+    )]
     Keys(String),
 }
 
@@ -316,47 +312,19 @@ fn start<P: Part>(engine: &Engine, readiness: &Readiness, part: &Arc<P>, workers
     });
 }
 
-/// Refuses kinds that have a part of their own, and to show the control plane's keys.
+/// Refuses exports and imports that cannot be done on any host, and to show the control plane's keys.
 fn can_do(config: &Config) -> Result<(), Error> {
     let own = config.tenant.namespace();
-    let shows_keys = |mapping: &&Mapping| mapping.from_namespace == own && mapping.names.is_none();
-    if let Some(mapping) = config.from_host.secrets.iter().find(shows_keys) {
+    let mut secrets = config.from_host.secrets.iter();
+    if let Some(mapping) = secrets.find(|mapping| mapping.is_all_of(own)) {
         return Err(Error::Keys(mapping.to_string()));
     }
-    let always = [
-        "Pod",
-        "Service",
-        "ConfigMap",
-        "Secret",
-        "Namespace",
-        "Node",
-        "Event",
-    ];
-    let always = always.map(|kind| ("v1".to_owned(), kind.to_owned()));
-    let switched_on = config.core.iter().map(|kind| twins::resource(*kind));
-    let have_parts: Vec<_> = (always.into_iter())
-        .chain(switched_on.map(|kind| (kind.api_version, kind.kind)))
-        .collect();
-    let has_part = |export: &&Export| {
-        (have_parts.iter()).any(|(version, kind)| export.api_version == *version && export.kind == *kind)
-    };
-    let shown = config.from_host.kinds.keys().map(|kind| copies::resource(*kind));
-    let definitions = ApiResource::erase::<CustomResourceDefinition>(&());
-    let shown: Vec<_> = shown.chain([definitions]).collect();
-    let is_shown = |import: &&Import| {
-        (shown.iter()).any(|kind| import.api_version == kind.api_version && import.kind == kind.kind)
-    };
-    if let Some(import) = config.imports.iter().find(is_shown) {
-        return Err(Error::Unsupported {
-            kind: format!("{} {}", import.api_version, import.kind),
-            reason: "it is shown without being named; leave the import out".to_owned(),
-        });
-    }
-    match config.exports.iter().find(has_part) {
-        Some(export) => Err(Error::Unsupported {
-            kind: format!("{} {}", export.api_version, export.kind),
-            reason: "it is kept in step without being named".to_owned(),
-        }),
+    let context = Context::of_config(config);
+    let exports = config.exports.iter().map(Entry::export);
+    let imports = config.imports.iter().map(Entry::import);
+    let mut entries = exports.chain(imports);
+    match entries.find_map(|entry| refusal(&entry, None, &context)) {
+        Some(why) => Err(Error::Unsupported(why)),
         None => Ok(()),
     }
 }

@@ -41,6 +41,9 @@ mod forms;
 /// YAML with its lines.
 mod tree;
 
+/// Messages about a text that is no YAML.
+mod yaml_error;
+
 /// A document against a table.
 mod check;
 
@@ -65,17 +68,16 @@ pub mod chart_files;
 /// The list of all keys, for the documentation.
 pub mod key_list;
 
-/// What the engine does not do.
-mod lacking;
-
 use std::fmt;
 
 pub use convert::{Carried, Converted, NotCarried, convert};
 pub use dialect::Dialect;
 use document::Document;
-pub use lacking::lacking;
 pub use model::*;
 use serde_json::Value;
+
+/// The message about a file that is not UTF-8.
+pub const NOT_UTF8: &str = "the file is not UTF-8 text: save it as UTF-8";
 
 /// Why a values file cannot be used: every place that is wrong, in the order of the file.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,8 +114,8 @@ pub enum What {
     Unknown {
         /// The key with its path, such as `sync.generic.confg`.
         key: String,
-        /// The known one that is spelled most like it.
-        nearest: String,
+        /// The known one that is spelled most like it, if one is spelled much like it.
+        nearest: Option<String>,
     },
     /// The dialect has the key, but what it asks for is not done here.
     NotDone {
@@ -154,9 +156,14 @@ impl fmt::Display for Problem {
             write!(f, "{}:", self.line)?;
         }
         match &self.what {
-            What::Unknown { key, nearest } => {
-                write!(f, " unknown key `{key}`; the nearest known is `{nearest}`")
-            }
+            What::Unknown {
+                key,
+                nearest: Some(nearest),
+            } => write!(f, " unknown key `{key}`; the nearest known is `{nearest}`"),
+            What::Unknown { key, nearest: None } => write!(
+                f,
+                " unknown key `{key}`: remove it, or let its name begin with `x-` if it only holds anchors"
+            ),
             What::NotDone { key, why } => write!(f, " `{key}`: {why}"),
             What::Mixed {
                 key,
@@ -180,26 +187,51 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The keys of a values file that say something.
+#[derive(Debug)]
+pub(crate) struct Sources(Document);
+
+impl Sources {
+    /// Returns the key that says what is at a place of the model, and its line.
+    pub(crate) fn key_of(&self, place: &str) -> Option<(&str, u64)> {
+        let source = self.0.source(place)?;
+        Some((&source.key, source.line))
+    }
+}
+
+/// Returns the text of a file that was read from `origin`.
+///
+/// # Errors
+///
+/// It is not UTF-8.
+pub fn text(bytes: Vec<u8>, origin: &str) -> Result<String, Error> {
+    String::from_utf8(bytes).map_err(|_| Error {
+        origin: origin.to_owned(),
+        problems: vec![Problem {
+            line: 0,
+            what: What::Malformed(NOT_UTF8.to_owned()),
+        }],
+    })
+}
+
 /// Reads a values file in the dialect that its keys show; `origin` is what messages call it.
 ///
 /// # Errors
 ///
-/// Everything in it that is no YAML, no key of the dialect, of the wrong type, or asks for what is not done.
+/// Everything in it that is no YAML, no key of the dialect, of the wrong type, or asks for what no version of the syncer does. What
+/// else the syncer refuses, [`accept`](crate::accept::accept) tells.
 pub fn parse(text: &str, origin: &str) -> Result<Values, Error> {
-    parse_as(text, origin, None)
+    read(text, origin, None).map(|(values, _)| values)
 }
 
-/// Reads a values file in this dialect, or as [`parse`] does.
-///
-/// # Errors
-///
-/// As [`parse`].
-pub fn parse_as(text: &str, origin: &str, dialect: Option<Dialect>) -> Result<Values, Error> {
+/// Reads a values file in this dialect, or as [`parse`] does. Returns the keys with it.
+pub(crate) fn read(text: &str, origin: &str, dialect: Option<Dialect>) -> Result<(Values, Sources), Error> {
     let document = Document::read(text, dialect).map_err(|problems| Error {
         origin: origin.to_owned(),
         problems,
     })?;
-    typed(&document, origin)
+    let values = typed(&document, origin)?;
+    Ok((values, Sources(document)))
 }
 
 /// The model of what a file says, with its `defaults` below.

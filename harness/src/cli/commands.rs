@@ -231,14 +231,13 @@ fn values_in(file: Option<&Path>) -> Result<Values, Failure> {
             text: tenants::BLOG_VALUES.to_owned(),
         });
     };
-    let text = std::fs::read_to_string(path).map_err(|source| Failure::ReadValues {
+    let bytes = std::fs::read(path).map_err(|source| Failure::ReadValues {
         path: path.to_owned(),
         source,
     })?;
-    Ok(Values {
-        origin: path.display().to_string(),
-        text,
-    })
+    let origin = path.display().to_string();
+    let text = syncer::values::text(bytes, &origin).map_err(plan::Error::from)?;
+    Ok(Values { origin, text })
 }
 
 fn render(context: &Context, folder: &Path) -> Result<Exit, Failure> {

@@ -9,7 +9,7 @@ use crate::helm::{Chart, Helm};
 use crate::images;
 use crate::pins::pins;
 use crate::places::Places;
-use crate::plan::{Dapr, Kubernetes, Plan};
+use crate::plan::{Dapr, Kubernetes, Plan, Until};
 use crate::platform::{self, Platform};
 use crate::substrate::Cluster;
 use crate::tenants::{self, Provider, Tenant};
@@ -89,6 +89,16 @@ fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes, components: &Compon
     .chain(registry)
     .chain(syncer)
     .collect()
+}
+
+/// Refuses values with kinds that the host does not have and the platform does not bring.
+pub(super) async fn kinds(plan: &Plan, cluster: &Cluster) -> Result<(), Error> {
+    if plan.until < Until::Tenants || plan.vcluster.is_some() {
+        return Ok(());
+    }
+    let values =
+        syncer::values::parse(&plan.values.text, &plan.values.origin).map_err(tenants::Error::from)?;
+    Ok(tenants::kinds::known_before_the_platform(&cluster.client, "the tenants", &values).await?)
 }
 
 pub(super) async fn platform(

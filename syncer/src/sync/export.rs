@@ -20,7 +20,7 @@ use super::config::Export;
 use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
-use super::kinds::{self, Status};
+use super::kinds::Status;
 use super::marks::{self, HostName};
 use super::mutation::{self, Mutation};
 use super::object::{Body, Fields, Object};
@@ -33,6 +33,7 @@ use super::removal;
 use super::timing;
 use super::watches::metadata;
 use super::written::{Versions, Written};
+use crate::kinds;
 use crate::naming;
 use crate::patches::{self, Json};
 
@@ -100,7 +101,7 @@ impl Exporter {
                 }
                 Change::Complete => {
                     part.references
-                        .know(&kinds::name(&part.kind.api_version, &part.kind.kind));
+                        .know(&kinds::shown(&part.kind.api_version, &part.kind.kind));
                     part.queue.begin_first_pass();
                 }
             },

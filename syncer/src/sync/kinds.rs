@@ -11,9 +11,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
-use kube::core::{ApiResource, GroupVersion, PartialObjectMeta};
+use kube::core::PartialObjectMeta;
 
-use self::reach::fits;
 use super::cache::{Cache, Change};
 use super::config::{Config, Export, Import};
 use super::copies::Copies;
@@ -29,10 +28,9 @@ use super::queue::Queue;
 use super::readiness::Readiness;
 use super::references::References;
 use super::watches::metadata;
+use crate::kinds::discovery::{self, Served};
+use crate::kinds::{self, Context, Entry};
 use crate::patches;
-
-/// Where the objects of a kind are.
-mod reach;
 
 /// How often a kind that nothing is heard of is looked for; nothing is written if all is as it was.
 const RECHECK: Duration = Duration::from_secs(30);
@@ -91,6 +89,27 @@ impl Configured {
         self.export.as_ref().is_none_or(|export| export.optional)
             && self.import.as_ref().is_none_or(|import| import.optional)
     }
+
+    /// Returns the lists that name the kind.
+    fn lists(&self) -> &'static str {
+        match (&self.export, &self.import) {
+            (Some(_), Some(_)) => "export and import",
+            (Some(_), None) => "export",
+            _ => "import",
+        }
+    }
+
+    /// Refuses what cannot be done with the kind as the host serves it.
+    fn fits(&self, served: &Served, context: &Context) -> Result<(), Failure> {
+        let export = self.export.as_ref().map(Entry::export);
+        let import = self.import.as_ref().map(Entry::import);
+        let scope = served.scope();
+        let mut entries = export.into_iter().chain(import);
+        match entries.find_map(|entry| kinds::refusal(&entry, Some(&scope), context)) {
+            Some(why) => Err(Failure::Refused(why)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// How far a kind has come.
@@ -110,20 +129,6 @@ enum Defined {
     Yes(Option<Status>),
     /// It does not serve it yet.
     NotYet,
-}
-
-/// A kind as one side serves it.
-struct Served {
-    resource: ApiResource,
-    status: Status,
-    namespaced: bool,
-}
-
-impl Served {
-    /// What a definition of it is called.
-    fn definition(&self) -> String {
-        format!("{}.{}", self.resource.plural, self.resource.group)
-    }
 }
 
 impl Kinds {
@@ -241,7 +246,13 @@ impl Kinds {
         Ok(Defined::Yes(Some(status)))
     }
 
-    fn start(&self, key: &Key, configured: &Configured, served: &Served) -> Result<(), patches::Error> {
+    fn start(
+        &self,
+        key: &Key,
+        configured: &Configured,
+        served: &Served,
+        status: Status,
+    ) -> Result<(), patches::Error> {
         let mut already = false;
         self.change(key, |state| already = std::mem::replace(&mut state.started, true));
         if already {
@@ -255,7 +266,7 @@ impl Kinds {
                 &self.engine,
                 export,
                 served.resource.clone(),
-                served.status,
+                status,
                 self.references.clone(),
                 self.secrets.clone(),
             )?;
@@ -274,7 +285,7 @@ impl Kinds {
                 .map(move |mapping| (import, mapping))
         });
         let copies = copied.map(|(import, mapping)| {
-            let (kind, status) = (served.resource.clone(), served.status);
+            let kind = served.resource.clone();
             let copies = Copies::imported(&self.engine, import, mapping, kind, status)?;
             copies.watch();
             Part::start(&copies, WORKERS, &self.engine, tasks, stop);
@@ -283,7 +294,7 @@ impl Kinds {
         let copies: Vec<_> = copies.collect::<Result<_, _>>()?;
         let import = import.filter(|_| copies.is_empty());
         let importer = import.map(|import| {
-            let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), served.status)?;
+            let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), status)?;
             importer.watch();
             Part::start(&importer, WORKERS, &self.engine, tasks, stop);
             Ok::<_, patches::Error>(importer)
@@ -365,18 +376,19 @@ impl Part for Kinds {
                 });
                 return Ok(Next::After(if is_near { LATER } else { RECHECK }));
             }
-            return Err(Failure::Refused(format!(
-                "the host does not know the kind {}",
-                key.name
-            )));
+            return Err(Failure::Refused(kinds::unknown(configured.lists(), &key.name)));
         };
         let definition = host.definition();
-        fits(&host, configured, &self.engine.config().from_host.cluster_scoped)?;
+        configured.fits(&host, &Context::of_config(self.engine.config()))?;
         self.change(key, |state| state.definition = Some(definition.clone()));
-        let mut host = host;
+        let mut status = if host.has_status {
+            Status::Subresource
+        } else {
+            Status::None
+        };
         if !host.resource.group.is_empty() {
             match self.define(key, &definition, &host.resource.version).await? {
-                Defined::Yes(Some(status)) => host.status = status,
+                Defined::Yes(Some(defined)) => status = defined,
                 Defined::Yes(None) => {}
                 Defined::NotYet => return Ok(Next::After(SOON)),
             }
@@ -384,64 +396,23 @@ impl Part for Kinds {
         if !self.state(key).started && served(&self.engine.guest(), configured).await?.is_none() {
             return Ok(Next::After(SOON));
         }
-        self.start(key, configured, &host)
+        self.start(key, configured, &host, status)
             .map_err(|error| Failure::Refused(format!("its patches can't be used: {error}")))?;
         Ok(Next::After(RECHECK))
     }
 }
 
-/// Asks one side whether and as what it serves a kind.
+/// Returns a kind as one side serves it, or nothing if it does not.
 async fn served(client: &kube::Client, configured: &Configured) -> Result<Option<Served>, Failure> {
-    let asking = || format!("ask what {} holds", configured.api_version);
-    let core = !configured.api_version.contains('/');
-    let resources = if core {
-        client.list_core_api_resources(&configured.api_version).await
-    } else {
-        client.list_api_group_resources(&configured.api_version).await
-    };
-    let resources = match resources {
-        // Of a group that it has nothing of, an API says this without a reason.
-        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
-        other => other.attempting(asking)?.resources,
-    };
-    let Ok(version) = configured.api_version.parse::<GroupVersion>() else {
-        return Ok(None);
-    };
-    let Some(found) = resources
-        .iter()
-        .find(|one| one.kind == configured.kind && !one.name.contains('/'))
-    else {
-        return Ok(None);
-    };
-    let has_status = resources
-        .iter()
-        .any(|one| one.name == format!("{}/status", found.name));
-    Ok(Some(Served {
-        resource: ApiResource {
-            group: version.group.clone(),
-            version: version.version.clone(),
-            api_version: configured.api_version.clone(),
-            kind: found.kind.clone(),
-            plural: found.name.clone(),
-        },
-        status: if has_status {
-            Status::Subresource
-        } else {
-            Status::None
-        },
-        namespaced: found.namespaced,
-    }))
-}
-
-/// What a kind is called among the configured.
-pub(crate) fn name(api_version: &str, kind: &str) -> String {
-    format!("{kind} of {api_version}")
+    discovery::served(client, &configured.api_version, &configured.kind)
+        .await
+        .attempting(|| format!("ask what {} holds", configured.api_version))
 }
 
 fn configured(config: &Config) -> BTreeMap<Key, Configured> {
     let mut all: BTreeMap<Key, Configured> = BTreeMap::new();
     let mut entry = |api_version: &str, kind: &str, set: &dyn Fn(&mut Configured)| {
-        let key = Key::new("", name(api_version, kind));
+        let key = Key::new("", kinds::shown(api_version, kind));
         let configured = all.entry(key).or_default();
         api_version.clone_into(&mut configured.api_version);
         kind.clone_into(&mut configured.kind);
@@ -461,10 +432,9 @@ fn configured(config: &Config) -> BTreeMap<Key, Configured> {
 }
 
 fn part_name(configured: &Configured) -> String {
-    let way = match (&configured.export, &configured.import) {
-        (Some(_), Some(_)) => "export and import",
-        (Some(_), None) => "export",
-        _ => "import",
-    };
-    format!("{way} of {}", name(&configured.api_version, &configured.kind))
+    let way = configured.lists();
+    format!(
+        "{way} of {}",
+        kinds::shown(&configured.api_version, &configured.kind)
+    )
 }

@@ -23,7 +23,6 @@ use super::engine::Engine;
 use super::failure::{Attempt, Failure, unless_gone};
 use super::host_labels;
 use super::key::Key;
-use super::kinds;
 use super::marks::{self, Guest, HostName};
 use super::object::{Body, Fields, Object};
 use super::part::{Next, Part};
@@ -32,6 +31,7 @@ use super::references::{Need, References, Referrer};
 use super::removal;
 use super::unmet::Unmet;
 use super::written::{Versions, Written};
+use crate::kinds;
 use crate::patches::Json;
 
 /// What differs between the kinds.
@@ -56,7 +56,7 @@ impl Twins {
     pub(crate) fn new(engine: &Engine, kind: CoreKind, references: &Arc<References>) -> Arc<Self> {
         let form = form::of(kind);
         let kind = form.kind();
-        references.expect(&kinds::name(&kind.api_version, &kind.kind));
+        references.expect(&kinds::shown(&kind.api_version, &kind.kind));
         Arc::new(Self {
             engine: engine.clone(),
             form,
@@ -115,7 +115,7 @@ impl Twins {
                 }
                 Change::Complete => {
                     part.references
-                        .know(&kinds::name(&part.kind.api_version, &part.kind.kind));
+                        .know(&kinds::shown(&part.kind.api_version, &part.kind.kind));
                     part.queue.begin_first_pass();
                 }
             }

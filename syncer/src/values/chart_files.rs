@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::check::EXTENSION;
 use super::dialect::Dialect;
 use super::forms::Form;
 use super::table::{Fate, Key, Shape};
@@ -102,6 +103,7 @@ pub fn schema() -> Value {
         }
     }
     let mut schema = root.keys();
+    schema["patternProperties"] = json!({ format!("^{EXTENSION}"): {} });
     schema["$schema"] = "http://json-schema.org/draft-07/schema#".into();
     schema["title"] = "Values of a virtual cluster, in any dialect of vcluster's".into();
     schema

@@ -29,6 +29,9 @@ pub(super) struct Checked<'a> {
     pub(super) problems: Vec<Problem>,
 }
 
+/// The prefix of top-level keys that have no meaning of their own: a place for anchors.
+pub(super) const EXTENSION: &str = "x-";
+
 /// Why one namespace for all is refused, where it is.
 pub(super) const SINGLE_NAMESPACE: &str = "the syncer always gives each guest namespace a host namespace of its own, \
                                            so multi-namespace mode has to be on";
@@ -113,6 +116,9 @@ impl<'a> Check<'a, '_> {
         };
         for (key, value) in entries {
             let below = place.below(&key.value, &key.value, key.referenced.line());
+            if place.path.is_empty() && key.value.starts_with(EXTENSION) {
+                continue;
+            }
             if self.table.knows(&below.path) {
                 self.key(&below, &value.value);
             } else {

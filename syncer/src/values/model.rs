@@ -14,8 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Problem, What};
-use crate::naming::{MappedNamespaces, Tenant};
+use crate::naming::MappedNamespaces;
 
 pub use chart::{Chart, CoreDns, Etcd, Program, Service, ServiceAccount, Storage, SyncerPod};
 pub use core_kinds::{
@@ -94,22 +93,4 @@ pub struct Access {
 pub struct Sync {
     /// The kinds that the syncer knows nothing of but their names.
     pub generic: GenericSync,
-}
-
-impl Values {
-    /// Checks what depends on which virtual cluster it is.
-    #[must_use]
-    pub fn check_names(&self, tenant: &Tenant) -> Option<Problem> {
-        let guest = tenant.meets_itself()?;
-        Some(Problem {
-            line: 0,
-            what: What::NotDone {
-                key: "sync.toHost.namespaces.mappings.byName".to_owned(),
-                why: format!(
-                    "`{guest}` cannot be `{}`, where the control plane is",
-                    tenant.namespace()
-                ),
-            },
-        })
-    }
 }

@@ -5,9 +5,9 @@ use super::table::Table;
 /// Jaro-Winkler of `confg` and `config` is 0.96, of `extraRules` and `export` 0.77.
 const ALIKE: f64 = 0.8;
 
-/// One at the same place if any is spelled much like it, else the likeliest anywhere. `parent` is a path of the table,
+/// Returns one at the same place if any is spelled much like it, else one from anywhere that is. `parent` is a path of the table,
 /// `shown` what messages call it.
-pub(super) fn nearest(table: &Table, parent: &str, shown: &str, key: &str) -> String {
+pub(super) fn nearest(table: &Table, parent: &str, shown: &str, key: &str) -> Option<String> {
     let likeness = |path: &str| strsim::jaro_winkler(&last(path).to_lowercase(), &key.to_lowercase());
     let best = |candidates: Vec<String>| {
         candidates
@@ -21,17 +21,12 @@ pub(super) fn nearest(table: &Table, parent: &str, shown: &str, key: &str) -> St
         .filter(|path| last(path) != "*")
         .partition(|path| parent_of(path) == parent);
     let (here, elsewhere) = (best(here), best(elsewhere));
-    let chosen = match (here, elsewhere) {
-        (Some(here), Some(elsewhere)) if here.0 < ALIKE && elsewhere.0 >= ALIKE => Some(elsewhere),
-        (here, elsewhere) => here.or(elsewhere),
-    };
-    let Some((_, path)) = chosen else {
-        return String::new();
-    };
+    let alike = |found: &(f64, String)| found.0 >= ALIKE;
+    let (_, path) = here.filter(alike).or_else(|| elsewhere.filter(alike))?;
     if parent_of(&path) == parent && !shown.is_empty() {
-        return format!("{shown}.{}", last(&path));
+        return Some(format!("{shown}.{}", last(&path)));
     }
-    path.replace("[]", "")
+    Some(path.replace("[]", ""))
 }
 
 /// A path and all the paths on the way to it: `a`, `a.b[]`, `a.b[].c`.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
+use super::yaml_error::problem;
 use super::{Problem, What};
 
 /// A YAML document.
@@ -114,22 +115,6 @@ pub(super) fn is_off(value: &serde_json::Value) -> bool {
         Value::Bool(on) => !on,
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => matches!(text.trim(), "" | "---" | "auto" | "false"),
-    }
-}
-
-/// What a YAML error says, and where.
-pub(super) fn problem(error: &serde_saphyr::Error) -> Problem {
-    let error = error.without_snippet();
-    let location = error.location();
-    let line = location.map_or(0, |location| location.line());
-    let mut message = error.to_string();
-    if let Some(location) = location {
-        let place = format!(" at line {}, column {}", location.line(), location.column());
-        message = message.replace(&place, "");
-    }
-    Problem {
-        line,
-        what: What::Malformed(message),
     }
 }
 

@@ -14,6 +14,12 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// Returns true if it maps all objects of a host namespace.
+    #[must_use]
+    pub fn is_all_of(&self, namespace: &str) -> bool {
+        self.from_namespace == namespace && self.names.is_none()
+    }
+
     /// Reads the mapping of one Service, `NAMESPACE/NAME` on both sides. On the host's side, a name alone is beside the
     /// control plane, whose namespace is `own`.
     ///

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::table::{Fate, Row, SAME, Shape};
 use super::mappings;
+use crate::kinds::malformed;
 use crate::naming::is_label;
 
 /// The keys of the text at `sync.generic.config`, and of `experimental.genericSync`.
@@ -115,6 +116,9 @@ pub(super) fn read_kinds(kinds: Value) -> Result<Value, String> {
     let mut seen = BTreeSet::new();
     for kind in kinds.as_array().into_iter().flatten() {
         let [api_version, name] = ["apiVersion", "kind"].map(|key| kind[key].as_str().unwrap_or_default());
+        if let Some(why) = malformed(api_version, name) {
+            return Err(why);
+        }
         let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
         if !seen.insert((group, name)) {
             let group = if group.is_empty() { "the core group" } else { group };

@@ -1,6 +1,7 @@
 //! Kinds that the syncer knows nothing of but their names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,22 @@ pub enum KindName {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
     },
+}
+
+impl fmt::Display for KindName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind { api_version, kind } => write!(formatter, "{kind} of {api_version}"),
+            Self::Resource {
+                resource,
+                version: None,
+            } => formatter.write_str(resource),
+            Self::Resource {
+                resource,
+                version: Some(version),
+            } => write!(formatter, "{resource}/{version}"),
+        }
+    }
 }
 
 /// A kind that goes from guest to host.

@@ -91,7 +91,7 @@ fn unknown(text: &str, line: u64, key: &str, nearest: &str) {
     let error = parse(text, "values.yaml").expect_err("it has an unknown key");
     let what = What::Unknown {
         key: key.to_owned(),
-        nearest: nearest.to_owned(),
+        nearest: Some(nearest.to_owned()),
     };
     assert_eq!(error.problems, [Problem { line, what }]);
 }
@@ -307,5 +307,85 @@ fn every_problem_is_listed_under_the_files_name() {
         "use the values in my/values.yaml\n  \
          my/values.yaml:2: `enableHA`: the syncer does not do this\n  \
          my/values.yaml:3: unknown key `falbackHostDns`; the nearest known is `fallbackHostDns`"
+    );
+}
+
+#[rstest]
+#[case::a_key_twice(
+    "fallbackHostDns: true\nfallbackHostDns: true\n",
+    "2: `fallbackHostDns` is given twice in the same mapping: remove one of them"
+)]
+#[case::two_documents(
+    "fallbackHostDns: true\n---\nfallbackHostDns: true\n",
+    "3: the file has several YAML documents: keep one, and remove the `---` lines"
+)]
+#[case::no_anchor(
+    "fallbackHostDns: *a\n",
+    "1: an alias refers to an anchor that is not defined before it"
+)]
+#[case::no_finite_number("a: .nan\n", "1: `.nan` is no finite number: quotes make a text of it")]
+#[case::tabs(
+    "sync:\n\tpods: {}\n",
+    "2: this is not valid YAML: tabs disallowed within this context (block indentation)"
+)]
+fn a_text_that_is_no_yaml_is_told_in_words_of_values_files(#[case] text: &str, #[case] told: &str) {
+    let error = parse(text, "values.yaml").expect_err("it is no YAML");
+    assert!(
+        error.to_string().ends_with(&format!("values.yaml:{told}")),
+        "{error}"
+    );
+}
+
+/// Files that would take more memory than their size, and one that refers to itself.
+#[test]
+fn a_file_that_is_too_large_is_refused_without_words_of_the_parser() {
+    let nested = "[".repeat(20_000);
+    let levels = (1..12).map(|level| {
+        let items = vec![format!("*a{}", level - 1); 12].join(", ");
+        format!("a{level}: &a{level} [{items}]\n")
+    });
+    let bomb = format!("a0: &a0 [x, x]\n{}", levels.collect::<String>());
+    for text in [nested.as_str(), &bomb] {
+        let error = parse(text, "values.yaml")
+            .expect_err("it is too large")
+            .to_string();
+        assert!(error.contains("too large, too deeply nested"), "{error}");
+    }
+    let recursive = "a: &a\n  b: *a\n";
+    let error = parse(recursive, "values.yaml")
+        .expect_err("it refers to itself")
+        .to_string();
+    let expected = "an alias is inside of the anchor that it refers to";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_utf8_is_told_what_to_do() {
+    let utf16: Vec<u8> = "a: b"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .chain([0xff, 0xfe])
+        .collect();
+    let error = text(utf16, "values.yaml").expect_err("it is UTF-16");
+    assert_eq!(
+        error.to_string(),
+        "use the values in values.yaml\n  values.yaml: the file is not UTF-8 text: save it as UTF-8"
+    );
+}
+
+#[test]
+fn anchors_may_be_kept_in_keys_of_their_own() {
+    let text = "x-common: &common {a: 1}\nmultiNamespaceMode: {enabled: true}\nsyncer: {podLabels: &labels {team: a}, labels: \
+                *labels}\n";
+    assert!(parse(text, "values.yaml").is_ok());
+    let text = "common: &common {a: 1}\nmultiNamespaceMode: {enabled: true}\n";
+    let error = parse(text, "values.yaml")
+        .expect_err("it has no such key")
+        .to_string();
+    assert!(
+        error.ends_with(
+            "1: unknown key `common`: remove it, or let its name begin with `x-` if it only holds anchors"
+        ),
+        "{error}"
     );
 }
