@@ -77,6 +77,8 @@ fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes, components: &Compon
     });
     [
         format!("defaults.serviceCIDR={}", cluster.service_cidr),
+        // An environment does not outlive its host cluster, and not every class that a host has by default can be used there.
+        "defaults.etcd.storage.persistence=false".to_owned(),
         format!("defaults.api.image={}", image("kube-apiserver")),
         format!("defaults.controller.image={}", image("kube-controller-manager")),
         r"defaults.syncer.nodeSelector.kubernetes\.io/os=linux".to_owned(),

@@ -53,6 +53,9 @@ pub(crate) async fn template(name: &str) -> Rendered {
         if let Some(annotations) = object.pointer_mut("/spec/template/metadata/annotations") {
             annotations["virtual-cluster/values"] = Value::Null;
         }
+        if let Some(pod) = object.pointer_mut("/metadata/annotations/virtual-cluster~1pod") {
+            *pod = Value::Null;
+        }
     }
     Rendered {
         objects,

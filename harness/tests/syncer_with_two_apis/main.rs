@@ -39,6 +39,12 @@ mod restart;
 /// Which guest, and which of several syncers.
 mod life;
 
+/// An upgrade of the release and the store of its virtual cluster.
+mod store_kept;
+
+/// What is known of Kubernetes' own kinds without a host.
+mod builtin_kinds;
+
 /// Guest namespaces that are called by choice.
 mod mapped_namespaces;
 

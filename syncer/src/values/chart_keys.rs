@@ -1,7 +1,14 @@
 //! The keys that are the chart's own, by the names of vcluster 0.15: the control plane's programs. In every dialect they
 //! are also below `defaults`, for what holds where the file says nothing.
 
-use super::table::{Row, SAME, Shape};
+use super::forms::Form;
+use super::table::{Fate, Row, SAME, Shape};
+
+/// A switch that `auto` leaves to the chart.
+const SWITCH: Fate = match SAME {
+    Fate::Read(_, to) => Fate::Read(Form::Auto, to),
+    other => other,
+};
 
 /// The keys.
 pub(super) const CHART: &[Row] = &[
@@ -14,7 +21,8 @@ pub(super) const CHART: &[Row] = &[
     ),
     ("{etcd,api,controller,syncer}.resources", Shape::Object, SAME),
     ("{etcd,api,controller,syncer}.extraArgs", Shape::Texts, SAME),
-    ("etcd.storage.persistence", Shape::Bool, SAME),
+    ("etcd.storage.persistence", Shape::Switch, SWITCH),
+    ("allowDataLoss", Shape::Bool, SAME),
     ("etcd.storage.{size,className}", Shape::Text, SAME),
     (
         "syncer.{nodeSelector,labels,annotations,podLabels,podAnnotations,serviceAnnotations}",

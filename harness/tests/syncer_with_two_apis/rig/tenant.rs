@@ -222,9 +222,15 @@ impl Tenant {
         fs::write(self.folder.join("values.yaml"), values).expect("the folder is ours");
     }
 
-    /// Gives its release other values; says why if the chart refuses.
+    /// Gives its release other values; says why if the chart refuses. Its guest is no pod of the release, so nothing is lost.
     pub(crate) async fn upgrade(&self, values: &str) -> Result<(), String> {
-        let upgraded = install(&self.host, &self.name, &self.namespace, values, &[]).await;
+        self.upgrade_with(values, &["allowDataLoss=true".to_owned()])
+            .await
+    }
+
+    /// Gives its release other values, with single ones on top; says why if the chart refuses.
+    pub(crate) async fn upgrade_with(&self, values: &str, set: &[String]) -> Result<(), String> {
+        let upgraded = install(&self.host, &self.name, &self.namespace, values, set).await;
         upgraded.map_err(|error| error.to_string())
     }
 

@@ -12,6 +12,8 @@ pub struct Chart {
     /// The addresses of Services.
     #[serde(rename = "serviceCIDR")]
     pub service_cidr: Option<String>,
+    /// An upgrade may throw the virtual cluster's objects away.
+    pub allow_data_loss: bool,
     /// The store.
     pub etcd: Etcd,
     /// kube-apiserver.
@@ -55,7 +57,7 @@ pub struct Etcd {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Storage {
-    /// Whether it outlives the pod.
+    /// True if it outlives the pod. If not given, it does where there is a default storage class.
     pub persistence: Option<bool>,
     /// How much of it.
     pub size: Option<String>,
