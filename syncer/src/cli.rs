@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::accept;
 use crate::leader::Candidate;
 use crate::naming::{MappedNamespaces, Tenant};
+use crate::notice::Notices;
 use crate::patience::chain;
 use crate::pki::{self, Access, Names};
 use crate::uninstall::{self, Replica};
@@ -71,7 +72,7 @@ enum OnValues {
 }
 
 /// Which virtual cluster of which host.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Subject {
     /// The virtual cluster: its Helm release
     #[arg(long, env = "VCLUSTER_NAME")]
@@ -97,7 +98,7 @@ impl Subject {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Common {
     #[command(flatten)]
     subject: Subject,
@@ -110,6 +111,19 @@ struct Common {
     /// The pod's address
     #[arg(long, env = "POD_IP")]
     pod_ip: Option<IpAddr>,
+    /// The pod that this runs in: Events say of it why the virtual cluster is not ready, and of several syncers one leads
+    #[arg(long, env = "POD_NAME", requires = "pod_uid")]
+    pod_name: Option<String>,
+    /// The UID of that pod
+    #[arg(long, env = "POD_UID", requires = "pod_name")]
+    pod_uid: Option<String>,
+}
+
+impl Common {
+    fn candidate(&self) -> Option<Candidate> {
+        let (name, uid) = self.pod_name.clone().zip(self.pod_uid.clone())?;
+        Some(Candidate { name, uid })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -134,12 +148,6 @@ struct Run {
     /// Where to answer the guest's API server as a kubelet: a loopback address; port 0 is any that is free
     #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 10250)))]
     kubelet: SocketAddr,
-    /// The pod that this runs in: of several syncers of one virtual cluster, one leads
-    #[arg(long, env = "POD_NAME", requires = "pod_uid")]
-    pod_name: Option<String>,
-    /// The UID of that pod
-    #[arg(long, env = "POD_UID", requires = "pod_name")]
-    pod_uid: Option<String>,
     /// Where the host's DNS is written down
     #[arg(long, default_value = "/etc/resolv.conf")]
     resolv_conf: PathBuf,
@@ -204,8 +212,14 @@ impl Error {
 pub fn main() -> ExitCode {
     end_with_a_panic();
     let outcome = match Cli::parse().command {
-        Command::Init(init) => block_on(init.common.subject.log.clone(), initialize(init)),
-        Command::Run(command) => block_on(command.common.subject.log.clone(), start(command)),
+        Command::Init(init) => {
+            let Init { common } = init;
+            block_on(common.subject.log.clone(), told(&common, initialize(&common)))
+        }
+        Command::Run(command) => {
+            let common = command.common.clone();
+            block_on(common.subject.log.clone(), told(&common, start(command)))
+        }
         Command::Uninstall(command) => block_on(command.subject.log.clone(), uninstall(command)),
         Command::Values(OnValues::Check { dialect, file }) => check(&file, dialect),
         Command::Values(OnValues::Convert { to, dialect, file }) => convert(&file, dialect, to),
@@ -243,7 +257,20 @@ fn block_on(log: EnvFilter, command: impl Future<Output = Result<(), Error>>) ->
     runtime.block_on(command)
 }
 
-async fn initialize(Init { common }: Init) -> Result<(), Error> {
+/// Writes an Event about the pod if a command of the control plane failed.
+async fn told(common: &Common, command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let outcome = command.await;
+    if let (Err(error), Some(pod)) = (&outcome, common.candidate())
+        && let Ok(host) = common.subject.host().await
+    {
+        Notices::new(host, common.subject.tenant(), pod)
+            .ended(error)
+            .await;
+    }
+    outcome
+}
+
+async fn initialize(common: &Common) -> Result<(), Error> {
     let (values, tenant) = read_values(&common.values, &common.subject)?;
     let host = common.subject.host().await?;
     let service = host::api_service(&host, &tenant).await?;
@@ -273,16 +300,15 @@ async fn start(command: Run) -> Result<(), Error> {
         status,
         metrics,
         kubelet,
-        pod_name,
-        pod_uid,
         resolv_conf,
     } = command;
-    let candidate = pod_name.zip(pod_uid);
+    let candidate = common.candidate();
     let Common {
         subject,
         values,
         pki,
         pod_ip,
+        ..
     } = common;
     let (values, tenant) = read_values(&values, &subject)?;
     let settings = run::Settings {
@@ -295,7 +321,7 @@ async fn start(command: Run) -> Result<(), Error> {
         metrics,
         kubelet,
         pod: pod_ip,
-        candidate: candidate.map(|(name, uid)| Candidate { name, uid }),
+        candidate,
         resolv_conf,
     };
     Ok(Box::pin(run::run(settings)).await?)

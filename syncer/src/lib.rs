@@ -52,6 +52,9 @@ pub mod uninstall;
 /// What the syncer tells about itself over HTTP.
 pub mod status;
 
+/// Events on the host about the virtual cluster as a whole.
+mod notice;
+
 /// The command line.
 pub mod cli;
 

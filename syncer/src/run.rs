@@ -32,6 +32,7 @@ use crate::kinds;
 use crate::kubelet::{self, Kubelet};
 use crate::leader::{self, Candidate, Election};
 use crate::naming::{self, Tenant};
+use crate::notice::Notices;
 use crate::patience::{pause, persist};
 use crate::status::{self, Status};
 use crate::store;
@@ -116,7 +117,16 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let probes = status::serve_probes(status.clone(), settings.status, shutdown.clone());
     let details = status::serve_metrics(status.clone(), settings.metrics, shutdown.clone());
     let failed = |address| move |source| Error::Status { address, source };
-    let working = work(&settings, metrics, &status, started, &shutdown);
+    let host = client::connect("host", settings.host_kubeconfig.as_deref()).await?;
+    let telling = tell(&settings, &host, &status, &shutdown);
+    let working = work(&settings, &host, metrics, &status, started, &shutdown);
+    let working = async {
+        tokio::pin!(working);
+        tokio::select! {
+            ended = &mut working => ended,
+            () = telling => working.await,
+        }
+    };
     tokio::select! {
         ended = working => ended,
         ended = probes => ended.map_err(failed(settings.status)),
@@ -124,14 +134,22 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     }
 }
 
+/// Tells on the host what the virtual cluster waits for until it is ready, if this is a pod.
+async fn tell(settings: &Settings, host: &Client, status: &Status, shutdown: &CancellationToken) {
+    if let Some(pod) = &settings.candidate {
+        let notices = Notices::new(host.clone(), settings.tenant.clone(), pod.clone());
+        notices.keep(status.watch(), shutdown).await;
+    }
+}
+
 async fn work(
     settings: &Settings,
+    host: &Client,
     metrics: Metrics,
     status: &Status,
     started: Instant,
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
-    let host = client::connect("host", settings.host_kubeconfig.as_deref()).await?;
     let made = settings.pki.join("syncer.kubeconfig");
     let guest = client::connect(
         "guest",
@@ -140,12 +158,12 @@ async fn work(
     .await?;
 
     status.waits_for("the host");
-    let look = || host::api_service(&host, &settings.tenant);
+    let look = || host::api_service(host, &settings.tenant);
     let Some(service) = persist("find the Service on the host", shutdown, look).await else {
         return Ok(());
     };
 
-    let look = || host::owner(&host, &settings.tenant);
+    let look = || host::owner(host, &settings.tenant);
     let Some(owner) = persist("find the release on the host", shutdown, look).await else {
         return Ok(());
     };
@@ -161,8 +179,8 @@ async fn work(
     );
 
     let candidate = settings.candidate.clone();
-    let election = candidate.map(|me| Election::new(&host, &settings.tenant, me));
-    let begin = || status.hear(begin(&host, &guest, &settings.tenant, election.as_ref(), &owner));
+    let election = candidate.map(|me| Election::new(host, &settings.tenant, me));
+    let begin = || status.hear(begin(host, &guest, &settings.tenant, election.as_ref(), &owner));
     let Some(()) = persist("begin", shutdown, begin).await else {
         return Ok(());
     };
@@ -170,7 +188,7 @@ async fn work(
     status.waits_for("the host to have the configured kinds");
     let look = || {
         status.hear(named::kinds(
-            &host,
+            host,
             &settings.values.sync.generic.kinds,
             &settings.tenant,
         ))
@@ -201,7 +219,7 @@ async fn work(
         let opened = async {
             show_metrics(settings, &guest, kubelet_port, status, shutdown).await?;
             open(&guest, dns.as_ref(), &readiness, status, shutdown).await?;
-            publish(settings, &host, &owner, status, shutdown).await
+            publish(settings, host, &owner, status, shutdown).await
         };
         if opened.await.is_some() {
             status.ready();

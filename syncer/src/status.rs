@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
@@ -16,6 +16,7 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -28,7 +29,7 @@ pub struct Status(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     /// What is waited for; nothing once everything is done.
-    waiting: Mutex<Option<String>>,
+    waiting: watch::Sender<Option<String>>,
     registry: Registry,
 }
 
@@ -37,7 +38,7 @@ impl Status {
     #[must_use]
     pub fn starting(registry: Registry) -> Self {
         Self(Arc::new(Inner {
-            waiting: Mutex::new(Some("the start".to_owned())),
+            waiting: watch::Sender::new(Some("the start".to_owned())),
             registry,
         }))
     }
@@ -54,7 +55,10 @@ impl Status {
     ) -> Result<T, E> {
         let outcome = attempt.await;
         if let Err(error) = &outcome {
-            self.waits_for(format!("something that failed to {}", chain(error)));
+            self.waits_for(format!(
+                "the next attempt, as the last one failed to {}",
+                chain(error)
+            ));
         }
         outcome
     }
@@ -64,16 +68,22 @@ impl Status {
         self.set(None);
     }
 
+    /// Returns what is waited for, as it changes; nothing once the virtual cluster can be used.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Option<String>> {
+        self.0.waiting.subscribe()
+    }
+
     fn set(&self, waiting: Option<String>) {
-        *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+        self.0.waiting.send_if_modified(|was| {
+            let is_news = *was != waiting;
+            *was = waiting;
+            is_news
+        });
     }
 
     fn waiting(&self) -> Option<String> {
-        self.0
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.waiting.borrow().clone()
     }
 }
 

@@ -39,10 +39,13 @@ mod restart;
 /// Which guest, and which of several syncers.
 mod life;
 
+/// Events about a virtual cluster that does not become ready.
+mod readiness;
+
 /// An upgrade of the release and the store of its virtual cluster.
 mod store_kept;
 
-/// What is known of Kubernetes' own kinds without a host.
+/// The list of Kubernetes' own kinds that are cluster-scoped.
 mod builtin_kinds;
 
 /// Guest namespaces that are called by choice.

@@ -79,6 +79,9 @@ spec:
     {{- with $values.syncer.env }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+    # Why it fails is told by an Event about the pod.
+    - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+    - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
     - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
     resources: {{- toYaml $values.syncer.resources | nindent 6 }}
     terminationMessagePolicy: FallbackToLogsOnError

@@ -339,33 +339,9 @@ impl Kinds {
                 .or_default(),
         );
     }
-}
 
-impl Part for Kinds {
-    fn name(&self) -> String {
-        "kinds".to_owned()
-    }
-
-    fn queue(&self) -> &Queue {
-        &self.queue
-    }
-
-    fn subject(&self, key: &Key) -> Option<ObjectReference> {
-        let name = self.state(key).definition?;
-        let guest = self.guest.get(&Key::new("", name.clone()))?;
-        Some(ObjectReference {
-            api_version: Some("apiextensions.k8s.io/v1".to_owned()),
-            kind: Some("CustomResourceDefinition".to_owned()),
-            name: Some(name),
-            uid: guest.uid.clone(),
-            ..ObjectReference::default()
-        })
-    }
-
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        let Some(configured) = self.configured.get(key) else {
-            return Ok(Next::Idle);
-        };
+    /// Makes a kind known to the guest, and starts its exporter and importer.
+    async fn bring(&self, key: &Key, configured: &Configured) -> Result<Next, Failure> {
         let Some(host) = served(&self.engine.host(), configured).await? else {
             if configured.is_optional() {
                 self.references.know(&key.name);
@@ -399,6 +375,39 @@ impl Part for Kinds {
         self.start(key, configured, &host, status)
             .map_err(|error| Failure::Refused(format!("its patches can't be used: {error}")))?;
         Ok(Next::After(RECHECK))
+    }
+}
+
+impl Part for Kinds {
+    fn name(&self) -> String {
+        "kinds".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let name = self.state(key).definition?;
+        let guest = self.guest.get(&Key::new("", name.clone()))?;
+        Some(ObjectReference {
+            api_version: Some("apiextensions.k8s.io/v1".to_owned()),
+            kind: Some("CustomResourceDefinition".to_owned()),
+            name: Some(name),
+            uid: guest.uid.clone(),
+            ..ObjectReference::default()
+        })
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let Some(configured) = self.configured.get(key) else {
+            return Ok(Next::Idle);
+        };
+        let outcome = self.bring(key, configured).await;
+        if let Err(failure) = &outcome {
+            self.readiness.held_up(&part_name(configured), failure.words());
+        }
+        outcome
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether everything was looked at once, and what was not.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A handle that says when every part of the engine has done its first full pass.
@@ -12,7 +12,8 @@ pub struct Readiness(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     started: bool,
-    waiting: BTreeSet<String>,
+    /// Each part, and why it has not passed, if that is known.
+    waiting: BTreeMap<String, Option<String>>,
 }
 
 impl Readiness {
@@ -28,12 +29,14 @@ impl Readiness {
         self.with(|state| state.started && state.waiting.is_empty())
     }
 
-    /// The parts that have not, in the words of a person: `pods`, `export of Component.dapr.io`.
+    /// The parts that have not, in the words of a person, and why if that is known: `pods`, `export of Component of dapr.io/v1alpha1
+    /// (the host does not know the kind)`.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<String> {
         self.with(|state| {
             if state.started {
-                state.waiting.iter().cloned().collect()
+                let waiting = state.waiting.iter();
+                waiting.map(|(part, why)| worded(part, why.as_deref())).collect()
             } else {
                 vec!["the start".to_owned()]
             }
@@ -42,7 +45,16 @@ impl Readiness {
 
     /// Adds a part to wait for.
     pub(crate) fn expect(&self, part: &str) {
-        self.with(|state| state.waiting.insert(part.to_owned()));
+        self.with(|state| state.waiting.insert(part.to_owned(), None));
+    }
+
+    /// Says why a part has not passed yet.
+    pub(crate) fn held_up(&self, part: &str, why: String) {
+        self.with(|state| {
+            if let Some(waiting) = state.waiting.get_mut(part) {
+                *waiting = Some(why);
+            }
+        });
     }
 
     /// Takes a part off the list.
@@ -60,6 +72,13 @@ impl Readiness {
     }
 }
 
+fn worded(part: &str, why: Option<&str>) -> String {
+    match why {
+        Some(why) => format!("{part} ({why})"),
+        None => part.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,7 +91,10 @@ mod tests {
         readiness.started();
         assert!(!readiness.is_ready());
         assert_eq!(readiness.waiting_for(), ["pods"]);
+        readiness.held_up("pods", "the host is away".to_owned());
+        assert_eq!(readiness.waiting_for(), ["pods (the host is away)"]);
         readiness.passed("pods");
+        readiness.held_up("pods", "this comes too late".to_owned());
         assert!(readiness.is_ready());
     }
 }

@@ -207,6 +207,28 @@ impl Tenant {
         Syncer::start(self.host.syncer(), &arguments, &self.folder, &name).await
     }
 
+    /// Starts a syncer that ends by itself, and returns its exit code and what it wrote.
+    pub(crate) async fn tries_to_start(&self, further: &[String]) -> (Option<i32>, String) {
+        let arguments = [
+            &["run".to_owned()],
+            &common(&self.name, &self.namespace)[..],
+            further,
+        ]
+        .concat();
+        let output = tokio::process::Command::new(self.host.syncer())
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env_clear()
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .expect("it is there");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    }
+
     /// Gives the tenant a guest that has nothing of what the former had.
     pub(crate) async fn lose_store(&mut self) {
         assert!(self.syncer.is_none(), "it would see the guest go");
