@@ -65,6 +65,12 @@ impl Environment {
         })
     }
 
+    /// Returns its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.attached.name
+    }
+
     /// The host cluster.
     #[must_use]
     pub fn host(&self) -> &Cluster {

@@ -55,6 +55,9 @@ pub mod process;
 /// A host namespace that refuses Components for a while.
 pub mod quota;
 
+/// A machine whose processors are all busy.
+pub mod busy;
+
 /// Requests that go on while something is disturbed.
 pub mod load;
 

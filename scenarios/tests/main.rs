@@ -30,5 +30,8 @@ mod inside;
 /// RE: what goes on when a control plane does not. These run alone.
 mod disruption;
 
+/// RE, continued: what goes on when there is too much to do. These run alone.
+mod load;
+
 /// Who and where: the tenants that a scenario runs in.
 mod cast;

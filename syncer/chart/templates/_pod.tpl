@@ -1,4 +1,10 @@
-{{/* The control plane's pod. Whatever changes in it makes a running one start again. */}}
+{{/*
+The control plane's pod. Whatever changes in it makes a running one start again.
+
+A liveness probe is for what hangs, not for what is slow: each asks the program alone, may take 15 seconds, and restarts it after 20
+failures in a row, some five minutes. On two processors with a load of 100, answers took longer than that for minutes; a restart then
+takes minutes, too, and adds to the load.
+*/}}
 {{- define "pod" -}}
 {{- $values := include "values" . | fromYaml -}}
 {{- $registry := $values.defaultImageRegistry -}}
@@ -55,14 +61,14 @@ spec:
         command:
         - etcdctl
         - --endpoints=http://127.0.0.1:2379
-        - --command-timeout=8s
+        - --command-timeout=28s
         - get
         - --consistency=s
         - --keys-only
         - alive
       periodSeconds: 60
-      timeoutSeconds: 10
-      failureThreshold: 3
+      timeoutSeconds: 30
+      failureThreshold: 5
     resources: {{- toYaml $values.etcd.resources | nindent 6 }}
     securityContext: {{- include "confined" . | nindent 6 }}
     volumeMounts:
@@ -137,12 +143,12 @@ spec:
       httpGet: {path: /readyz, port: 6443, scheme: HTTPS}
       periodSeconds: 1
       timeoutSeconds: 5
-      failureThreshold: 180
+      failureThreshold: 600
     livenessProbe:
       httpGet: {path: /livez, port: 6443, scheme: HTTPS}
       periodSeconds: 10
       timeoutSeconds: 15
-      failureThreshold: 8
+      failureThreshold: 20
     # It is the startup probe that is waited for; each of these is a TLS connection.
     readinessProbe:
       httpGet: {path: /readyz, port: 6443, scheme: HTTPS}
@@ -184,8 +190,8 @@ spec:
     livenessProbe:
       httpGet: {path: /healthz, port: 8080}
       periodSeconds: 10
-      timeoutSeconds: 5
-      failureThreshold: 6
+      timeoutSeconds: 15
+      failureThreshold: 20
     ports:
     - {name: status, containerPort: 8080}
     resources: {{- toYaml $values.syncer.resources | nindent 6 }}
@@ -225,7 +231,7 @@ spec:
       initialDelaySeconds: 10
       periodSeconds: 10
       timeoutSeconds: 15
-      failureThreshold: 8
+      failureThreshold: 20
     resources: {{- toYaml $values.controller.resources | nindent 6 }}
     securityContext: {{- include "confined" . | nindent 6 }}
     volumeMounts:

@@ -198,8 +198,10 @@ impl Server {
                 "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
                 "livenessProbe": {
                     "httpGet": {"path": "/health", "port": 8080},
+                    // For a server that hangs, not for one that is slow.
                     "periodSeconds": 10,
-                    "failureThreshold": 6,
+                    "timeoutSeconds": 15,
+                    "failureThreshold": 20,
                 },
                 "securityContext": {
                     "allowPrivilegeEscalation": false,
