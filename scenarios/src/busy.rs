@@ -10,10 +10,10 @@ use tokio::process::Command;
 
 use crate::environment::Environment;
 
-/// How long the processors are busy.
+/// The time that the processors are busy.
 const SECONDS: u32 = 120;
 
-/// How many processes want each processor.
+/// The number of processes for each processor.
 const PROCESSES: usize = 50;
 
 /// The weight of an ordinary process or cgroup, by the file that says so: in cgroups v1 and v2.

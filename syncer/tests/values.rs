@@ -63,5 +63,8 @@ fn what_is_read_and_not_done_yet_is_refused_by_name() {
     let input = format!("{LEAST}sync: {{priorityclasses: {{enabled: true}}}}\n");
     let (code, _, told) = said(&syncer(&["check", "-"], &input));
     assert_eq!(code, Some(2));
-    assert!(told.contains("`priority classes to the host`"), "{told}");
+    assert!(
+        told.contains("`sync.priorityclasses.enabled`: priority classes are cluster-scoped"),
+        "{told}"
+    );
 }

@@ -1,5 +1,5 @@
 {{/*
-The control plane's pod. Whatever changes in it makes a running one start again.
+The control plane's pod. Takes the root with `persistent` in it. Whatever changes in it makes a running one start again.
 
 A liveness probe is for what hangs, not for what is slow: each asks the program alone, may take 15 seconds, and restarts it after 20
 failures in a row, some five minutes. On two processors with a load of 100, answers took longer than that for minutes; a restart then
@@ -8,7 +8,7 @@ takes minutes, too, and adds to the load.
 {{- define "pod" -}}
 {{- $values := include "values" . | fromYaml -}}
 {{- $registry := $values.defaultImageRegistry -}}
-{{- $persistent := include "persistent" . -}}
+{{- $persistent := .persistent -}}
 metadata:
   labels:
     {{- include "selector" . | nindent 4 }}
@@ -16,7 +16,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
   annotations:
-    # The pod is made anew when the values change: its programs read them at their start.
+    # A new pod starts when the values change: its programs read them at their start.
     virtual-cluster/values: {{ include "values-hash" . }}
     {{- with $values.syncer.podAnnotations }}
     {{- toYaml . | nindent 4 }}
@@ -85,7 +85,7 @@ spec:
     {{- with $values.syncer.env }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-    # Why it fails is told by an Event about the pod.
+    # An Event about the pod says why it fails.
     - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
     - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
     - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}

@@ -30,14 +30,15 @@ Prints "true" if the store is on a volume, else "false": as the values say; else
 {{- fromYaml . | toYaml | sha256sum -}}
 {{- end -}}
 
-{{/* Refuses an upgrade that would throw the virtual cluster's objects away. Takes the root and the pod that is to be. */}}
+{{/* Refuses an upgrade that would throw the virtual cluster's objects away. Takes the root, the pod that is to
+be, and "true" if its store is on a volume. */}}
 {{- define "keeps-its-store" -}}
 {{- $root := index . 0 -}}
 {{- $name := $root.Release.Name -}}
 {{- $there := lookup "apps/v1" "StatefulSet" $root.Release.Namespace $name -}}
 {{- if $there -}}
 {{- $has := include "has-volume" $there -}}
-{{- if ne $has (include "persistent" $root) -}}
+{{- if ne $has (index . 2) -}}
 {{- fail (printf "the store of virtual cluster %s %s, and a StatefulSet cannot change that: set controlPlane.statefulSet.persistence.volumeClaim.enabled (etcd.storage.persistence in the dialect of vcluster 0.15) to %s or auto. To change it, uninstall the release and install it again, which removes the virtual cluster and all that is in it" $name (ternary "is on a volume" "is on no volume" (eq $has "true")) $has) -}}
 {{- end -}}
 {{- $was := dig "metadata" "annotations" "virtual-cluster/pod" "" $there -}}

@@ -127,7 +127,7 @@ async fn follow(context: &Context, logged: &Logged, logs: Vec<Log>, how: &Wanted
     failed.map_or(Ok(Exit::Passed), Err)
 }
 
-/// Whether a log of this name is asked for by `what`: its name, or that of what it is a part of. A tenant's own name
+/// Returns whether a log of this name is asked for by `what`: its name, or that of the thing that it is a part of. A tenant's own name
 /// asks for its control plane, and not for all that runs in it.
 fn is_within(name: &str, what: &str) -> bool {
     name == what

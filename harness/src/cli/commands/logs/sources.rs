@@ -201,7 +201,7 @@ pub(super) fn asked(what: &str) -> impl FnOnce(kube::Error) -> Failure + use<> {
     }
 }
 
-/// What a pod is of: its name without what its `ReplicaSet`, Deployment or `StatefulSet` added to it.
+/// Returns the name of a pod's owner: its own without the suffix that its `ReplicaSet`, Deployment or `StatefulSet` added.
 fn app(pod: &Pod) -> String {
     let name = pod.name_any();
     let hash = pod.labels().get("pod-template-hash");

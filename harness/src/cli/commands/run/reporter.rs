@@ -51,7 +51,7 @@ pub(in super::super) fn print(context: &Context, summary: &Summary, folder: &Pat
     }
 }
 
-/// What a report says of the run itself.
+/// The facts of a run that its report has.
 pub(in super::super) struct Run {
     started: Event,
 }
