@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 use tokio::sync::Semaphore;
 
 use crate::events::Events;
-use crate::pins::pins;
+use crate::pins::{GoPin, pins};
 use crate::plan::Kubernetes;
 
 pub(crate) use debian::loader;
@@ -164,9 +164,7 @@ pub async fn ensure(
 #[must_use]
 pub fn names() -> BTreeSet<String> {
     // Every Kubernetes has the same programs.
-    let go = pins()
-        .go(Kubernetes::default())
-        .flat_map(|pin| pin.programs.iter().map(|package| pin.program(package).to_owned()));
+    let go = pins().go(Kubernetes::default()).flat_map(GoPin::names);
     let debian = pins().debian.iter().flat_map(|pin| pin.programs.iter().cloned());
     go.chain(debian)
         .chain(pins().cargo.programs.iter().cloned())

@@ -19,6 +19,9 @@ pub mod components;
 /// Container images, assembled from components and from our own programs.
 pub mod images;
 
+/// Kubernetes' own conformance tests, run against a tenant's cluster and against the host cluster.
+pub mod conformance;
+
 /// Processes that outlive the command that started them.
 mod background;
 

@@ -10,7 +10,10 @@ use serde::Deserialize;
 use crate::plan::Kubernetes;
 
 static PINS: LazyLock<Pins> = LazyLock::new(|| {
-    toml::from_str(include_str!("../pins.toml")).expect("pins.toml is part of the program and tested")
+    let mut pins: Pins =
+        toml::from_str(include_str!("../pins.toml")).expect("pins.toml is part of the program and tested");
+    pins.copy_images();
+    pins
 });
 
 /// Gives what `pins.toml` says.
@@ -53,6 +56,8 @@ pub struct GoPin {
     pub module: String,
     /// The packages that are programs.
     pub programs: Vec<String>,
+    /// The package whose tests become a program, `NAME.test`.
+    pub tests: Option<String>,
     /// Build tags.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -78,8 +83,26 @@ impl GoPin {
     pub fn folders_only(&self) -> Self {
         Self {
             programs: Vec::new(),
+            tests: None,
             ..self.clone()
         }
+    }
+
+    /// The names of all programs that it becomes.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let programs = self
+            .programs
+            .iter()
+            .map(|package| self.program(package).to_owned());
+        programs.chain(self.test_program())
+    }
+
+    /// The name of the program that its tests become, as `go test -c` names it.
+    #[must_use]
+    pub fn test_program(&self) -> Option<String> {
+        let package = self.tests.as_deref()?;
+        let last = package.rsplit('/').next().unwrap_or(package);
+        Some(format!("{last}.test"))
     }
 
     /// The program that a package becomes, as `go build` names it or as `rename` says.
@@ -148,10 +171,33 @@ pub struct GivenPin {
 pub struct ImagePin {
     name: String,
     version_of: Option<String>,
+    /// The image that it is another name of; then it has no contents of its own.
+    same_as: Option<String>,
     /// Where the image has which program.
+    #[serde(default)]
     pub files: BTreeMap<String, String>,
-    /// What a container runs.
+    /// Symbolic links, each with the path that it leads to.
+    #[serde(default)]
+    pub links: BTreeMap<String, String>,
+    /// True if `/bin` has a link for each applet of busybox.
+    #[serde(default)]
+    pub applets: bool,
+    /// The component whose folder has the files of `copies`.
+    pub copies_from: Option<String>,
+    /// Files of that folder, each with the path that the image has it at.
+    #[serde(default)]
+    pub copies: BTreeMap<String, String>,
+    /// Files by their path, each with its content.
+    #[serde(default)]
+    pub texts: BTreeMap<String, String>,
+    /// The mode of its programs; that of any program if not given.
+    pub mode: Option<u32>,
+    /// The command of every container.
+    #[serde(default)]
     pub entrypoint: Vec<String>,
+    /// The arguments of a container that gives none.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// As whom, as `uid:gid`; root if not given.
     #[serde(default)]
     pub user: String,
@@ -163,7 +209,7 @@ pub struct ImagePin {
     /// Whether only nodes of kubeadm's run it.
     #[serde(default)]
     pub of_a_node: bool,
-    /// The program without which it is of no use; it is assembled only where that was given.
+    /// The program without which it is of no use; it is assembled only where that was asked for or given.
     pub only_with: Option<String>,
 }
 
@@ -184,6 +230,19 @@ impl ImagePin {
 }
 
 impl Pins {
+    /// Gives each image that is another name of one the contents of that.
+    fn copy_images(&mut self) {
+        let originals = self.images.clone();
+        for image in self.images.values_mut() {
+            if let Some(original) = image.same_as.as_ref().and_then(|short| originals.get(short)) {
+                *image = ImagePin {
+                    name: image.name.clone(),
+                    ..original.clone()
+                };
+            }
+        }
+    }
+
     /// The programs built from Go modules of an environment with this Kubernetes, the longest build first.
     pub fn go(&self, kubernetes: Kubernetes) -> impl Iterator<Item = &GoPin> {
         self.go
@@ -261,7 +320,7 @@ mod tests {
             let text = std::fs::read_to_string(file).expect("each component has a go.mod");
             let line = format!("{} v{}", pin.module, pin.version);
             assert!(text.contains(&line), "{} does not require {line}", pin.name);
-            for package in &pin.programs {
+            for package in pin.programs.iter().chain(&pin.tests) {
                 assert!(
                     text.lines()
                         .any(|line| line.trim().trim_start_matches("tool ") == package),
@@ -281,6 +340,18 @@ mod tests {
             .collect();
         insta::assert_snapshot!(names.join("\n"), @"
         docker.io/library/busybox:1.35.0
+        registry.k8s.io/e2e-test-images/agnhost:2.63.0
+        registry.k8s.io/e2e-test-images/agnhost:2.55
+        registry.k8s.io/e2e-test-images/busybox:1.37.0-1
+        registry.k8s.io/e2e-test-images/glibc-dns-testing:2.0.0
+        registry.k8s.io/e2e-test-images/kitten:1.8
+        registry.k8s.io/e2e-test-images/nautilus:1.8
+        registry.k8s.io/e2e-test-images/nginx:1.15-4
+        registry.k8s.io/e2e-test-images/nginx:1.27-0
+        registry.k8s.io/e2e-test-images/nonewprivs:1.4
+        registry.k8s.io/e2e-test-images/nonroot:1.5
+        registry.k8s.io/pause:3.10.2
+        registry.k8s.io/e2e-test-images/sample-apiserver:1.29.2
         registry.k8s.io/coredns/coredns:v1.11.3
         ghcr.io/dapr/daprd:1.16.0
         registry.k8s.io/etcd:3.6.8-0
@@ -309,7 +380,12 @@ mod tests {
         "registry.k8s.io/kube-apiserver:v1.33.13"
     )]
     fn one_kubernetes_is_chosen(#[case] kubernetes: Kubernetes, #[case] folder: &str, #[case] image: &str) {
-        let folders: Vec<&str> = pins().go(kubernetes).map(GoPin::folder).collect();
+        // The conformance tests are those of the newest.
+        let folders: Vec<&str> = pins()
+            .go(kubernetes)
+            .map(GoPin::folder)
+            .filter(|folder| *folder != "conformance")
+            .collect();
         assert_eq!(
             folders,
             [

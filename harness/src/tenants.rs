@@ -57,6 +57,9 @@ pub const BLOG_VALUES: &str = include_str!("../manifests/tenants/blog-values.yam
 /// The same with every kind of Dapr's that rules sidecars, for a tenant who may have more than Components.
 pub const DAPR_VALUES: &str = include_str!("../manifests/tenants/dapr-values.yaml");
 
+/// Values for Kubernetes' conformance tests: all nodes and classes of the host, and no bounds.
+pub const CONFORMANCE_VALUES: &str = include_str!("../manifests/tenants/conformance-values.yaml");
+
 /// A Redis of a tenant's own, to be applied in its virtual cluster.
 pub const OWN_REDIS: &str = include_str!("../manifests/tenants/redis.yaml");
 

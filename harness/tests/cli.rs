@@ -124,6 +124,7 @@ fn part(name: &str, bytes: &[u8]) -> String {
 #[case::bench_memory("help-bench-memory", &["bench", "memory", "-h"])]
 #[case::bench_up("help-bench-up", &["bench", "up", "-h"])]
 #[case::compare("help-compare", &["compare", "-h"])]
+#[case::conformance("help-conformance", &["conformance", "-h"])]
 fn help(#[case] name: &str, #[case] arguments: &[&str]) {
     insta::assert_snapshot!(name, Harness::new().says(arguments));
 }
@@ -175,6 +176,12 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::docker_of_nothing("wrong-docker-of-nothing", &["docker"])]
 #[case::benchmark("wrong-benchmark", &["bench", "everything"])]
 #[case::no_runs("wrong-no-runs", &["bench", "up", "--runs", "0"])]
+#[case::conformance_shard("wrong-conformance-shard", &["conformance", "--shard", "0/4"])]
+#[case::conformance_focus("wrong-conformance-focus", &["conformance", "--overcommit", "--focus", "([unclosed"])]
+#[case::conformance_procs("wrong-conformance-procs", &["conformance", "--procs", "0"])]
+#[case::conformance_cluster("wrong-conformance-cluster", &["conformance", "--overcommit", "--in", "green"])]
+#[case::conformance_kubernetes("wrong-conformance-kubernetes", &["conformance", "--overcommit", "--kubernetes", "1.33"])]
+#[case::conformance_folder("wrong-conformance-folder", &["conformance", "--overcommit", "--report-dir", "/proc/x"])]
 #[case::bench_tenant("wrong-bench-tenant", &["bench", "sync", "--tenant", "green", "--overcommit"])]
 fn wrong_usage_changes_nothing(#[case] name: &str, #[case] arguments: &[&str]) {
     let harness = Harness::new()

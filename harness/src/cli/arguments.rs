@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::exit;
 use crate::components::{Options, Verify};
+use crate::conformance::selection::Shard;
 use crate::docker::{names, runtime};
 use crate::plan::{
     self, Dapr, Images, Keep, Kubernetes, SubstrateChoice, TenantChoice, Until, VirtualCluster,
@@ -119,6 +120,13 @@ pub(super) enum Command {
     /// failed or a difference that nobody can explain gives exit code 1. They are called NAME-left and NAME-right, after
     /// `compare` unless --name says otherwise.
     Compare(Compare),
+    /// Run Kubernetes' conformance tests against a tenant's cluster, or against the host cluster
+    ///
+    /// The tenant has to show all nodes: harness/manifests/tenants/conformance-values.yaml has the values for that. The tests are upstream's, of the environment's Kubernetes and not changed. Tests that are known to
+    /// fail are in harness/conformance/known.toml, each with its reason; one that passes all the same fails the run. A
+    /// report folder keeps the verdicts of several runs, so that parts of the tests, and tenant and host, come to a whole:
+    /// conformance.md shows the clusters side by side. Exit code 1 says that a test failed that is not known to.
+    Conformance(Conformance),
     /// Render the reports again from a run's events
     Report {
         /// The report folder
@@ -437,6 +445,57 @@ pub(super) enum Benchmark {
     /// Brings one up and removes it, a few times. Programs and images are made before the first time. It is called
     /// `bench` unless --name says otherwise.
     Up(BenchUp),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Conformance {
+    /// The cluster to test, a tenant's name or `host`; the first tenant unless given, may be repeated
+    #[arg(long = "in", value_name = "CLUSTER")]
+    pub(super) cluster: Vec<String>,
+    /// Run only tests whose names match this regular expression
+    #[arg(long, value_name = "RE")]
+    pub(super) focus: Option<String>,
+    /// Leave out tests whose names match this regular expression
+    #[arg(long, value_name = "RE")]
+    pub(super) skip: Option<String>,
+    /// Run [Serial] tests too, one at a time after the others
+    #[arg(long)]
+    pub(super) serial: bool,
+    /// Run tests too that wait for minutes before they fail as is known
+    #[arg(long)]
+    pub(super) known: bool,
+    /// Run one part of the selected tests: 2/8 is the second of eight
+    #[arg(long, value_name = "K/N")]
+    pub(super) shard: Option<Shard>,
+    /// The number of tests that run side by side; twice as many as there are cores unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) procs: Option<u16>,
+    /// List the tests that are selected and run none
+    #[arg(long)]
+    pub(super) list: bool,
+    /// The folder of the reports; target/conformance unless given, or target/conformance-NAME for an environment that is not
+    /// the default
+    #[arg(long, value_name = "DIR")]
+    pub(super) report_dir: Option<PathBuf>,
+    #[command(
+        flatten,
+        next_help_heading = "If the environment is not up, one with one tenant and values for the tests is brought up and removed again"
+    )]
+    pub(super) basis: Basis,
+}
+
+impl Conformance {
+    /// Describes the environment of the run's own.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            tenants: TenantChoice::Count(1),
+            virtual_cluster: VirtualCluster::Embedded,
+            basis: self.basis.clone(),
+            keep: Keep::Never,
+            seed: None,
+            report: ReportDir { report_dir: None },
+        }
+    }
 }
 
 #[derive(Debug, Args)]

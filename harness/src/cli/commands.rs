@@ -39,6 +39,9 @@ mod docker;
 /// `compare`.
 mod compare;
 
+/// `conformance`.
+mod conformance;
+
 /// `kubeconfig`.
 mod kubeconfig;
 
@@ -66,6 +69,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Kubeconfig(wanted) => kubeconfig::print(&context, &wanted),
         Command::Docker(wanted) => docker::run(&context, &wanted).await,
         Command::Compare(wanted) => compare::run(&context, &wanted).await,
+        Command::Conformance(wanted) => conformance::run(&context, &wanted).await,
         Command::Bench(wanted) => bench::run(&context, &wanted).await,
         Command::Report { folder } => render(&context, &folder),
         Command::Completions { shell } => completions(&context, shell),

@@ -9,8 +9,8 @@ use super::Exit;
 use crate::answer::answered;
 use crate::substrate::existing;
 use crate::{
-    bench, command, compare, components, docker, environment, ledger, places, plan, preflight, report,
-    substrate, suite,
+    bench, command, compare, components, conformance, docker, environment, ledger, places, plan, preflight,
+    report, substrate, suite,
 };
 
 /// Why a command did not do what it was asked for. Texts follow "failed to".
@@ -52,6 +52,8 @@ pub(super) enum Failure {
     Bench(#[from] bench::Error),
     #[error(transparent)]
     Compare(#[from] compare::Error),
+    #[error(transparent)]
+    Conformance(#[from] conformance::Error),
     #[error("write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -137,6 +139,7 @@ impl Failure {
             | Self::Places(_)
             | Self::NoEnvironment { .. } => Exit::Usage,
             Self::Suite(error) if error.is_usage() => Exit::Usage,
+            Self::Conformance(error) if error.is_usage() => Exit::Usage,
             _ => Exit::CouldNotRun,
         }
     }
@@ -147,6 +150,7 @@ impl Failure {
             Self::Plan(error) => error.remedy(),
             Self::Environment(error) => error.remedy(),
             Self::Bench(error) => error.remedy(),
+            Self::Conformance(error) => error.remedy(),
             Self::Existing(error) => error.remedy(),
             Self::NoTimes { .. } => Some("use --tail to limit the number of lines".to_owned()),
             Self::NoChart { .. } => {

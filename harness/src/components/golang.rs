@@ -84,7 +84,7 @@ impl Module<'_> {
             .with("go.mod", read("go.mod")?)
             .with("go.sum", read("go.sum")?)
             .with("go env", environment)
-            .with("packages", self.pin.programs.join(" "))
+            .with("packages", self.packages().join(" "))
             .with("rename", self.pin.rename.as_deref().unwrap_or_default())
             .with("folders", self.pin.folders.join(" "))
             .with("flags", self.flags().join(" ")))
@@ -120,7 +120,7 @@ impl Module<'_> {
     }
 
     async fn build(&self, vacancy: &Vacancy, stage: &str, events: &Events) -> Result<(), Error> {
-        if !self.pin.programs.is_empty() {
+        if !self.packages().is_empty() {
             self.compile(vacancy, stage, events).await?;
         }
         self.keep_folders(vacancy).await
@@ -132,22 +132,39 @@ impl Module<'_> {
         fs::create_dir(&programs).map_err(Error::file("create", &programs))?;
         let output = match &self.pin.rename {
             Some(name) => programs.join(name),
-            None => programs,
+            None => programs.clone(),
         };
+        let mut builds = Vec::new();
+        if !self.pin.programs.is_empty() {
+            let build = self
+                .go(&["build", "-v"])
+                .args(self.flags())
+                .arg("-o")
+                .arg(&output);
+            builds.push(build.args(&self.pin.programs));
+        }
+        if let (Some(package), Some(name)) = (&self.pin.tests, self.pin.test_program()) {
+            let build = self.go(&["test", "-c", "-v", "-vet=off"]).args(self.flags());
+            builds.push(build.arg("-o").arg(programs.join(name)).arg(package));
+        }
         let mut pace = Pace::new(stage, Words::Compiling, Some(packages), events);
-        self.go(&["build", "-v"])
-            .args(self.flags())
-            .arg("-o")
-            .arg(&output)
-            .args(&self.pin.programs)
-            .run_telling(|line| {
+        for build in builds {
+            let built = build.run_telling(|line| {
                 if let Line::Err(text) = line {
                     pace.done(text);
                 }
-            })
-            .await
-            .map_err(Error::build(&self.pin.name, vacancy.folder()))
-            .map(drop)
+            });
+            built
+                .await
+                .map_err(Error::build(&self.pin.name, vacancy.folder()))?;
+        }
+        Ok(())
+    }
+
+    /// The packages that become programs.
+    fn packages(&self) -> Vec<&str> {
+        let packages = self.pin.programs.iter().chain(&self.pin.tests);
+        packages.map(String::as_str).collect()
     }
 
     /// Fetches the modules that are needed, and counts the packages that are not in Go's own build cache yet.
@@ -155,9 +172,11 @@ impl Module<'_> {
         let mut packages = 0;
         let mut what = format!("the Go module {}", self.pin.module);
         let mut pace = Pace::new(stage, Words::Compiling, None, events);
+        let tests: &[&str] = if self.pin.tests.is_some() { &["-test"] } else { &[] };
         self.go(&["list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"])
+            .args(tests)
             .args(self.flags())
-            .args(&self.pin.programs)
+            .args(self.packages())
             .run_telling(|line| match line {
                 Line::Out(text) => packages += u64::from(!text.is_empty()),
                 Line::Err(text) => {
@@ -171,7 +190,7 @@ impl Module<'_> {
             .map_err(|source| Error::Fetch {
                 component: self.pin.name.clone(),
                 what,
-                programs: self.programs().collect::<Vec<_>>().join(", "),
+                programs: self.pin.names().collect::<Vec<_>>().join(", "),
                 source,
             })?;
         Ok(packages)
@@ -200,24 +219,20 @@ impl Module<'_> {
     }
 
     fn built(&self, entry: &Entry) -> Result<Built, Error> {
-        let programs = self.programs().map(|name| {
+        let programs = self.pin.names().map(|name| {
             let program = entry.program(&format!("bin/{name}"));
-            program
-                .map(|program| (name.to_owned(), program))
-                .ok_or_else(|| Error::Incomplete {
-                    component: self.pin.name.clone(),
-                    program: name.to_owned(),
-                })
+            let missing = || Error::Incomplete {
+                component: self.pin.name.clone(),
+                program: name.clone(),
+            };
+            let program = program.ok_or_else(missing)?;
+            Ok::<_, Error>((name, program))
         });
         Ok(Built {
             name: self.pin.name.clone(),
             programs: programs.collect::<Result<_, _>>()?,
             folder: self.pin.folders.first().map(|folder| entry.folder.join(folder)),
         })
-    }
-
-    fn programs(&self) -> impl Iterator<Item = &str> {
-        self.pin.programs.iter().map(|package| self.pin.program(package))
     }
 
     fn explain(&self, failed: command::Error) -> Error {

@@ -32,6 +32,21 @@ impl Wanted {
     }
 }
 
+#[cfg(test)]
+impl Wanted {
+    /// Returns whether a program is wanted, by its own name or by that of its component.
+    pub(crate) fn brings(&self, program: &str) -> bool {
+        let go = pins()
+            .go(Kubernetes::default())
+            .filter(|pin| pin.names().any(|name| name == program))
+            .map(|pin| pin.name.clone());
+        let debian = pins().packages_of(program).map(|pin| pin.name.clone());
+        go.chain(debian)
+            .chain([program.to_owned()])
+            .any(|name| self.names.contains(&name))
+    }
+}
+
 /// How components are had.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -130,10 +145,7 @@ impl Request {
         let go = pins()
             .go(options.kubernetes)
             .filter_map(|pin| {
-                let has_programs = pin
-                    .programs
-                    .iter()
-                    .any(|package| is_wanted(&pin.name, pin.program(package)));
+                let has_programs = pin.names().any(|program| is_wanted(&pin.name, &program));
                 // No file can be given for a folder of a module.
                 let has_folders =
                     (is_named(&pin.name) || wanted.folders.contains(&pin.name)) && !pin.folders.is_empty();

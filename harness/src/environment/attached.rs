@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::places::Places;
-use crate::plan::Kubernetes;
+use crate::plan::{Kubernetes, Substrate};
 use crate::substrate::{self, Cluster, Reach};
 use crate::tenants;
 
@@ -72,6 +72,16 @@ impl Attached {
             }
             other => other,
         }
+    }
+
+    /// The provider of the host cluster.
+    ///
+    /// # Panics
+    /// If it was written by a program that knows other providers.
+    #[must_use]
+    pub fn substrate(&self) -> Substrate {
+        let name = serde_json::Value::String(self.substrate.clone());
+        serde_json::from_value(name).expect("it is written by this program")
     }
 
     /// The host cluster.

@@ -55,6 +55,9 @@ impl Image {
         let mut config = ConfigBuilder::default()
             .entrypoint(plan.entrypoint.clone())
             .env(plan.environment.clone());
+        if !plan.command.is_empty() {
+            config = config.cmd(plan.command.clone());
+        }
         if !plan.user.is_empty() {
             config = config.user(plan.user.clone());
         }

@@ -1,10 +1,11 @@
 //! What is in an image.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::Error;
-use crate::components::cache::Inputs;
+use crate::components::cache::{self, Inputs};
 use crate::components::{self, Components, DEBIAN, Iptables};
 use crate::pins::{ImagePin, pins};
 
@@ -24,8 +25,21 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Item {
     Folder { mode: u32, owner: u64 },
-    Text(&'static str),
-    Program(PathBuf),
+    Text(String),
+    File { source: PathBuf, mode: u32 },
+    Link(String),
+}
+
+impl Item {
+    /// The mode of programs.
+    pub(super) const EXECUTABLE: u32 = 0o755;
+
+    pub(super) fn program(source: PathBuf) -> Self {
+        Self::File {
+            source,
+            mode: Self::EXECUTABLE,
+        }
+    }
 }
 
 /// Everything that decides an image.
@@ -34,6 +48,7 @@ pub(super) struct Plan {
     /// By their path in the image, without the first slash; parents come before what is in them.
     pub(super) items: BTreeMap<String, Item>,
     pub(super) entrypoint: Vec<String>,
+    pub(super) command: Vec<String>,
     pub(super) user: String,
     pub(super) workdir: Option<String>,
     pub(super) environment: Vec<String>,
@@ -48,8 +63,8 @@ impl Plan {
         iptables: Option<Iptables>,
     ) -> Result<Self, Error> {
         let mut items = BTreeMap::from([
-            ("etc/passwd".to_owned(), Item::Text(PASSWD)),
-            ("etc/group".to_owned(), Item::Text(GROUP)),
+            ("etc/passwd".to_owned(), Item::Text(PASSWD.to_owned())),
+            ("etc/group".to_owned(), Item::Text(GROUP.to_owned())),
             (
                 "tmp".to_owned(),
                 Item::Folder {
@@ -74,19 +89,21 @@ impl Plan {
                 });
             }
             digests.push(format!("{target} {}", program.sha256));
-            items.insert(inside(target), Item::Program(program.path.clone()));
+            let mode = pin.mode.unwrap_or(Item::EXECUTABLE);
+            let source = program.path.clone();
+            items.insert(inside(target), Item::File { source, mode });
         }
         if let (true, Some(iptables)) = (pin.iptables, iptables) {
             for (target, file) in components.debian(DEBIAN)?.iptables_files(iptables)? {
                 linked.entry(DEBIAN).or_default().push(file.clone());
-                items.insert(inside(&target), Item::Program(file));
+                items.insert(inside(&target), Item::program(file));
             }
         }
         for (packages, programs) in linked {
             let packages = components.debian(packages)?;
             digests.extend(packages.packages().iter().cloned());
             for (target, library) in packages.needed(&programs)? {
-                items.insert(inside(&target), Item::Program(library));
+                items.insert(inside(&target), Item::program(library));
             }
         }
         if let Some(folder) = &pin.workdir {
@@ -98,10 +115,38 @@ impl Plan {
                 .unwrap_or(0);
             items.insert(inside(folder), Item::Folder { mode: 0o755, owner });
         }
+        for (path, text) in &pin.texts {
+            digests.push(format!("{path} {text}"));
+            items.insert(inside(path), Item::Text(text.clone()));
+        }
+        if let Some(component) = &pin.copies_from {
+            let folder = components.folder(component)?;
+            for (file, target) in &pin.copies {
+                let source = folder.join(file);
+                let sha256 = cache::sha256_of(&source).map_err(Error::file("read", &source))?;
+                digests.push(format!("{target} {sha256}"));
+                items.insert(inside(target), Item::File { source, mode: 0o644 });
+            }
+        }
+        for (path, target) in &pin.links {
+            items.insert(inside(path), Item::Link(target.clone()));
+        }
+        if pin.applets {
+            for applet in applets(&components.found("busybox")?.path)? {
+                let link = Item::Link("/bin/busybox".to_owned());
+                items.entry(format!("bin/{applet}")).or_insert(link);
+            }
+        }
+        let links = items.iter().filter_map(|(path, item)| match item {
+            Item::Link(target) => Some(format!("{path} -> {target}")),
+            _ => None,
+        });
+        digests.extend(links);
         add_parents(&mut items);
         Ok(Self {
             items,
             entrypoint: pin.entrypoint.clone(),
+            command: pin.command.clone(),
             user: pin.user.clone(),
             workdir: pin.workdir.clone(),
             environment: vec![PATH.to_owned()],
@@ -116,12 +161,21 @@ impl Plan {
             .with("name", name)
             .with("architecture", std::env::consts::ARCH)
             .with("entrypoint", self.entrypoint.join(" "))
+            .with("command", self.command.join(" "))
             .with("user", &self.user)
             .with("workdir", self.workdir.as_deref().unwrap_or_default())
             .with("environment", self.environment.join(" "))
             .with("items", self.items.keys().cloned().collect::<Vec<_>>().join("\n"))
             .with("digests", self.digests.join("\n"))
     }
+}
+
+/// The names of busybox's applets, as it lists them itself.
+fn applets(busybox: &Path) -> Result<Vec<String>, Error> {
+    let listed = Command::new(busybox).arg("--list").output();
+    let listed = listed.map_err(Error::file("list the applets of", busybox))?;
+    let names = String::from_utf8_lossy(&listed.stdout);
+    Ok(names.lines().map(str::to_owned).collect())
 }
 
 fn inside(path: &str) -> String {

@@ -37,7 +37,11 @@ pub(super) fn write(items: &BTreeMap<String, Item>, to: impl Write) -> io::Resul
                 let mut header = header(EntryType::Regular, 0o644, text.len() as u64);
                 builder.append_data(&mut header, path, text.as_bytes())?;
             }
-            Item::Program(source) => append_program(&mut builder, path, source)?,
+            Item::File { source, mode } => append_file(&mut builder, path, source, *mode)?,
+            Item::Link(target) => {
+                let mut header = header(EntryType::Symlink, 0o777, 0);
+                builder.append_link(&mut header, path, target)?;
+            }
         }
     }
     let written = builder.into_inner()?;
@@ -47,15 +51,11 @@ pub(super) fn write(items: &BTreeMap<String, Item>, to: impl Write) -> io::Resul
     })
 }
 
-fn append_program(builder: &mut Builder<impl Write>, path: &str, source: &Path) -> io::Result<()> {
+fn append_file(builder: &mut Builder<impl Write>, path: &str, source: &Path, mode: u32) -> io::Result<()> {
     let file = File::open(source)?;
     let size = file.metadata()?.len();
     // A file that grows meanwhile must not spill over the size that its header has.
-    builder.append_data(
-        &mut header(EntryType::Regular, 0o755, size),
-        path,
-        file.take(size),
-    )
+    builder.append_data(&mut header(EntryType::Regular, mode, size), path, file.take(size))
 }
 
 /// A tar header with nothing in it that depends on the machine or the time.

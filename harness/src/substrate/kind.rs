@@ -171,7 +171,8 @@ pub async fn up(request: &Request, docker: &Docker, events: &Events) -> Result<C
         let half_made = containers(&cluster, docker).await?;
         docker.remove(&half_made).await?;
         create(request, &cluster, &kubeconfig, docker, events).await?;
-        load(request, &cluster, docker, events).await?;
+        let told = ("substrate", events);
+        load(&request.kind, &request.name, &request.archives, docker, told).await?;
         std::fs::write(&whole, "").map_err(Error::file("write", &whole))?;
     }
     let client = super::client(&kubeconfig).await?;
@@ -242,16 +243,24 @@ async fn create(
     Ok(())
 }
 
-async fn load(request: &Request, cluster: &str, docker: &Docker, events: &Events) -> Result<(), Error> {
-    for (done, archive) in request.archives.iter().enumerate() {
-        let of = request.archives.len();
+/// Loads archives of images on all nodes of an environment's cluster.
+pub async fn load(
+    kind: &Path,
+    environment: &str,
+    archives: &[PathBuf],
+    docker: &Docker,
+    (stage, events): (&str, &Events),
+) -> Result<(), Error> {
+    let cluster = cluster_name(environment);
+    for (done, archive) in archives.iter().enumerate() {
+        let of = archives.len();
         events.progress(
-            "substrate",
+            stage,
             format!("loading images on the nodes ({} of {of})", done + 1),
         );
         let load = docker
-            .user(&request.kind)
-            .args(["load", "image-archive", "--name", cluster])
+            .user(kind)
+            .args(["load", "image-archive", "--name", &cluster])
             .arg(archive)
             .at_most(LOAD);
         load.run().await.map_err(|source| Error::Kind {

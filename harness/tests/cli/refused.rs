@@ -69,6 +69,7 @@ fn an_environment_that_is_up_and_other_than_asked_for(#[case] name: &str, #[case
 #[case::e2e(&["e2e", "--overcommit"])]
 #[case::of_test(&["test"])]
 #[case::down(&["down"])]
+#[case::conformance(&["conformance"])]
 fn an_environment_that_somebody_holds(#[case] arguments: &[&str]) {
     let harness = Harness::new().up();
     let _held = Ledger::take(&harness.environment(), "up").expect("nobody holds it");

@@ -1,6 +1,7 @@
 //! `bench`.
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::bench::subject::Source;
@@ -32,7 +33,7 @@ async fn of_sync(context: &Context, wanted: &BenchSync) -> Result<Exit, Failure>
         Some(tenant) if has.contains(tenant) => tenant.clone(),
         Some(tenant) => return Err(context.no_tenant(tenant, has)),
     };
-    let measured = showing(context, async |setting| {
+    let measured = measuring(context, async |setting| {
         sync::measure(&source, &tenant, &setting).await
     })
     .await?;
@@ -41,7 +42,7 @@ async fn of_sync(context: &Context, wanted: &BenchSync) -> Result<Exit, Failure>
 
 async fn of_memory(context: &Context, wanted: &BenchMemory) -> Result<Exit, Failure> {
     let source = source(context, &wanted.own).await?;
-    let measured = showing(context, async |setting| {
+    let measured = measuring(context, async |setting| {
         memory::measure(&source, wanted.components, &setting).await
     })
     .await?;
@@ -53,7 +54,7 @@ async fn of_up(context: &Context, wanted: &BenchUp) -> Result<Exit, Failure> {
     let wanted_own = wanted.own.wanted();
     let plan = context.plan(&wanted_own, None).await?;
     let options = wanted_own.basis.components.options();
-    let measured = showing(&context, async |setting| {
+    let measured = measuring(&context, async |setting| {
         up::measure(&plan, &options, wanted.runs.into(), &setting).await
     })
     .await?;
@@ -73,24 +74,35 @@ async fn source(context: &Context, own: &Own) -> Result<Source, Failure> {
     }
 }
 
-/// Has `work` done while its progress is shown and signals are listened to.
-async fn showing<T>(
+/// Measures while the progress is shown and signals are listened to.
+async fn measuring<T>(
     context: &Context,
     work: impl AsyncFnOnce(Setting<'_>) -> Result<T, bench::Error>,
+) -> Result<T, Failure> {
+    showing(context, async |events, cancel| {
+        let setting = Setting {
+            places: &context.places,
+            events,
+            cancel,
+        };
+        Ok(work(setting).await?)
+    })
+    .await
+}
+
+/// Does `work` while its progress is shown and signals are listened to.
+pub(super) async fn showing<T>(
+    context: &Context,
+    work: impl AsyncFnOnce(&Events, &CancellationToken) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let cancel = interrupt::listen(context.name())?;
     let (events, receiver) = Events::channel();
     let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
-    let done = work(Setting {
-        places: &context.places,
-        events: &events,
-        cancel: &cancel,
-    })
-    .await;
+    let done = work(&events, &cancel).await;
     drop(events);
     // Showing fails only by a panic, which has been printed.
     let _shown = shown.await;
-    Ok(done?)
+    done
 }
 
 fn print<T: Serialize>(

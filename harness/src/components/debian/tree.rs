@@ -90,6 +90,9 @@ fn keep(pin: &DebianPin, from: &Path, entry: &Path, of_libc: &BTreeSet<String>) 
     }
     for iptables in [Iptables::Nft, Iptables::Legacy] {
         let program = Path::new("usr/sbin").join(iptables.program());
+        if !from.join(&program).is_file() {
+            continue;
+        }
         let links = entry.join(iptables.folder());
         fs::create_dir(&links).map_err(Error::file("create", &links))?;
         for name in NAMES {

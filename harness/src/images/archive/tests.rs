@@ -33,12 +33,13 @@ impl Tiny {
                     owner: 0,
                 },
             ),
-            ("etc/passwd".into(), Item::Text("root:x:0:0::/:\n")),
-            ("tiny".into(), Item::Program(program)),
+            ("etc/passwd".into(), Item::Text("root:x:0:0::/:\n".into())),
+            ("tiny".into(), Item::program(program)),
         ]);
         let plan = Plan {
             items,
             entrypoint: vec!["/tiny".into()],
+            command: Vec::new(),
             user: "999:999".into(),
             workdir: Some("/data".into()),
             environment: vec!["PATH=/".into()],

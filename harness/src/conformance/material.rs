@@ -1,0 +1,218 @@
+//! The programs and images that the tests need.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::{Error, PROGRAM, Prepared, STAGE, Setting};
+use crate::command::Command;
+use crate::components::{self, Components, Wanted};
+use crate::docker::Docker;
+use crate::environment::Recipe;
+use crate::events::Events;
+use crate::images::{self, Images, registry};
+use crate::pins::pins;
+use crate::places::Places;
+use crate::plan::{Kubernetes, Substrate};
+use crate::sandbox;
+use crate::substrate::kind;
+
+/// The component of the tests.
+const COMPONENT: &str = "conformance";
+
+/// The program that is in no image but those of the tests; they are told from others by it.
+const MARK: &str = "agnhost";
+
+/// An image of a cluster's own that the tests use as well.
+const ETCD: &str = "etcd";
+
+/// containerd's socket, as a process of its sandbox sees it.
+const CONTAINERD: &str = "run/containerd/containerd.sock";
+
+/// Fails if there are no tests for a Kubernetes.
+pub(super) fn require(kubernetes: Kubernetes) -> Result<(), Error> {
+    let is_there = |version: &Kubernetes| pins().version(COMPONENT, *version).is_some();
+    if is_there(&kubernetes) {
+        return Ok(());
+    }
+    let versions = Kubernetes::value_variants().iter();
+    Err(Error::NoTests {
+        kubernetes: kubernetes.to_string(),
+        has: versions
+            .filter(|version| is_there(version))
+            .map(ToString::to_string)
+            .collect(),
+    })
+}
+
+/// Makes sure that programs are there for a Kubernetes.
+pub(super) async fn ensure(
+    places: &Places,
+    options: &components::Options,
+    wanted: &Wanted,
+    events: &Events,
+) -> Result<Components, Error> {
+    let ensuring = components::ensure(&places.cache, wanted, options, events);
+    Ok(events.stage(components::STAGE, ensuring).await?)
+}
+
+pub(super) async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
+    let attached = setting.attached;
+    let recipe = Recipe::of(attached.substrate(), setting.images, attached.registry.clone()).await;
+    let components = ensure(setting.places, setting.options, &wanted(&recipe), setting.events).await?;
+    let registries = if recipe.pulls {
+        None
+    } else {
+        let of_tests = |short: &str, image: &crate::pins::ImagePin| {
+            image.only_with.as_deref() == Some(MARK) || short == ETCD
+        };
+        let building = images::build(of_tests, &components, &setting.places.cache, setting.events);
+        let images = setting.events.stage(images::STAGE, building).await?;
+        let bringing = bring(setting, &recipe, &components, &images);
+        setting.events.stage(&format!("{STAGE}/images"), bringing).await?
+    };
+    Ok(Prepared {
+        components,
+        registries,
+        assembled: !recipe.pulls,
+    })
+}
+
+fn wanted(recipe: &Recipe) -> Wanted {
+    let programs = [PROGRAM, "ginkgo", "kubectl"];
+    let assembled = [
+        COMPONENT,
+        "conformance-tools",
+        "busybox",
+        "etcd",
+        "etcdctl",
+        "ip",
+        "pause",
+    ];
+    let of_substrate = match recipe.substrate {
+        Substrate::Native => "ctr",
+        Substrate::Kind => "kind",
+        Substrate::Existing => "crane",
+    };
+    if recipe.pulls {
+        Wanted::these(programs)
+    } else {
+        Wanted::these(programs.into_iter().chain(assembled).chain([of_substrate]))
+    }
+}
+
+/// Brings the images to the nodes, and returns the file that says where they are, if not where their names say.
+async fn bring(
+    setting: &Setting<'_>,
+    recipe: &Recipe,
+    components: &Components,
+    images: &Images,
+) -> Result<Option<PathBuf>, Error> {
+    let folder = setting.places.environment(&setting.attached.name).join("host");
+    match recipe.substrate {
+        Substrate::Native => {
+            import(&setting.attached.name, components, images, setting.events).await?;
+            Ok(None)
+        }
+        Substrate::Kind => {
+            let archives: Vec<PathBuf> = images
+                .archives
+                .iter()
+                .map(|archive| archive.path.clone())
+                .collect();
+            let kind = components.program("kind")?;
+            let told = (STAGE, setting.events);
+            kind::load(kind, &setting.attached.name, &archives, &Docker::here(), told).await?;
+            Ok(None)
+        }
+        Substrate::Existing => {
+            let Some(prefix) = &recipe.registry else {
+                return Ok(None);
+            };
+            registry::push(images, prefix, components, setting.events).await?;
+            let file = folder.join("conformance-registries.yaml");
+            fs::write(&file, registries(prefix)).map_err(Error::file("write", &file))?;
+            Ok(Some(file))
+        }
+    }
+}
+
+/// Imports the images into the containerd of the host cluster's node.
+async fn import(
+    environment: &str,
+    components: &Components,
+    images: &Images,
+    events: &Events,
+) -> Result<(), Error> {
+    // Its socket is in the sandbox's private /run, which is reached by way of one of its processes.
+    let is_containerd = |pid: &i32| {
+        fs::read_link(format!("/proc/{pid}/exe"))
+            .is_ok_and(|program| program.file_name().is_some_and(|name| name == "containerd"))
+    };
+    let members = sandbox::members(environment)?;
+    let pid = members.into_keys().find(is_containerd);
+    let pid = pid.ok_or_else(|| Error::NoContainerd {
+        environment: environment.to_owned(),
+    })?;
+    let of = images.archives.len();
+    for (done, archive) in images.archives.iter().enumerate() {
+        events.progress(
+            STAGE,
+            format!("importing {} ({} of {of})", archive.name, done + 1),
+        );
+        let import = Command::new(components.program("ctr")?)
+            .args(["--namespace", "k8s.io", "--address"])
+            .arg(format!("/proc/{pid}/root/{CONTAINERD}"))
+            .args(["images", "import"])
+            .arg(&archive.path);
+        import.run().await.map_err(|source| Error::Command {
+            what: format!("import {}", archive.name),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+/// Renders upstream's list of registries, with a prefix before each (`KUBE_TEST_REPO_LIST` in upstream's
+/// `test/utils/image/manifest.go`).
+fn registries(prefix: &str) -> String {
+    let of = |key: &str, registry: &str| format!("{key}: {}\n", registry::name_in(Some(prefix), registry));
+    [
+        of("promoterE2eRegistry", "registry.k8s.io/e2e-test-images"),
+        of("gcRegistry", "registry.k8s.io"),
+        of("gcEtcdRegistry", "registry.k8s.io"),
+    ]
+    .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_of_ones_own_has_the_images_under_their_names() {
+        insta::assert_snapshot!(registries("registry.example.com/team"), @"
+        promoterE2eRegistry: registry.example.com/team/registry.k8s.io/e2e-test-images
+        gcRegistry: registry.example.com/team/registry.k8s.io
+        gcEtcdRegistry: registry.example.com/team/registry.k8s.io
+        ");
+    }
+
+    #[test]
+    fn every_program_of_the_images_is_wanted() {
+        let recipe = Recipe {
+            substrate: Substrate::Native,
+            pulls: false,
+            registry: None,
+        };
+        let wanted = wanted(&recipe);
+        for image in pins().images.values() {
+            if image.only_with.as_deref() == Some(MARK) {
+                for program in image.files.keys() {
+                    assert!(wanted.brings(program), "{program}");
+                }
+            }
+        }
+    }
+}
