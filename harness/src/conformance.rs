@@ -17,6 +17,7 @@ use crate::plan;
 use crate::substrate::{self, kind};
 
 pub use known::Known;
+pub use material::{prepare, require};
 pub use results::{Cluster, Results, TestResult, Verdict};
 pub use selection::Selection;
 
@@ -76,11 +77,6 @@ pub struct Prepared {
     assembled: bool,
 }
 
-/// Fails if there are no tests for a Kubernetes.
-pub fn require(kubernetes: plan::Kubernetes) -> Result<(), Error> {
-    material::require(kubernetes)
-}
-
 /// Lists the names of all tests, sorted. Builds the test program if it is missing.
 pub async fn tests(
     places: &Places,
@@ -89,11 +85,6 @@ pub async fn tests(
 ) -> Result<Vec<String>, Error> {
     let components = material::ensure(places, options, &Wanted::these([PROGRAM]), events).await?;
     selection::all(components.program(PROGRAM)?).await
-}
-
-/// Builds what is missing, and brings the images to the cluster's nodes.
-pub async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
-    material::prepare(setting).await
 }
 
 /// Why there are no results. Texts follow "failed to".

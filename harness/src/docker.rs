@@ -105,7 +105,7 @@ pub enum Error {
     NotUp {
         /// The end of its log.
         said: Tail,
-        /// What was waited for.
+        /// The state that did not come.
         #[source]
         source: wait::Error<Ended>,
     },

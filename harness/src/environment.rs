@@ -243,7 +243,7 @@ async fn bring_up(
         run: identity.run,
         seed: plan.seed,
         started: identity.started,
-        substrate: plan.substrate.to_string(),
+        substrate: plan.substrate,
         kubernetes: plan.kubernetes,
         virtual_cluster: plan.virtual_cluster.to_string(),
         kubeconfig: cluster.kubeconfig,
@@ -344,7 +344,7 @@ pub fn status(places: &Places) -> Result<Vec<Status>, Error> {
         found.push(Status {
             up: attached.is_some(),
             since: attached.as_ref().map(|it| it.started),
-            substrate: attached.as_ref().map(|it| it.substrate.clone()),
+            substrate: attached.as_ref().map(|it| it.substrate.to_string()),
             tenants: attached
                 .iter()
                 .flat_map(|it| &it.tenants)

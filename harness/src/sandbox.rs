@@ -72,7 +72,7 @@ pub enum Error {
     NotUp {
         /// Where its processes log.
         logs: PathBuf,
-        /// What was waited for.
+        /// The state that did not come.
         #[source]
         source: wait::Error<Infallible>,
     },

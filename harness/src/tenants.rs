@@ -428,7 +428,7 @@ pub enum Error {
         tenant: String,
         /// The condition of its control plane.
         condition: String,
-        /// What was waited for.
+        /// The state that did not come.
         source: wait::Error<kube::Error>,
     },
     /// It did not come up, or go, in time.

@@ -46,7 +46,7 @@ pub enum Error<E: Debug + Display> {
     /// Time ran out.
     #[error("waited {:.1}s for {what}; last seen: {last}", waited.as_secs_f64())]
     TimedOut {
-        /// What was waited for.
+        /// The state that did not come.
         what: String,
         /// How long.
         waited: Duration,
@@ -56,7 +56,7 @@ pub enum Error<E: Debug + Display> {
     /// A look said that waiting longer is of no use.
     #[error("stopped waiting for {what}")]
     Failed {
-        /// What was waited for.
+        /// The state that did not come.
         what: String,
         /// Why it will not come.
         source: E,

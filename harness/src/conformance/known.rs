@@ -75,6 +75,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::conformance::Results;
 
     #[test]
     fn every_expected_failure_has_a_reason_and_is_there_once() {
@@ -111,14 +112,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        let cluster = Cluster {
-            name: "tenant-1".into(),
-            tenant: true,
-            kubernetes: "v1.36.3".into(),
-            substrate: "native".into(),
-            nodes: 1,
-            assembled_images: true,
-        };
+        let cluster = Results::example("tenant-1", &[]).cluster;
         assert!(known.of("a [Conformance]", &cluster).is_some());
         assert!(known.of("b [Conformance]", &cluster).is_none());
         let larger = Cluster {

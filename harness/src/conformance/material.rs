@@ -31,7 +31,7 @@ const ETCD: &str = "etcd";
 const CONTAINERD: &str = "run/containerd/containerd.sock";
 
 /// Fails if there are no tests for a Kubernetes.
-pub(super) fn require(kubernetes: Kubernetes) -> Result<(), Error> {
+pub fn require(kubernetes: Kubernetes) -> Result<(), Error> {
     let is_there = |version: &Kubernetes| pins().version(COMPONENT, *version).is_some();
     if is_there(&kubernetes) {
         return Ok(());
@@ -57,9 +57,10 @@ pub(super) async fn ensure(
     Ok(events.stage(components::STAGE, ensuring).await?)
 }
 
-pub(super) async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
+/// Builds what is missing, and brings the images to the cluster's nodes.
+pub async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
     let attached = setting.attached;
-    let recipe = Recipe::of(attached.substrate(), setting.images, attached.registry.clone()).await;
+    let recipe = Recipe::of(attached.substrate, setting.images, attached.registry.clone()).await;
     let components = ensure(setting.places, setting.options, &wanted(&recipe), setting.events).await?;
     let registries = if recipe.pulls {
         None

@@ -304,34 +304,9 @@ fn shortened(result: &TestResult) -> String {
 mod tests {
     use super::*;
 
-    fn results(name: &str, tests: &[(&str, Verdict, &str)]) -> Results {
-        Results {
-            cluster: Cluster {
-                name: name.into(),
-                tenant: name != "host",
-                kubernetes: "v1.36.3".into(),
-                substrate: "native".into(),
-                nodes: 1,
-                assembled_images: true,
-            },
-            tests: tests
-                .iter()
-                .map(|(test, verdict, message)| {
-                    let result = TestResult {
-                        verdict: *verdict,
-                        seconds: 1.5,
-                        at: jiff::Timestamp::UNIX_EPOCH,
-                        message: (!message.is_empty()).then(|| (*message).to_owned()),
-                    };
-                    ((*test).to_owned(), result)
-                })
-                .collect(),
-        }
-    }
-
     fn both() -> Vec<Results> {
         vec![
-            results(
+            Results::example(
                 "tenant-1",
                 &[
                     ("[sig-node] Pods should run [Conformance]", Verdict::Passed, ""),
@@ -347,7 +322,7 @@ mod tests {
                     ),
                 ],
             ),
-            results(
+            Results::example(
                 "host",
                 &[
                     ("[sig-node] Pods should run [Conformance]", Verdict::Passed, ""),

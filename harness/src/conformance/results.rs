@@ -176,33 +176,42 @@ impl Results {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn result(verdict: Verdict) -> TestResult {
-        TestResult {
+impl Results {
+    /// Makes results for tests: each test with its verdict and its message.
+    pub(super) fn example(name: &str, tests: &[(&str, Verdict, &str)]) -> Self {
+        let result = |verdict: Verdict, message: &str| TestResult {
             verdict,
-            seconds: 1.0,
+            seconds: 1.5,
             at: jiff::Timestamp::UNIX_EPOCH,
-            message: None,
-        }
-    }
-
-    fn results(name: &str, tests: &[(&str, Verdict)]) -> Results {
-        Results {
+            message: (!message.is_empty()).then(|| message.to_owned()),
+        };
+        let tests = tests.iter();
+        Self {
             cluster: Cluster {
-                name: name.into(),
+                name: name.to_owned(),
                 tenant: name != "host",
-                kubernetes: "v1.36.3".into(),
-                substrate: "native".into(),
+                kubernetes: "v1.36.3".to_owned(),
+                substrate: "native".to_owned(),
                 nodes: 1,
                 assembled_images: true,
             },
             tests: tests
-                .iter()
-                .map(|(test, verdict)| ((*test).to_owned(), result(*verdict)))
+                .map(|(test, verdict, message)| ((*test).to_owned(), result(*verdict, message)))
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(name: &str, tests: &[(&str, Verdict)]) -> Results {
+        let tests: Vec<_> = tests
+            .iter()
+            .map(|(test, verdict)| (*test, *verdict, ""))
+            .collect();
+        Results::example(name, &tests)
     }
 
     #[test]

@@ -142,13 +142,7 @@ async fn describe(
     prepared: &Prepared,
     setting: &Setting<'_>,
 ) -> Result<Cluster, Error> {
-    let refused = |action| {
-        move |source: kube::Error| Error::Refused {
-            action,
-            cluster: name.to_owned(),
-            source: Box::new(source),
-        }
-    };
+    let refused = |action| refused(name, action);
     let version = client
         .apiserver_version()
         .await
@@ -167,7 +161,7 @@ async fn describe(
         name: name.to_owned(),
         tenant: name != HOST,
         kubernetes: version.git_version,
-        substrate: setting.attached.substrate.clone(),
+        substrate: setting.attached.substrate.to_string(),
         nodes: nodes.items.len(),
         assembled_images: prepared.assembled,
     })
@@ -181,13 +175,7 @@ async fn remove_left(
     setting: &Setting<'_>,
 ) -> Result<(), Error> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    let refused = |action| {
-        move |source: kube::Error| Error::Refused {
-            action,
-            cluster: name.to_owned(),
-            source: Box::new(source),
-        }
-    };
+    let refused = |action| refused(name, action);
     let listed = namespaces
         .list_metadata(&ListParams::default().labels(RUN_LABEL))
         .await
@@ -211,6 +199,15 @@ async fn remove_left(
         }
     }
     Ok(())
+}
+
+fn refused(cluster: &str, action: &'static str) -> impl FnOnce(kube::Error) -> Error {
+    let cluster = cluster.to_owned();
+    move |source| Error::Refused {
+        action,
+        cluster,
+        source: Box::new(source),
+    }
 }
 
 fn judge(outcome: Option<Outcome>, failure: Option<&Failure>, at: jiff::Timestamp) -> TestResult {

@@ -27,8 +27,8 @@ pub struct Attached {
     pub seed: u64,
     /// When it was made, RFC 3339.
     pub started: jiff::Timestamp,
-    /// Who provides the host cluster.
-    pub substrate: String,
+    /// The provider of the host cluster.
+    pub substrate: Substrate,
     /// Which Kubernetes.
     pub kubernetes: Kubernetes,
     /// What kind of virtual cluster.
@@ -72,16 +72,6 @@ impl Attached {
             }
             other => other,
         }
-    }
-
-    /// The provider of the host cluster.
-    ///
-    /// # Panics
-    /// If it was written by a program that knows other providers.
-    #[must_use]
-    pub fn substrate(&self) -> Substrate {
-        let name = serde_json::Value::String(self.substrate.clone());
-        serde_json::from_value(name).expect("it is written by this program")
     }
 
     /// The host cluster.

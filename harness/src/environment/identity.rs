@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use super::{Attached, Error};
-use crate::plan::Plan;
+use crate::plan::{Plan, Substrate};
 
 /// The file that keeps the id of a run that is not up yet. What it made carries that id.
 const RUN: &str = "run";
@@ -76,12 +76,9 @@ fn different(found: &Attached, plan: &Plan) -> Option<(String, String)> {
     let virtual_clusters = |kind: &str| format!("{kind} virtual clusters");
     // One that was brought up until before its tenants has none yet.
     let wanted = if tenants.is_empty() { String::new() } else { wanted };
-    let host_cluster = |substrate: &str| format!("a {substrate} host cluster");
+    let host_cluster = |substrate: Substrate| format!("a {substrate} host cluster");
     [
-        (
-            host_cluster(&found.substrate),
-            host_cluster(&plan.substrate.to_string()),
-        ),
+        (host_cluster(found.substrate), host_cluster(plan.substrate)),
         (tenants, wanted),
         (
             format!("Kubernetes {}", found.kubernetes),
@@ -153,7 +150,7 @@ mod tests {
             run: "0198f0d2".to_owned(),
             seed: plan.seed,
             started: jiff::Timestamp::UNIX_EPOCH,
-            substrate: plan.substrate.to_string(),
+            substrate: plan.substrate,
             kubernetes: plan.kubernetes,
             virtual_cluster: plan.virtual_cluster.to_string(),
             kubeconfig: "/host".into(),

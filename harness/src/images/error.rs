@@ -69,7 +69,7 @@ pub enum Error {
     /// A containerd of ours did not come up or go down.
     #[error("{what}; its log ends with\n{log}")]
     Unready {
-        /// What was waited for.
+        /// The state that did not come.
         what: String,
         /// The end of its log.
         log: String,

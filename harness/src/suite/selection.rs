@@ -32,7 +32,7 @@ impl Surroundings {
                 .iter()
                 .map(|tenant| tenant.name.clone())
                 .collect(),
-            substrate: attached.substrate.clone(),
+            substrate: attached.substrate.to_string(),
             virtual_cluster: attached.virtual_cluster.clone(),
         }
     }

@@ -46,16 +46,16 @@ spec:
     - --listen-peer-urls=http://127.0.0.1:2380
     - --listen-metrics-urls=http://127.0.0.1:2381
     {{- if ne $persistent "true" }}
-    # What is lost with the pod anyway need not survive a power cut.
+    # This store is deleted with the pod, so it does not have to survive a power failure of the node.
     - --unsafe-no-fsync
     {{- end }}
     {{- with $values.etcd.extraArgs }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-    # What `/livez` does, asked from within: a probe by HTTP would need a port that every pod of the host reaches. It
-    # is a read by this member alone, and an alarm, as of a full disk, does not fail it. A store that ends by itself
-    # is restarted at once, so this is for one that hangs, as the API server's own probe then restarts the API server
-    # only. Each probe is a process, so there are few.
+    # The probe reads from this member, as etcd's `/livez` does. It runs inside of the container, because an HTTP probe needs a port
+    # that every pod of the host can connect to. An alarm, such as a full disk, does not fail it. The kubelet restarts an etcd that
+    # exits, so this probe is for one that hangs: the API server's own probe restarts the API server only. Each probe starts a
+    # process, so the period is long.
     livenessProbe:
       exec:
         command:

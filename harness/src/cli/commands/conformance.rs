@@ -208,7 +208,11 @@ impl Run<'_> {
             None if self.context.is_json() => output::json(&outcome.ran)?,
             None => {
                 let text = render::text(&outcome.ran);
-                output::text(&format!("{text}\nReports: {}\n", self.folder.display()))?;
+                output::text(&format!(
+                    "{}\n\nReports: {}\n",
+                    text.trim_end(),
+                    self.folder.display()
+                ))?;
             }
         }
         if outcome.interrupted {

@@ -69,7 +69,7 @@ impl Run {
             started: Event::RunStarted {
                 run: uuid::Uuid::now_v7().to_string(),
                 environment: attached.name.clone(),
-                substrate: attached.substrate.clone(),
+                substrate: attached.substrate.to_string(),
                 kubernetes: attached.kubernetes,
                 virtual_cluster: attached.virtual_cluster.clone(),
                 tenants: attached
