@@ -1,4 +1,4 @@
-# Every recipe is one command of cargo or of the harness; loops and conditions live there.
+# Every recipe is one command of cargo, of the harness or of `.ci`; loops and conditions live there.
 
 set positional-arguments
 
@@ -16,16 +16,31 @@ test *arguments:
 
 # Formatting and lints, as CI runs them
 lint:
-    cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    .ci/run formatting clippy
 
-# What CI runs
-ci:
-    .ci/run
+# Formatting, GitHub's workflow and lints: what CI runs first
+check:
+    .ci/run formatting workflow clippy
+
+# What CI runs, or only these parts of it
+ci *parts:
+    .ci/run "$@"
+
+# What takes too long for every change, or only these parts of it
+nightly *parts:
+    .ci/nightly "$@"
+
+# Advisories, bans, licences and sources of dependencies; needs cargo-deny and a network
+deny:
+    cargo deny check
 
 # Bring an environment up and leave it
 up *arguments:
     cargo harness up "$@"
+
+# Run a scenario against the environment that is up: `just scenario SY-07`
+scenario *arguments:
+    cargo harness test "$@"
 
 # Remove it
 down *arguments:
