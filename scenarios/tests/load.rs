@@ -3,14 +3,21 @@
 use std::collections::BTreeSet;
 
 use harness::sandbox;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1;
+use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use rstest::rstest;
 use scenarios::busy::keep_busy;
+use scenarios::eventually::{LATER, eventually};
 use scenarios::pod::Pod;
 use scenarios::{Environment, Outcome, Tenant};
 
 use crate::cast::environment;
+
+/// Twice the period in which the node controller looks at nodes (`--node-monitor-period`).
+const LOOKED_AT: SignedDuration = SignedDuration::from_secs(10);
 
 /// A program that is slow is not one that hangs: a restart would only add to the load.
 #[rstest]
@@ -34,14 +41,54 @@ async fn re_09_nothing_is_restarted_because_the_machine_is_busy(
     );
 
     let load = keep_busy(&environment).await?;
+    let since = Timestamp::now();
 
     assert!(load > 25.0, "a load of {load} says nothing");
     assert_eq!(ended(&environment, &pods)?, Vec::<String>::new());
     for tenant in tenants {
         tenant.works_again().await?;
     }
+    has_settled(&environment, &pods, since).await?;
     assert_eq!(ended(&environment, &pods)?, Vec::<String>::new());
     Ok(())
+}
+
+/// Waits until pods are ready that were ready before the load.
+///
+/// The node controller takes a node whose lease is late for lost, also just when the load ends. Services then lead to none of its
+/// pods until its kubelet reports. So the kubelets have to have renewed their leases long enough after the load that the
+/// controller has seen it.
+async fn has_settled(environment: &Environment, before: &[Pod], since: Timestamp) -> anyhow::Result<()> {
+    let client = &environment.host().client;
+    let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
+    let pods: Api<v1::Pod> = Api::all(client.clone());
+    let were_ready: BTreeSet<_> = before
+        .iter()
+        .filter(|pod| pod.is_ready)
+        .map(|pod| pod.uid.as_str())
+        .collect();
+    eventually("nodes and pods to be ready again", LATER, || async {
+        let leases = leases.list(&ListParams::default()).await?;
+        let is_late = |lease: &&Lease| {
+            let renewed = lease.spec.as_ref().and_then(|spec| spec.renew_time.as_ref());
+            renewed.is_none_or(|renewed| renewed.0.duration_since(since) < LOOKED_AT)
+        };
+        let late = leases.iter().filter(is_late);
+        let late = late.map(|lease| format!("the lease of {}", lease.name_any()));
+        let pods = pods.list(&ListParams::default()).await?;
+        let unready = pods
+            .iter()
+            .map(Pod::from)
+            .filter(|pod| were_ready.contains(pod.uid.as_str()) && !pod.is_ready);
+        let unready = unready.map(|pod| format!("pod {}/{}", pod.namespace, pod.name));
+        let missing: Vec<String> = late.chain(unready).collect();
+        Ok(if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("not yet: {}", missing.join(", ")))
+        })
+    })
+    .await
 }
 
 /// Returns which containers of these pods do not run any more. It looks for their processes: a kubelet that had to wait for a

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::pods::{made, pod, run_on};
+use crate::pods::{going, made, pod, run_on, stopped};
 use crate::rig::{Side, Space, Tenant, unique};
 
 #[rstest]
@@ -106,7 +106,15 @@ async fn a_selected_node_is_shown_as_it_is_and_others_as_stand_ins() {
         .await;
     let ours = guest.shows("Node", &plain, "/metadata/labels/tier", "gold").await;
     assert_eq!(ours["metadata"]["labels"].get("vcluster.loft.sh/fake-node"), None);
+
+    // One that the host deletes is replaced by a fake node while a pod of the tenant runs there.
     host.delete("Node", &gold).await;
+    guest
+        .shows("Node", &gold, "/metadata/labels/vcluster.loft.sh~1fake-node", "true")
+        .await;
+    space.guest.delete("Pod", "gold").await;
+    space.host.sees("Pod", "gold", "going", going).await;
+    stopped(&space.host, "gold").await;
     guest.loses("Node", &gold).await;
 }
 
