@@ -2,6 +2,8 @@
 //!
 //! The cluster is a native one, brought up by a process of its own that the run under test knows nothing of.
 
+use std::fs;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -23,6 +25,22 @@ mod metrics_server;
 
 /// What a tenant sees of what the cluster measures.
 mod measured;
+
+/// A values file in the folder of the cluster's runs.
+const VALUES: &str = "widgets.yaml";
+
+/// Values that need a kind which the cluster does not have.
+const EXPORTS_WIDGETS: &str = "\
+multiNamespaceMode:
+  enabled: true
+sync:
+  generic:
+    config: |-
+      version: v1beta1
+      export:
+      - kind: Widget
+        apiVersion: example.org/v1
+";
 
 #[test]
 #[ignore = "needs root and brings up a native host cluster"]
@@ -168,6 +186,13 @@ fn restricted_by_default() -> [Value; 2] {
     3,
     "push 127.0.0.1:9/nobody/"
 )]
+#[case::no_kind(
+    "no-kind",
+    &[],
+    &["--images", "pull", "--values", VALUES],
+    3,
+    "Widget example.org/v1"
+)]
 #[ignore = "needs root and brings up a native host cluster"]
 fn nothing_is_made_where(
     #[case] name: &str,
@@ -178,6 +203,7 @@ fn nothing_is_made_where(
 ) {
     let host = Host::up(name);
     host.apply(there);
+    fs::write(host.state().join(VALUES), EXPORTS_WIDGETS).expect("it can be written");
     let before = host.kubectl.everything();
     let arguments = [&["up", "--tenants", "1"], options].concat();
     let refused = host.run(&Other::named("refused"), &arguments);
