@@ -31,9 +31,6 @@ pub mod problem;
 /// Probes, metrics and the JSON answers that every app gives alike.
 pub mod shell;
 
-/// JSON also for what the HTTP server refuses by itself.
-mod door;
-
 /// Serving until a signal, then letting requests finish.
 pub mod serve;
 

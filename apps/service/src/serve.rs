@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::call::at_most;
-use crate::door::Door;
 use crate::settings::Settings;
 use crate::shell::App;
 use crate::telemetry;
@@ -64,7 +64,9 @@ pub async fn until(
     drain: Duration,
 ) -> io::Result<()> {
     let (stopped, stopping) = oneshot::channel();
-    let served = axum::serve(Door(listener), router).with_graceful_shutdown(async move {
+    // Answers are small and somebody waits for each.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let served = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
         tracing::info!("stopping: no new requests, those under way finish");
         stopped.send(()).ok();
