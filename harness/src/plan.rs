@@ -340,7 +340,7 @@ pub enum Error {
     Name(#[source] names::Error),
     /// The tenants' values cannot be used.
     #[error(transparent)]
-    Values(#[from] syncer::values::Error),
+    Values(#[from] vcluster_values::Error),
     /// Real vcluster cannot be had like this.
     #[error(transparent)]
     Vcluster(#[from] vcluster::Error),
@@ -409,7 +409,7 @@ impl Plan {
         let tenants = tenants_of(tenants)?;
         match virtual_cluster {
             VirtualCluster::Embedded => accept(&values, &tenants)?,
-            VirtualCluster::Vcluster => drop(syncer::values::parse(&values.text, &values.origin)?),
+            VirtualCluster::Vcluster => drop(vcluster_values::parse(&values.text, &values.origin)?),
         }
         let tenant_megabytes = match virtual_cluster {
             VirtualCluster::Embedded => TENANT_MEGABYTES,
@@ -461,10 +461,10 @@ impl Plan {
 }
 
 /// Refuses values that the syncer of one of the tenants would refuse.
-fn accept(values: &Values, tenants: &[Tenant]) -> Result<(), syncer::values::Error> {
+fn accept(values: &Values, tenants: &[Tenant]) -> Result<(), vcluster_values::Error> {
     for tenant in tenants {
-        let subject = syncer::naming::Tenant::new(&tenant.name, crate::tenants::namespace_of(&tenant.name));
-        syncer::accept::accept(&values.text, &values.origin, None, &subject)?;
+        let subject = vcluster_values::naming::Tenant::new(&tenant.name, crate::tenants::namespace_of(&tenant.name));
+        vcluster_values::accept::accept(&values.text, &values.origin, None, &subject)?;
     }
     Ok(())
 }

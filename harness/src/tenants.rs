@@ -203,7 +203,7 @@ async fn make(settings: &Settings, wanted: &Wanted, platform: &Platform) -> Resu
     let name = &wanted.name;
     let namespace = namespace_of(name);
     if let Provider::Embedded { .. } = settings.provider {
-        let values = syncer::values::parse(&wanted.values, "the tenant's values")?;
+        let values = vcluster_values::parse(&wanted.values, "the tenant's values")?;
         kinds::known(&platform.cluster.client, name, &values).await?;
     }
     // Before Helm makes one without the run's label.
@@ -338,7 +338,7 @@ async fn delete(namespaces: &Api<Namespace>, namespace: &ObjectMeta) -> Result<(
 pub enum Error {
     /// The tenant's values cannot be used.
     #[error(transparent)]
-    Values(#[from] syncer::values::Error),
+    Values(#[from] vcluster_values::Error),
     /// The values name kinds that the host does not have, or that cannot be synced on it.
     #[error("make {tenant} with its values: {why}")]
     Kinds {
@@ -348,12 +348,14 @@ pub enum Error {
         why: String,
     },
     /// The host did not say which kinds it has.
-    #[error("ask the host for the kinds that the values of {tenant} name")]
+    #[error("ask the host for the kinds of {group} that the values of {tenant} name")]
     Discovery {
         /// Whose.
         tenant: String,
+        /// The API group.
+        group: String,
         /// Why not.
-        source: Box<syncer::kinds::discovery::Error>,
+        source: Box<kube::Error>,
     },
     /// Helm failed.
     #[error("{action} the virtual cluster of {tenant}")]
@@ -418,8 +420,8 @@ pub enum Error {
     Store {
         /// Whose.
         tenant: String,
-        /// What its syncer says.
-        source: Box<syncer::store::Error>,
+        /// The identities that differ.
+        source: vcluster_values::identity::Mismatch,
     },
     /// It did not come up in time.
     #[error("bring up {tenant}: {condition}")]

@@ -5,18 +5,19 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use kube::Client;
 use tracing_subscriber::EnvFilter;
+use vcluster_values::accept;
+use vcluster_values::naming::{MappedNamespaces, Tenant};
+use vcluster_values::{Dialect, Values};
 
-use crate::accept;
 use crate::leader::Candidate;
-use crate::naming::{MappedNamespaces, Tenant};
 use crate::notice::Notices;
 use crate::patience::chain;
 use crate::pki::{self, Access, Names};
 use crate::uninstall::{self, Replica};
-use crate::values::{self, Dialect, Values};
 use crate::{client, host, run};
 
 /// The exit code for a values file that cannot be used.
@@ -40,35 +41,43 @@ enum Command {
     ///
     /// For a virtual cluster that is removed itself: a syncer that runs makes them anew.
     Uninstall(Uninstall),
-    /// Look at values files, in each dialect of vcluster's
+    /// Check and convert values files of all schema versions of vcluster
     #[command(subcommand)]
     Values(OnValues),
 }
 
 #[derive(Debug, Subcommand)]
 enum OnValues {
-    /// Say what in a values file cannot be done; nothing if all of it can
+    /// Check a values file; no output means that the file is valid
     Check {
-        /// The dialect that it is in, if its keys are not to tell
-        #[arg(long, value_enum)]
+        /// Schema version of the file; detected from its keys if not given
+        #[arg(long, value_parser = dialect())]
         dialect: Option<Dialect>,
-        /// The file; `-` is standard input
+        /// The file; `-` reads standard input
         file: PathBuf,
     },
-    /// Print a values file in another dialect
+    /// Convert a values file to another schema version, on standard output
     ///
-    /// What comes out asks for the same: a key that has no words in the other dialect is an error. Keys without an effect
-    /// that the other dialect does not have are told on standard error. Comments are not kept.
+    /// The result configures the same virtual cluster. A key that the other schema cannot express is an error. Keys without an
+    /// effect that are dropped are listed on standard error. Comments are not kept.
     Convert {
-        /// The dialect to print it in
-        #[arg(long, value_enum)]
+        /// Schema version of the output
+        #[arg(long, value_parser = dialect())]
         to: Dialect,
-        /// The dialect that it is in, if its keys are not to tell
-        #[arg(long, value_enum)]
+        /// Schema version of the file; detected from its keys if not given
+        #[arg(long, value_parser = dialect())]
         dialect: Option<Dialect>,
-        /// The file; `-` is standard input
+        /// The file; `-` reads standard input
         file: PathBuf,
     },
+}
+
+/// Returns a parser of the names of schema versions.
+fn dialect() -> impl TypedValueParser<Value = Dialect> {
+    let names =
+        Dialect::ALL.map(|dialect| PossibleValue::new(dialect.name()).help(format!("vcluster {dialect}")));
+    PossibleValuesParser::new(names)
+        .try_map(|name| Dialect::of_name(&name).ok_or_else(|| format!("no schema version {name}")))
 }
 
 /// Which virtual cluster of which host.
@@ -173,7 +182,7 @@ struct Uninstall {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
-    Values(#[from] values::Error),
+    Values(#[from] vcluster_values::Error),
     #[error("read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("write what was asked for")]
@@ -351,7 +360,7 @@ fn check(path: &Path, dialect: Option<Dialect>) -> Result<(), Error> {
 
 fn convert(path: &Path, from: Option<Dialect>, to: Dialect) -> Result<(), Error> {
     let (text, origin) = read(path)?;
-    let converted = values::convert(&text, &origin, from, to)?;
+    let converted = vcluster_values::convert(&text, &origin, from, to)?;
     let mut told = io::stderr().lock();
     for lost in &converted.not_carried {
         writeln!(
@@ -379,7 +388,7 @@ fn read(path: &Path) -> Result<(String, String), Error> {
     } else {
         (std::fs::read(path).map_err(failed)?, path.display().to_string())
     };
-    Ok((values::text(bytes, &origin)?, origin))
+    Ok((vcluster_values::text(bytes, &origin)?, origin))
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use vcluster_values::naming::Tenant;
+use vcluster_values::MetricsServer;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -53,9 +55,7 @@ use self::asked::Asked;
 use self::door::{Caller, Door};
 use self::ending::Flushed;
 use self::refusal::Refusal;
-use crate::naming::Tenant;
 use crate::patience::{chain, pause};
-use crate::values::MetricsServer;
 
 /// How long somebody may take to say who they are. The one who should be there is in the same pod.
 const GREETING: Duration = Duration::from_secs(10);

@@ -5,6 +5,7 @@
 //! there. So nothing has to be renewed, an idle syncer writes nothing, and what comes after a pod that is gone need
 //! not wait for a time to run out.
 
+use vcluster_values::naming::Tenant;
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::Pod;
@@ -15,7 +16,6 @@ use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::naming::Tenant;
 use crate::patience::chain;
 
 /// The pod that a syncer runs in.

@@ -1,24 +1,6 @@
 //! The generic syncer of a virtual cluster: keeps a tenant's Kubernetes API (the guest) and the cluster that
 //! runs its pods (the host) in step.
 
-/// What a virtual cluster and its objects are called on the host.
-pub mod naming;
-
-/// Fields that a tenant may not set on the host.
-pub mod admission;
-
-/// What a virtual cluster is asked to be: the values file, in each of vcluster's dialects.
-pub mod values;
-
-/// Rules about the kinds that a values file exports and imports.
-pub mod kinds;
-
-/// Values files as the syncer runs with them.
-pub mod accept;
-
-/// Changes to objects on their way between guest and host.
-pub mod patches;
-
 /// Who a virtual cluster's programs are to each other: its certificate authority and what that issues.
 pub mod pki;
 
@@ -36,6 +18,9 @@ pub mod store;
 
 /// What a guest has to have before it is a cluster: its API's own Service, and DNS.
 pub mod guest;
+
+/// Kinds as a cluster serves them.
+mod discovery;
 
 /// The engine that keeps guest and host in step.
 pub mod sync;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use vcluster_values::naming::Tenant;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client};
@@ -11,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::leader::Candidate;
-use crate::naming::Tenant;
 use crate::patience::{chain, pause};
 
 /// The longest start without an Event. It usually takes a few seconds.

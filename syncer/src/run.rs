@@ -6,17 +6,17 @@
 
 mod bounds;
 
-pub(crate) mod from_host;
-
 mod named;
-
-pub(crate) mod to_host;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use vcluster_values::admission::Admission;
+use vcluster_values::{from_host, kinds, to_host};
+use vcluster_values::naming::{self, Tenant};
+use vcluster_values::Values;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Client;
 use prometheus_client::registry::Registry;
@@ -24,20 +24,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::admission::Admission;
 use crate::client;
 use crate::guest::{self, dns, kubernetes, metrics as guest_metrics};
 use crate::host;
-use crate::kinds;
 use crate::kubelet::{self, Kubelet};
 use crate::leader::{self, Candidate, Election};
-use crate::naming::{self, Tenant};
 use crate::notice::Notices;
 use crate::patience::{pause, persist};
 use crate::status::{self, Status};
 use crate::store;
 use crate::sync::{self, Metrics, Readiness};
-use crate::values::Values;
 
 /// How often the engine is asked whether it has looked at everything.
 const ENGINE_EVERY: Duration = Duration::from_millis(20);

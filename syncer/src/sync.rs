@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
+use vcluster_values::kinds::refusal;
+use vcluster_values::patches;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Change;
-pub use self::config::{
-    Bounds, Config, CoreKind, Export, FromHost, HostKind, Import, Limits, Mapping, Unnamed,
-};
+pub use self::config::{Bounds, Config, Export, Import, Limits, Unnamed};
 use self::core::Core;
 use self::engine::Engine;
 use self::events::{Events, Subjects};
@@ -31,8 +31,6 @@ pub use self::readiness::Readiness;
 use self::references::{Payload, References};
 use self::services::Services;
 use self::slices::Slices;
-use crate::kinds::{Context, Entry, refusal};
-use crate::patches;
 
 /// What there is to keep in step.
 mod config;
@@ -319,9 +317,9 @@ fn can_do(config: &Config) -> Result<(), Error> {
     if let Some(mapping) = secrets.find(|mapping| mapping.is_all_of(own)) {
         return Err(Error::Keys(mapping.to_string()));
     }
-    let context = Context::of_config(config);
-    let exports = config.exports.iter().map(Entry::export);
-    let imports = config.imports.iter().map(Entry::import);
+    let context = config.context();
+    let exports = config.exports.iter().map(Export::entry);
+    let imports = config.imports.iter().map(Import::entry);
     let mut entries = exports.chain(imports);
     match entries.find_map(|entry| refusal(&entry, None, &context)) {
         Some(why) => Err(Error::Unsupported(why)),

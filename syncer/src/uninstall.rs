@@ -3,6 +3,7 @@
 //! They are no part of the release, so Helm does not know of them; its hook after the deletion runs this. By then the
 //! syncer's own account may do nothing any more, so nothing is made while it is removed.
 
+use vcluster_values::naming::{self, Tenant};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Preconditions};
@@ -13,7 +14,6 @@ use kube::{Api, Client, ResourceExt};
 use tracing::{info, warn};
 
 use crate::host;
-use crate::naming::{self, Tenant};
 
 pub use self::replica::Replica;
 

@@ -240,7 +240,7 @@ fn values_in(file: Option<&Path>) -> Result<Values, Failure> {
         source,
     })?;
     let origin = path.display().to_string();
-    let text = syncer::values::text(bytes, &origin).map_err(plan::Error::from)?;
+    let text = vcluster_values::text(bytes, &origin).map_err(plan::Error::from)?;
     Ok(Values { origin, text })
 }
 

@@ -99,7 +99,7 @@ pub(super) async fn kinds(plan: &Plan, cluster: &Cluster) -> Result<(), Error> {
         return Ok(());
     }
     let values =
-        syncer::values::parse(&plan.values.text, &plan.values.origin).map_err(tenants::Error::from)?;
+        vcluster_values::parse(&plan.values.text, &plan.values.origin).map_err(tenants::Error::from)?;
     Ok(tenants::kinds::known_before_the_platform(&cluster.client, "the tenants", &values).await?)
 }
 

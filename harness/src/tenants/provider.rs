@@ -35,7 +35,7 @@ pub(super) struct Input<'a> {
 
 impl Provider {
     /// What its chart takes for a tenant with this values file.
-    pub(super) fn input(&self, values: &str) -> Result<Input<'_>, syncer::values::Error> {
+    pub(super) fn input(&self, values: &str) -> Result<Input<'_>, vcluster_values::Error> {
         Ok(match self {
             Self::Embedded { chart, set } => Input {
                 chart,

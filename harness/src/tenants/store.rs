@@ -1,22 +1,24 @@
-//! Whether a tenant's cluster is still the one that its namespaces on the host were made for. If not, its syncer leaves
-//! everything as it is until somebody says what is meant, and nothing would come of waiting for it.
+//! The check that a tenant's cluster is the one that its namespaces on the host were made for. If it is another one, its syncer
+//! syncs nothing until somebody says what is meant, so waiting for it would be in vain.
 
 use std::time::Duration;
 
-use kube::Client;
-use syncer::naming::Tenant;
-use syncer::store;
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use kube::{Api, Client, ResourceExt};
+use vcluster_values::identity::{ACCEPTED, Mismatch, SYSTEM, made_for};
+use vcluster_values::naming::Tenant;
 
 use super::Error;
+use crate::answer::said;
 use crate::wait::{self, Budget, Seen};
 
 /// An API server answers 2 s after it was started; several at once on two busy cores need a minute.
-const TOLD: Budget = Budget {
+const ANSWERS: Budget = Budget {
     at_most: Duration::from_mins(3),
     every: Duration::from_millis(150),
 };
 
-/// Fails if it is another.
+/// Returns an error if the cluster of a tenant is not the one that its namespaces on the host were made for.
 pub(super) async fn is_the_same(
     name: &str,
     namespace: &str,
@@ -24,15 +26,37 @@ pub(super) async fn is_the_same(
     guest: &Client,
 ) -> Result<(), Error> {
     let tenant = Tenant::new(name, namespace);
-    wait::until(format!("{name} to say which it is"), TOLD, || async {
-        Ok::<_, kube::Error>(match store::check(host, guest, &tenant).await {
-            Ok(()) => Seen::Ready(Ok(())),
-            Err(lost @ store::Error::Other { .. }) => Seen::Ready(Err(Error::Store {
-                tenant: name.to_owned(),
-                source: Box::new(lost),
-            })),
-            Err(error) => Seen::not_yet(error.to_string()),
+    let what = format!("{name} to answer with the identity of its cluster");
+    let identity = wait::until(what, ANSWERS, || async {
+        let system = Api::<Namespace>::all(guest.clone()).get_opt(SYSTEM).await;
+        Ok::<_, kube::Error>(match system {
+            Ok(Some(system)) => Seen::Ready(system.uid().unwrap_or_default()),
+            Ok(None) => Seen::not_yet(format!("it has no namespace {SYSTEM}")),
+            Err(error) => Seen::not_yet(said(&error)),
         })
     })
-    .await?
+    .await?;
+    let asked = |source| Error::Host {
+        action: "ask for the identity of",
+        tenant: name.to_owned(),
+        source,
+    };
+    let namespaces: Api<Namespace> = Api::all(host.clone());
+    let former = namespaces.get_opt(&tenant.host_namespace(SYSTEM)).await;
+    let Some(former) = former.map_err(asked)? else {
+        return Ok(());
+    };
+    match made_for(&tenant, former.labels(), former.annotations()) {
+        Some(uid) if uid != identity => {}
+        Some(_) | None => return Ok(()),
+    }
+    let services: Api<Service> = Api::namespaced(host.clone(), namespace);
+    let service = services.get(name).await.map_err(asked)?;
+    if service.annotations().get(ACCEPTED) == Some(&identity) {
+        return Ok(());
+    }
+    Err(Error::Store {
+        tenant: name.to_owned(),
+        source: Mismatch::new(&tenant, &identity),
+    })
 }

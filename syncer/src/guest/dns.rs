@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use vcluster_values::Values;
 use futures::StreamExt;
 use futures::stream::select_all;
 use kube::Client;
@@ -13,7 +14,6 @@ use tracing::{info, warn};
 use super::Error;
 use super::defaults::{self, Place};
 use crate::patience::{chain, persist};
-use crate::values::Values;
 
 const NAMESPACE: &str = "kube-system";
 
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     fn server(values: &str) -> Server {
-        let values = crate::values::parse(
+        let values = vcluster_values::parse(
             &format!("multiNamespaceMode: {{enabled: true}}\n{values}"),
             "test",
         )
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn none_is_made_where_none_is_wanted() {
         let text = "multiNamespaceMode: {enabled: true}\ncoredns: {enabled: false}";
-        let values = crate::values::parse(text, "test").unwrap();
+        let values = vcluster_values::parse(text, "test").unwrap();
         assert_eq!(Server::of(&values, "", "10.96.7.7".parse().unwrap()), None);
     }
 }

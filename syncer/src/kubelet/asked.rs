@@ -4,11 +4,11 @@
 //! server asks at: `/containerLogs/NS/POD/CONTAINER`; `/exec` and `/attach` with `/NS/POD[/UID]/CONTAINER`; and
 //! `/portForward/NS/POD[/UID]`. There is no other.
 
+use vcluster_values::naming::{is_label, is_word};
 use hyper::{Method, Uri};
 
 use super::parameters;
 use super::refusal::Refusal;
-use crate::naming::{is_label, is_word};
 
 /// What is asked for, all of it in words that are safe in a path or query of the host's.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use vcluster_values::naming::Tenant;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -10,7 +11,6 @@ use rcgen::{
 
 use super::{Error, distinguished_name};
 use crate::guest::metrics;
-use crate::naming::Tenant;
 
 /// How long certificates hold, in years. Long, because nothing renews them while a control plane runs; those
 /// of its programs are issued anew at each of its starts.

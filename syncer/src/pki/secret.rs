@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use vcluster_values::naming::Tenant;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -9,7 +10,6 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 
 use super::{Authority, Error};
-use crate::naming::Tenant;
 
 /// Takes up the authority in the Secret `NAME-certs` of the control plane's namespace, or makes one and keeps it
 /// there. With an `owner`, Kubernetes removes the Secret with it.

@@ -1,12 +1,12 @@
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 
+use vcluster_values::naming::Tenant;
 use rstest::rstest;
 use x509_parser::pem::parse_x509_pem;
 use x509_parser::prelude::GeneralName;
 
 use super::*;
-use crate::naming::Tenant;
 
 fn names() -> Names {
     Names {

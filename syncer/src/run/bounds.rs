@@ -1,11 +1,11 @@
 //! The objects that bound the tenant in each of its host namespaces: takes what the values allow, gives the objects. The
 //! chart's policy `-bounds` keeps the virtual cluster's account from weakening them.
 
+use vcluster_values::naming::Tenant;
+use vcluster_values::Policies;
 use serde_json::{Map, Value, json};
 
-use crate::naming::Tenant;
 use crate::sync::Bounds;
-use crate::values::Policies;
 
 /// The objects, and the kinds that the values ask for none of.
 pub(super) fn bounds(tenant: &Tenant, policies: &Policies) -> Bounds {

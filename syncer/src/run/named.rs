@@ -1,11 +1,13 @@
 //! Kinds that are named by resource and group: asks the host, gives their API version and kind.
 
+use vcluster_values::kinds::unknown;
+use vcluster_values::mapping::Mapping;
+use vcluster_values::naming::Tenant;
+use vcluster_values::{Generic, KindName};
 use kube::Client;
 
-use crate::kinds::{discovery, unknown};
-use crate::naming::Tenant;
-use crate::sync::{self, Mapping};
-use crate::values::{Generic, KindName};
+use crate::discovery;
+use crate::sync;
 
 /// Why a kind cannot be named.
 #[derive(Debug, thiserror::Error)]

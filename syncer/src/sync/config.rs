@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-pub use self::mapping::Mapping;
+use vcluster_values::admission::Admission;
+use vcluster_values::from_host::FromHost;
+use vcluster_values::kinds::{Context, CoreKind, Entry, List};
+use vcluster_values::mapping::Mapping;
+use vcluster_values::naming::Tenant;
+use vcluster_values::patches::Patch;
 use serde_json::Value;
 
-use crate::admission::Admission;
-use crate::naming::Tenant;
-use crate::patches::Patch;
-
-/// One mapping of host objects to guest objects.
-mod mapping;
 
 /// Everything the engine has to know besides its two clients.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +49,17 @@ pub struct Config {
     pub kubelet_port: u16,
 }
 
+impl Config {
+    /// Returns what decides about entries of exports and imports.
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            core: self.core.clone(),
+            shown: self.from_host.kinds.keys().copied().collect(),
+            cluster_scoped: self.from_host.cluster_scoped.clone(),
+        }
+    }
+}
+
 /// Objects that each host namespace has beside the tenant's.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bounds {
@@ -57,21 +67,6 @@ pub struct Bounds {
     pub wanted: Vec<Value>,
     /// Objects of which there are to be none.
     pub unwanted: Vec<Value>,
-}
-
-/// One of Kubernetes' own kinds that can be left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CoreKind {
-    /// Claims on volumes, with a stand-in in the guest for each volume.
-    PersistentVolumeClaim,
-    /// Ingresses.
-    Ingress,
-    /// Network policies.
-    NetworkPolicy,
-    /// Disruption budgets.
-    PodDisruptionBudget,
-    /// Service accounts, as which the tenant's pods then are on the host.
-    ServiceAccount,
 }
 
 /// Limits for the objects that the syncer keeps on the host for one virtual cluster, in bytes of JSON.
@@ -106,38 +101,6 @@ pub struct Unnamed {
     pub secrets: bool,
 }
 
-/// What the host shows to the guest, read-only.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FromHost {
-    /// Kinds that are in no namespace, each with the labels of what is shown: a selector as `kubectl --selector`
-    /// takes it, empty for all.
-    pub kinds: BTreeMap<HostKind, String>,
-    /// Config maps.
-    pub config_maps: Vec<Mapping>,
-    /// Secrets.
-    pub secrets: Vec<Mapping>,
-    /// Services, which have the host's address in the guest: `networking.replicateServices.fromHost`.
-    pub services: Vec<Mapping>,
-    /// Imported kinds that are in no namespace, each by the name of its definition, `clusterissuers.cert-manager.io`.
-    /// What is not named here is only imported where it is in the tenant's own namespaces.
-    pub cluster_scoped: BTreeSet<String>,
-}
-
-/// A kind that is in no namespace, of which the host's objects can be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HostKind {
-    /// Nodes. Without, a node has a stand-in while it runs a pod of the tenant.
-    Node,
-    /// Storage classes.
-    StorageClass,
-    /// Ingress classes.
-    IngressClass,
-    /// Runtime classes.
-    RuntimeClass,
-    /// Priority classes. A pod may have those that are shown; the others mean nothing on the host.
-    PriorityClass,
-}
-
 /// A kind whose guest objects are kept on the host under their own names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Export {
@@ -155,6 +118,13 @@ pub struct Export {
     pub patches: Vec<Patch>,
     /// What is changed in the guest's object, by what the host's has; it is not exported.
     pub reverse_patches: Vec<Patch>,
+}
+
+impl Export {
+    /// Returns its entry in the list of exports.
+    pub(crate) fn entry(&self) -> Entry {
+        Entry::new(List::Export, &self.api_version, &self.kind)
+    }
 }
 
 /// A kind whose host objects are shown in the guest.
@@ -177,6 +147,12 @@ pub struct Import {
 }
 
 impl Import {
+    /// Returns its entry in the list of imports.
+    pub(crate) fn entry(&self) -> Entry {
+        let entry = Entry::new(List::Import, &self.api_version, &self.kind);
+        entry.with(!self.mappings.is_empty(), !self.reverse_patches.is_empty())
+    }
+
     /// Whether the kind is that of pods, which are kept in step in any case.
     pub(crate) fn is_of_pods(&self) -> bool {
         self.api_version == "v1" && self.kind == "Pod"

@@ -6,6 +6,9 @@
 
 use std::sync::Arc;
 
+use vcluster_values::from_host::FromHost;
+use vcluster_values::mapping::Mapping;
+use vcluster_values::patches::{self, Json};
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -20,7 +23,7 @@ use self::source::Source;
 pub(crate) use self::source::resource;
 use super::apply::{Place, is_outdated};
 use super::cache::{Cache, Change, Scope};
-use super::config::{FromHost, Import, Mapping};
+use super::config::Import;
 use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
 use super::key::Key;
@@ -31,7 +34,6 @@ use super::patched::{GuestNames, Rule};
 use super::queue::Queue;
 use super::removal;
 use super::written::{Versions, Written};
-use crate::patches::{self, Json};
 
 /// Copies of what is not shown any more.
 pub(super) mod left;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use vcluster_values::kinds::CoreKind;
+
 use super::cache::Change;
-use super::config::CoreKind;
 use super::copies::{self, Copies};
 use super::engine::Engine;
 use super::events::{Events, Subjects};

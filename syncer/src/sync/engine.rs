@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use vcluster_values::admission::Resource;
+use vcluster_values::naming::Tenant;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -24,8 +26,6 @@ use super::mutation::{self, Mutation};
 use super::object::Object;
 use super::queue::Queue;
 use super::reporter::Reporter;
-use crate::admission::Resource;
-use crate::naming::Tenant;
 
 /// The field manager that everything is written as.
 pub(crate) const MANAGER: &str = "vcluster-syncer";

@@ -6,6 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use vcluster_values::kinds;
+use vcluster_values::naming;
+use vcluster_values::patches::{self, Json};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
@@ -33,9 +36,6 @@ use super::removal;
 use super::timing;
 use super::watches::metadata;
 use super::written::{Versions, Written};
-use crate::kinds;
-use crate::naming;
-use crate::patches::{self, Json};
 
 /// Keeps one kind on the host.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use vcluster_values::naming::{self, MANAGED_ANNOTATIONS};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
 use kube::core::ApiResource;
@@ -16,7 +17,6 @@ use super::engine::Engine;
 use super::failure::{Attempt, Failure, unless_gone};
 use super::key::Key;
 use super::marks::{self, MANAGED_LABELS};
-use crate::naming::{self, MANAGED_ANNOTATIONS};
 
 /// Annotation in the guest: what of its labels and annotations came from the host, one a line.
 const FROM_HOST: &str = "vcluster.loft.sh/from-host";

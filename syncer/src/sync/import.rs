@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use vcluster_values::naming;
+use vcluster_values::patches::{self, Json};
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
@@ -34,8 +36,6 @@ use super::queue::Queue;
 use super::removal;
 use super::watches::metadata;
 use super::written::{Versions, Written};
-use crate::naming;
-use crate::patches::{self, Json};
 
 /// What is to be done about one object.
 mod step;

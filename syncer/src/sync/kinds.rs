@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use vcluster_values::kinds::{self, Context};
+use vcluster_values::patches;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -28,9 +30,7 @@ use super::queue::Queue;
 use super::readiness::Readiness;
 use super::references::References;
 use super::watches::metadata;
-use crate::kinds::discovery::{self, Served};
-use crate::kinds::{self, Context, Entry};
-use crate::patches;
+use crate::discovery::{self, Served};
 
 /// How often a kind that nothing is heard of is looked for; nothing is written if all is as it was.
 const RECHECK: Duration = Duration::from_secs(30);
@@ -101,8 +101,8 @@ impl Configured {
 
     /// Refuses what cannot be done with the kind as the host serves it.
     fn fits(&self, served: &Served, context: &Context) -> Result<(), Failure> {
-        let export = self.export.as_ref().map(Entry::export);
-        let import = self.import.as_ref().map(Entry::import);
+        let export = self.export.as_ref().map(Export::entry);
+        let import = self.import.as_ref().map(Import::entry);
         let scope = served.scope();
         let mut entries = export.into_iter().chain(import);
         match entries.find_map(|entry| kinds::refusal(&entry, Some(&scope), context)) {
@@ -355,7 +355,7 @@ impl Kinds {
             return Err(Failure::Refused(kinds::unknown(configured.lists(), &key.name)));
         };
         let definition = host.definition();
-        configured.fits(&host, &Context::of_config(self.engine.config()))?;
+        configured.fits(&host, &self.engine.config().context())?;
         self.change(key, |state| state.definition = Some(definition.clone()));
         let mut status = if host.has_status {
             Status::Subresource

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use vcluster_values::naming;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 
 use super::host_labels::{Named, Note};
 use super::key::Key;
 use super::mutation::{self, Mutation};
-use crate::naming;
 
 /// Annotations and labels below this are the syncer's own.
 const OWN: &str = "vcluster.loft.sh/";

@@ -1,7 +1,7 @@
 //! Faults of the syncer that tests build in, to see that something notices.
 //!
 //! With the feature `mutations`, the variable `SYNCER_MUTATION` names one; without it, there are none, and nothing of
-//! this is in the program. Which test catches which is in `harness/tests/syncer_mutations`.
+//! this is in the program. Which test catches which is in `syncer/tests/mutations`.
 
 /// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use vcluster_values::admission::Level;
+use vcluster_values::naming::{self, Tenant};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -27,9 +29,7 @@ use super::mutation::{self, Mutation};
 use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
-use crate::admission::Level;
 use crate::host::namespaces::{self, Found};
-use crate::naming::{self, Tenant};
 
 /// The number of them on the host.
 mod counted;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use vcluster_values::patches::{Error, Json, Names, Patch, Patches};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::value::to_raw_value;
 
 use super::engine::Engine;
 use super::failure::Failure;
 use super::object::{Fields, Object};
-use crate::patches::{Error, Json, Names, Patch, Patches};
 
 /// The patches of a rule, both ways.
 #[derive(Debug)]

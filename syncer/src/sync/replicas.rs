@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use vcluster_values::mapping::Mapping;
+use vcluster_values::naming;
 use k8s_openapi::api::core::v1::{Endpoints, ObjectReference, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
@@ -16,7 +18,6 @@ use serde_json::{Value, json};
 
 use super::apply::{Place, is_outdated};
 use super::cache::{Cache, Change, Scope};
-use super::config::Mapping;
 use super::copies::{addresses, ports};
 use super::engine::Engine;
 use super::failure::{Attempt, Failure, refusal, unless_gone};
@@ -26,7 +27,6 @@ use super::part::{Next, Part};
 use super::queue::Queue;
 use super::removal;
 use super::written::{Versions, Written};
-use crate::naming;
 
 /// Keeps one Service of the host, or where it leads.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use vcluster_values::naming::Tenant;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use crate::naming::Tenant;
 
 /// Label on every namespace: its name.
 const NAME: &str = "kubernetes.io/metadata.name";

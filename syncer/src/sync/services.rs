@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use vcluster_values::admission;
+use vcluster_values::patches::Json;
 use k8s_openapi::api::core::v1::{ObjectReference, Service, ServiceSpec, ServiceStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -27,9 +29,7 @@ use super::queue::Queue;
 use super::removal;
 use super::unmet::Unmet;
 use super::written::{Versions, Written};
-use crate::admission;
 use crate::guest::metrics;
-use crate::patches::Json;
 
 /// The specs that both sides are written with.
 mod spec;

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use vcluster_values::kinds::{self, CoreKind};
+use vcluster_values::patches::Json;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
@@ -18,7 +20,6 @@ use self::form::{Form, Status};
 pub(crate) use self::form::{accounts, resource};
 use super::apply::Place;
 use super::cache::{Cache, Change};
-use super::config::CoreKind;
 use super::engine::Engine;
 use super::failure::{Attempt, Failure, unless_gone};
 use super::host_labels;
@@ -31,8 +32,6 @@ use super::references::{Need, References, Referrer};
 use super::removal;
 use super::unmet::Unmet;
 use super::written::{Versions, Written};
-use crate::kinds;
-use crate::patches::Json;
 
 /// What differs between the kinds.
 mod form;

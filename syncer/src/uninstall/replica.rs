@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use vcluster_values::naming::{REPLICA_OF, Tenant};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Endpoints, Service};
 use kube::api::{DeleteParams, Preconditions};
@@ -11,7 +12,6 @@ use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
 use crate::host;
-use crate::naming::{REPLICA_OF, Tenant};
 
 /// Where a Service may be.
 #[derive(Clone, Debug, PartialEq, Eq)]

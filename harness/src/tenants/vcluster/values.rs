@@ -2,7 +2,7 @@
 //! environment decides.
 
 use serde_json::{Value, json};
-use syncer::values::{self, Carried, Dialect, Error, Problem, What};
+use vcluster_values::{self as values, Carried, Dialect, Error, Problem, What};
 
 use super::Images;
 

@@ -1,12 +1,12 @@
 //! What is asked for, from path and query.
 
+use vcluster_values::naming::is_label;
 use hyper::{Method, Uri};
 use kube::api::ListParams;
 
 use crate::guest::metrics::VERSION;
 use crate::kubelet::asked::{is_name, named};
 use crate::kubelet::refusal::Refusal;
-use crate::naming::is_label;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use kube::{Api, ResourceExt};
 
 use super::source::Source;
 use super::{Copies, is_marked};
-use crate::sync::config::{Config, HostKind};
+use crate::sync::config::Config;
+use vcluster_values::from_host::HostKind;
 use crate::sync::engine::{Engine, MANAGER};
 use crate::sync::failure::{Attempt, Failure, unless_gone};
 use crate::sync::key::Key;

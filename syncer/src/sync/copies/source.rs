@@ -11,7 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 
 use super::COPY_OF;
-use crate::sync::config::{HostKind, Mapping};
+use vcluster_values::from_host::HostKind;
+use vcluster_values::mapping::Mapping;
 use crate::sync::key::Key;
 use crate::sync::kinds::Status;
 use crate::sync::object::Object;

@@ -1,5 +1,6 @@
 use super::*;
-use crate::sync::config::{HostKind, Mapping};
+use vcluster_values::from_host::HostKind;
+use vcluster_values::mapping::Mapping;
 
 fn object(yaml: &str) -> Object {
     let value: Value = serde_saphyr::from_str(yaml).unwrap();

@@ -1,5 +1,6 @@
 //! Containers that a running pod is given, as `kubectl debug` does it. They can't be taken away again.
 
+use vcluster_values::admission;
 use k8s_openapi::api::core::v1::{EphemeralContainer, Pod};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
@@ -8,7 +9,6 @@ use tracing::warn;
 
 use super::own::{Own, has_name};
 use super::{Pods, status, translate};
-use crate::admission;
 use crate::sync::engine::MANAGER;
 use crate::sync::failure::{Attempt, Failure, unless_gone};
 use crate::sync::key::Key;

@@ -1,10 +1,10 @@
 //! The check of pods against what the host takes, before and after they are there.
 
+use vcluster_values::admission::Resource;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Resource as _;
 
 use super::{Pods, is_going, translate};
-use crate::admission::Resource;
 use crate::sync::failure::Failure;
 use crate::sync::key::Key;
 use crate::sync::references::dapr;

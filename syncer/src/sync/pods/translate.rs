@@ -4,11 +4,11 @@
 
 use std::net::IpAddr;
 
+use vcluster_values::naming::Tenant;
 use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 
-use crate::naming::Tenant;
 use crate::sync::marks::{self, HostName};
 
 /// Names, labels and annotations.

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use vcluster_values::naming;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
 
 use super::translate::OBJECT_GENERATION;
-use crate::naming;
 use crate::sync::marks::{self, MANAGED_LABELS};
 
 /// The strategic merge patch that brings a host pod to what its guest wants; `None` if it is there.

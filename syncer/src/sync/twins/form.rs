@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
+use vcluster_values::admission::Resource;
+use vcluster_values::kinds::CoreKind;
+use vcluster_values::naming::Tenant;
 use kube::core::ApiResource;
 use serde_json::Value;
 
-use crate::admission::Resource;
-use crate::naming::Tenant;
-use crate::sync::config::CoreKind;
 use crate::sync::key::Key;
 use crate::sync::object::Object;
 use crate::sync::references::Reference;

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use vcluster_values::admission::{Admission, Resource};
 use serde_json::Value;
 
 use super::*;
-use crate::admission::{Admission, Resource};
 use crate::generated::is_up_to_date;
 
 /// The fate of a field.

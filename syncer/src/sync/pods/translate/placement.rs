@@ -1,10 +1,10 @@
 //! The place of a pod: its node, and the pods that it is to be near to or far from.
 
+use vcluster_values::naming::Tenant;
 use k8s_openapi::api::core::v1::{PodAffinityTerm, PodSpec, WeightedPodAffinityTerm};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::Surroundings;
-use crate::naming::Tenant;
 use crate::sync::selectors;
 
 /// Leaves the choice of the node to the host's scheduler, by what the pod says of the nodes and pods that it wants.

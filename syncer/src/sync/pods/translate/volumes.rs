@@ -1,12 +1,12 @@
 //! What is mounted: tokens, the CA, the downward API.
 
+use vcluster_values::naming;
 use k8s_openapi::api::core::v1::{
     DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, Pod, PodSpec, SecretProjection,
     ServiceAccountTokenProjection, VolumeProjection,
 };
 
 use super::{Surroundings, metadata};
-use crate::naming;
 
 /// The host Secret that holds a pod's tokens for the guest's API.
 pub(crate) fn token_secret(uid: &str) -> String {

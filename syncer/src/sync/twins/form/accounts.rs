@@ -4,13 +4,13 @@
 //! and annotations. The account `default` is made by the host itself in each namespace; pods that have it are the
 //! tenant's workload account.
 
+use vcluster_values::naming::Tenant;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::ResourceExt;
 use kube::core::ApiResource;
 use serde_json::{Value, json};
 
 use super::{Form, Status};
-use crate::naming::Tenant;
 use crate::sync::object::Object;
 
 /// The account that there is in every namespace.

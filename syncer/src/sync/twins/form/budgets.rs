@@ -2,12 +2,12 @@
 //!
 //! The guest's own controller counts its pods and keeps the status there, so the host's is not shown.
 
+use vcluster_values::naming::Tenant;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::ApiResource;
 use serde_json::Value;
 
 use super::{Form, Status, spec};
-use crate::naming::Tenant;
 use crate::sync::object::Object;
 
 /// Disruption budgets.

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use vcluster_values::admission::Resource;
+use vcluster_values::naming::Tenant;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::core::ApiResource;
 use serde_json::{Value, json};
 
 use super::{Form, Status, spec};
-use crate::admission::Resource;
-use crate::naming::Tenant;
 use crate::sync::object::Object;
 
 /// What the host's storage controllers write on a claim for each other.

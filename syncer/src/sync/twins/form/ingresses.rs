@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vcluster_values::naming::Tenant;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::core::ApiResource;
 use serde_json::Value;
 
 use super::{Form, Status, spec};
-use crate::naming::Tenant;
 use crate::sync::key::Key;
 use crate::sync::object::Object;
 use crate::sync::references::{Payload, Reference};

@@ -2,13 +2,13 @@
 //!
 //! A peer that is any namespace is any of the tenant's own: neither the host nor another tenant is let in by it.
 
+use vcluster_values::naming::Tenant;
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use kube::core::ApiResource;
 use serde_json::Value;
 
 use super::{Form, Status};
-use crate::naming::Tenant;
 use crate::sync::object::Object;
 use crate::sync::selectors;
 

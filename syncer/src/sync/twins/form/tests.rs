@@ -111,7 +111,7 @@ fn a_budget_counts_the_same_pods() {
 #[test]
 fn what_says_whose_a_twin_is_stays() {
     for kind in KINDS {
-        let own = (crate::naming::OBJECT_UID.to_owned(), "1-2-3".to_owned());
+        let own = (vcluster_values::naming::OBJECT_UID.to_owned(), "1-2-3".to_owned());
         let mut annotations = BTreeMap::from([own.clone()]);
         of(kind).annotate(&mut annotations, &tenant());
         assert_eq!(annotations, BTreeMap::from([own]));

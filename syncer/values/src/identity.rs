@@ -1,0 +1,60 @@
+//! The identity of a guest cluster: the UID of its namespace `kube-system`. The host namespace that belongs to it carries that
+//! UID.
+//!
+//! A guest that has lost its etcd data comes up empty, as if the tenant had deleted everything. So the syncer does not sync a
+//! guest of another identity, until somebody says that this is meant.
+
+use std::collections::BTreeMap;
+
+use crate::naming::{self, Tenant};
+
+/// Annotation on the Service of the virtual cluster: the UID of the guest that may replace the former one.
+pub const ACCEPTED: &str = "vcluster.loft.sh/accepted-guest";
+
+/// The namespace whose UID is the identity of the cluster.
+pub const SYSTEM: &str = "kube-system";
+
+/// A guest that is not the one that the host's namespaces were made for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "sync this guest: it is not the one that the host's namespaces of {tenant} were made for. Was its store \
+     lost? Nothing of the tenant is touched on the host. Restore the store; or start anew: kubectl delete \
+     namespace --selector {name_label}={tenant},{namespace_label}={namespace}; or have this guest take over the \
+     namespaces, without what is in them: kubectl annotate --overwrite --namespace {namespace} service {tenant} \
+     {ACCEPTED}={guest}",
+    name_label = naming::VCLUSTER_NAME,
+    namespace_label = naming::VCLUSTER_NAMESPACE,
+)]
+pub struct Mismatch {
+    /// The virtual cluster.
+    pub tenant: String,
+    /// The host namespace of its control plane.
+    pub namespace: String,
+    /// The UID of the guest that is there now.
+    pub guest: String,
+}
+
+impl Mismatch {
+    /// Returns the mismatch of a tenant whose guest now has this UID.
+    #[must_use]
+    pub fn new(tenant: &Tenant, guest: &str) -> Self {
+        Self {
+            tenant: tenant.name().to_owned(),
+            namespace: tenant.namespace().to_owned(),
+            guest: guest.to_owned(),
+        }
+    }
+}
+
+/// Returns the UID of the guest namespace that a host namespace was made for, or nothing if the host namespace is not the
+/// tenant's.
+#[must_use]
+pub fn made_for<'a>(
+    tenant: &Tenant,
+    labels: &BTreeMap<String, String>,
+    annotations: &'a BTreeMap<String, String>,
+) -> Option<&'a str> {
+    let owner = labels.get(naming::MANAGED_BY)?;
+    let uid = annotations.get(naming::OBJECT_UID)?;
+    (*owner == tenant.managed_by()).then_some(uid)
+}

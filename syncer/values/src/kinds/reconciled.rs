@@ -1,0 +1,177 @@
+//! Kinds that have a reconciler of their own, and so no entry in a list of exports or imports.
+
+use super::{Context, CoreKind, List};
+use crate::from_host::HostKind;
+
+/// Group, kind and plural of what the syncer always takes from the guest to the host.
+const TO_HOST: [(&str, &str, &str); 12] = [
+    ("", "Pod", "pods"),
+    ("", "Service", "services"),
+    ("", "ConfigMap", "configmaps"),
+    ("", "Secret", "secrets"),
+    ("", "Namespace", "namespaces"),
+    ("", "Endpoints", "endpoints"),
+    ("discovery.k8s.io", "EndpointSlice", "endpointslices"),
+    ("", "Node", "nodes"),
+    ("", "PersistentVolume", "persistentvolumes"),
+    ("", "Event", "events"),
+    ("events.k8s.io", "Event", "events"),
+    (
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+    ),
+];
+
+/// Group and kind of what the syncer always shows in the guest.
+const FROM_HOST: [(&str, &str); 5] = [
+    ("", "Namespace"),
+    ("", "PersistentVolume"),
+    ("", "Event"),
+    ("events.k8s.io", "Event"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+];
+
+/// Core kinds that can be switched on: group, kind, plural and the key that does it.
+const CORE: [(CoreKind, &str, &str, &str, &str); 5] = [
+    (
+        CoreKind::PersistentVolumeClaim,
+        "",
+        "PersistentVolumeClaim",
+        "persistentvolumeclaims",
+        "`sync.toHost.persistentVolumeClaims.enabled` (`sync.persistentvolumeclaims.enabled` in the dialect of vcluster 0.15)",
+    ),
+    (
+        CoreKind::Ingress,
+        "networking.k8s.io",
+        "Ingress",
+        "ingresses",
+        "`sync.toHost.ingresses.enabled` (`sync.ingresses.enabled` in the dialect of vcluster 0.15)",
+    ),
+    (
+        CoreKind::NetworkPolicy,
+        "networking.k8s.io",
+        "NetworkPolicy",
+        "networkpolicies",
+        "`sync.toHost.networkPolicies.enabled` (`sync.networkpolicies.enabled` in the dialect of vcluster 0.15)",
+    ),
+    (
+        CoreKind::PodDisruptionBudget,
+        "policy",
+        "PodDisruptionBudget",
+        "poddisruptionbudgets",
+        "`sync.toHost.podDisruptionBudgets.enabled` (`sync.poddisruptionbudgets.enabled` in the dialect of vcluster 0.15)",
+    ),
+    (
+        CoreKind::ServiceAccount,
+        "",
+        "ServiceAccount",
+        "serviceaccounts",
+        "`sync.toHost.serviceAccounts.enabled` (`sync.serviceaccounts.enabled` in the dialect of vcluster 0.15)",
+    ),
+];
+
+/// Cluster-scoped kinds of the host that the guest can show: group, kind and the key that does it.
+const SHOWN: [(HostKind, &str, &str, &str); 5] = [
+    (
+        HostKind::Node,
+        "",
+        "Node",
+        "`sync.fromHost.nodes.enabled` (`sync.nodes.enabled` in the dialect of vcluster 0.15)",
+    ),
+    (
+        HostKind::StorageClass,
+        "storage.k8s.io",
+        "StorageClass",
+        "`sync.fromHost.storageClasses.enabled` (`sync.hoststorageclasses.enabled` in the dialect of vcluster 0.15)",
+    ),
+    (
+        HostKind::IngressClass,
+        "networking.k8s.io",
+        "IngressClass",
+        "`sync.fromHost.ingressClasses.enabled` (`sync.ingressclasses.enabled` in the dialect of vcluster 0.15)",
+    ),
+    (
+        HostKind::RuntimeClass,
+        "node.k8s.io",
+        "RuntimeClass",
+        "`sync.fromHost.runtimeClasses.enabled`",
+    ),
+    (
+        HostKind::PriorityClass,
+        "scheduling.k8s.io",
+        "PriorityClass",
+        "`sync.fromHost.priorityClasses.enabled`",
+    ),
+];
+
+/// Returns why a kind has no place in a list, if it has a reconciler that does the same.
+pub(super) fn refusal(list: List, group: &str, kind: &str, context: &Context) -> Option<String> {
+    match list {
+        List::Export => {
+            if TO_HOST.iter().any(|(g, k, _)| (*g, *k) == (group, kind)) {
+                return Some(format!(
+                    "the syncer reconciles this kind itself, without an entry: remove the export{}",
+                    all_of(kind)
+                ));
+            }
+            let on = CORE
+                .iter()
+                .find(|(core, g, k, ..)| (*g, *k) == (group, kind) && context.core.contains(core));
+            on.map(|(.., key)| {
+                format!(
+                    "the syncer reconciles this kind itself, as {key} is on: remove the export, or switch that off"
+                )
+            })
+        }
+        List::Import => {
+            if FROM_HOST.contains(&(group, kind)) {
+                return Some(
+                    "the syncer reconciles this kind itself, without an entry: remove the import".to_owned(),
+                );
+            }
+            let shown = SHOWN
+                .iter()
+                .find(|(shown, g, k, _)| (*g, *k) == (group, kind) && context.shown.contains(shown));
+            shown.map(|(.., key)| {
+                format!(
+                    "the guest shows the host's objects of this kind already, as {key} is on: remove the import, or switch that off"
+                )
+            })
+        }
+    }
+}
+
+/// Returns the rest of a message about a kind of which only the objects that something names are on the host.
+fn all_of(kind: &str) -> &'static str {
+    match kind {
+        "ConfigMap" => {
+            "; to have all of them on the host, set `sync.toHost.configMaps.all` (`sync.configmaps.all` in the dialect of vcluster 0.15)"
+        }
+        "Secret" => {
+            "; to have all of them on the host, set `sync.toHost.secrets.all` (`sync.secrets.all` in the dialect of vcluster 0.15)"
+        }
+        _ => "",
+    }
+}
+
+/// Returns the key that shows the host's objects of a kind in the guest.
+pub(super) fn switch(group: &str, kind: &str) -> Option<&'static str> {
+    let mut shown = SHOWN.iter();
+    shown
+        .find(|(_, g, k, _)| (*g, *k) == (group, kind))
+        .map(|(.., key)| *key)
+}
+
+/// Returns the kind of a resource that has a reconciler.
+pub(super) fn kind(group: &str, plural: &str) -> Option<&'static str> {
+    let always = TO_HOST
+        .iter()
+        .map(|(group, kind, plural)| (*group, *plural, *kind));
+    let core = CORE
+        .iter()
+        .map(|(_, group, kind, plural, _)| (*group, *plural, *kind));
+    let mut all = always.chain(core);
+    all.find(|(g, p, _)| (*g, *p) == (group, plural))
+        .map(|(.., kind)| kind)
+}
