@@ -381,7 +381,7 @@ impl Part for Exporter {
             timing::until(Some(Instant::now() + Duration::from_mins(5))).await;
         }
         let host = self.host.get(key);
-        let ours = host.as_deref().and_then(marks::guest_of);
+        let ours = host.as_deref().and_then(|host| marks::owner_of(host, &self.kind));
         match (self.wanted(key), host, ours) {
             (None, Some(host), Some(_)) => {
                 self.written.forget(key);

@@ -94,8 +94,8 @@ impl Sides {
     }
 
     /// A host object that is not a twin of something in the guest.
-    fn host(&self, key: &Key) -> Option<ObjectMeta> {
-        let foreign = |object: &&ObjectMeta| marks::guest_of(object).is_none();
+    fn host(&self, key: &Key, kind: &ApiResource) -> Option<ObjectMeta> {
+        let foreign = |object: &&ObjectMeta| marks::owner_of(object, kind).is_none();
         match self {
             Self::Own { host, .. } => host.get(key).as_deref().filter(foreign).cloned(),
             Self::Pods(pods) => {
@@ -549,7 +549,7 @@ impl Part for Importer {
         let Some(life) = namespace.and_then(|namespace| namespace.metadata.uid.clone()) else {
             return Ok(Next::Waiting("the guest's namespace to be known"));
         };
-        let (guest, host) = (self.sides.guest(key), self.sides.host(key));
+        let (guest, host) = (self.sides.guest(key), self.sides.host(key, &self.kind));
         let step = step(guest.as_ref(), host.as_ref(), &life);
         if step != Step::Show {
             self.written.forget(key);

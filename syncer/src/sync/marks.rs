@@ -137,6 +137,22 @@ pub(crate) fn guest_of(host: &ObjectMeta) -> Option<Guest> {
     fits.then_some(Guest { key, uid, kind })
 }
 
+/// Returns the guest object of this kind that a host object belongs to, if the host object is the syncer's.
+///
+/// A host controller may make an object of another kind under the same name, with copied annotations. Versions of vcluster
+/// before 0.20 do not write the kind.
+pub(crate) fn owner_of(host: &ObjectMeta, kind: &ApiResource) -> Option<Guest> {
+    guest_of(host).filter(|guest| guest.kind.is_empty() || is_same_kind(&guest.kind, kind))
+}
+
+/// Returns true if a kind, as [`kind_of`] writes it, is this one in any version.
+fn is_same_kind(written: &str, kind: &ApiResource) -> bool {
+    written
+        .split_once(", Kind=")
+        .and_then(|(version, name)| Some((version.split_once('/')?.0, name)))
+        .is_some_and(|(group, name)| group == kind.group && name == kind.kind)
+}
+
 /// Tells whether a host object was made from a guest object.
 pub(crate) fn is_made_from(host: &ObjectMeta, guest: &ObjectMeta) -> bool {
     guest_of(host).is_some_and(|ours| Some(&ours.uid) == guest.uid.as_ref())
@@ -256,6 +272,30 @@ mod tests {
                 kind: "dapr.io/v1alpha1, Kind=Component".into(),
             })
         );
+    }
+
+    #[test]
+    fn a_host_object_belongs_to_a_guest_object_of_its_own_kind() {
+        let of_kind = |written: Option<&str>| {
+            let mut annotations = annotations(&guest(&[]), &component(), &HOST);
+            match written {
+                Some(written) => annotations.insert(naming::OBJECT_KIND.to_owned(), written.to_owned()),
+                None => annotations.remove(naming::OBJECT_KIND),
+            };
+            let host = ObjectMeta {
+                name: Some(HOST.name.into()),
+                namespace: Some(HOST.namespace.into()),
+                annotations: Some(annotations),
+                ..ObjectMeta::default()
+            };
+            owner_of(&host, &component()).is_some()
+        };
+        assert!(of_kind(Some("dapr.io/v1alpha1, Kind=Component")));
+        assert!(of_kind(Some("dapr.io/v2, Kind=Component")));
+        assert!(of_kind(None));
+        assert!(!of_kind(Some("dapr.io/v1alpha1, Kind=Subscription")));
+        assert!(!of_kind(Some("example.org/v1alpha1, Kind=Component")));
+        assert!(!of_kind(Some("/v1, Kind=Component")));
     }
 
     #[test]

@@ -122,10 +122,10 @@ impl Payloads {
 
     /// The guest's name of what the host calls so.
     pub(crate) fn guest_key(&self, host: &Key) -> Key {
-        let found = self.host.get(host).as_deref().and_then(marks::guest_of);
-        match found {
-            Some(guest) if self.is_of_this_kind(&guest) => guest.key,
-            _ => {
+        let found = self.host.get(host);
+        match found.as_deref().and_then(|host| marks::owner_of(host, &self.kind)) {
+            Some(guest) => guest.key,
+            None => {
                 let root_ca = Key::new(host.namespace.clone(), ROOT_CA);
                 if self.host_key(&root_ca) == *host {
                     root_ca
@@ -155,10 +155,6 @@ impl Payloads {
             Payload::Secret => secrets,
         };
         are_kept && guest.name.as_deref() != Some(ROOT_CA) && !copies::is_marked(guest)
-    }
-
-    fn is_of_this_kind(&self, guest: &marks::Guest) -> bool {
-        guest.kind == marks::kind_of(&self.kind)
     }
 
     /// Writes an empty Secret to the host, in the place of one that the guest lacks.
@@ -276,8 +272,7 @@ impl Payloads {
             || guest.as_deref().is_some_and(|guest| self.is_kept_unnamed(guest));
         let host_key = self.host_key(key);
         let host = self.host.get(&host_key);
-        let ours = host.as_deref().and_then(marks::guest_of);
-        let ours = ours.filter(|guest| self.is_of_this_kind(guest));
+        let ours = host.as_deref().and_then(|host| marks::owner_of(host, &self.kind));
         if (guest.is_some() || ours.is_some()) && !named && !known {
             return Ok(Next::Waiting("what may name it to be known"));
         }

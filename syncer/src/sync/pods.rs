@@ -591,7 +591,7 @@ impl Part for Pods {
             };
         }
         let host = self.host.get(key);
-        let ours = host.as_deref().and_then(|pod| marks::guest_of(&pod.metadata));
+        let ours = host.as_deref().and_then(|pod| marks::owner_of(&pod.metadata, &ApiResource::erase::<Pod>(&())));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
                 self.forget(key);

@@ -80,7 +80,7 @@ impl Services {
     pub(crate) fn dns(&self) -> Option<String> {
         let key = dns_service();
         let (guest, host) = (self.guest.get(&key)?, self.host.get(&key)?);
-        marks::guest_of(&host.metadata)?;
+        marks::owner_of(&host.metadata, &ApiResource::erase::<Service>(&()))?;
         cluster_ip(&guest)
             .filter(|address| cluster_ip(&host) == Some(address))
             .map(ToOwned::to_owned)
@@ -341,7 +341,7 @@ impl Services {
         let host = self.host.get(key);
         let ours = host
             .as_deref()
-            .and_then(|service| marks::guest_of(&service.metadata));
+            .and_then(|service| marks::owner_of(&service.metadata, &ApiResource::erase::<Service>(&())));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
                 self.written.forget(key);

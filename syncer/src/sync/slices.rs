@@ -211,8 +211,14 @@ impl Part for Slices {
         }
         let guest = self.guest.get(key).filter(|slice| self.is_wanted(slice));
         let host = self.host.get(key);
-        let ours = host.as_deref().and_then(marks::guest_of);
+        let kind = ApiResource::erase::<EndpointSlice>(&());
+        let ours = host.as_deref().and_then(|host| marks::owner_of(host, &kind));
         match (guest, host, ours) {
+            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+                "the host has an EndpointSlice {} that is not this virtual cluster's: it is left as it is",
+                key.name
+            ))),
+            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Next::Idle),
             (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
                 self.delete_host(key, &host).await
             }

@@ -92,7 +92,7 @@ impl Twins {
 
     /// The guest's object that a host's is the twin of.
     fn guest_of(&self, host: &Object) -> Option<Guest> {
-        marks::guest_of(&host.metadata).filter(|guest| guest.kind == marks::kind_of(&self.kind))
+        marks::owner_of(&host.metadata, &self.kind)
     }
 
     /// Whether this is the part of a kind.

@@ -1,7 +1,9 @@
 //! What is not the syncer's is left alone.
 
-use serde_json::json;
+use rstest::rstest;
+use serde_json::{Value, json};
 
+use crate::pods::{made, pod};
 use crate::rig::{Passage, Space, Tenant, VALUE, component};
 
 #[tokio::test]
@@ -108,4 +110,79 @@ async fn one_that_the_host_takes_for_its_own_while_the_syncer_deletes_it_stays()
     space.guest.create(component("last", "1")).await;
     space.host.shows("Component", "last", VALUE, "1").await;
     assert_eq!(space.host.names("Component").await, ["last", "store"]);
+}
+
+/// Operators of the host make objects of other kinds under the name of one of the tenant's, and copy its annotations.
+#[rstest]
+#[case::a_service(component("shop", "1"), service("shop"))]
+#[case::a_component(service("shop"), component("shop", "1"))]
+#[case::a_slice(service("shop"), slice("shop"))]
+#[case::a_pod(component("shop", "1"), pod("shop"))]
+#[tokio::test]
+async fn an_object_of_another_kind_with_copied_annotations_is_left_alone(
+    #[case] ours: Value,
+    #[case] other: Value,
+) {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let kind = |object: &Value| object["kind"].as_str().expect("it has one").to_owned();
+    let original = kind(&ours);
+    guest.create(ours).await;
+    let original = host.appears(&original, "shop").await;
+    let mut theirs = other.clone();
+    theirs["metadata"]["annotations"] = original["metadata"]["annotations"].clone();
+    host.appears("ServiceAccount", "default").await;
+    let theirs = host.create(theirs).await;
+
+    let kind = kind(&other);
+    made(guest, other).await;
+    guest.is_told(&kind, "shop", "not this virtual cluster's").await;
+    let left = host.get(&kind, "shop").await.expect("it stays");
+    assert_eq!(left["metadata"]["uid"], theirs["metadata"]["uid"]);
+    assert_eq!(left["metadata"].get("deletionTimestamp"), None);
+}
+
+/// A controller of the host has copied the label of one of the syncer's slices.
+#[tokio::test]
+async fn a_foreign_slice_of_the_same_name_is_left_alone_and_the_tenant_told() {
+    let space = Space::shared().await;
+    let (guest, host) = (&space.guest, &space.host);
+    let theirs = host.create(slice("app")).await;
+    guest.create(service("app")).await;
+    let mut ours = slice("app");
+    ours["endpoints"] = json!([{"addresses": ["192.0.2.9"]}]);
+    guest.create(ours).await;
+    guest
+        .is_told("EndpointSlice", "app", "not this virtual cluster's")
+        .await;
+    assert_eq!(host.get("EndpointSlice", "app").await, Some(theirs));
+
+    host.delete("EndpointSlice", "app").await;
+    host.shows("EndpointSlice", "app", "/endpoints/0/addresses/0", "192.0.2.9")
+        .await;
+}
+
+/// Returns a Service that leads nowhere by itself.
+fn service(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    })
+}
+
+/// Returns an EndpointSlice of the Service of that name, with the label of those that the syncer keeps.
+fn slice(name: &str) -> Value {
+    json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name, "labels": {
+            "kubernetes.io/service-name": name,
+            "endpointslice.kubernetes.io/managed-by": "vcluster-syncer",
+        }},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["192.0.2.1"]}],
+        "ports": [{"name": "http", "port": 8080}],
+    })
 }

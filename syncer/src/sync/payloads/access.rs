@@ -89,7 +89,7 @@ impl Payloads {
 
     /// The guest object that a host object is the syncer's for.
     pub(super) fn ours(&self, key: &Key, host: &ObjectMeta) -> Option<marks::Guest> {
-        let guest = marks::guest_of(host).filter(|guest| guest.kind == marks::kind_of(&self.kind))?;
+        let guest = marks::owner_of(host, &self.kind)?;
         (!self.written.was_given_back(key, host)).then_some(guest)
     }
 
