@@ -36,8 +36,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use vcluster_values::naming::Tenant;
-use vcluster_values::MetricsServer;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -50,6 +48,8 @@ use tokio_rustls::rustls;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
+use vcluster_values::MetricsServer;
+use vcluster_values::naming::Tenant;
 
 use self::asked::Asked;
 use self::door::{Caller, Door};

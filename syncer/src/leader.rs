@@ -5,7 +5,6 @@
 //! there. So nothing has to be renewed, an idle syncer writes nothing, and what comes after a pod that is gone need
 //! not wait for a time to run out.
 
-use vcluster_values::naming::Tenant;
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::Pod;
@@ -15,6 +14,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use vcluster_values::naming::Tenant;
 
 use crate::patience::chain;
 

@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use vcluster_values::naming::Tenant;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use vcluster_values::naming::Tenant;
 
 use crate::leader::Candidate;
 use crate::patience::{chain, pause};

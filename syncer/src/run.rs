@@ -13,16 +13,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use vcluster_values::admission::Admission;
-use vcluster_values::{from_host, kinds, to_host};
-use vcluster_values::naming::{self, Tenant};
-use vcluster_values::Values;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
+use vcluster_values::Values;
+use vcluster_values::admission::Admission;
+use vcluster_values::naming::{self, Tenant};
+use vcluster_values::{from_host, kinds, to_host};
 
 use crate::client;
 use crate::guest::{self, dns, kubernetes, metrics as guest_metrics};

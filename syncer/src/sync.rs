@@ -6,154 +6,55 @@
 
 use std::sync::Arc;
 
-use vcluster_values::kinds::refusal;
-use vcluster_values::patches;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
+use vcluster_values::kinds::refusal;
+use vcluster_values::patches;
 
-use self::cache::Change;
 pub use self::config::{Bounds, Config, Export, Import, Limits, Unnamed};
-use self::core::Core;
-use self::engine::Engine;
-use self::events::{Events, Subjects};
-pub(crate) use self::failure::unless_gone;
-use self::import::Importer;
-use self::key::Key;
-use self::kinds::Kinds;
-pub(crate) use self::marks::{is_copy_of, is_made_from};
-pub use self::metrics::Metrics;
-use self::namespaces::Namespaces;
-use self::part::Part;
-use self::payloads::Payloads;
+use self::from_host::events::{Events, Subjects};
+use self::generic::custom_resources::Kinds;
+use self::generic::import::Importer;
+use self::optional_kinds::Core;
 pub(crate) use self::pods::Own;
 use self::pods::{Dependencies, Pods};
-pub use self::readiness::Readiness;
-use self::references::{Payload, References};
-use self::services::Services;
-use self::slices::Slices;
+use self::runtime::context::Engine;
+pub(crate) use self::runtime::error::unless_gone;
+use self::runtime::informer::Change;
+use self::runtime::key::Key;
+pub use self::runtime::metrics::Metrics;
+pub use self::runtime::readiness::Readiness;
+use self::runtime::reconciler::Part;
+use self::to_host::config_objects::Payloads;
+use self::to_host::endpoint_slices::Slices;
+use self::to_host::namespaces::Namespaces;
+use self::to_host::references::{Payload, References};
+use self::to_host::services::Services;
+pub(crate) use self::write::ownership::{is_copy_of, is_made_from};
 
-/// What there is to keep in step.
+/// The engine's configuration.
 mod config;
 
-/// Whether everything was looked at once.
-mod readiness;
+/// The machinery that all reconcilers share.
+pub(crate) mod runtime;
 
-/// What the engine counts.
-mod metrics;
+/// Writing one object.
+pub(crate) mod write;
 
-/// What the engine has at hand at this moment.
-mod gauges;
+/// Kubernetes' own kinds from the guest to the host.
+mod to_host;
 
-/// What all parts share.
-mod engine;
+/// Objects of the host that the guest shows.
+mod from_host;
 
-/// What a part is: a kind, its queue, its workers.
-mod part;
-
-/// What objects are called.
-mod key;
-
-/// Keys to look at.
-mod queue;
-
-/// Objects as they were last seen.
-mod cache;
-
-/// Starting watches.
-mod watches;
-
-/// The host namespaces that are watched.
-mod mirror;
-
-/// What was last written.
-mod written;
-
-/// Writing an object over what is the syncer's alone.
-mod apply;
-
-/// Bytes that a tenant may keep on the host.
-mod budget;
-
-/// Whose a host object is.
-mod marks;
-
-/// Labels and annotations that the host has given.
-mod host_labels;
-
-/// Objects of any kind.
-mod object;
-
-/// Who names which config maps and Secrets.
-mod references;
-
-/// Namespaces.
-mod namespaces;
-
-/// The configured kinds.
-mod kinds;
-
-/// Definitions of custom resources.
-mod crds;
-
-/// What the patches of a rule make of an object.
-mod patched;
-
-/// Export of configured kinds.
-mod export;
-
-/// Import of configured kinds.
-mod import;
-
-/// Config maps and Secrets.
-mod payloads;
-
-/// Services.
-mod services;
-
-/// Endpoint slices.
-mod slices;
-
-/// The parts of Kubernetes' own kinds that can be left out.
-mod core;
-
-/// Kinds that differ from each other by a translation.
-mod twins;
-
-/// Copies of what the host shows.
-mod copies;
-
-/// Services of the guest that the host has too.
-mod replicas;
-
-/// Stand-ins for the volumes of claims.
-mod volumes;
-
-/// Which namespaces are selected.
-mod selectors;
+/// The kinds that the values export and import.
+mod generic;
 
 /// Pods, their tokens and their nodes.
 mod pods;
 
-/// The host's events about pods and claims.
-mod events;
-
-/// Deleting just what was seen.
-pub(crate) mod removal;
-
-/// What goes wrong with one object.
-mod failure;
-
-/// The objects that others wait for in vain.
-mod unmet;
-
-/// Telling the tenant.
-mod reporter;
-
-/// Faults that tests build in.
-mod mutation;
-
-/// Letting time pass.
-mod timing;
+/// Kubernetes' own kinds that the values can switch off.
+mod optional_kinds;
 
 /// Why the engine could not start; what fails for one object is retried and never ends up here.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,6 @@
 //! They are no part of the release, so Helm does not know of them; its hook after the deletion runs this. By then the
 //! syncer's own account may do nothing any more, so nothing is made while it is removed.
 
-use vcluster_values::naming::{self, Tenant};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Preconditions};
@@ -12,6 +11,7 @@ use kube::runtime::conditions::is_deleted;
 use kube::runtime::wait::{self, await_condition};
 use kube::{Api, Client, ResourceExt};
 use tracing::{info, warn};
+use vcluster_values::naming::{self, Tenant};
 
 use crate::host;
 

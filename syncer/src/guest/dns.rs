@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use vcluster_values::Values;
 use futures::StreamExt;
 use futures::stream::select_all;
 use kube::Client;
@@ -10,6 +9,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use vcluster_values::Values;
 
 use super::Error;
 use super::defaults::{self, Place};

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use super::{Error, asked};
 use crate::host::FIELD_MANAGER;
 use crate::pki::CA_CERTIFICATE;
-use crate::sync::{removal, unless_gone};
+use crate::sync::unless_gone;
+use crate::sync::write::delete;
 
 /// The API's group.
 pub const GROUP: &str = "metrics.k8s.io";
@@ -55,7 +56,7 @@ pub async fn remove(guest: &Client) -> Result<(), Error> {
     let Some(ours) = there.filter(leads_here) else {
         return Ok(());
     };
-    let only = removal::of(&ours.metadata);
+    let only = delete::of(&ours.metadata);
     unless_gone(apis.delete(&name(), &only).await).map_err(failed)?;
     let services: Api<Service> = Api::namespaced(guest.clone(), NAMESPACE);
     unless_gone(services.delete(SERVICE, &DeleteParams::default()).await).map_err(failed)

@@ -4,8 +4,8 @@
 //! server asks at: `/containerLogs/NS/POD/CONTAINER`; `/exec` and `/attach` with `/NS/POD[/UID]/CONTAINER`; and
 //! `/portForward/NS/POD[/UID]`. There is no other.
 
-use vcluster_values::naming::{is_label, is_word};
 use hyper::{Method, Uri};
+use vcluster_values::naming::{is_label, is_word};
 
 use super::parameters;
 use super::refusal::Refusal;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use vcluster_values::naming::Tenant;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
+use vcluster_values::naming::Tenant;
 
 use super::{Authority, Error};
 

@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 
-use vcluster_values::naming::Tenant;
 use rstest::rstest;
+use vcluster_values::naming::Tenant;
 use x509_parser::pem::parse_x509_pem;
 use x509_parser::prelude::GeneralName;
 

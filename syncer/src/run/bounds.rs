@@ -1,9 +1,9 @@
 //! The objects that bound the tenant in each of its host namespaces: takes what the values allow, gives the objects. The
 //! chart's policy `-bounds` keeps the virtual cluster's account from weakening them.
 
-use vcluster_values::naming::Tenant;
-use vcluster_values::Policies;
 use serde_json::{Map, Value, json};
+use vcluster_values::Policies;
+use vcluster_values::naming::Tenant;
 
 use crate::sync::Bounds;
 

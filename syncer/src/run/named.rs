@@ -1,10 +1,10 @@
 //! Kinds that are named by resource and group: asks the host, gives their API version and kind.
 
+use kube::Client;
 use vcluster_values::kinds::unknown;
 use vcluster_values::mapping::Mapping;
 use vcluster_values::naming::Tenant;
 use vcluster_values::{Generic, KindName};
-use kube::Client;
 
 use crate::discovery;
 use crate::sync;

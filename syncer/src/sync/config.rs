@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use serde_json::Value;
 use vcluster_values::admission::Admission;
 use vcluster_values::from_host::FromHost;
 use vcluster_values::kinds::{Context, CoreKind, Entry, List};
 use vcluster_values::mapping::Mapping;
 use vcluster_values::naming::Tenant;
 use vcluster_values::patches::Patch;
-use serde_json::Value;
-
 
 /// Everything the engine has to know besides its two clients.
 #[derive(Clone, Debug, PartialEq)]

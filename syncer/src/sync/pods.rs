@@ -19,21 +19,21 @@ use self::nodes::Nodes;
 use self::show::Shown;
 use self::tokens::Tokens;
 use self::translate::Surroundings;
-use super::budget::{Charge, Ledger, size_of};
-use super::cache::{Cache, Change};
-use super::copies::Copies;
-use super::engine::{Engine, MANAGER};
-use super::failure::{Attempt, Failure, refusal, unless_gone};
-use super::host_labels;
-use super::key::Key;
-use super::marks;
-use super::part::{Next, Part};
-use super::payloads::Payloads;
-use super::queue::Queue;
-use super::references::{Needs, Payload, References, Referrer, needs};
-use super::removal;
-use super::services::Services;
-use super::twins::{Twins, accounts};
+use super::from_host::projections::Copies;
+use super::runtime::budget::{Charge, Ledger, size_of};
+use super::runtime::context::{Engine, MANAGER};
+use super::runtime::error::{Attempt, Failure, refusal, unless_gone};
+use super::runtime::informer::{Cache, Change};
+use super::runtime::key::Key;
+use super::runtime::reconciler::{Next, Part};
+use super::runtime::work_queue::Queue;
+use super::to_host::config_objects::Payloads;
+use super::to_host::core_kinds::{Twins, accounts};
+use super::to_host::references::{Needs, Payload, References, Referrer, needs};
+use super::to_host::services::Services;
+use super::write::delete;
+use super::write::host_metadata;
+use super::write::ownership;
 
 /// The host's form of a guest pod.
 pub(crate) mod translate;
@@ -391,7 +391,7 @@ impl Pods {
         if !is_going(guest) && !is_going(host) {
             added = self.add_containers(key, guest, host).await;
             let kind = ApiResource::erase::<Pod>(&());
-            labelled = host_labels::show(&self.engine, &kind, key, &guest.metadata, &host.metadata).await;
+            labelled = host_metadata::show(&self.engine, &kind, key, &guest.metadata, &host.metadata).await;
         }
         // Last: what is refused is told, and holds nothing else up.
         updated.and(labelled)?;
@@ -591,7 +591,9 @@ impl Part for Pods {
             };
         }
         let host = self.host.get(key);
-        let ours = host.as_deref().and_then(|pod| marks::owner_of(&pod.metadata, &ApiResource::erase::<Pod>(&())));
+        let ours = host
+            .as_deref()
+            .and_then(|pod| ownership::owner_of(&pod.metadata, &ApiResource::erase::<Pod>(&())));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
                 self.forget(key);
@@ -648,6 +650,6 @@ fn was_bound(guest: &Pod) -> bool {
 
 /// Deletes exactly this pod, not one that has taken its name.
 pub(crate) async fn delete(pods: &Api<Pod>, pod: &Pod, grace: Option<i64>) -> Result<(), kube::Error> {
-    let params = removal::within(&pod.metadata, grace);
+    let params = delete::within(&pod.metadata, grace);
     unless_gone(pods.delete(&pod.name_any(), &params).await)
 }

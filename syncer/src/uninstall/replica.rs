@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use vcluster_values::naming::{REPLICA_OF, Tenant};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Endpoints, Service};
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
+use vcluster_values::naming::{REPLICA_OF, Tenant};
 
 use crate::host;
 

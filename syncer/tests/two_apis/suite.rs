@@ -13,11 +13,8 @@ fn every_test_that_the_list_names_is_there() {
     let mut named = 0;
     for word in table.flat_map(|line| line.split('`').skip(1).step_by(2)) {
         let is_there = match word.rsplit_once("::") {
-            Some((module, test)) => read(&format!(
-                "tests/two_apis/{}.rs",
-                module.replace("::", "/")
-            ))
-            .contains(&format!("async fn {test}(")),
+            Some((module, test)) => read(&format!("tests/two_apis/{}.rs", module.replace("::", "/")))
+                .contains(&format!("async fn {test}(")),
             None if word.contains('_') => scenarios.contains(&format!("::{word}_")),
             None => continue,
         };

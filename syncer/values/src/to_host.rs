@@ -1,7 +1,7 @@
 //! Services of the guest that the host has too: `networking.replicateServices.toHost`.
 
-use crate::naming::Tenant;
 use crate::mapping::Mapping;
+use crate::naming::Tenant;
 use crate::reader::Values;
 
 /// Returns the mappings, the host's side to the left.

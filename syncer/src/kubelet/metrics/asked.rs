@@ -1,8 +1,8 @@
 //! What is asked for, from path and query.
 
-use vcluster_values::naming::is_label;
 use hyper::{Method, Uri};
 use kube::api::ListParams;
+use vcluster_values::naming::is_label;
 
 use crate::guest::metrics::VERSION;
 use crate::kubelet::asked::{is_name, named};

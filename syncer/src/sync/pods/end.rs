@@ -12,10 +12,10 @@ use kube::ResourceExt;
 use super::show::{Base, If};
 use super::status::conditions::{self, DISRUPTED};
 use super::{Pods, has_ended, is_going};
-use crate::sync::failure::Failure;
-use crate::sync::key::Key;
-use crate::sync::marks;
-use crate::sync::part::Next;
+use crate::sync::runtime::error::Failure;
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::Next;
+use crate::sync::write::ownership;
 
 impl Pods {
     /// Ends a guest's pod that has no pod on the host, and deletes it.
@@ -105,7 +105,7 @@ fn disruption(reason: &str, message: &str) -> PodCondition {
 
 /// Tells whether a host pod was made from this guest pod, and not from one that had its name before.
 fn is_made_from(host: &Pod, guest: &Pod) -> bool {
-    marks::guest_of(&host.metadata).is_some_and(|made_from| Some(made_from.uid) == guest.uid())
+    ownership::guest_of(&host.metadata).is_some_and(|made_from| Some(made_from.uid) == guest.uid())
 }
 
 #[cfg(test)]

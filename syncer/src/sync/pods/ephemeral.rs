@@ -1,17 +1,17 @@
 //! Containers that a running pod is given, as `kubectl debug` does it. They can't be taken away again.
 
-use vcluster_values::admission;
 use k8s_openapi::api::core::v1::{EphemeralContainer, Pod};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tracing::warn;
+use vcluster_values::admission;
 
 use super::own::{Own, has_name};
 use super::{Pods, status, translate};
-use crate::sync::engine::MANAGER;
-use crate::sync::failure::{Attempt, Failure, unless_gone};
-use crate::sync::key::Key;
+use crate::sync::runtime::context::MANAGER;
+use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::key::Key;
 
 impl Pods {
     /// Adds to the host's pod the containers that somebody has added to the running guest pod. One that is refused

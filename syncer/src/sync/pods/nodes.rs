@@ -13,15 +13,15 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Resource};
 use serde_json::{Value, json};
 
-use crate::sync::cache::{Cache, Change};
-use crate::sync::copies::Copies;
-use crate::sync::engine::{Engine, MANAGER};
-use crate::sync::failure::{Attempt, Failure, unless_gone};
-use crate::sync::key::Key;
-use crate::sync::part::{Next, Part};
-use crate::sync::queue::Queue;
-use crate::sync::removal;
-use crate::sync::watches::metadata;
+use crate::sync::from_host::projections::Copies;
+use crate::sync::runtime::context::{Engine, MANAGER};
+use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::write::delete;
 
 /// Label on nodes that stand for one of the host's.
 const FAKE: &str = "vcluster.loft.sh/fake-node";
@@ -240,7 +240,7 @@ impl Part for Nodes {
         if !left.is_zero() {
             return Ok(Next::After(left));
         }
-        let params = removal::of(&meta);
+        let params = delete::of(&meta);
         self.engine.metrics().write("guest", "Node", "delete");
         unless_gone(
             Api::<Node>::all(self.engine.guest())

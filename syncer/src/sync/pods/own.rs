@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::json;
 
-use crate::sync::engine::MANAGER;
-use crate::sync::mutation::{self, Mutation};
+use crate::sync::runtime::context::MANAGER;
+use crate::sync::runtime::fault_injection::{self, Mutation};
 
 /// The subresource by which a running pod gets containers.
 const ADDED_BY: &str = "ephemeralcontainers";
@@ -53,7 +53,7 @@ impl<'a> Own<'a> {
         ]
         .iter()
         .any(|list| list.contains(name))
-            || mutation::is(Mutation::TrustNames)
+            || fault_injection::is(Mutation::TrustNames)
     }
 }
 

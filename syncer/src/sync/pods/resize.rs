@@ -8,8 +8,8 @@ use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::Pods;
-use crate::sync::failure::{Attempt, Failure, unless_gone};
-use crate::sync::key::Key;
+use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::key::Key;
 
 impl Pods {
     /// Gives the host's pod and containers what the guest's have been given since the host last heard of a change.

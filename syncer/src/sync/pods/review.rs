@@ -1,13 +1,13 @@
 //! The check of pods against what the host takes, before and after they are there.
 
-use vcluster_values::admission::Resource;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Resource as _;
+use vcluster_values::admission::Resource;
 
 use super::{Pods, is_going, translate};
-use crate::sync::failure::Failure;
-use crate::sync::key::Key;
-use crate::sync::references::dapr;
+use crate::sync::runtime::error::Failure;
+use crate::sync::runtime::key::Key;
+use crate::sync::to_host::references::dapr;
 
 impl Pods {
     /// Refuses a pod that the host is not to have.

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::Pods;
 use super::status::{self, Others, conditions};
-use crate::sync::failure::{Attempt, Failure, refusal};
-use crate::sync::key::Key;
-use crate::sync::mutation::{self, Mutation};
+use crate::sync::runtime::error::{Attempt, Failure, refusal};
+use crate::sync::runtime::fault_injection::{self, Mutation};
+use crate::sync::runtime::key::Key;
 
 /// The status that this process has shown of one pod.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ impl Pods {
     /// Shows the status of a host pod in the guest.
     pub(super) async fn show(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
         let wanted = self.status_of(key, guest, host);
-        if mutation::is(Mutation::DropStatus) {
+        if fault_injection::is(Mutation::DropStatus) {
             return Ok(());
         }
         let mut base = Base::of(guest);

@@ -12,7 +12,7 @@ pub(crate) use self::conditions::Others;
 pub(super) use self::patch::patch;
 use super::generation::Generations;
 use super::own::{Own, has_name};
-use crate::sync::mutation::{self, Mutation};
+use crate::sync::runtime::fault_injection::{self, Mutation};
 
 /// The owners of the conditions that are shown.
 pub(super) mod conditions;
@@ -122,7 +122,7 @@ fn statuses(
     let mut shown: Vec<_> = theirs
         .into_iter()
         .flatten()
-        .filter(|status| own.contains(&*status.name) || mutation::is(Mutation::ShowSidecars))
+        .filter(|status| own.contains(&*status.name) || fault_injection::is(Mutation::ShowSidecars))
         .collect();
     let lacking = guests.iter().filter(|(name, _)| !own.contains(name));
     shown.extend(lacking.map(|(name, image)| ContainerStatus {

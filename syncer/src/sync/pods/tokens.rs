@@ -20,16 +20,16 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::translate::volumes;
 use super::{has_ended, is_copy, is_going};
-use crate::sync::budget::{Ledger, size_of};
-use crate::sync::cache::Cache;
-use crate::sync::engine::{Engine, MANAGER};
-use crate::sync::failure::{Attempt, Failure, unless_gone};
-use crate::sync::key::Key;
-use crate::sync::marks::{self, HostName};
-use crate::sync::part::{Next, Part};
-use crate::sync::payloads::Payloads;
-use crate::sync::queue::Queue;
-use crate::sync::removal;
+use crate::sync::runtime::budget::{Ledger, size_of};
+use crate::sync::runtime::context::{Engine, MANAGER};
+use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::informer::Cache;
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::to_host::config_objects::Payloads;
+use crate::sync::write::delete;
+use crate::sync::write::ownership::{self, HostName};
 
 /// Annotation: when the tokens in a Secret are to be renewed.
 const RENEW_AT: &str = "vcluster.loft.sh/renew-at";
@@ -152,7 +152,7 @@ impl Tokens {
             annotations: None,
             ..pod.metadata.clone()
         };
-        let mut annotations = marks::annotations(&bare, &ApiResource::erase::<Pod>(&()), &host);
+        let mut annotations = ownership::annotations(&bare, &ApiResource::erase::<Pod>(&()), &host);
         annotations.insert(RENEW_AT.to_owned(), renew_at.to_string());
         let secret = Secret {
             metadata: ObjectMeta {
@@ -196,7 +196,7 @@ impl Tokens {
             let Some(meta) = host.get(&secret) else { continue };
             let stale = pod_of(&meta).as_ref() == Some(key) && current != Some(secret.name.as_str());
             if stale && meta.deletion_timestamp.is_none() {
-                let params = removal::of(&meta);
+                let params = delete::of(&meta);
                 self.engine.metrics().write("host", "Secret", "delete");
                 unless_gone(
                     self.engine
@@ -271,8 +271,8 @@ impl Part for Tokens {
 
 /// The pod whose tokens a Secret holds.
 fn pod_of(secret: &ObjectMeta) -> Option<Key> {
-    let guest = marks::guest_of(secret)?;
-    (guest.kind == marks::kind_of(&ApiResource::erase::<Pod>(&()))).then_some(guest.key)
+    let guest = ownership::guest_of(secret)?;
+    (guest.kind == ownership::kind_of(&ApiResource::erase::<Pod>(&()))).then_some(guest.key)
 }
 
 fn renew_at(secret: &ObjectMeta) -> Option<Timestamp> {

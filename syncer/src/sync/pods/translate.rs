@@ -4,12 +4,12 @@
 
 use std::net::IpAddr;
 
-use vcluster_values::naming::Tenant;
 use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
+use vcluster_values::naming::Tenant;
 
-use crate::sync::marks::{self, HostName};
+use crate::sync::write::ownership::{self, HostName};
 
 /// Names, labels and annotations.
 mod metadata;
@@ -66,7 +66,7 @@ pub(crate) fn host_pod(guest: &Pod, surroundings: &Surroundings<'_>) -> Pod {
         namespace: &host_namespace,
         name: &name,
     };
-    let mut annotations = marks::annotations(&guest.metadata, &ApiResource::erase::<Pod>(&()), &host);
+    let mut annotations = ownership::annotations(&guest.metadata, &ApiResource::erase::<Pod>(&()), &host);
     metadata::annotate(guest, &mut annotations);
     let mut spec = guest.spec.clone().unwrap_or_default();
     identity::translate(&mut spec, surroundings);
@@ -79,7 +79,7 @@ pub(crate) fn host_pod(guest: &Pod, surroundings: &Surroundings<'_>) -> Pod {
         metadata: ObjectMeta {
             name: Some(name),
             namespace: Some(host_namespace),
-            labels: Some(marks::labels(&guest.metadata)),
+            labels: Some(ownership::labels(&guest.metadata)),
             annotations: Some(annotations),
             ..ObjectMeta::default()
         },

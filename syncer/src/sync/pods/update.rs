@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use vcluster_values::naming;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
+use vcluster_values::naming;
 
 use super::translate::OBJECT_GENERATION;
-use crate::sync::marks::{self, MANAGED_LABELS};
+use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
 /// The strategic merge patch that brings a host pod to what its guest wants; `None` if it is there.
 pub(super) fn patch(wanted: &Pod, host: &Pod) -> Option<Value> {
@@ -76,7 +76,7 @@ fn difference(
         .map(|(name, value)| (name.clone(), json!(value)))
         .collect();
     for name in managed.into_iter().flat_map(|names| names.lines()) {
-        if !wanted.contains_key(name) && host.contains_key(name) && !marks::is_own(name) {
+        if !wanted.contains_key(name) && host.contains_key(name) && !ownership::is_own(name) {
             difference.insert(name.to_owned(), Value::Null);
         }
     }

@@ -10,14 +10,14 @@ use harness::tenants::BLOG_VALUES;
 use harness::wait::{self, Seen};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
-use vcluster_values::admission::Admission;
-use vcluster_values::naming;
 use syncer::sync::{self, Config, Metrics, Readiness};
-use vcluster_values::from_host::{FromHost, HostKind};
-use vcluster_values::mapping::Mapping;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use vcluster_values::admission::Admission;
+use vcluster_values::from_host::{FromHost, HostKind};
+use vcluster_values::mapping::Mapping;
+use vcluster_values::naming;
 
 use super::{Host, STARTED, Side, Tenant, background, namespace};
 

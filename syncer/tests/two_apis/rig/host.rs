@@ -7,9 +7,9 @@ use std::{env, fs};
 use harness::components::{self, Components};
 use harness::helm::Helm;
 use serde_json::{Value, json};
-use vcluster_values::naming;
 use syncer::pki::{self, Access, Authority, Names};
 use tokio::sync::OnceCell;
+use vcluster_values::naming;
 
 use super::control_plane::ControlPlane;
 use super::process::Process;

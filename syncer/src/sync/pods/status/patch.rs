@@ -1,9 +1,8 @@
 //! The change of a guest pod's status, as a strategic merge patch: conditions that somebody else sets meanwhile stay.
 
-use vcluster_values::patches::Json;
 use k8s_openapi::api::core::v1::{PodCondition, PodStatus};
 use serde_json::{Value, json};
-
+use vcluster_values::patches::Json;
 
 /// The lists that a strategic merge patch would merge by addresses, of which old ones would stay.
 const REPLACED: [&str; 2] = ["hostIPs", "podIPs"];

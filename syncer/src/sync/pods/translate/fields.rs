@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use vcluster_values::admission::{Admission, Resource};
 use serde_json::Value;
+use vcluster_values::admission::{Admission, Resource};
 
 use super::*;
 use crate::generated::is_up_to_date;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::volumes;
-use crate::sync::marks::{self, MANAGED_LABELS};
+use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
 /// Annotation: the guest's generation that the host pod was last made to fit. While the guest is at it, the host's
 /// spec is left alone, whatever admission on the host has made of it.
@@ -18,7 +18,7 @@ pub(super) const ANNOTATIONS: &str = "vcluster.loft.sh/annotations";
 
 /// Adds what in-place changes and the downward API need to know later.
 pub(super) fn annotate(guest: &Pod, annotations: &mut BTreeMap<String, String>) {
-    let labels = marks::labels(&guest.metadata);
+    let labels = ownership::labels(&guest.metadata);
     if !labels.is_empty() {
         let names: Vec<&str> = labels.keys().map(String::as_str).collect();
         annotations.insert(MANAGED_LABELS.to_owned(), names.join("\n"));
@@ -33,7 +33,7 @@ pub(super) fn annotate(guest: &Pod, annotations: &mut BTreeMap<String, String>) 
 /// Writes a guest pod's annotations to lines, in the form of the downward API: `key="value"`, in order.
 fn written(guest: &Pod) -> String {
     let all = guest.metadata.annotations.iter().flatten();
-    let shown = all.filter(|(name, _)| !marks::is_own(name));
+    let shown = all.filter(|(name, _)| !ownership::is_own(name));
     let lines = shown.map(|(name, value)| format!("{name}={}", quoted(value)));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -1,11 +1,11 @@
 //! The place of a pod: its node, and the pods that it is to be near to or far from.
 
-use vcluster_values::naming::Tenant;
 use k8s_openapi::api::core::v1::{PodAffinityTerm, PodSpec, WeightedPodAffinityTerm};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use vcluster_values::naming::Tenant;
 
 use super::Surroundings;
-use crate::sync::selectors;
+use crate::sync::to_host::selectors;
 
 /// Leaves the choice of the node to the host's scheduler, by what the pod says of the nodes and pods that it wants.
 pub(super) fn translate(spec: &mut PodSpec, surroundings: &Surroundings<'_>) {

@@ -1,10 +1,10 @@
 //! What is mounted: tokens, the CA, the downward API.
 
-use vcluster_values::naming;
 use k8s_openapi::api::core::v1::{
     DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, Pod, PodSpec, SecretProjection,
     ServiceAccountTokenProjection, VolumeProjection,
 };
+use vcluster_values::naming;
 
 use super::{Surroundings, metadata};
 

@@ -1,0 +1,192 @@
+//! What the host's scheduler, kubelets and storage say about the tenant's pods and claims, told in the guest.
+//!
+//! Of an event no more is kept than what it is about; it is read when it is told. One that comes before its object
+//! waits for it. The guest lets what it was told expire by itself, as it does all events.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::{Event, ObjectReference};
+use kube::api::{Patch, PatchParams};
+use kube::runtime::watcher;
+use kube::{Api, Resource};
+
+use self::told::{Subject, told};
+use crate::sync::pods::Pods;
+use crate::sync::runtime::context::{Engine, MANAGER};
+use crate::sync::runtime::error::{Attempt, Failure};
+use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::to_host::core_kinds::Twins;
+use crate::sync::write::object::Applied;
+use crate::sync::write::ownership;
+
+/// An event in the guest's words.
+mod told;
+
+/// Tells the guest the host's events about objects of one kind.
+#[derive(Debug)]
+pub(crate) struct Events {
+    engine: Engine,
+    subjects: Subjects,
+    host: Arc<Cache<Heard>>,
+    queue: Queue,
+    /// The events that wait for their objects.
+    waiting: Mutex<HashMap<Key, BTreeSet<Key>>>,
+}
+
+/// What events are about.
+#[derive(Debug)]
+pub(crate) enum Subjects {
+    /// Pods.
+    Pods(Arc<Pods>),
+    /// Claims on volumes.
+    Claims(Arc<Twins>),
+}
+
+/// One version of a host event.
+#[derive(Debug)]
+struct Heard {
+    name: String,
+    uid: String,
+    /// Whether the guest has been told, or need not be.
+    is_told: AtomicBool,
+}
+
+impl Events {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine, subjects: Subjects) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            subjects,
+            host: Arc::default(),
+            queue: Queue::default(),
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// Watches the host's events about the kind. What the guest has of events is not looked at.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let part = self.clone();
+        let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Event>(namespace);
+        let keep = |event: Event| Heard {
+            name: event.involved_object.name.unwrap_or_default(),
+            uid: event.involved_object.uid.unwrap_or_default(),
+            is_told: AtomicBool::new(false),
+        };
+        let changed = move |_: &str, change| {
+            if let Change::Object(key) = change {
+                part.queue.add(key);
+            }
+        };
+        let kind = match self.subjects {
+            Subjects::Pods(_) => "Pod",
+            Subjects::Claims(_) => "PersistentVolumeClaim",
+        };
+        let about = watcher::Config::default().fields(&format!("involvedObject.kind={kind}"));
+        self.engine
+            .watch_hosts(&self.name(), hosts, &about, &self.host, keep, changed);
+    }
+
+    /// Takes note of what the part that keeps the kind has seen.
+    pub(crate) fn seen(&self, change: &Change) {
+        match change {
+            Change::Object(subject) => {
+                let waiting = self.waiting().remove(subject);
+                waiting
+                    .into_iter()
+                    .flatten()
+                    .for_each(|event| self.queue.add(event));
+            }
+            Change::Complete => self.queue.begin_first_pass(),
+        }
+    }
+
+    /// The guest's and the host's object that an event is about, once both are known.
+    fn found(&self, key: &Key, heard: &Heard) -> Option<Subject> {
+        let found = match &self.subjects {
+            Subjects::Pods(pods) => Subject::Pod(pods.guest().get(key)?, pods.host().get(key)?),
+            Subjects::Claims(claims) => Subject::Claim(claims.guest().get(key)?, claims.host().get(key)?),
+        };
+        let (guest, host) = found.both();
+        let shows = match ownership::guest_of(host) {
+            Some(ours) => guest.uid.as_ref() == Some(&ours.uid),
+            None => ownership::shows(guest).is_some() && ownership::shows(guest) == host.uid.as_deref(),
+        };
+        (host.uid.as_ref() == Some(&heard.uid) && shows).then_some(found)
+    }
+
+    fn wait(&self, subject: &Key, event: &Key) {
+        self.waiting()
+            .entry(subject.clone())
+            .or_default()
+            .insert(event.clone());
+    }
+
+    fn wait_no_more(&self, event: &Key) {
+        self.waiting().retain(|_, events| {
+            events.remove(event);
+            !events.is_empty()
+        });
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Key, BTreeSet<Key>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Part for Events {
+    fn name(&self) -> String {
+        match self.subjects {
+            Subjects::Pods(_) => "events".to_owned(),
+            Subjects::Claims(_) => "events about claims".to_owned(),
+        }
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, _: &Key) -> Option<ObjectReference> {
+        None
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let Some(heard) = self.host.get(key) else {
+            self.wait_no_more(key);
+            return Ok(Next::Idle);
+        };
+        if heard.is_told.load(Ordering::Relaxed) {
+            return Ok(Next::Idle);
+        }
+        let about = Key::new(key.namespace.clone(), heard.name.clone());
+        // First, so that what comes between the two is not missed.
+        self.wait(&about, key);
+        let Some(subject) = self.found(&about, &heard) else {
+            return Ok(Next::Idle);
+        };
+        self.wait_no_more(key);
+        let hosts: Api<Event> = self.engine.host_api(&key.namespace);
+        let read = hosts.get_opt(&key.name).await;
+        let Some(event) = read.attempting(|| format!("read event {key} of the host"))? else {
+            return Ok(Next::Idle);
+        };
+        if let Some(told) = told(event, &subject) {
+            self.engine.metrics().write("guest", &Event::kind(&()), "apply");
+            let guests: Api<Event> = self.engine.guest_api(&key.namespace);
+            guests
+                .patch_metadata(
+                    &key.name,
+                    &PatchParams::apply(MANAGER).force(),
+                    &Patch::Apply(Applied(&told)),
+                )
+                .await
+                .attempting(|| format!("tell event {key} in the guest"))?;
+        }
+        heard.is_told.store(true, Ordering::Relaxed);
+        Ok(Next::Idle)
+    }
+}

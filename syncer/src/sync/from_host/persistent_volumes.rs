@@ -1,0 +1,240 @@
+//! Stand-ins in the guest for the volumes that its claims are bound to.
+//!
+//! The host's volumes are not read: all that a stand-in says is in the claim. It is there for `kubectl get` and for
+//! what looks up the volume of a claim; nothing mounts it.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ObjectReference, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams};
+use kube::core::PartialObjectMeta;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::{Value, json};
+
+use crate::sync::runtime::context::{Engine, MANAGER};
+use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::informer::{Cache, Change, Scope};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::write::delete;
+use crate::sync::write::last_applied::{Versions, Written};
+
+/// Label on volumes that stand for one of the host's.
+const FAKE: &str = "vcluster.loft.sh/fake-pv";
+
+/// What a stand-in says it is provided by: nothing that the guest has.
+const DRIVER: &str = "host.vcluster.loft.sh";
+
+/// Keeps the stand-ins.
+#[derive(Debug)]
+pub(crate) struct Volumes {
+    engine: Engine,
+    claims: Arc<Cache<PersistentVolumeClaim>>,
+    guest: Arc<Cache<ObjectMeta>>,
+    queue: Queue,
+    written: Written,
+}
+
+impl Volumes {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            claims: Arc::default(),
+            guest: Arc::default(),
+            queue: Queue::default(),
+            written: Written::default(),
+        })
+    }
+
+    /// Watches the guest's claims and volumes.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let part = self.clone();
+        let claims: Api<PersistentVolumeClaim> = Api::all(self.engine.guest());
+        let changed = move |change| match change {
+            Change::Object(claim) => part.claim_changed(&claim),
+            Change::Complete => part.recheck(),
+        };
+        self.engine.watch_guest(
+            "the claims of volumes",
+            claims,
+            &self.claims,
+            |claim| claim,
+            changed,
+        );
+        let part = self.clone();
+        let volumes: Api<PartialObjectMeta<PersistentVolume>> = Api::all(self.engine.guest());
+        let changed = move |change| match change {
+            Change::Object(volume) => part.queue.add(volume),
+            Change::Complete => part.queue.begin_first_pass(),
+        };
+        self.engine
+            .watch_guest("volumes", volumes, &self.guest, metadata, changed);
+    }
+
+    fn claim_changed(&self, claim: &Key) {
+        match self.claims.get(claim).as_deref().and_then(bound_to) {
+            Some(volume) => self.queue.add(Key::new("", volume)),
+            None => self.recheck(),
+        }
+    }
+
+    /// Has all stand-ins looked at: a claim that is gone no longer says which was its own.
+    fn recheck(&self) {
+        self.guest.keys().into_iter().for_each(|key| self.queue.add(key));
+    }
+
+    async fn write(
+        &self,
+        key: &Key,
+        claim: &PersistentVolumeClaim,
+        known: Option<&ObjectMeta>,
+    ) -> Result<Next, Failure> {
+        let now = |volume: Option<String>| Versions {
+            guest: claim.resource_version(),
+            host: volume,
+        };
+        if known.is_some_and(|known| self.written.is_at(key, &now(known.resource_version.clone()))) {
+            return Ok(Next::Idle);
+        }
+        let volumes: Api<PersistentVolume> = Api::all(self.engine.guest());
+        let attempted = || format!("write volume {key} to the guest");
+        self.engine.metrics().write("guest", "PersistentVolume", "apply");
+        let params = PatchParams::apply(MANAGER).force();
+        let body = Patch::Apply(stand_in(&key.name, claim));
+        let written = volumes
+            .patch_metadata(&key.name, &params, &body)
+            .await
+            .attempting(attempted)?;
+        let status = json!({"status": {"phase": "Bound"}});
+        let shown = volumes
+            .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(status))
+            .await
+            .attempting(attempted)?;
+        let version = shown.resource_version().or(written.metadata.resource_version);
+        self.written.set(key, now(version));
+        Ok(Next::Idle)
+    }
+
+    /// Deletes a stand-in. The guest's controller does not take the finalizer off what is bound, and there is nothing to
+    /// protect.
+    async fn delete(&self, key: &Key, volume: &ObjectMeta) -> Result<Next, Failure> {
+        self.written.forget(key);
+        let volumes: Api<PersistentVolume> = Api::all(self.engine.guest());
+        let attempted = || format!("delete volume {key} in the guest");
+        self.engine.metrics().write("guest", "PersistentVolume", "delete");
+        unless_gone(volumes.delete(&key.name, &delete::of(volume)).await).attempting(attempted)?;
+        let free = json!({"metadata": {"uid": volume.uid, "finalizers": null}});
+        unless_gone(
+            volumes
+                .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(free))
+                .await,
+        )
+        .attempting(attempted)?;
+        Ok(Next::Idle)
+    }
+}
+
+impl Part for Volumes {
+    fn name(&self) -> String {
+        "volumes".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let meta = self.guest.get(key)?;
+        let volume = PersistentVolume {
+            metadata: (*meta).clone(),
+            ..PersistentVolume::default()
+        };
+        Some(volume.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        if !self.claims.covers(&Scope::Everything) {
+            return Ok(Next::Waiting("the claims to be known"));
+        }
+        let claim = self
+            .claims
+            .find_map(|_, claim| (bound_to(claim) == Some(key.name.as_str())).then(|| claim.clone()));
+        let volume = self.guest.get(key);
+        match (claim, volume) {
+            // A volume that the tenant has made itself stands for nothing, and stays.
+            (_, Some(volume)) if !is_fake(&volume) => Ok(Next::Idle),
+            (Some(claim), volume) => self.write(key, &claim, volume.as_deref()).await,
+            (None, Some(volume)) => self.delete(key, &volume).await,
+            (None, None) => Ok(Next::Idle),
+        }
+    }
+}
+
+/// The volume that a claim is bound to.
+fn bound_to(claim: &PersistentVolumeClaim) -> Option<&str> {
+    let phase = claim.status.as_ref()?.phase.as_deref()?;
+    let volume = claim.spec.as_ref()?.volume_name.as_deref()?;
+    (phase == "Bound" && !volume.is_empty()).then_some(volume)
+}
+
+fn is_fake(meta: &ObjectMeta) -> bool {
+    (meta.labels.as_ref()).is_some_and(|labels| labels.contains_key(FAKE))
+}
+
+/// The volume that a claim is bound to, as far as the claim tells.
+fn stand_in(name: &str, claim: &PersistentVolumeClaim) -> Value {
+    let spec = claim.spec.clone().unwrap_or_default();
+    let status = claim.status.clone().unwrap_or_default();
+    let requested = spec.resources.and_then(|resources| resources.requests);
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name, "labels": {FAKE: "true"}},
+        "spec": {
+            "accessModes": status.access_modes.or(spec.access_modes),
+            "capacity": status.capacity.or(requested),
+            "claimRef": {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "namespace": claim.metadata.namespace,
+                "name": claim.metadata.name,
+                "uid": claim.metadata.uid,
+            },
+            "csi": {"driver": DRIVER, "volumeHandle": name},
+            // What becomes of the data is the host's to say; deleting the claim is all that the guest can do.
+            "persistentVolumeReclaimPolicy": "Delete",
+            "storageClassName": spec.storage_class_name.unwrap_or_default(),
+            "volumeMode": spec.volume_mode.as_deref().unwrap_or("Filesystem"),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(phase: &str) -> PersistentVolumeClaim {
+        let yaml = format!(
+            "metadata: {{name: data, namespace: default, uid: 1-2-3}}
+spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}, storageClassName: fast, volumeName: pvc-1}}
+status: {{phase: {phase}, accessModes: [ReadWriteOnce], capacity: {{storage: 2Gi}}}}"
+        );
+        serde_saphyr::from_str(&yaml).unwrap()
+    }
+
+    #[test]
+    fn a_stand_in_says_what_the_claim_says() {
+        let claim = claim("Bound");
+        assert_eq!(bound_to(&claim), Some("pvc-1"));
+        insta::assert_json_snapshot!(stand_in("pvc-1", &claim));
+    }
+
+    #[test]
+    fn a_claim_that_only_wants_a_volume_has_no_stand_in() {
+        assert_eq!(bound_to(&claim("Pending")), None);
+    }
+}

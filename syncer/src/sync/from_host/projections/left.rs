@@ -1,0 +1,157 @@
+//! Copies of what is not shown any more since the values changed: takes what is shown, deletes the rest once at the start.
+//!
+//! A copy says so in an annotation, which a tenant may have copied to an object of its own together with the rest. So
+//! only what the syncer has applied counts.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Endpoints, Secret, Service};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::ListParams;
+use kube::core::ApiResource;
+use kube::discovery::{self, verbs};
+use kube::{Api, ResourceExt};
+
+use super::source::Source;
+use super::{Copies, is_marked};
+use crate::sync::config::Config;
+use crate::sync::generic::custom_resources::Status;
+use crate::sync::runtime::context::{Engine, MANAGER};
+use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::key::Key;
+use crate::sync::write::delete;
+use crate::sync::write::object::Object;
+use vcluster_values::from_host::HostKind;
+
+/// A custom kind may have many objects, of which few are copies.
+const AT_A_TIME: u32 = 500;
+
+/// Deletes the copies that nothing keeps: none of `shown`, and no kind that is imported. Nodes stay: pods may run there.
+pub(crate) async fn remove(engine: &Engine, shown: &[Arc<Copies>]) -> Result<(), Failure> {
+    for kind in kinds() {
+        let is_shown = |copy: &ObjectMeta| {
+            let mut shown = shown.iter().filter(|copies| copies.kind.kind == kind.kind);
+            shown.any(|copies| copies.source.is_copy(copy))
+        };
+        remove_of(engine, &kind, is_shown).await?;
+    }
+    for kind in custom_kinds(engine).await? {
+        let sources = imported(engine.config(), &kind);
+        let is_shown = |copy: &ObjectMeta| sources.iter().any(|source| source.is_copy(copy));
+        remove_of(engine, &kind, is_shown).await?;
+    }
+    Ok(())
+}
+
+async fn remove_of(
+    engine: &Engine,
+    kind: &ApiResource,
+    is_shown: impl Fn(&ObjectMeta) -> bool,
+) -> Result<(), Failure> {
+    let all: Api<Object> = Api::all_with(engine.guest(), kind);
+    let mut page = ListParams::default().limit(AT_A_TIME);
+    loop {
+        let listed = all.list_metadata(&page).await;
+        let listed = listed.attempting(|| format!("list {} of the guest", kind.plural))?;
+        for found in listed.items {
+            let copy = found.metadata;
+            if is_marked(&copy) && is_applied(&copy) && !is_shown(&copy) {
+                delete(engine, kind, &copy).await?;
+            }
+        }
+        match listed.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(()),
+        }
+    }
+}
+
+async fn delete(engine: &Engine, kind: &ApiResource, copy: &ObjectMeta) -> Result<(), Failure> {
+    let key = Key::of(copy);
+    let one: Api<Object> = if key.namespace.is_empty() {
+        Api::all_with(engine.guest(), kind)
+    } else {
+        engine.guest_objects(kind, &key.namespace)
+    };
+    engine.metrics().write("guest", &kind.kind, "delete");
+    unless_gone(one.delete(&key.name, &delete::as_seen(copy)).await).attempting(|| {
+        format!(
+            "delete {} {key} of the guest, which is not shown any more",
+            kind.kind
+        )
+    })
+}
+
+/// What the guest has the host's definitions for, and serves. There are no copies of other kinds.
+async fn custom_kinds(engine: &Engine) -> Result<Vec<ApiResource>, Failure> {
+    let definitions: Api<CustomResourceDefinition> = Api::all(engine.guest().clone());
+    let defined = definitions.list_metadata(&ListParams::default()).await;
+    let defined = defined.attempting(|| "list definitions of the guest".to_owned())?;
+    let copied = defined
+        .iter()
+        .filter(|definition| is_applied(&definition.metadata));
+    let names: BTreeSet<String> = copied.map(ResourceExt::name_any).collect();
+    let groups: BTreeSet<&str> = (names.iter())
+        .filter_map(|name| name.split_once('.'))
+        .map(|(_, group)| group)
+        .collect();
+    let mut kinds = Vec::new();
+    for group in groups {
+        let served = match discovery::group(&engine.guest(), group).await {
+            Ok(served) => served,
+            // A definition whose names are another's is not served.
+            Err(kube::Error::Discovery(_)) => continue,
+            other => other.attempting(|| format!("ask the guest what it serves of {group}"))?,
+        };
+        // Not all kinds of a group are in the version that it prefers.
+        let all = served.resources_by_stability().into_iter();
+        kinds.extend(all.filter_map(|(kind, can)| {
+            let is_custom = names.contains(&format!("{}.{}", kind.plural, kind.group));
+            (is_custom && can.supports_operation(verbs::LIST)).then_some(kind)
+        }));
+    }
+    Ok(kinds)
+}
+
+/// Where objects of a custom kind are shown from.
+fn imported(config: &Config, kind: &ApiResource) -> Vec<Source> {
+    let imports = config.imports.iter().filter(|import| {
+        let group = import.api_version.split_once('/').map(|(group, _)| group);
+        import.kind == kind.kind && group == Some(kind.group.as_str())
+    });
+    let source = |mapping| Source::imported(kind.clone(), Status::None, mapping, false);
+    imports
+        .flat_map(|import| {
+            [None]
+                .into_iter()
+                .chain(import.mappings.iter().cloned().map(Some))
+        })
+        .map(source)
+        .collect()
+}
+
+fn kinds() -> impl Iterator<Item = ApiResource> {
+    let classes = [
+        HostKind::StorageClass,
+        HostKind::IngressClass,
+        HostKind::RuntimeClass,
+        HostKind::PriorityClass,
+    ];
+    let mapped = [
+        ApiResource::erase::<ConfigMap>(&()),
+        ApiResource::erase::<Secret>(&()),
+        ApiResource::erase::<Service>(&()),
+        ApiResource::erase::<Endpoints>(&()),
+    ];
+    classes.map(super::resource).into_iter().chain(mapped)
+}
+
+/// Whether a guest object is the syncer's.
+fn is_applied(object: &ObjectMeta) -> bool {
+    let entries = object.managed_fields.iter().flatten();
+    entries
+        .filter(|entry| entry.operation.as_deref() == Some("Apply"))
+        .any(|entry| entry.manager.as_deref() == Some(MANAGER))
+}

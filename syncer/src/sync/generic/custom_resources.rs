@@ -1,0 +1,449 @@
+//! The configured kinds: known to the guest as they are to the host, then exported and imported.
+//!
+//! A kind that the host does not know yet is looked for again; one that the guest's admin removes comes back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use kube::core::PartialObjectMeta;
+use vcluster_values::kinds::{self, Context};
+use vcluster_values::patches;
+
+use super::crds;
+use super::export::Exporter;
+use super::import::Importer;
+use crate::discovery::{self, Served};
+use crate::sync::config::{Config, Export, Import};
+use crate::sync::from_host::projections::Copies;
+use crate::sync::runtime::context::{Engine, MANAGER};
+use crate::sync::runtime::error::{Attempt, Failure};
+use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::readiness::Readiness;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::to_host::config_objects::Payloads;
+use crate::sync::to_host::references::References;
+
+/// How often a kind that nothing is heard of is looked for; nothing is written if all is as it was.
+const RECHECK: Duration = Duration::from_secs(30);
+
+/// How soon to look again for a kind that may just have been defined on the host: its API takes a moment to serve it.
+const LATER: Duration = Duration::from_secs(2);
+
+/// How soon to look again at a definition that the guest does not serve yet.
+const SOON: Duration = Duration::from_millis(50);
+
+/// Workers an exporter or importer; each waits for the two APIs most of its time.
+const WORKERS: usize = 16;
+
+/// Whether a kind's status is written apart from the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It has a status subresource: the host's status is shown in the guest.
+    Subresource,
+    /// It has a status like any other field: the host's is shown in the guest.
+    Field,
+    /// It has none.
+    None,
+}
+
+/// Makes the configured kinds known to the guest and starts their exporters and importers.
+#[derive(Debug)]
+pub(crate) struct Kinds {
+    engine: Engine,
+    readiness: Readiness,
+    references: Arc<References>,
+    secrets: Arc<Payloads>,
+    configured: BTreeMap<Key, Configured>,
+    guest: Arc<Cache<ObjectMeta>>,
+    host: Arc<Cache<ObjectMeta>>,
+    queue: Queue,
+    state: Mutex<HashMap<Key, State>>,
+}
+
+/// What is to be done with one kind.
+#[derive(Clone, Debug, Default)]
+struct Configured {
+    api_version: String,
+    kind: String,
+    export: Option<Export>,
+    import: Option<Import>,
+}
+
+impl Configured {
+    /// Whether a definition, of which the name is known, is of the kind's group.
+    fn may_be(&self, definition: &str) -> bool {
+        let group = self.api_version.split_once('/').map(|(group, _)| group);
+        definition.split_once('.').map(|(_, of)| of) == group
+    }
+
+    fn is_optional(&self) -> bool {
+        self.export.as_ref().is_none_or(|export| export.optional)
+            && self.import.as_ref().is_none_or(|import| import.optional)
+    }
+
+    /// Returns the lists that name the kind.
+    fn lists(&self) -> &'static str {
+        match (&self.export, &self.import) {
+            (Some(_), Some(_)) => "export and import",
+            (Some(_), None) => "export",
+            _ => "import",
+        }
+    }
+
+    /// Refuses what cannot be done with the kind as the host serves it.
+    fn fits(&self, served: &Served, context: &Context) -> Result<(), Failure> {
+        let export = self.export.as_ref().map(Export::entry);
+        let import = self.import.as_ref().map(Import::entry);
+        let scope = served.scope();
+        let mut entries = export.into_iter().chain(import);
+        match entries.find_map(|entry| kinds::refusal(&entry, Some(&scope), context)) {
+            Some(why) => Err(Failure::Refused(why)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How far a kind has come.
+#[derive(Clone, Debug, Default)]
+struct State {
+    definition: Option<String>,
+    /// The versions of the host's and the guest's definition when they were last the same.
+    same: Option<(Option<String>, Option<String>)>,
+    /// How the definition has the status written.
+    status: Option<Status>,
+    started: bool,
+}
+
+/// Whether the guest has a kind's definition.
+enum Defined {
+    /// It has, or there is none, as of kinds that an API brings along. The definition says how its status is written.
+    Yes(Option<Status>),
+    /// It does not serve it yet.
+    NotYet,
+}
+
+impl Kinds {
+    /// Makes the part; nothing runs yet, but `readiness` waits for each kind from now on.
+    pub(crate) fn new(
+        engine: &Engine,
+        readiness: &Readiness,
+        references: &Arc<References>,
+        secrets: &Arc<Payloads>,
+    ) -> Arc<Self> {
+        let configured = configured(engine.config());
+        for (key, kind) in &configured {
+            readiness.expect(&part_name(kind));
+            if kind.export.is_some() {
+                references.expect(&key.name);
+            }
+        }
+        Arc::new(Self {
+            engine: engine.clone(),
+            readiness: readiness.clone(),
+            references: references.clone(),
+            secrets: secrets.clone(),
+            configured,
+            guest: Arc::default(),
+            host: Arc::default(),
+            queue: Queue::default(),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Watches the definitions of both sides.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let part = self.clone();
+        let guests: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.engine.guest());
+        let changed = move |change| match change {
+            Change::Object(definition) => part.recheck(&definition.name),
+            Change::Complete => {
+                part.configured
+                    .keys()
+                    .cloned()
+                    .for_each(|key| part.queue.add(key));
+                part.queue.begin_first_pass();
+            }
+        };
+        self.engine
+            .watch_guest("definitions", guests, &self.guest, metadata, changed);
+        let part = self.clone();
+        let hosts: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.engine.host());
+        self.engine
+            .watch_host("definitions", hosts, &self.host, metadata, move |change| {
+                if let Change::Object(definition) = change {
+                    part.recheck(&definition.name);
+                }
+            });
+    }
+
+    /// Has the kinds looked at that a definition is of, or may be of.
+    fn recheck(&self, definition: &str) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let defined = |key: &Key| state.get(key).and_then(|state| state.definition.as_deref());
+        for (key, configured) in &self.configured {
+            let concerned = match defined(key) {
+                Some(name) => name == definition,
+                None => configured.may_be(definition),
+            };
+            if concerned {
+                self.queue.add(key.clone());
+            }
+        }
+    }
+
+    /// Makes the guest's definition the host's.
+    async fn define(&self, key: &Key, name: &str, version: &str) -> Result<Defined, Failure> {
+        let hosts: Api<CustomResourceDefinition> = Api::all(self.engine.host());
+        let guests: Api<CustomResourceDefinition> = Api::all(self.engine.guest());
+        let reading = || format!("read definition {name} of the host");
+        let found = hosts.get_metadata_opt(name).await.attempting(reading)?;
+        let Some(host) = found else {
+            return Ok(Defined::Yes(None));
+        };
+        let at = |meta: &ObjectMeta| meta.resource_version.clone();
+        let guest = self.guest.get(&Key::new("", name));
+        let same = (at(&host.metadata), guest.as_deref().and_then(at));
+        let state = self.state(key);
+        if guest.is_some() && state.same.as_ref() == Some(&same) {
+            return Ok(Defined::Yes(state.status));
+        }
+        let found = hosts.get_opt(name).await.attempting(reading)?;
+        let Some(host) = found else {
+            return Ok(Defined::Yes(None));
+        };
+        let read = guests.get_opt(name).await;
+        let guest = read.attempting(|| format!("read definition {name} of the guest"))?;
+        self.engine
+            .metrics()
+            .write("guest", "CustomResourceDefinition", "apply");
+        let params = PatchParams::apply(MANAGER).force();
+        let written = guests
+            .patch(
+                name,
+                &params,
+                &Patch::Apply(crds::for_guest(&host, guest.as_ref())),
+            )
+            .await
+            .attempting(|| format!("write definition {name} to the guest"))?;
+        if !crds::is_established(written.status.as_ref()) {
+            return Ok(Defined::NotYet);
+        }
+        let same = (at(&host.metadata), at(&written.metadata));
+        let status = crds::status(&host, version);
+        self.change(key, |state| {
+            state.same = Some(same);
+            state.status = Some(status);
+        });
+        Ok(Defined::Yes(Some(status)))
+    }
+
+    fn start(
+        &self,
+        key: &Key,
+        configured: &Configured,
+        served: &Served,
+        status: Status,
+    ) -> Result<(), patches::Error> {
+        let mut already = false;
+        self.change(key, |state| already = std::mem::replace(&mut state.started, true));
+        if already {
+            return Ok(());
+        }
+        let (tasks, stop) = (self.engine.tasks(), self.engine.stop());
+        let name = part_name(configured);
+        let readiness = self.readiness.clone();
+        let exporter = configured.export.clone().map(|export| {
+            let exporter = Exporter::new(
+                &self.engine,
+                export,
+                served.resource.clone(),
+                status,
+                self.references.clone(),
+                self.secrets.clone(),
+            )?;
+            exporter.watch();
+            Part::start(&exporter, WORKERS, &self.engine, tasks, stop);
+            Ok::<_, patches::Error>(exporter)
+        });
+        let exporter = exporter.transpose()?;
+        let import = configured.import.clone();
+        let copied = import.iter().flat_map(|import| {
+            let everywhere = (!served.namespaced).then_some(None);
+            let mappings = import.mappings.iter().cloned().map(Some);
+            everywhere
+                .into_iter()
+                .chain(mappings)
+                .map(move |mapping| (import, mapping))
+        });
+        let copies = copied.map(|(import, mapping)| {
+            let kind = served.resource.clone();
+            let copies = Copies::imported(&self.engine, import, mapping, kind, status)?;
+            copies.watch();
+            Part::start(&copies, WORKERS, &self.engine, tasks, stop);
+            Ok::<_, patches::Error>(copies)
+        });
+        let copies: Vec<_> = copies.collect::<Result<_, _>>()?;
+        let import = import.filter(|_| copies.is_empty());
+        let importer = import.map(|import| {
+            let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), status)?;
+            importer.watch();
+            Part::start(&importer, WORKERS, &self.engine, tasks, stop);
+            Ok::<_, patches::Error>(importer)
+        });
+        let importer = importer.transpose()?;
+        let engine = self.engine.clone();
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            let passed = async {
+                if let Some(exporter) = &exporter {
+                    exporter.first_pass(&engine).await;
+                }
+                if let Some(importer) = &importer {
+                    importer.first_pass(&engine).await;
+                }
+                for copies in &copies {
+                    copies.first_pass(&engine).await;
+                }
+            };
+            if stop.run_until_cancelled(passed).await.is_some() {
+                readiness.passed(&name);
+            }
+        });
+        Ok(())
+    }
+
+    fn state(&self, key: &Key) -> State {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn change(&self, key: &Key, change: impl FnOnce(&mut State)) {
+        change(
+            self.state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(key.clone())
+                .or_default(),
+        );
+    }
+
+    /// Makes a kind known to the guest, and starts its exporter and importer.
+    async fn bring(&self, key: &Key, configured: &Configured) -> Result<Next, Failure> {
+        let Some(host) = served(&self.engine.host(), configured).await? else {
+            if configured.is_optional() {
+                self.references.know(&key.name);
+                self.readiness.passed(&part_name(configured));
+                let is_near = self.host.any(|definition| {
+                    let name = definition.name.as_deref();
+                    name.is_some_and(|name| configured.may_be(name))
+                });
+                return Ok(Next::After(if is_near { LATER } else { RECHECK }));
+            }
+            return Err(Failure::Refused(kinds::unknown(configured.lists(), &key.name)));
+        };
+        let definition = host.definition();
+        configured.fits(&host, &self.engine.config().context())?;
+        self.change(key, |state| state.definition = Some(definition.clone()));
+        let mut status = if host.has_status {
+            Status::Subresource
+        } else {
+            Status::None
+        };
+        if !host.resource.group.is_empty() {
+            match self.define(key, &definition, &host.resource.version).await? {
+                Defined::Yes(Some(defined)) => status = defined,
+                Defined::Yes(None) => {}
+                Defined::NotYet => return Ok(Next::After(SOON)),
+            }
+        }
+        if !self.state(key).started && served(&self.engine.guest(), configured).await?.is_none() {
+            return Ok(Next::After(SOON));
+        }
+        self.start(key, configured, &host, status)
+            .map_err(|error| Failure::Refused(format!("its patches can't be used: {error}")))?;
+        Ok(Next::After(RECHECK))
+    }
+}
+
+impl Part for Kinds {
+    fn name(&self) -> String {
+        "kinds".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let name = self.state(key).definition?;
+        let guest = self.guest.get(&Key::new("", name.clone()))?;
+        Some(ObjectReference {
+            api_version: Some("apiextensions.k8s.io/v1".to_owned()),
+            kind: Some("CustomResourceDefinition".to_owned()),
+            name: Some(name),
+            uid: guest.uid.clone(),
+            ..ObjectReference::default()
+        })
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let Some(configured) = self.configured.get(key) else {
+            return Ok(Next::Idle);
+        };
+        let outcome = self.bring(key, configured).await;
+        if let Err(failure) = &outcome {
+            self.readiness.held_up(&part_name(configured), failure.words());
+        }
+        outcome
+    }
+}
+
+/// Returns a kind as one side serves it, or nothing if it does not.
+async fn served(client: &kube::Client, configured: &Configured) -> Result<Option<Served>, Failure> {
+    discovery::served(client, &configured.api_version, &configured.kind)
+        .await
+        .attempting(|| format!("ask what {} holds", configured.api_version))
+}
+
+fn configured(config: &Config) -> BTreeMap<Key, Configured> {
+    let mut all: BTreeMap<Key, Configured> = BTreeMap::new();
+    let mut entry = |api_version: &str, kind: &str, set: &dyn Fn(&mut Configured)| {
+        let key = Key::new("", kinds::shown(api_version, kind));
+        let configured = all.entry(key).or_default();
+        api_version.clone_into(&mut configured.api_version);
+        kind.clone_into(&mut configured.kind);
+        set(configured);
+    };
+    for export in &config.exports {
+        entry(&export.api_version, &export.kind, &|configured| {
+            configured.export = Some(export.clone());
+        });
+    }
+    for import in config.imports.iter().filter(|import| !import.is_of_pods()) {
+        entry(&import.api_version, &import.kind, &|configured| {
+            configured.import = Some(import.clone());
+        });
+    }
+    all
+}
+
+fn part_name(configured: &Configured) -> String {
+    let way = configured.lists();
+    format!(
+        "{way} of {}",
+        kinds::shown(&configured.api_version, &configured.kind)
+    )
+}

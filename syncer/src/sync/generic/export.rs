@@ -1,0 +1,440 @@
+//! Export of a configured kind: the guest's objects, kept on the host under their own names.
+//!
+//! The host object is written by server-side apply, so that fields which the guest drops vanish there, drift heals,
+//! and what others add in fields of their own stays.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams};
+use kube::core::{ApiResource, PartialObjectMeta};
+use kube::runtime::watcher;
+use kube::{Api, Resource};
+use serde_json::json;
+use vcluster_values::kinds;
+use vcluster_values::naming;
+use vcluster_values::patches::{self, Json};
+
+use super::custom_resources::Status;
+use super::patch_rule::{HostNames, Rule};
+use crate::sync::config::Export;
+use crate::sync::runtime::backoff;
+use crate::sync::runtime::context::Engine;
+use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
+use crate::sync::runtime::fault_injection::{self, Mutation};
+use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::to_host::config_objects::Payloads;
+use crate::sync::to_host::references::{Payload, References, Referrer, needs};
+use crate::sync::write::apply::Place;
+use crate::sync::write::delete;
+use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::object::{Body, Fields, Object};
+use crate::sync::write::ownership::{self, HostName};
+
+/// Keeps one kind on the host.
+#[derive(Debug)]
+pub(crate) struct Exporter {
+    engine: Engine,
+    export: Export,
+    rule: Rule,
+    kind: ApiResource,
+    status: Status,
+    guest: Arc<Cache<Object>>,
+    host: Arc<Cache<ObjectMeta>>,
+    queue: Arc<Queue>,
+    references: Arc<References>,
+    secrets: Arc<Payloads>,
+    written: Written,
+}
+
+impl Exporter {
+    /// Makes the part for a kind that both sides know; nothing runs yet.
+    ///
+    /// # Errors
+    ///
+    /// A patch of the rule can't be read.
+    pub(crate) fn new(
+        engine: &Engine,
+        export: Export,
+        kind: ApiResource,
+        status: Status,
+        references: Arc<References>,
+        secrets: Arc<Payloads>,
+    ) -> Result<Arc<Self>, patches::Error> {
+        let queue: Arc<Queue> = Arc::default();
+        references.register(&kind, &queue);
+        Ok(Arc::new(Self {
+            engine: engine.clone(),
+            rule: Rule::new(&export.patches, &export.reverse_patches)?,
+            export,
+            kind,
+            status,
+            guest: Arc::default(),
+            host: Arc::default(),
+            queue,
+            references,
+            secrets,
+            written: Written::on_host(engine.budget()),
+        }))
+    }
+
+    /// Watches the kind on both sides.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let what = self.name();
+        let part = self.clone();
+        let guests: Api<Object> = Api::all_with(self.engine.guest(), &self.kind);
+        self.engine.watch_guest(
+            &what,
+            guests,
+            &self.guest,
+            |object| object,
+            move |change| match change {
+                Change::Object(key) => {
+                    part.refer(&key);
+                    part.queue.add(key);
+                }
+                Change::Complete => {
+                    part.references
+                        .know(&kinds::shown(&part.kind.api_version, &part.kind.kind));
+                    part.queue.begin_first_pass();
+                }
+            },
+        );
+        let part = self.clone();
+        let kind = self.kind.clone();
+        let hosts = move |engine: &Engine, namespace: &str| {
+            let namespace = engine.tenant().host_namespace(namespace);
+            Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
+        };
+        let changed = move |namespace: &str, change| match change {
+            Change::Object(_) if fault_injection::is(Mutation::MissDrift) => {}
+            Change::Object(key) => part.queue.add(key),
+            Change::Complete => {
+                for key in part.guest.keys_in(namespace) {
+                    part.queue.add(key);
+                }
+            }
+        };
+        self.engine.watch_hosts(
+            &what,
+            hosts,
+            &watcher::Config::default(),
+            &self.host,
+            metadata,
+            changed,
+        );
+    }
+
+    /// Says which config maps and Secrets the object names, so that they are on the host for whoever resolves them there.
+    fn refer(&self, key: &Key) {
+        let guest = self.guest.get(key);
+        let named = guest.map(|object| needs::of_exported(key, &object));
+        let referrer = Referrer::exported(&self.kind, key);
+        self.references.set(&referrer, named.unwrap_or_default());
+    }
+
+    async fn write(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
+        let now = |host: Option<String>| Versions {
+            guest: guest.metadata.resource_version.clone(),
+            host,
+        };
+        if fault_injection::is(host.map_or(Mutation::DropCreations, |_| Mutation::DropUpdates)) {
+            return Ok(Next::Idle);
+        }
+        if host.is_some_and(|host| self.written.is_at(key, &now(host.resource_version.clone()))) {
+            return Ok(Next::Idle);
+        }
+        for ((payload, named), need) in needs::of_exported(key, guest) {
+            // A config map that only the host has may be read, so it is enough that the tenant's is kept there.
+            if payload == Payload::Secret
+                && let Some(what) = self.secrets.admit(&named, need)?
+            {
+                return Ok(Next::Waiting(what));
+            }
+        }
+        let Some(written) = self.apply(key, guest, host).await? else {
+            return Ok(Next::Idle);
+        };
+        self.bring_back(key, guest, &written).await?;
+        if fault_injection::is(Mutation::WriteAlways) {
+            return Ok(Next::After(Duration::from_millis(200)));
+        }
+        self.written.set(key, now(written.metadata.resource_version));
+        Ok(Next::Idle)
+    }
+
+    /// Whether anything of the host object is shown in the guest.
+    fn brings_back(&self) -> bool {
+        self.status != Status::None || self.rule.has_reverse()
+    }
+
+    /// Writes the host object; nothing if it has to go first. What comes back has its fields only where they are
+    /// needed.
+    async fn apply(
+        &self,
+        key: &Key,
+        guest: &Object,
+        host: Option<&ObjectMeta>,
+    ) -> Result<Option<Object>, Failure> {
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let there = match host {
+            Some(_) if self.rule.looks_across() => hosts
+                .get_opt(&key.name)
+                .await
+                .attempting(|| format!("read {} {key} of the host", self.kind.kind))?,
+            _ => None,
+        };
+        let wanted = self.rule.forward(
+            &self.host_metadata(key, guest, host),
+            &without_status(&guest.fields),
+            there.as_ref(),
+            &self.names(key),
+        )?;
+        let body = Body {
+            kind: &self.kind,
+            metadata: &wanted.metadata,
+            fields: &wanted.fields,
+        };
+        let place = Place {
+            api: &hosts,
+            kind: &self.kind,
+            name: &host_name(key),
+            there: host,
+        };
+        self.engine.metrics().write("host", &self.kind.kind, "apply");
+        let written = if self.brings_back() {
+            place.apply(&body, &self.written, key).await
+        } else {
+            let written = place.apply_metadata(&body, &self.written, key).await;
+            written.map(|written| Object {
+                metadata: written.metadata,
+                ..Object::default()
+            })
+        };
+        if let (Some(status), Some(host)) = (refusal(&written), host)
+            && status.is_invalid()
+            && self.export.replace_on_conflict
+        {
+            self.disown(key, host).await?;
+            return Ok(None);
+        }
+        let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
+        Ok(Some(written))
+    }
+
+    fn names<'a>(&'a self, key: &'a Key) -> HostNames<'a> {
+        HostNames {
+            engine: &self.engine,
+            namespace: &key.namespace,
+        }
+    }
+
+    /// Makes a host object one whose guest object is gone. So it is deleted, and somebody who holds it there does not
+    /// take the guest's with it.
+    async fn disown(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let body = json!({"metadata": {"uid": host.uid, "annotations": {naming::OBJECT_UID: ""}}});
+        self.engine.metrics().write("host", &self.kind.kind, "disown");
+        unless_gone(
+            hosts
+                .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("give up {} {key} on the host to make it anew", self.kind.kind))
+    }
+
+    fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> ObjectMeta {
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = HostName {
+            namespace: &namespace,
+            name: &key.name,
+        };
+        let mut annotations = ownership::annotations(&guest.metadata, &self.kind, &name);
+        annotations.insert(naming::CONTROLLED_BY.to_owned(), ownership::exporter(&self.kind));
+        ObjectMeta {
+            name: Some(host_name(key)),
+            namespace: Some(namespace.clone()),
+            // With its UID, an object that was deleted meanwhile is not made by what is meant as a change.
+            uid: host.and_then(|host| host.uid.clone()),
+            labels: Some(ownership::labels(&guest.metadata)),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        }
+    }
+
+    /// Shows in the guest what of the host object belongs there: its status, and what reverse patches say.
+    async fn bring_back(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), Failure> {
+        if !self.brings_back() {
+            return Ok(());
+        }
+        let unreadable = |source| Failure::Unreadable {
+            what: format!("the status of {} {key}", self.kind.kind),
+            source,
+        };
+        let (mut before, mut after) = self.rule.reverse(guest, host, &self.names(key))?;
+        if self.status != Status::None {
+            let theirs: Option<Json> = host.field("status").map_err(unreadable)?;
+            if let (Some(theirs), Json::Map(fields)) = (theirs, &mut after) {
+                // What a reverse patch says of the status stands.
+                let patched =
+                    matches!(&before, Json::Map(before) if before.get("status") != fields.get("status"));
+                if !patched {
+                    fields.insert("status".to_owned(), theirs);
+                }
+            }
+        }
+        if self.status == Status::Subresource {
+            let status = |object: &mut Json| match object {
+                Json::Map(fields) => fields.remove("status"),
+                _ => None,
+            };
+            let (ours, theirs) = (status(&mut before), status(&mut after));
+            if ours != theirs && theirs.is_some() {
+                self.change_guest(key, guest, ours, theirs, "status").await?;
+            }
+        }
+        if before != after {
+            self.change_guest(key, guest, Some(before), Some(after), "reverse")
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Changes the guest's object; `what` is its status or all the rest.
+    async fn change_guest(
+        &self,
+        key: &Key,
+        guest: &Object,
+        before: Option<Json>,
+        after: Option<Json>,
+        what: &'static str,
+    ) -> Result<(), Failure> {
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        let params = PatchParams::default();
+        let change = Json::replacement(before, after);
+        self.engine.metrics().write("guest", &self.kind.kind, what);
+        let changed = if what == "status" {
+            let body = json!({"metadata": {"uid": guest.metadata.uid}, "status": change});
+            guests.patch_status(&key.name, &params, &Patch::Merge(body)).await
+        } else {
+            guests.patch(&key.name, &params, &Patch::Merge(change)).await
+        };
+        unless_gone(changed)
+            .attempting(|| format!("show the {what} of {} {key} in the guest", self.kind.kind))
+    }
+
+    async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let params = delete::as_seen(host);
+        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        unless_gone(hosts.delete(&key.name, &params).await)
+            .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
+    }
+
+    async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<(), Failure> {
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        let params = delete::of(&guest.metadata);
+        self.engine.metrics().write("guest", &self.kind.kind, "delete");
+        unless_gone(guests.delete(&key.name, &params).await)
+            .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
+    }
+
+    fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
+        let guest = self.guest.get(key)?;
+        let labels = guest.metadata.labels.as_ref();
+        let selected = (self.export.selector.iter())
+            .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value));
+        let stays =
+            guest.metadata.deletion_timestamp.is_none() && !self.engine.is_copy(&self.kind, &guest.metadata);
+        (selected && stays).then_some(guest)
+    }
+}
+
+impl Part for Exporter {
+    fn name(&self) -> String {
+        format!("export of {}", self.kind.kind)
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|object| object.object_ref(&self.kind))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        if !self.host.covers_namespace(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        if fault_injection::is(Mutation::Delay) && self.host.get(key).is_some() {
+            backoff::until(Some(Instant::now() + Duration::from_mins(5))).await;
+        }
+        let host = self.host.get(key);
+        let ours = host
+            .as_deref()
+            .and_then(|host| ownership::owner_of(host, &self.kind));
+        match (self.wanted(key), host, ours) {
+            (None, Some(host), Some(_)) => {
+                self.written.forget(key);
+                if host.deletion_timestamp.is_none() && !fault_injection::is(Mutation::DropDeletions) {
+                    self.delete_host(key, &host).await?;
+                }
+                Ok(Next::Idle)
+            }
+            (None, ..) => {
+                self.written.forget(key);
+                Ok(Next::Idle)
+            }
+            (Some(_), Some(_), None) if !fault_injection::is(Mutation::AdoptForeign) => {
+                Err(Failure::Refused(format!(
+                    "the host has a {} {} that is not this virtual cluster's: it is left as it is",
+                    self.kind.kind, key.name
+                )))
+            }
+            (Some(guest), Some(host), Some(ours)) if host.deletion_timestamp.is_some() => {
+                // Deleted on the host and held there, it goes from the guest too, as with vcluster. What nobody holds
+                // is made anew once it is gone, and so is what the guest has made anew meanwhile.
+                let is_held = host.finalizers.as_ref().is_some_and(|held| !held.is_empty());
+                if is_held && guest.metadata.uid.as_ref() == Some(&ours.uid) {
+                    self.delete_guest(key, &guest).await?;
+                }
+                Ok(Next::Idle)
+            }
+            (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
+                self.delete_host(key, &host).await?;
+                Ok(Next::Idle)
+            }
+            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
+        }
+    }
+}
+
+/// What the host calls an object: the same as the guest.
+fn host_name(key: &Key) -> String {
+    let also = if fault_injection::is(Mutation::Rename) {
+        "-x"
+    } else {
+        ""
+    };
+    format!("{}{also}", key.name)
+}
+
+/// All fields but the status.
+pub(crate) fn without_status(fields: &Fields) -> Fields {
+    fields
+        .iter()
+        .filter(|(name, _)| *name != "status")
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}

@@ -1,0 +1,580 @@
+//! Import of a configured kind: what others have made in the tenant's host namespaces, shown in the guest.
+//!
+//! A copy goes with what it shows. What it shows goes with a copy that the tenant deletes, and so that this is not
+//! missed while the syncer is away, the host object is marked once its copy is there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ObjectReference, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams};
+use kube::core::{ApiResource, PartialObjectMeta};
+use kube::runtime::watcher;
+use kube::{Api, Resource};
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+use vcluster_values::naming;
+use vcluster_values::patches::{self, Json};
+
+use self::step::{Step, is_going, step};
+use super::custom_resources::Status;
+use super::export::without_status;
+use super::patch_rule::{GuestNames, HostNames, Rule};
+use crate::sync::config::Import;
+use crate::sync::pods::{Pods, status};
+use crate::sync::runtime::context::{Engine, MANAGER};
+use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
+use crate::sync::runtime::fault_injection::{self, Mutation};
+use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::write::apply::Place;
+use crate::sync::write::delete;
+use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::object::{Body, Fields, Object};
+use crate::sync::write::ownership;
+
+/// What is to be done about one object.
+mod step;
+
+/// The copy of a pod.
+mod pod;
+
+/// Which Secrets are shown.
+mod secret;
+
+/// Shows one kind in the guest.
+#[derive(Debug)]
+pub(crate) struct Importer {
+    engine: Engine,
+    import: Import,
+    rule: Rule,
+    kind: ApiResource,
+    status: Status,
+    sides: Sides,
+    queue: Queue,
+    written: Written,
+}
+
+/// From where the objects of both sides are known.
+#[derive(Debug)]
+enum Sides {
+    /// From watches of its own.
+    Own {
+        guest: Arc<Cache<ObjectMeta>>,
+        host: Arc<Cache<ObjectMeta>>,
+    },
+    /// From those of the part that keeps pods.
+    Pods(Arc<Pods>),
+}
+
+impl Sides {
+    fn cover(&self, namespace: &str) -> bool {
+        match self {
+            Self::Own { host, .. } => host.covers_namespace(namespace),
+            Self::Pods(pods) => pods.host().covers_namespace(namespace),
+        }
+    }
+
+    fn has_queued(&self, namespace: &str) -> bool {
+        match self {
+            Self::Own { host, .. } => host.has_told_of(namespace),
+            Self::Pods(pods) => pods.host().has_told_of(namespace),
+        }
+    }
+
+    fn guest(&self, key: &Key) -> Option<ObjectMeta> {
+        match self {
+            Self::Own { guest, .. } => guest.get(key).map(|object| (*object).clone()),
+            Self::Pods(pods) => pods.guest().get(key).map(|pod| pod.metadata.clone()),
+        }
+    }
+
+    /// A host object that is not a twin of something in the guest.
+    fn host(&self, key: &Key, kind: &ApiResource) -> Option<ObjectMeta> {
+        let foreign = |object: &&ObjectMeta| ownership::owner_of(object, kind).is_none();
+        match self {
+            Self::Own { host, .. } => host.get(key).as_deref().filter(foreign).cloned(),
+            Self::Pods(pods) => {
+                let pod = pods.host().get(key)?;
+                Some(&pod.metadata).filter(foreign).cloned()
+            }
+        }
+    }
+}
+
+/// What there is to show.
+struct Sight {
+    fields: Fields,
+    status: Shown,
+    /// The host's object, where reverse patches may change it.
+    whole: Option<Object>,
+}
+
+/// Where a copy's status comes from.
+enum Shown {
+    Value(Option<Json>),
+    Pod(Arc<Pod>),
+}
+
+impl Importer {
+    /// Makes the part for a kind that both sides know; nothing runs yet.
+    ///
+    /// # Errors
+    ///
+    /// A patch of the rule can't be read.
+    pub(crate) fn of_kind(
+        engine: &Engine,
+        import: Import,
+        kind: ApiResource,
+        status: Status,
+    ) -> Result<Arc<Self>, patches::Error> {
+        let sides = Sides::Own {
+            guest: Arc::default(),
+            host: Arc::default(),
+        };
+        Self::new(engine, import, kind, status, sides)
+    }
+
+    /// Makes the part for pods, which sees what the part that keeps pods sees and needs no watches of its own.
+    ///
+    /// # Errors
+    ///
+    /// A patch of the rule can't be read.
+    pub(crate) fn of_pods(
+        engine: &Engine,
+        import: Import,
+        pods: &Arc<Pods>,
+    ) -> Result<Arc<Self>, patches::Error> {
+        let kind = ApiResource::erase::<Pod>(&());
+        Self::new(
+            engine,
+            import,
+            kind,
+            Status::Subresource,
+            Sides::Pods(pods.clone()),
+        )
+    }
+
+    fn new(
+        engine: &Engine,
+        import: Import,
+        kind: ApiResource,
+        status: Status,
+        sides: Sides,
+    ) -> Result<Arc<Self>, patches::Error> {
+        Ok(Arc::new(Self {
+            engine: engine.clone(),
+            rule: Rule::new(&import.patches, &import.reverse_patches)?,
+            import,
+            kind,
+            status,
+            sides,
+            queue: Queue::default(),
+            written: Written::default(),
+        }))
+    }
+
+    /// Takes note of what another part has seen.
+    pub(crate) fn seen(&self, change: &Change) {
+        match change {
+            Change::Object(key) => self.queue.add(key.clone()),
+            Change::Complete => self.queue.begin_first_pass(),
+        }
+    }
+
+    /// Watches the kind on both sides, unless another part does.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let Sides::Own { guest, host } = &self.sides else {
+            return;
+        };
+        let what = self.name();
+        let part = self.clone();
+        let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.engine.guest(), &self.kind);
+        self.engine
+            .watch_guest(&what, guests, guest, metadata, move |change| part.seen(&change));
+        let (part, known) = (self.clone(), guest.clone());
+        let kind = self.kind.clone();
+        let hosts = move |engine: &Engine, namespace: &str| {
+            let namespace = engine.tenant().host_namespace(namespace);
+            Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
+        };
+        let changed = move |namespace: &str, change| match change {
+            Change::Object(key) => part.queue.add(key),
+            Change::Complete => {
+                for key in known.keys_in(namespace) {
+                    part.queue.add(key);
+                }
+            }
+        };
+        self.engine
+            .watch_hosts(&what, hosts, &watcher::Config::default(), host, metadata, changed);
+    }
+
+    async fn show(
+        &self,
+        key: &Key,
+        guest: Option<&ObjectMeta>,
+        host: &ObjectMeta,
+        life: &str,
+    ) -> Result<Next, Failure> {
+        let seen = guest.map(|guest| Versions {
+            guest: guest.resource_version.clone(),
+            host: host.resource_version.clone(),
+        });
+        if seen.is_some_and(|seen| self.written.is_at(key, &seen)) {
+            return Ok(Next::Idle);
+        }
+        let Some(sight) = self.sight(key, host).await? else {
+            return Ok(Next::Idle);
+        };
+        let Some(copy) = self.apply(key, guest, host, &sight.fields).await? else {
+            return Ok(Next::Idle);
+        };
+        self.show_status(key, &copy, sight.status).await?;
+        if let Some(theirs) = &sight.whole {
+            self.send_back(key, theirs, &copy).await?;
+        }
+        if ownership::shown_in(host) != Some(life) {
+            // What it changes comes back, and with it what else was changed meanwhile.
+            self.mark(key, host, life).await?;
+            return Ok(Next::Idle);
+        }
+        let versions = Versions {
+            guest: copy.metadata.resource_version,
+            host: host.resource_version.clone(),
+        };
+        self.written.set(key, versions);
+        Ok(Next::Idle)
+    }
+
+    /// What the host has to show; nothing if it is gone by now.
+    async fn sight(&self, key: &Key, host: &ObjectMeta) -> Result<Option<Sight>, Failure> {
+        if let Sides::Pods(pods) = &self.sides {
+            let Some(theirs) = pods.host().get(key).filter(|pod| pod.metadata.uid == host.uid) else {
+                return Ok(None);
+            };
+            let there = theirs.spec.as_ref().and_then(|spec| spec.node_name.clone());
+            let node = match pods.guest().get(key) {
+                // A pod that is there can only be bound.
+                Some(copy) => copy.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+                None => there,
+            };
+            if let Some(node) = &node {
+                pods.nodes().ensure(node, address(&theirs)).await?;
+            }
+            let unreadable = |source| Failure::Unreadable {
+                what: format!("pod {key} of the host"),
+                source,
+            };
+            let spec = to_raw_value(&pod::spec(&theirs, node)).map_err(unreadable)?;
+            return Ok(Some(Sight {
+                fields: BTreeMap::from([("spec".to_owned(), spec)]),
+                status: Shown::Pod(theirs),
+                whole: None,
+            }));
+        }
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let read = hosts.get_opt(&key.name).await;
+        let read = read.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
+        let Some(theirs) = read.filter(|object| object.metadata.uid == host.uid) else {
+            return Ok(None);
+        };
+        if secret::is_of_the_host_alone(&self.kind, &theirs.fields) {
+            return Ok(None);
+        }
+        let (fields, status) = match self.status {
+            Status::None | Status::Field => ((*theirs.fields).clone(), None),
+            Status::Subresource => (without_status(&theirs.fields), self.status_of(key, &theirs)?),
+        };
+        Ok(Some(Sight {
+            fields,
+            status: Shown::Value(status),
+            whole: self.rule.has_reverse().then_some(theirs),
+        }))
+    }
+
+    /// Writes the copy; nothing if it had to be deleted first.
+    async fn apply(
+        &self,
+        key: &Key,
+        guest: Option<&ObjectMeta>,
+        host: &ObjectMeta,
+        fields: &Fields,
+    ) -> Result<Option<Object>, Failure> {
+        let mut annotations = ownership::import_annotations(host, &self.kind);
+        if matches!(self.sides, Sides::Pods(_)) {
+            annotations.retain(|name, _| pod::may_pass(name));
+        }
+        let metadata = ObjectMeta {
+            name: Some(key.name.clone()),
+            namespace: Some(key.namespace.clone()),
+            // With its UID, a copy that was deleted meanwhile is not made by what is meant as a change.
+            uid: guest.and_then(|guest| guest.uid.clone()),
+            labels: Some(ownership::labels_of_copy(host)),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        };
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        let there = match guest {
+            Some(_) if self.rule.looks_across() => guests
+                .get_opt(&key.name)
+                .await
+                .attempting(|| format!("read {} {key} of the guest", self.kind.kind))?,
+            _ => None,
+        };
+        let names = GuestNames { engine: &self.engine };
+        let wanted = self.rule.forward(&metadata, fields, there.as_ref(), &names)?;
+        let body = Body {
+            kind: &self.kind,
+            metadata: &wanted.metadata,
+            fields: &wanted.fields,
+        };
+        let place = Place {
+            api: &guests,
+            kind: &self.kind,
+            name: &key.name,
+            there: guest,
+        };
+        self.engine.metrics().write("guest", &self.kind.kind, "apply");
+        let written = place.apply(&body, &self.written, key).await;
+        if let (Some(status), Some(guest)) = (refusal(&written), guest)
+            && status.is_invalid()
+            && self.import.replace_on_conflict
+        {
+            // Without its mark, what the copy shows outlives it.
+            self.unmark(key, host).await?;
+            self.delete_copy(key, guest).await?;
+            return Ok(None);
+        }
+        written
+            .map(Some)
+            .attempting(|| format!("show {} {key} of the host in the guest", self.kind.kind))
+    }
+
+    /// Changes the host's object by what reverse patches take from the copy.
+    async fn send_back(&self, key: &Key, host: &Object, copy: &Object) -> Result<(), Failure> {
+        let names = HostNames {
+            engine: &self.engine,
+            namespace: &key.namespace,
+        };
+        let (before, after) = self.rule.reverse(host, copy, &names)?;
+        if before == after {
+            return Ok(());
+        }
+        self.engine.metrics().write("host", &self.kind.kind, "reverse");
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let body = Patch::Merge(Json::replacement(Some(before), Some(after)));
+        unless_gone(hosts.patch(&key.name, &PatchParams::default(), &body).await).attempting(|| {
+            format!(
+                "change {} {key} of the host by its reverse patches",
+                self.kind.kind
+            )
+        })
+    }
+
+    async fn show_status(&self, key: &Key, copy: &Object, shown: Shown) -> Result<(), Failure> {
+        let unreadable = |source| Failure::Unreadable {
+            what: format!("the status of {key}"),
+            source,
+        };
+        let theirs = match shown {
+            Shown::Value(status) => status,
+            Shown::Pod(host) => {
+                let copy = Pod {
+                    metadata: copy.metadata.clone(),
+                    spec: copy.field("spec").map_err(unreadable)?,
+                    status: copy.field("status").map_err(unreadable)?,
+                };
+                self.bind(key, &copy, &host).await?;
+                let shown = status::shown(&copy, &host, status::Others::Go);
+                let shown = serde_json::to_value(shown).map_err(unreadable)?;
+                Some(Json::from(&shown))
+            }
+        };
+        let ours = self.status_of(key, copy)?;
+        if theirs == ours || theirs.is_none() {
+            return Ok(());
+        }
+        let body = json!({"metadata": {"uid": copy.metadata.uid}, "status": Json::replacement(ours, theirs)});
+        self.engine.metrics().write("guest", &self.kind.kind, "status");
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        unless_gone(
+            guests
+                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))
+    }
+
+    async fn bind(&self, key: &Key, copy: &Pod, host: &Pod) -> Result<(), Failure> {
+        let node = host.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+        match (&self.sides, node) {
+            (Sides::Pods(pods), Some(node)) => pods.bind(key, copy, host, node).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn status_of(&self, key: &Key, object: &Object) -> Result<Option<Json>, Failure> {
+        object.field("status").map_err(|source| Failure::Unreadable {
+            what: format!("the status of {} {key}", self.kind.kind),
+            source,
+        })
+    }
+
+    /// Notes on the host object that the guest has a copy of it.
+    async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), Failure> {
+        let annotations = json!({
+            naming::CONTROLLED_BY: ownership::importer(&self.kind),
+            ownership::SHOWN_IN: life,
+        });
+        self.annotate(key, host, annotations).await
+    }
+
+    async fn unmark(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
+        let annotations = json!({naming::CONTROLLED_BY: null, ownership::SHOWN_IN: null});
+        self.annotate(key, host, annotations).await
+    }
+
+    async fn annotate(&self, key: &Key, host: &ObjectMeta, annotations: Value) -> Result<(), Failure> {
+        let body = json!({"metadata": {"uid": host.uid, "annotations": annotations}});
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        self.engine.metrics().write("host", &self.kind.kind, "mark");
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        unless_gone(
+            hosts
+                .patch_metadata(&key.name, &params, &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("mark {} {key} of the host as shown in the guest", self.kind.kind))
+    }
+
+    /// Deletes a copy at once: no kubelet would end it after its grace.
+    async fn delete_copy(&self, key: &Key, guest: &ObjectMeta) -> Result<(), Failure> {
+        if fault_injection::is(Mutation::KeepCopies) {
+            return Ok(());
+        }
+        let is_pod = matches!(self.sides, Sides::Pods(_));
+        if is_going(guest) && (!is_pod || guest.deletion_grace_period_seconds == Some(0)) {
+            return Ok(());
+        }
+        self.end_copy(key, guest, is_pod.then_some(0)).await
+    }
+
+    async fn end_copy(&self, key: &Key, guest: &ObjectMeta, grace: Option<i64>) -> Result<(), Failure> {
+        self.engine.metrics().write("guest", &self.kind.kind, "delete");
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        unless_gone(guests.delete(&key.name, &delete::within(guest, grace)).await)
+            .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
+    }
+
+    /// Deletes what a copy showed that the tenant has deleted. Either side may have changed since it was seen, or be
+    /// making the copy anew, so both are asked.
+    async fn delete_host(
+        &self,
+        key: &Key,
+        guest: Option<&ObjectMeta>,
+        host: &ObjectMeta,
+        grace: Option<i64>,
+        life: &str,
+    ) -> Result<(), Failure> {
+        if guest.is_none() {
+            let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+            let copy = guests.get_metadata_opt(&key.name).await;
+            let copy = copy.attempting(|| format!("read {} {key} of the guest", self.kind.kind))?;
+            if copy.is_some() {
+                return Ok(());
+            }
+        }
+        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let now = hosts.get_metadata_opt(&key.name).await;
+        let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
+        let marked = now.filter(|now| ownership::shown_in(&now.metadata) == Some(life));
+        let Some(now) = marked.filter(|now| now.metadata.uid == host.uid) else {
+            return Ok(());
+        };
+        let mut params = delete::within(host, grace);
+        if let Some(preconditions) = &mut params.preconditions {
+            preconditions.resource_version = now.metadata.resource_version;
+        }
+        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        unless_gone(hosts.delete(&key.name, &params).await)
+            .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
+    }
+}
+
+impl Part for Importer {
+    fn name(&self) -> String {
+        format!("import of {}", self.kind.kind)
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Of what could not be shown, there is nothing in the guest to report on but its namespace.
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.sides.has_queued(namespace)
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let Some(metadata) = self.sides.guest(key) else {
+            let namespaces = self.engine.guest_namespaces();
+            let namespace = namespaces.get(&Key::new("", key.namespace.clone()))?;
+            return Some(namespace.object_ref(&()));
+        };
+        let object = Object {
+            metadata,
+            ..Object::default()
+        };
+        Some(object.object_ref(&self.kind))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        // What the host calls otherwise than the guest, each side fills itself.
+        if self.engine.tenant().host_name(&key.namespace, &key.name) != key.name {
+            return Ok(Next::Idle);
+        }
+        if !self.sides.cover(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        let namespaces = self.engine.guest_namespaces();
+        let namespace = namespaces.get(&Key::new("", key.namespace.clone()));
+        let Some(life) = namespace.and_then(|namespace| namespace.metadata.uid.clone()) else {
+            return Ok(Next::Waiting("the guest's namespace to be known"));
+        };
+        let (guest, host) = (self.sides.guest(key), self.sides.host(key, &self.kind));
+        let step = step(guest.as_ref(), host.as_ref(), &life);
+        if step != Step::Show {
+            self.written.forget(key);
+        }
+        match (step, guest, host) {
+            (Step::Show, guest, Some(host)) => self.show(key, guest.as_ref(), &host, &life).await,
+            (Step::Refuse, ..) => Err(Failure::Refused(format!(
+                "the host has a {kind} {} too, which is not shown: the guest's {kind} of that name is its own",
+                key.name,
+                kind = self.kind.kind,
+            ))),
+            (Step::DeleteCopy, Some(guest), _) => self.delete_copy(key, &guest).await.map(|()| Next::Idle),
+            // Only pods take their time; of other kinds, the copy stays until what it shows is gone.
+            (Step::EndCopy(Some(grace)), Some(guest), _) => {
+                self.end_copy(key, &guest, Some(grace)).await.map(|()| Next::Idle)
+            }
+            (Step::DeleteHost(grace), guest, Some(host)) => self
+                .delete_host(key, guest.as_ref(), &host, grace, &life)
+                .await
+                .map(|()| Next::Idle),
+            _ => Ok(Next::Idle),
+        }
+    }
+}
+
+fn address(host: &Pod) -> Option<&str> {
+    host.status.as_ref().and_then(|status| status.host_ip.as_deref())
+}

@@ -1,0 +1,119 @@
+//! The parts of Kubernetes' own kinds that can be left out: those that are configured, together.
+
+use std::sync::Arc;
+
+use vcluster_values::kinds::CoreKind;
+
+use super::from_host::events::{Events, Subjects};
+use super::from_host::persistent_volumes::Volumes;
+use super::from_host::projections::{self, Copies};
+use super::pods::Pods;
+use super::runtime::context::Engine;
+use super::runtime::informer::Change;
+use super::runtime::readiness::Readiness;
+use super::runtime::reconciler::Part;
+use super::to_host::core_kinds::{Twins, resource};
+use super::to_host::references::References;
+use super::to_host::replicated_services::Replicas;
+use super::{FEW, start};
+use crate::patience::persist;
+
+/// The configured parts.
+#[derive(Debug)]
+pub(crate) struct Core {
+    twins: Vec<Arc<Twins>>,
+    claims: Option<Claims>,
+    copies: Vec<Arc<Copies>>,
+    replicas: Vec<Arc<Replicas>>,
+}
+
+/// What there is beside claims on volumes.
+#[derive(Debug)]
+struct Claims {
+    volumes: Arc<Volumes>,
+    events: Arc<Events>,
+}
+
+impl Core {
+    /// Makes the parts; nothing runs yet.
+    pub(crate) fn new(engine: &Engine, references: &Arc<References>) -> Self {
+        let kinds = engine.config().core.iter();
+        let twins: Vec<_> = kinds.map(|kind| Twins::new(engine, *kind, references)).collect();
+        let claims = twins.iter().find(|twins| are_claims(twins)).map(|claims| Claims {
+            volumes: Volumes::new(engine),
+            events: Events::new(engine, Subjects::Claims(claims.clone())),
+        });
+        Self {
+            twins,
+            claims,
+            copies: Copies::all(engine),
+            replicas: Replicas::all(engine),
+        }
+    }
+
+    /// The copies of a cluster-scoped kind, such as `PriorityClass`, if the host's are shown.
+    pub(crate) fn classes(&self, kind: &str) -> Option<Arc<Copies>> {
+        self.copies.iter().find(|copies| copies.are_of(kind)).cloned()
+    }
+
+    /// Service accounts, if they have twins.
+    pub(crate) fn accounts(&self) -> Option<Arc<Twins>> {
+        let kind = resource(CoreKind::ServiceAccount);
+        self.twins.iter().find(|twins| twins.is_of(&kind)).cloned()
+    }
+
+    /// Starts the workers.
+    pub(crate) fn start(&self, engine: &Engine, readiness: &Readiness) {
+        for twins in &self.twins {
+            start(engine, readiness, twins, FEW);
+        }
+        for copies in &self.copies {
+            start(engine, readiness, copies, FEW);
+        }
+        for replicas in &self.replicas {
+            start(engine, readiness, replicas, 1);
+        }
+        if let Some(Claims { volumes, events }) = &self.claims {
+            start(engine, readiness, volumes, FEW);
+            // What was said before can be told later: readiness does not wait for it.
+            events.start(FEW, engine, engine.tasks(), engine.stop());
+        }
+    }
+
+    /// Watches both sides; pods may have waited for their accounts.
+    pub(crate) fn watch(&self, engine: &Engine, pods: &Arc<Pods>) {
+        let accounts = self.accounts();
+        for twins in &self.twins {
+            let claims = self.claims.as_ref().filter(|_| are_claims(twins));
+            let telling = claims.map(|claims| claims.events.clone());
+            let of_accounts = accounts
+                .as_ref()
+                .is_some_and(|accounts| Arc::ptr_eq(accounts, twins));
+            let waiting = of_accounts.then(|| pods.clone());
+            twins.watch(move |change| {
+                if let Some(events) = &telling {
+                    events.seen(change);
+                }
+                if let (Some(pods), Change::Object(account)) = (&waiting, change) {
+                    pods.recheck_namespace(&account.namespace);
+                }
+            });
+        }
+        if let Some(Claims { volumes, events }) = &self.claims {
+            volumes.watch();
+            events.watch();
+        }
+        self.copies.iter().for_each(Copies::watch);
+        let (engine, shown) = (engine.clone(), self.copies.clone());
+        let stop = engine.stop().clone();
+        engine.tasks().clone().spawn(async move {
+            let remove = || projections::left::remove(&engine, &shown);
+            persist("remove copies of what is not shown any more", &stop, remove).await
+        });
+        self.replicas.iter().for_each(Replicas::watch);
+    }
+}
+
+fn are_claims(twins: &Twins) -> bool {
+    twins.is_of(&resource(CoreKind::PersistentVolumeClaim))
+}

@@ -1,0 +1,205 @@
+//! What all parts of the engine share.
+
+use std::sync::Arc;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::ApiResource;
+use kube::{Api, Client, Resource as Kind};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vcluster_values::admission::Resource;
+use vcluster_values::naming::Tenant;
+
+use super::budget::Budget;
+use super::error::Failure;
+use super::fault_injection::{self, Mutation};
+use super::informer::{Cache, Scope};
+use super::key::Key;
+use super::metrics::Metrics;
+use super::recorder::Reporter;
+use super::watched_namespaces::Mirror;
+use super::work_queue::Queue;
+use crate::sync::config::{Config, Import};
+use crate::sync::from_host::projections;
+use crate::sync::write::object::Object;
+use crate::sync::write::ownership;
+
+/// The field manager that everything is written as.
+pub(crate) const MANAGER: &str = "vcluster-syncer";
+
+/// The two sides, and what is known and said about them; cheap to copy.
+#[derive(Clone)]
+pub(crate) struct Engine(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    host: Client,
+    guest: Client,
+    metrics: Metrics,
+    reporter: Reporter,
+    budget: Budget,
+    mirror: Mirror,
+    namespaces: Arc<Queue>,
+    guest_namespaces: Arc<Cache<Namespace>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Engine({})", self.0.config.tenant.name())
+    }
+}
+
+impl Engine {
+    /// Brings the two sides together; nothing is read or written yet.
+    pub(crate) fn new(
+        config: Config,
+        host: Client,
+        guest: Client,
+        metrics: Metrics,
+        stop: CancellationToken,
+    ) -> Self {
+        let reporter = Reporter::new(guest.clone());
+        let budget = Budget::new(config.limits);
+        metrics.gauges().budget(&budget);
+        Self(Arc::new(Inner {
+            config,
+            host,
+            guest,
+            metrics,
+            reporter,
+            budget,
+            mirror: Mirror::new(stop.clone()),
+            namespaces: Arc::default(),
+            guest_namespaces: Arc::default(),
+            tasks: TaskTracker::new(),
+            stop,
+        }))
+    }
+
+    /// What to keep in step.
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The virtual cluster.
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.0.config.tenant
+    }
+
+    /// The host's API.
+    pub(crate) fn host(&self) -> Client {
+        self.0.host.clone()
+    }
+
+    /// The guest's API.
+    pub(crate) fn guest(&self) -> Client {
+        self.0.guest.clone()
+    }
+
+    /// One kind in the host's twin of a guest namespace.
+    pub(crate) fn host_api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Kind<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.host(), &self.tenant().host_namespace(namespace))
+    }
+
+    /// One kind in a guest namespace.
+    pub(crate) fn guest_api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Kind<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.guest(), namespace)
+    }
+
+    /// One kind, known at run time, in the host's twin of a guest namespace.
+    pub(crate) fn host_objects(&self, kind: &ApiResource, namespace: &str) -> Api<Object> {
+        Api::namespaced_with(self.host(), &self.tenant().host_namespace(namespace), kind)
+    }
+
+    /// One kind, known at run time, in a guest namespace.
+    pub(crate) fn guest_objects(&self, kind: &ApiResource, namespace: &str) -> Api<Object> {
+        Api::namespaced_with(self.guest(), namespace, kind)
+    }
+
+    /// Whether a guest object is a copy of what something on the host has made. On kinds that are not imported, its
+    /// marks are the tenant's own idea and mean nothing.
+    pub(crate) fn is_copy(&self, kind: &ApiResource, guest: &ObjectMeta) -> bool {
+        (ownership::is_imported(guest) || projections::is_marked(guest)) && self.is_imported(kind)
+    }
+
+    /// Whether what others make of a kind in the tenant's host namespaces is shown in the guest.
+    pub(crate) fn is_imported(&self, kind: &ApiResource) -> bool {
+        let is_of = |import: &Import| import.api_version == kind.api_version && import.kind == kind.kind;
+        self.config().imports.iter().any(is_of)
+    }
+
+    /// Refuses an object that the host is not to have, before the host does; the tenant learns which field and why.
+    pub(crate) fn admit(&self, resource: Resource, object: &impl Serialize) -> Result<(), Failure> {
+        let violations = self.config().admission.violations(resource, object);
+        if violations.is_empty() || fault_injection::is(Mutation::OverlookViolations) {
+            return Ok(());
+        }
+        Err(Failure::Refused(format!(
+            "not created on the host: {}. Remove the field, or ask the host's administrator to allow it in the values \
+             of this virtual cluster",
+            violations.join("; ")
+        )))
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// How the tenant is told.
+    pub(crate) fn reporter(&self) -> &Reporter {
+        &self.0.reporter
+    }
+
+    /// The bytes that the tenant may keep on the host.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
+    /// The host namespaces that are watched.
+    pub(crate) fn mirror(&self) -> &Mirror {
+        &self.0.mirror
+    }
+
+    /// The queue of guest namespaces.
+    pub(crate) fn namespaces(&self) -> &Arc<Queue> {
+        &self.0.namespaces
+    }
+
+    /// The guest's namespaces.
+    pub(crate) fn guest_namespaces(&self) -> &Arc<Cache<Namespace>> {
+        &self.0.guest_namespaces
+    }
+
+    /// Whether the guest is known to have no such namespace.
+    pub(crate) fn is_without(&self, namespace: &str) -> bool {
+        let known = self.guest_namespaces();
+        known.covers(&Scope::Everything) && known.get(&Key::new("", namespace)).is_none()
+    }
+
+    /// Has a guest namespace's twin looked at, because something found it missing.
+    pub(crate) fn recheck_namespace(&self, namespace: &str) {
+        self.namespaces().add(Key::new("", namespace));
+    }
+
+    /// What runs in the background.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Ends everything.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+}

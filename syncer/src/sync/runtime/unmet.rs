@@ -1,0 +1,83 @@
+//! The objects of one kind that could not be brought to the host, for those that need them.
+//!
+//! The Event about a failure is on the object that failed. An object that waits for it gets an Event with the same reason from
+//! here, so that its owner does not have to search.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::error::Failure;
+use super::key::Key;
+
+/// Why objects of one kind are not on the host, by key.
+#[derive(Debug, Default)]
+pub(crate) struct Unmet(Mutex<HashMap<Key, Why>>);
+
+#[derive(Clone, Debug)]
+struct Why {
+    words: String,
+    is_lasting: bool,
+}
+
+impl Unmet {
+    /// Notes how a look at an object went.
+    pub(crate) fn note<T>(&self, key: &Key, look: &Result<T, Failure>) {
+        let mut noted = self.lock();
+        match look {
+            Ok(_) => {
+                noted.remove(key);
+            }
+            // It comes by itself.
+            Err(Failure::Delayed { .. }) => {}
+            Err(failure) => {
+                let why = Why {
+                    words: failure.words(),
+                    is_lasting: failure.is_lasting(),
+                };
+                noted.insert(key.clone(), why);
+            }
+        }
+    }
+
+    /// Fails if the object could not be brought to the host; `kind` is what it is called.
+    pub(crate) fn check(&self, kind: &str, key: &Key) -> Result<(), Failure> {
+        let why = self.lock().get(key).cloned();
+        why.map_or(Ok(()), |Why { words, is_lasting }| {
+            Err(Failure::Unmet {
+                why: format!(
+                    "this needs {kind} {key}, which is not on the host: {words}. Change {kind} {key}, or name another"
+                ),
+                is_lasting,
+            })
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Why>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_look_counts() {
+        let unmet = Unmet::default();
+        let key = Key::new("default", "values");
+        let refused: Result<(), _> = Err(Failure::Refused("it is too long".to_owned()));
+        unmet.note(&key, &refused);
+        let told = unmet.check("ConfigMap", &key).unwrap_err();
+        assert_eq!(
+            (told.words(), told.is_lasting()),
+            (
+                "this needs ConfigMap default/values, which is not on the host: it is too long. Change ConfigMap \
+                 default/values, or name another"
+                    .to_owned(),
+                true
+            )
+        );
+        unmet.note(&key, &Ok(()));
+        assert!(unmet.check("ConfigMap", &key).is_ok());
+    }
+}

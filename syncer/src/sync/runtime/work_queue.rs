@@ -1,0 +1,276 @@
+//! Keys to look at, each by one worker at a time.
+//!
+//! A key that is added while it is being looked at is looked at again afterwards; added twice, it waits once.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::backoff;
+use super::key::Key;
+
+/// A queue of keys.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    added: Notify,
+    first_pass: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ready: VecDeque<Key>,
+    /// The keys in `ready`.
+    queued: HashSet<Key>,
+    /// The keys being looked at, and whether they were added again meanwhile.
+    running: HashMap<Key, bool>,
+    /// Later looks, by time.
+    later: BTreeSet<(Instant, Key)>,
+    /// The same by key, the earliest only.
+    due: HashMap<Key, Instant>,
+    /// Failures in a row.
+    failures: HashMap<Key, u32>,
+    /// What the first full pass still has to look at; `None` before it began.
+    first: Option<HashSet<Key>>,
+}
+
+/// Whether a look counts for the first full pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    Yes,
+    No,
+}
+
+impl Queue {
+    /// Adds a key to be looked at as soon as a worker is free.
+    pub(crate) fn add(&self, key: Key) {
+        self.state().add(key);
+        self.added.notify_one();
+    }
+
+    /// Adds a key to be looked at after a while, unless it is to be looked at sooner.
+    pub(crate) fn add_after(&self, key: Key, pause: Duration) {
+        self.state().add_at(key, Instant::now() + pause);
+        self.added.notify_one();
+    }
+
+    /// Waits for a key and takes it; [`Queue::done`] gives it back.
+    pub(crate) async fn next(&self) -> Key {
+        loop {
+            let deadline = {
+                let mut state = self.state();
+                state.move_due(Instant::now());
+                if let Some(key) = state.take() {
+                    if !state.ready.is_empty() {
+                        self.added.notify_one();
+                    }
+                    return key;
+                }
+                state.later.first().map(|(at, _)| *at)
+            };
+            tokio::select! {
+                () = self.added.notified() => {}
+                () = backoff::until(deadline) => {}
+            }
+        }
+    }
+
+    /// Ends a look that went well.
+    pub(crate) fn done(&self, key: &Key) {
+        let mut state = self.state();
+        state.failures.remove(key);
+        self.give_back(state, key, Counts::Yes);
+    }
+
+    /// Ends a look that came too early: for the first full pass, it has still to come.
+    pub(crate) fn postpone(&self, key: &Key, pause: Duration) {
+        let mut state = self.state();
+        state.add_at(key.clone(), Instant::now() + pause);
+        self.give_back(state, key, Counts::No);
+    }
+
+    /// Ends a look that failed and plans the next; returns how many failed in a row.
+    pub(crate) fn failed(&self, key: &Key) -> u32 {
+        let mut state = self.state();
+        let failures = state.failures.entry(key.clone()).or_default();
+        *failures += 1;
+        let failures = *failures;
+        state.add_at(key.clone(), Instant::now() + backoff::pause_after(failures));
+        self.give_back(state, key, Counts::Yes);
+        failures
+    }
+
+    /// How many keys wait for a worker; those that wait for their time do not.
+    pub(crate) fn len(&self) -> usize {
+        self.state().ready.len()
+    }
+
+    /// Begins the first full pass: what is queued by now.
+    pub(crate) fn begin_first_pass(&self) {
+        let mut state = self.state();
+        let keys = state.queued.iter().chain(state.running.keys()).cloned().collect();
+        state.first = Some(keys);
+        drop(state);
+        self.first_pass.notify_waiters();
+    }
+
+    /// Waits for the beginning of the first full pass.
+    pub(crate) async fn begun(&self) {
+        loop {
+            let begun = self.first_pass.notified();
+            if self.state().first.is_some() {
+                return;
+            }
+            begun.await;
+        }
+    }
+
+    /// Waits for the end of the first full pass.
+    pub(crate) async fn first_pass(&self) {
+        loop {
+            let passed = self.first_pass.notified();
+            if self.state().first.as_ref().is_some_and(HashSet::is_empty) {
+                return;
+            }
+            passed.await;
+        }
+    }
+
+    fn give_back(&self, mut state: MutexGuard<'_, State>, key: &Key, counts: Counts) {
+        if state.running.remove(key) == Some(true) {
+            state.add(key.clone());
+            self.added.notify_one();
+        }
+        if counts == Counts::Yes
+            && let Some(first) = &mut state.first
+            && first.remove(key)
+            && first.is_empty()
+        {
+            self.first_pass.notify_waiters();
+        }
+        if !state.later.is_empty() {
+            self.added.notify_one();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn add(&mut self, key: Key) {
+        if let Some(again) = self.running.get_mut(&key) {
+            *again = true;
+        } else if self.queued.insert(key.clone()) {
+            self.ready.push_back(key);
+        }
+    }
+
+    fn add_at(&mut self, key: Key, at: Instant) {
+        match self.due.get(&key) {
+            Some(due) if *due <= at => return,
+            Some(due) => {
+                self.later.remove(&(*due, key.clone()));
+            }
+            None => {}
+        }
+        self.due.insert(key.clone(), at);
+        self.later.insert((at, key));
+    }
+
+    fn move_due(&mut self, now: Instant) {
+        while self.later.first().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, key)) = self.later.pop_first() {
+                self.due.remove(&key);
+                self.add(key);
+            }
+        }
+    }
+
+    fn take(&mut self) -> Option<Key> {
+        let key = self.ready.pop_front()?;
+        self.queued.remove(&key);
+        self.running.insert(key.clone(), false);
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key::new("default", name)
+    }
+
+    #[tokio::test]
+    async fn a_key_added_twice_is_taken_once() {
+        let queue = Queue::default();
+        queue.add(key("a"));
+        queue.add(key("a"));
+        queue.add(key("b"));
+        assert_eq!(queue.next().await, key("a"));
+        assert_eq!(queue.next().await, key("b"));
+    }
+
+    #[tokio::test]
+    async fn a_key_added_while_looked_at_comes_again_and_not_before_the_end() {
+        let queue = Queue::default();
+        queue.add(key("a"));
+        let taken = queue.next().await;
+        queue.add(key("a"));
+        queue.add(key("b"));
+        assert_eq!(queue.next().await, key("b"));
+        queue.done(&taken);
+        assert_eq!(queue.next().await, key("a"));
+    }
+
+    #[tokio::test]
+    async fn a_failed_key_comes_back_by_itself_and_counts() {
+        let queue = Queue::default();
+        queue.add(key("a"));
+        let taken = queue.next().await;
+        assert_eq!(queue.failed(&taken), 1);
+        let taken = queue.next().await;
+        assert_eq!(queue.failed(&taken), 2);
+        let taken = queue.next().await;
+        queue.done(&taken);
+        queue.add(key("a"));
+        let taken = queue.next().await;
+        assert_eq!(queue.failed(&taken), 1);
+    }
+
+    #[tokio::test]
+    async fn the_first_pass_ends_with_the_last_key_that_was_there_when_it_began() {
+        let queue = Queue::default();
+        queue.add(key("a"));
+        queue.begin_first_pass();
+        queue.add(key("b"));
+        let taken = queue.next().await;
+        queue.done(&taken);
+        queue.first_pass().await;
+    }
+
+    #[tokio::test]
+    async fn a_postponed_key_has_still_to_come() {
+        let queue = Queue::default();
+        queue.add(key("a"));
+        queue.begin_first_pass();
+        let taken = queue.next().await;
+        queue.postpone(&taken, Duration::ZERO);
+        assert!(!queue.state().first.as_ref().is_some_and(HashSet::is_empty));
+        let taken = queue.next().await;
+        queue.done(&taken);
+        queue.first_pass().await;
+    }
+
+    #[tokio::test]
+    async fn an_empty_first_pass_has_passed() {
+        let queue = Queue::default();
+        queue.begin_first_pass();
+        queue.first_pass().await;
+    }
+}

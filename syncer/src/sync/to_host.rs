@@ -1,0 +1,25 @@
+//! Kubernetes' own kinds that go from the guest to the host, but for pods.
+
+/// Namespaces.
+pub(crate) mod namespaces;
+
+/// ConfigMaps and Secrets.
+pub(crate) mod config_objects;
+
+/// Names of ConfigMaps and Secrets in other objects.
+pub(crate) mod references;
+
+/// Services.
+pub(crate) mod services;
+
+/// EndpointSlices of Services without a selector.
+pub(crate) mod endpoint_slices;
+
+/// Kinds that differ from each other by a translation.
+pub(crate) mod core_kinds;
+
+/// Services of the guest that the host has too.
+pub(crate) mod replicated_services;
+
+/// Selectors of namespaces.
+pub(crate) mod selectors;

@@ -1,0 +1,368 @@
+//! Config maps and Secrets: kept on the host while something names them, or all of them.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{ApiResource, PartialObjectMeta};
+use kube::runtime::watcher;
+use kube::{Api, Resource};
+use serde_json::json;
+use serde_json::value::to_raw_value;
+
+use super::references::{Payload, References};
+use crate::sync::config::Unnamed;
+use crate::sync::from_host::projections;
+use crate::sync::runtime::context::Engine;
+use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
+use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::unmet::Unmet;
+use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::write::apply::Place;
+use crate::sync::write::delete;
+use crate::sync::write::host_metadata;
+use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::object::{Body, Fields, Object};
+use crate::sync::write::ownership::{self, HostName};
+
+/// A Secret of this type would be filled by the host with a token for the host.
+pub(crate) const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
+
+/// Which of them the tenant's objects may read.
+mod access;
+
+/// Keeps one of the two kinds on the host.
+#[derive(Debug)]
+pub(crate) struct Payloads {
+    engine: Engine,
+    payload: Payload,
+    kind: ApiResource,
+    references: Arc<References>,
+    guest: Arc<Cache<ObjectMeta>>,
+    host: Arc<Cache<ObjectMeta>>,
+    written: Written,
+    /// Names that are to be held by an empty Secret.
+    reserved: Mutex<HashSet<Key>>,
+    unmet: Unmet,
+}
+
+impl Payloads {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine, payload: Payload, references: &Arc<References>) -> Arc<Self> {
+        let kind = match payload {
+            Payload::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+            Payload::Secret => ApiResource::erase::<Secret>(&()),
+        };
+        Arc::new(Self {
+            engine: engine.clone(),
+            payload,
+            kind,
+            references: references.clone(),
+            guest: Arc::default(),
+            host: Arc::default(),
+            written: Written::on_host(engine.budget()),
+            reserved: Mutex::default(),
+            unmet: Unmet::default(),
+        })
+    }
+
+    /// What is on the host, by guest namespace and host name.
+    pub(crate) fn host(&self) -> &Cache<ObjectMeta> {
+        &self.host
+    }
+
+    /// Watches the kind on both sides. `seen_in_guest` is called for each that came, went or changed there, and when all
+    /// are known; `seen` for each on the host, by host name, and when all of a namespace are known.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        seen_in_guest: impl Fn(&Change) + Send + 'static,
+        seen: impl Fn(&str, &Change) + Clone + Send + Sync + 'static,
+    ) {
+        let what = self.name();
+        let part = self.clone();
+        let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.engine.guest(), &self.kind);
+        self.engine
+            .watch_guest(&what, guests, &self.guest, metadata, move |change| {
+                seen_in_guest(&change);
+                match change {
+                    Change::Object(key) => part.queue().add(key),
+                    Change::Complete => part.queue().begin_first_pass(),
+                }
+            });
+        let part = self.clone();
+        let kind = self.kind.clone();
+        let hosts = move |engine: &Engine, namespace: &str| {
+            let namespace = engine.tenant().host_namespace(namespace);
+            Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
+        };
+        let changed = move |namespace: &str, change| {
+            match &change {
+                Change::Object(host) => part.queue().add(part.guest_key(host)),
+                Change::Complete => {
+                    for key in part.guest.keys_in(namespace) {
+                        part.queue().add(key);
+                    }
+                }
+            }
+            seen(namespace, &change);
+        };
+        self.engine.watch_hosts(
+            &what,
+            hosts,
+            &watcher::Config::default(),
+            &self.host,
+            metadata,
+            changed,
+        );
+    }
+
+    /// The guest's name of what the host calls so.
+    pub(crate) fn guest_key(&self, host: &Key) -> Key {
+        let found = self.host.get(host);
+        match found
+            .as_deref()
+            .and_then(|host| ownership::owner_of(host, &self.kind))
+        {
+            Some(guest) => guest.key,
+            None => {
+                let root_ca = Key::new(host.namespace.clone(), ROOT_CA);
+                if self.host_key(&root_ca) == *host {
+                    root_ca
+                } else {
+                    host.clone()
+                }
+            }
+        }
+    }
+
+    fn host_key(&self, key: &Key) -> Key {
+        match self.payload {
+            Payload::ConfigMap => Key::new(
+                key.namespace.clone(),
+                self.engine.tenant().host_name(&key.namespace, &key.name),
+            ),
+            Payload::Secret => key.clone(),
+        }
+    }
+
+    /// Whether something is kept that nothing names. Of what each cluster has of its own, and of what the host shows, the
+    /// host needs none.
+    fn is_kept_unnamed(&self, guest: &ObjectMeta) -> bool {
+        let Unnamed { config_maps, secrets } = self.engine.config().unnamed;
+        let are_kept = match self.payload {
+            Payload::ConfigMap => config_maps,
+            Payload::Secret => secrets,
+        };
+        are_kept && guest.name.as_deref() != Some(ROOT_CA) && !projections::is_marked(guest)
+    }
+
+    /// Writes an empty Secret to the host, in the place of one that the guest lacks.
+    async fn hold(&self, key: &Key, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = HostName {
+            namespace: &namespace,
+            name: &key.name,
+        };
+        let absent = ObjectMeta {
+            name: Some(key.name.clone()),
+            namespace: Some(key.namespace.clone()),
+            ..ObjectMeta::default()
+        };
+        let metadata = ObjectMeta {
+            name: Some(key.name.clone()),
+            namespace: Some(namespace.clone()),
+            uid: host.and_then(|host| host.uid.clone()),
+            annotations: Some(ownership::annotations(&absent, &self.kind, &name)),
+            ..ObjectMeta::default()
+        };
+        let written = self.apply(key, &metadata, &Fields::new(), host).await?;
+        if let Some(written) = written {
+            written.attempting(|| format!("hold the name of Secret {key} on the host"))?;
+        }
+        Ok(Next::Idle)
+    }
+
+    /// Applies one to the host; `None` if what is there has to be deleted first.
+    async fn apply(
+        &self,
+        key: &Key,
+        metadata: &ObjectMeta,
+        fields: &Fields,
+        host: Option<&ObjectMeta>,
+    ) -> Result<Option<kube::Result<PartialObjectMeta<Object>>>, Failure> {
+        let host_key = self.host_key(key);
+        let body = Body {
+            kind: &self.kind,
+            metadata,
+            fields,
+        };
+        let place = Place {
+            api: &self.engine.host_objects(&self.kind, &key.namespace),
+            kind: &self.kind,
+            name: &host_key.name,
+            there: host,
+        };
+        self.engine.metrics().write("host", &self.kind.kind, "apply");
+        let written = place.apply_metadata(&body, &self.written, key).await;
+        if let (Some(status), Some(host)) = (refusal(&written), host)
+            && status.is_invalid()
+        {
+            // The type of a Secret and an immutable object can't be changed.
+            self.delete_host(&host_key, host).await?;
+            return Ok(None);
+        }
+        Ok(Some(written))
+    }
+
+    async fn write(&self, key: &Key, guest: &ObjectMeta, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
+        let seen = host.map(|host| Versions {
+            guest: guest.resource_version.clone(),
+            host: host.resource_version.clone(),
+        });
+        if seen.is_some_and(|seen| self.written.is_at(key, &seen)) {
+            return Ok(Next::Idle);
+        }
+        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        let read = guests.get_opt(&key.name).await;
+        let Some(object) = read.attempting(|| format!("read {} {key} of the guest", self.kind.kind))? else {
+            return Ok(Next::Idle);
+        };
+        let host_key = self.host_key(key);
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = HostName {
+            namespace: &namespace,
+            name: &host_key.name,
+        };
+        let metadata = ObjectMeta {
+            name: Some(host_key.name.clone()),
+            namespace: Some(namespace.clone()),
+            uid: host.and_then(|host| host.uid.clone()),
+            labels: Some(ownership::labels(&object.metadata)),
+            annotations: Some(ownership::annotations(&object.metadata, &self.kind, &name)),
+            ..ObjectMeta::default()
+        };
+        let mut fields = (*object.fields).clone();
+        if fields.get("type").is_some_and(|kind| kind.get() == TOKEN_TYPE)
+            && let Ok(opaque) = to_raw_value(&json!("Opaque"))
+        {
+            fields.insert("type".to_owned(), opaque);
+        }
+        let Some(written) = self.apply(key, &metadata, &fields, host).await? else {
+            return Ok(Next::Idle);
+        };
+        let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
+        host_metadata::show(&self.engine, &self.kind, key, &object.metadata, &written.metadata).await?;
+        let versions = Versions {
+            guest: object.metadata.resource_version,
+            host: written.metadata.resource_version,
+        };
+        self.written.set(key, versions);
+        Ok(Next::Idle)
+    }
+
+    async fn bring_in_step(&self, key: &Key) -> Result<Next, Failure> {
+        if !self.host.covers_namespace(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        // In this order: what nothing names once all is known, nothing names.
+        let known = self.references.are_known();
+        let guest = self.guest.get(key);
+        let named = self.references.holds(&(self.payload, key.clone()))
+            || guest.as_deref().is_some_and(|guest| self.is_kept_unnamed(guest));
+        let host_key = self.host_key(key);
+        let host = self.host.get(&host_key);
+        let ours = host
+            .as_deref()
+            .and_then(|host| ownership::owner_of(host, &self.kind));
+        if (guest.is_some() || ours.is_some()) && !named && !known {
+            return Ok(Next::Waiting("what may name it to be known"));
+        }
+        let is_missing = guest
+            .as_deref()
+            .is_none_or(|guest| guest.deletion_timestamp.is_some());
+        let guest = guest.filter(|guest| {
+            named && guest.deletion_timestamp.is_none() && !self.engine.is_copy(&self.kind, guest)
+        });
+        let holds_name = is_missing && named && self.holds_names();
+        let is_held = ours.as_ref().is_some_and(|ours| ours.uid.is_empty());
+        // A kubelet leaves what a pod requires as it was, and takes away what a pod can do without.
+        let is_over = ours.is_some() && !self.references.requires(&(self.payload, key.clone()));
+        let to_hold = holds_name && !is_held && (is_over || self.reserved().contains(key));
+        if !to_hold {
+            self.reserved().remove(key);
+        }
+        match (guest, host, ours) {
+            (None, Some(host), Some(_)) if holds_name => {
+                if to_hold && host.deletion_timestamp.is_none() {
+                    return self.hold(key, Some(&host)).await;
+                }
+                Ok(Next::Idle)
+            }
+            (None, None, _) if to_hold => self.hold(key, None).await,
+            (None, Some(host), Some(_)) => {
+                self.written.forget(key);
+                if host.deletion_timestamp.is_none() {
+                    self.delete_host(&host_key, &host).await?;
+                }
+                Ok(Next::Idle)
+            }
+            (None, ..) => {
+                self.written.forget(key);
+                Ok(Next::Idle)
+            }
+            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+                "the host has a {} {} that is not this virtual cluster's: it is left as it is",
+                self.kind.kind, host_key.name
+            ))),
+            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Next::Idle),
+            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
+        }
+    }
+
+    async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
+        let hosts = self.engine.host_objects(&self.kind, &host_key.namespace);
+        let params = delete::as_seen(host);
+        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        unless_gone(hosts.delete(&host_key.name, &params).await)
+            .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))
+    }
+}
+
+/// The one config map that the host calls otherwise.
+const ROOT_CA: &str = "kube-root-ca.crt";
+
+impl Part for Payloads {
+    fn name(&self) -> String {
+        match self.payload {
+            Payload::ConfigMap => "config maps".to_owned(),
+            Payload::Secret => "secrets".to_owned(),
+        }
+    }
+
+    fn queue(&self) -> &Queue {
+        self.references.queue(self.payload)
+    }
+
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let guest = self.guest.get(key)?;
+        let object = Object {
+            metadata: (*guest).clone(),
+            ..Object::default()
+        };
+        Some(object.object_ref(&self.kind))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let look = self.bring_in_step(key).await;
+        self.unmet.note(key, &look);
+        look
+    }
+}

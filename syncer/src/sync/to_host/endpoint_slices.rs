@@ -1,0 +1,249 @@
+//! Endpoint slices of guest Services without a selector: somebody in the guest says where they lead.
+//!
+//! Those of Services with one the host makes itself, from the pods there.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{ApiResource, PartialObjectMeta};
+use kube::runtime::watcher;
+use kube::{Api, Resource, ResourceExt};
+
+use super::services::{Services, is_the_guests_alone};
+use crate::sync::from_host::projections;
+use crate::sync::runtime::context::{Engine, MANAGER};
+use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::informer::{Cache, Change, Scope};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::write::apply::Place;
+use crate::sync::write::delete;
+use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::ownership::{self, HostName};
+
+/// Label: the Service that a slice is of.
+const SERVICE: &str = "kubernetes.io/service-name";
+
+/// Label: who keeps a slice. The host's own controllers leave ours alone.
+const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+
+/// Brings endpoint slices in step.
+#[derive(Debug)]
+pub(crate) struct Slices {
+    engine: Engine,
+    services: Arc<Services>,
+    guest: Arc<Cache<EndpointSlice>>,
+    host: Arc<Cache<ObjectMeta>>,
+    queue: Queue,
+    written: Written,
+}
+
+impl Slices {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine, services: &Arc<Services>) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            services: services.clone(),
+            guest: Arc::default(),
+            host: Arc::default(),
+            queue: Queue::default(),
+            written: Written::on_host(engine.budget()),
+        })
+    }
+
+    /// Watches slices on both sides; of the host's, only our own.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let part = self.clone();
+        let guests: Api<EndpointSlice> = Api::all(self.engine.guest());
+        let keep = |mut slice: EndpointSlice| {
+            if !is_by_hand(&slice) {
+                slice.endpoints = None;
+            }
+            slice
+        };
+        self.engine.watch_guest(
+            "endpoint slices",
+            guests,
+            &self.guest,
+            keep,
+            move |change| match change {
+                Change::Object(key) => part.queue.add(key),
+                Change::Complete => part.queue.begin_first_pass(),
+            },
+        );
+        let part = self.clone();
+        let hosts =
+            |engine: &Engine, namespace: &str| engine.host_api::<PartialObjectMeta<EndpointSlice>>(namespace);
+        let changed = move |namespace: &str, change| match change {
+            Change::Object(key) => part.queue.add(key),
+            Change::Complete => part
+                .guest
+                .keys_in(namespace)
+                .into_iter()
+                .for_each(|key| part.queue.add(key)),
+        };
+        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
+        self.engine
+            .watch_hosts("endpoint slices", hosts, &ours, &self.host, metadata, changed);
+    }
+
+    /// Has the slices of a Service looked at, which has changed.
+    pub(crate) fn recheck(&self, service: &Key) {
+        for key in self.guest.keys_in(&service.namespace) {
+            if self
+                .guest
+                .get(&key)
+                .is_some_and(|slice| service_of(&slice).as_ref() == Some(service))
+            {
+                self.queue.add(key);
+            }
+        }
+    }
+
+    fn is_wanted(&self, slice: &EndpointSlice) -> bool {
+        let service = service_of(slice).filter(|service| !is_the_guests_alone(service));
+        let service = service.and_then(|service| self.services.guest().get(&service));
+        let selects = |selector: &Option<_>| {
+            selector
+                .as_ref()
+                .is_some_and(|labels: &std::collections::BTreeMap<_, _>| !labels.is_empty())
+        };
+        is_by_hand(slice)
+            && slice.metadata.deletion_timestamp.is_none()
+            && !self
+                .engine
+                .is_copy(&ApiResource::erase::<EndpointSlice>(&()), &slice.metadata)
+            && service
+                .filter(|service| !projections::is_marked(&service.metadata))
+                .is_some_and(|service| service.spec.as_ref().is_some_and(|spec| !selects(&spec.selector)))
+    }
+
+    async fn write(
+        &self,
+        key: &Key,
+        guest: &EndpointSlice,
+        host: Option<&ObjectMeta>,
+    ) -> Result<Next, Failure> {
+        let now = |host: &ObjectMeta| Versions {
+            guest: guest.resource_version(),
+            host: host.resource_version.clone(),
+        };
+        if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
+            return Ok(Next::Idle);
+        }
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = HostName {
+            namespace: &namespace,
+            name: &key.name,
+        };
+        let mut labels = ownership::labels(&guest.metadata);
+        labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
+        let mut twin = EndpointSlice {
+            metadata: ObjectMeta {
+                name: Some(key.name.clone()),
+                uid: host.and_then(|host| host.uid.clone()),
+                labels: Some(labels),
+                annotations: Some(ownership::annotations(
+                    &guest.metadata,
+                    &ApiResource::erase::<EndpointSlice>(&()),
+                    &name,
+                )),
+                ..ObjectMeta::default()
+            },
+            ..guest.clone()
+        };
+        for endpoint in twin.endpoints.iter_mut().flatten() {
+            endpoint.target_ref = None;
+            endpoint.node_name = None;
+        }
+        let place = Place {
+            api: &self.engine.host_api::<EndpointSlice>(&key.namespace),
+            kind: &ApiResource::erase::<EndpointSlice>(&()),
+            name: &key.name,
+            there: host,
+        };
+        self.engine.metrics().write("host", "EndpointSlice", "apply");
+        let written = place.apply_metadata(&twin, &self.written, key).await;
+        let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
+        self.written.set(key, now(&written.metadata));
+        Ok(Next::Idle)
+    }
+
+    async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<Next, Failure> {
+        let params = delete::as_seen(host);
+        self.engine.metrics().write("host", "EndpointSlice", "delete");
+        unless_gone(
+            self.engine
+                .host_api::<EndpointSlice>(&key.namespace)
+                .delete(&key.name, &params)
+                .await,
+        )
+        .attempting(|| format!("delete endpoint slice {key} on the host"))?;
+        Ok(Next::Idle)
+    }
+}
+
+impl Part for Slices {
+    fn name(&self) -> String {
+        "endpoint slices".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|slice| slice.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let services_known = self.services.guest().covers(&Scope::Everything);
+        if !self.host.covers_namespace(&key.namespace) || !services_known {
+            return Ok(Next::Uncovered);
+        }
+        let guest = self.guest.get(key).filter(|slice| self.is_wanted(slice));
+        let host = self.host.get(key);
+        let kind = ApiResource::erase::<EndpointSlice>(&());
+        let ours = host.as_deref().and_then(|host| ownership::owner_of(host, &kind));
+        match (guest, host, ours) {
+            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+                "the host has an EndpointSlice {} that is not this virtual cluster's: it is left as it is",
+                key.name
+            ))),
+            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Next::Idle),
+            (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
+                self.delete_host(key, &host).await
+            }
+            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
+            (None, Some(host), Some(_)) if host.deletion_timestamp.is_none() => {
+                self.written.forget(key);
+                self.delete_host(key, &host).await
+            }
+            _ => {
+                self.written.forget(key);
+                Ok(Next::Idle)
+            }
+        }
+    }
+}
+
+fn service_of(slice: &EndpointSlice) -> Option<Key> {
+    let namespace = slice.metadata.namespace.clone()?;
+    Some(Key::new(namespace, slice.labels().get(SERVICE)?))
+}
+
+/// Whether a slice was not made from a selector.
+fn is_by_hand(slice: &EndpointSlice) -> bool {
+    slice
+        .labels()
+        .get(MANAGED_BY)
+        .is_none_or(|by| by != "endpointslice-controller.k8s.io")
+}

@@ -1,0 +1,479 @@
+//! Guest namespaces and their twins on the host.
+//!
+//! A twin is made with the labels that say whose it is, the syncer is bound to its role there, and only then the
+//! other parts begin to watch it. A finalizer on the guest's namespace keeps it until the twin is gone, so that a
+//! twin is never forgotten, whenever the syncer was away.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference, ServiceAccount};
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::api::{DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::core::{ApiResource, PartialObjectMeta};
+use kube::runtime::watcher;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::{Value, json};
+use vcluster_values::admission::Level;
+use vcluster_values::naming::{self, Tenant};
+
+use self::counted::{Counted, Place};
+use crate::host::namespaces::{self, Found};
+use crate::sync::runtime::context::{Engine, MANAGER};
+use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::fault_injection::{self, Mutation};
+use crate::sync::runtime::informer::Change;
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::write::delete;
+use crate::sync::write::ownership::{self, MANAGED_LABELS};
+
+/// The number of them on the host.
+mod counted;
+
+/// Label on every namespace: its name, which the API server writes.
+const NAME: &str = "kubernetes.io/metadata.name";
+
+/// Keeps a guest namespace until its twin is gone.
+const FINALIZER: &str = "vcluster.loft.sh/host-namespace";
+
+/// How soon to look again at what is going away.
+const GOING: Duration = Duration::from_millis(300);
+
+/// How soon a namespace is looked at again that waits until the others are counted.
+const UNCOUNTED: Duration = Duration::from_millis(100);
+
+/// How often a twin is looked at, since namespaces can't be watched one by one; nothing is written if it is as it
+/// should be.
+const RECHECK: Duration = Duration::from_mins(1);
+
+/// Brings namespaces in step.
+#[derive(Debug)]
+pub(crate) struct Namespaces {
+    engine: Engine,
+    /// The UIDs of the twins in which this process has made what a twin needs, by guest name.
+    furnished: Mutex<BTreeMap<String, String>>,
+    /// The guest namespaces that count.
+    counted: Mutex<Counted>,
+}
+
+impl Namespaces {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            furnished: Mutex::default(),
+            counted: Mutex::default(),
+        })
+    }
+
+    /// Watches the guest's namespaces.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let namespaces = self.engine.guest_namespaces();
+        let feed = self.engine.feed("guest", &self.name(), namespaces);
+        let queue = self.engine.namespaces().clone();
+        let api: Api<Namespace> = Api::all(self.engine.guest());
+        let keep = |mut namespace: Namespace| {
+            namespace.metadata.managed_fields = None;
+            Some((Key::of(&namespace.metadata), namespace))
+        };
+        self.engine.tasks().spawn(feed.run(
+            api,
+            watcher::Config::default(),
+            keep,
+            move |change| match change {
+                Change::Object(key) => queue.add(key),
+                Change::Complete => queue.begin_first_pass(),
+            },
+        ));
+    }
+
+    async fn keep(&self, guest: &Namespace) -> Result<Next, Failure> {
+        let name = guest.name_any();
+        let held = guest.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+        if !held && !fault_injection::is(Mutation::ForgetFinalizer) {
+            self.write_finalizers(&name, &[FINALIZER]).await?;
+        }
+        self.hold(guest).await
+    }
+
+    /// Has the twin there and watched.
+    async fn hold(&self, guest: &Namespace) -> Result<Next, Failure> {
+        let name = guest.name_any();
+        let twin = self.twin(&name).await;
+        let counted = twin.and_then(|twin| Ok((self.count(&name, twin.is_some())?, twin)));
+        self.engine
+            .mirror()
+            .refuse(&name, matches!(counted, Err(Failure::Refused(_))));
+        let (Place::Free, twin) = counted? else {
+            return Ok(Next::After(UNCOUNTED));
+        };
+        if let Some(twin) = &twin
+            && twin.metadata.deletion_timestamp.is_some()
+        {
+            self.engine.mirror().end(&name).await;
+            return Ok(Next::After(GOING));
+        }
+        let known = twin.is_some();
+        let wanted = Twin::of(guest, &self.engine).no_less_secure_than(twin.as_ref());
+        let twin = match twin {
+            Some(twin) if wanted.fits(&twin) => twin,
+            present => self.write(&name, &wanted, present.is_some()).await?,
+        };
+        if !(known && fault_injection::is(Mutation::TrustHalfWritten)) {
+            self.furnish(&name, &twin.uid().unwrap_or_default(), known)
+                .await?;
+        }
+        self.engine.mirror().begin(&name);
+        Ok(Next::After(RECHECK))
+    }
+
+    /// Refuses a namespace that would be one too many; those that are on the host already stay.
+    fn count(&self, name: &str, is_there: bool) -> Result<Place, Failure> {
+        let most = self.engine.config().namespaces;
+        let guests = self.engine.guest_namespaces().keys();
+        let guests = guests.iter().map(|key| key.name.as_str());
+        let mut counted = self.counted();
+        match counted.place(name, is_there, guests, most) {
+            Place::None => Err(Failure::Refused(format!(
+                "not created on the host: this virtual cluster has {} namespaces there, and `defaults.policies.namespaces` of \
+                 its values allows {most}. Delete a namespace, or ask the host's administrator to raise the number",
+                counted.on_host()
+            ))),
+            place => Ok(place),
+        }
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Deletes the twin once the guest's own controllers have emptied the namespace.
+    async fn remove(&self, guest: &Namespace) -> Result<Next, Failure> {
+        let name = guest.name_any();
+        let emptied = guest
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.finalizers.as_ref())
+            .is_none_or(Vec::is_empty);
+        if !emptied {
+            // What is in it goes only if both sides of it are seen, also by a syncer that has just started.
+            return self.hold(guest).await;
+        }
+        if self.remove_twin(&name).await? == Twins::Gone && guest.finalizers().iter().any(|f| f == FINALIZER)
+        {
+            self.write_finalizers(&name, &[]).await?;
+            return Ok(Next::Idle);
+        }
+        Ok(Next::After(GOING))
+    }
+
+    async fn remove_twin(&self, name: &str) -> Result<Twins, Failure> {
+        self.engine.mirror().end(name).await;
+        let twin = match self.twin(name).await {
+            Ok(Some(twin)) => twin,
+            Ok(None) | Err(Failure::Refused(_)) => {
+                self.counted().forget(name);
+                return Ok(Twins::Gone);
+            }
+            Err(failure) => return Err(failure),
+        };
+        if twin.metadata.deletion_timestamp.is_none() {
+            let params = delete::of(&twin.metadata);
+            let host_name = twin.name_any();
+            unless_gone(self.host().delete(&host_name, &params).await)
+                .attempting(|| format!("delete host namespace {host_name}"))?;
+            self.engine.metrics().write("host", "Namespace", "delete");
+        }
+        Ok(Twins::Going)
+    }
+
+    /// The twin, if there is one; refused if the name is somebody else's.
+    async fn twin(&self, name: &str) -> Result<Option<PartialObjectMeta<Namespace>>, Failure> {
+        let host_name = self.engine.tenant().host_namespace(name);
+        let found = namespaces::look(&self.engine.host(), &host_name).await;
+        let said = match found.attempting(|| format!("read host namespace {host_name}"))? {
+            Found::Nothing => return Ok(None),
+            Found::Own(twin) if is_ours(self.engine.tenant(), name, &twin) => return Ok(Some(*twin)),
+            Found::Own(_) => format!("namespace {host_name} is of another virtual cluster or namespace"),
+            Found::Foreign(said) => said,
+        };
+        Err(Failure::Refused(format!("{name} is not synced: {said}")))
+    }
+
+    async fn write(
+        &self,
+        name: &str,
+        wanted: &Twin,
+        exists: bool,
+    ) -> Result<PartialObjectMeta<Namespace>, Failure> {
+        let host_name = self.engine.tenant().host_namespace(name);
+        // Unforced, a namespace that somebody else has made meanwhile is not taken over.
+        let params = if exists {
+            PatchParams::apply(MANAGER).force()
+        } else {
+            PatchParams::apply(MANAGER)
+        };
+        self.engine.metrics().write("host", "Namespace", "apply");
+        self.host()
+            .patch_metadata(&host_name, &params, &Patch::Apply(wanted.body(&host_name)))
+            .await
+            .attempting(|| format!("write host namespace {host_name}"))
+    }
+
+    /// Binds the syncer to its role, and makes the service account that the pods run as and what bounds the tenant.
+    async fn furnish(&self, name: &str, uid: &str, was_there: bool) -> Result<(), Failure> {
+        let known = |furnished: &Mutex<BTreeMap<String, String>>| {
+            furnished
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(name)
+                .is_some_and(|known| known == uid)
+        };
+        let tenant = self.engine.tenant();
+        let role_bindings: Api<RoleBinding> = self.engine.host_api(name);
+        let accounts: Api<ServiceAccount> = self.engine.host_api(name);
+        let (binding, account) = (tenant.service_account(), tenant.workload_service_account());
+        let written = known(&self.furnished);
+        if !written || is_missing(&role_bindings, "RoleBinding", &binding).await? {
+            self.apply(&role_bindings, &binding, role_binding(&self.engine))
+                .await?;
+        }
+        if !written || is_missing(&accounts, "ServiceAccount", &account).await? {
+            let body = json!({"automountServiceAccountToken": false});
+            self.apply(&accounts, &account, body).await?;
+        }
+        self.bound(name, written, was_there).await?;
+        let mut furnished = self.furnished.lock().unwrap_or_else(PoisonError::into_inner);
+        furnished.insert(name.to_owned(), uid.to_owned());
+        Ok(())
+    }
+
+    /// Makes the objects that bound the tenant, and deletes those that the values no longer ask for.
+    async fn bound(&self, name: &str, written: bool, was_there: bool) -> Result<(), Failure> {
+        let bounds = &self.engine.config().bounds;
+        let attempts = bounds.wanted.iter().map(|object| async move {
+            let (api, kind, called) = self.bounding(name, object);
+            if written && !is_missing(&api, &kind, &called).await? {
+                return Ok(());
+            }
+            let params = PatchParams::apply(MANAGER).force();
+            self.engine.metrics().write("host", &kind, "apply");
+            api.patch_metadata(&called, &params, &Patch::Apply(object))
+                .await
+                .map(drop)
+                .attempting(|| format!("write {kind} {called} to the host's namespace of {name}"))
+        });
+        try_join_all(attempts).await?;
+        let attempts = bounds
+            .unwanted
+            .iter()
+            .filter(|_| !written && was_there)
+            .map(|object| async move {
+                let (api, kind, called) = self.bounding(name, object);
+                unless_gone(api.delete(&called, &DeleteParams::default()).await)
+                    .attempting(|| format!("delete {kind} {called} in the host's namespace of {name}"))
+            });
+        try_join_all(attempts).await.map(drop)
+    }
+
+    /// Finds the API, the kind and the name of an object that bounds the tenant.
+    fn bounding(&self, name: &str, object: &Value) -> (Api<DynamicObject>, String, String) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let kind = text(&object["kind"]);
+        let version = text(&object["apiVersion"]);
+        let (group, version) = version.split_once('/').unwrap_or(("", &version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+        let namespace = self.engine.tenant().host_namespace(name);
+        let api = Api::namespaced_with(self.engine.host(), &namespace, &resource);
+        (api, kind, text(&object["metadata"]["name"]))
+    }
+
+    async fn apply<K>(&self, api: &Api<K>, name: &str, mut body: Value) -> Result<(), Failure>
+    where
+        K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+    {
+        body["apiVersion"] = json!(K::api_version(&()));
+        body["kind"] = json!(K::kind(&()));
+        body["metadata"] = json!({"name": name});
+        let params = PatchParams::apply(MANAGER).force();
+        self.engine.metrics().write("host", &K::kind(&()), "apply");
+        api.patch_metadata(name, &params, &Patch::Apply(body))
+            .await
+            .map(drop)
+            .attempting(|| {
+                format!(
+                    "write {} {name} in {}",
+                    K::kind(&()),
+                    api.namespace().unwrap_or_default()
+                )
+            })
+    }
+
+    async fn write_finalizers(&self, name: &str, finalizers: &[&str]) -> Result<(), Failure> {
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "finalizers": finalizers},
+        });
+        let guests: Api<Namespace> = Api::all(self.engine.guest());
+        self.engine.metrics().write("guest", "Namespace", "apply");
+        unless_gone(
+            guests
+                .patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(body))
+                .await,
+        )
+        .attempting(|| format!("write the finalizers of namespace {name}"))
+    }
+
+    fn host(&self) -> Api<Namespace> {
+        Api::all(self.engine.host())
+    }
+}
+
+impl Part for Namespaces {
+    fn name(&self) -> String {
+        "namespaces".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        self.engine.namespaces()
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        let guest = self.engine.guest_namespaces().get(key)?;
+        Some(guest.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        match self.engine.guest_namespaces().get(key) {
+            Some(guest) if guest.metadata.deletion_timestamp.is_none() => self.keep(&guest).await,
+            Some(guest) => self.remove(&guest).await,
+            None => Ok(match self.remove_twin(&key.name).await? {
+                Twins::Gone => {
+                    self.engine.budget().forget_namespace(&key.name);
+                    Next::Idle
+                }
+                Twins::Going => Next::After(GOING),
+            }),
+        }
+    }
+}
+
+/// What became of a twin.
+#[derive(Debug, PartialEq, Eq)]
+enum Twins {
+    Gone,
+    Going,
+}
+
+/// What a host namespace should be like.
+#[derive(Debug, PartialEq, Eq)]
+struct Twin {
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Twin {
+    fn of(guest: &Namespace, engine: &Engine) -> Self {
+        let tenant = engine.tenant();
+        let labels = ownership::labels(&guest.metadata).into_iter();
+        let labels = labels.filter(|(key, _)| key != NAME);
+        let mut labels: BTreeMap<_, _> = labels
+            .map(|(key, value)| {
+                let passed = fault_injection::is(Mutation::PassLabels);
+                (if passed { key } else { tenant.namespace_label(&key) }, value)
+            })
+            .collect();
+        labels.extend(engine.config().namespace_labels.clone());
+        labels.extend(tenant.labels());
+        labels.insert(naming::MANAGED_BY.to_owned(), tenant.managed_by());
+        let labels_of_guest = labels.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
+        let annotations = [
+            (naming::OBJECT_NAME, guest.name_any()),
+            (naming::OBJECT_UID, guest.uid().unwrap_or_default()),
+            (MANAGED_LABELS, labels_of_guest),
+        ];
+        Self {
+            labels,
+            annotations: annotations.map(|(name, value)| (name.to_owned(), value)).into(),
+        }
+    }
+
+    /// Keeps the Pod Security Standard of the host namespace if it is stricter: the host's administrator has set it, and the
+    /// host refuses to have it lowered by this virtual cluster.
+    fn no_less_secure_than(mut self, twin: Option<&PartialObjectMeta<Namespace>>) -> Self {
+        let there = twin.and_then(|twin| twin.labels().get(naming::POD_SECURITY));
+        let wanted = self.labels.get(naming::POD_SECURITY);
+        let level = |name: Option<&String>| name.and_then(|name| Level::of_name(name));
+        if let Some(there) = there
+            && level(Some(there)) > level(wanted)
+        {
+            self.labels.insert(naming::POD_SECURITY.to_owned(), there.clone());
+        }
+        self
+    }
+
+    fn fits(&self, twin: &PartialObjectMeta<Namespace>) -> bool {
+        let has = |all: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
+            wanted.iter().all(|(name, value)| all.get(name) == Some(value))
+        };
+        has(twin.labels(), &self.labels) && has(twin.annotations(), &self.annotations)
+    }
+
+    fn body(&self, name: &str) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": self.labels, "annotations": self.annotations},
+        })
+    }
+}
+
+/// Whether a host namespace is the twin of this guest namespace of this tenant. The name does not prove it: it is
+/// ambiguous (see [`Tenant::suffix`]), and 32 bits of a hash may meet.
+fn is_ours(tenant: &Tenant, name: &str, twin: &PartialObjectMeta<Namespace>) -> bool {
+    let labels = twin.labels();
+    labels
+        .get(naming::VCLUSTER_NAME)
+        .is_some_and(|label| label == tenant.name())
+        && labels
+            .get(naming::VCLUSTER_NAMESPACE)
+            .is_some_and(|label| label == tenant.namespace())
+        && twin
+            .annotations()
+            .get(naming::OBJECT_NAME)
+            .is_none_or(|guest| guest == name)
+}
+
+fn role_binding(engine: &Engine) -> Value {
+    let tenant = engine.tenant();
+    json!({
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": engine.config().tenant_role,
+        },
+        "subjects": [{
+            "kind": "ServiceAccount",
+            "name": tenant.service_account(),
+            "namespace": tenant.namespace(),
+        }],
+    })
+}
+
+async fn is_missing<K>(api: &Api<K>, kind: &str, name: &str) -> Result<bool, Failure>
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    match api.get_metadata_opt(name).await {
+        // The binding itself is what lets the syncer look.
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(true),
+        found => found
+            .map(|found| found.is_none())
+            .attempting(|| format!("read {kind} {name}")),
+    }
+}

@@ -1,0 +1,243 @@
+//! Which guest objects name which config maps and Secrets: only those named are kept on the host.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::core::ApiResource;
+
+pub(crate) use self::needs::{Need, Needs};
+use crate::sync::runtime::fault_injection::{self, Mutation};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::work_queue::Queue;
+
+/// What single objects name.
+pub(crate) mod needs;
+
+/// The objects that Dapr's annotations name.
+pub(crate) mod dapr;
+
+/// The two kinds that are kept on the host because others name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Payload {
+    /// A config map.
+    ConfigMap,
+    /// A Secret.
+    Secret,
+}
+
+/// A named config map or Secret.
+pub(crate) type Reference = (Payload, Key);
+
+/// A guest object that names others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Referrer {
+    /// A pod.
+    Pod(Key),
+    /// An object of another kind, which [`kind_of`] names.
+    Exported(String, Key),
+}
+
+impl Referrer {
+    /// An exported object.
+    pub(crate) fn exported(kind: &ApiResource, key: &Key) -> Self {
+        Self::Exported(kind_of(kind), key.clone())
+    }
+}
+
+/// Names a kind among those whose objects name others.
+fn kind_of(kind: &ApiResource) -> String {
+    format!("{}.{}", kind.plural, kind.group)
+}
+
+/// Who names what.
+#[derive(Debug, Default)]
+pub(crate) struct References {
+    state: Mutex<State>,
+    config_maps: Arc<Queue>,
+    secrets: Arc<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    by_referrer: HashMap<Referrer, Needs>,
+    by_reference: HashMap<Reference, HashMap<Referrer, Need>>,
+    /// Kinds of which it is not known yet what all their objects name.
+    unknown: HashSet<String>,
+    /// The queues of the kinds whose objects wait for what they name.
+    waiting: HashMap<String, Arc<Queue>>,
+}
+
+impl References {
+    /// The queue that keys of a kind are put in when the first names one, or the last no longer does.
+    pub(crate) fn queue(&self, payload: Payload) -> &Arc<Queue> {
+        match payload {
+            Payload::ConfigMap => &self.config_maps,
+            Payload::Secret => &self.secrets,
+        }
+    }
+
+    /// Whether anything names it.
+    pub(crate) fn holds(&self, reference: &Reference) -> bool {
+        self.state().by_reference.contains_key(reference) && !fault_injection::is(Mutation::DropReferences)
+    }
+
+    /// Returns whether an object names it that does not work without it.
+    pub(crate) fn requires(&self, reference: &Reference) -> bool {
+        let state = self.state();
+        let needs = state.by_reference.get(reference).into_iter().flatten();
+        needs.into_iter().any(|(_, need)| *need == Need::Required)
+    }
+
+    /// Says that objects of a kind may name something, all of which is to be told by [`References::set`].
+    pub(crate) fn expect(&self, kind: &str) {
+        self.state().unknown.insert(kind.to_owned());
+    }
+
+    /// Says that what all objects of a kind name has been told.
+    pub(crate) fn know(&self, kind: &str) {
+        self.state().unknown.remove(kind);
+    }
+
+    /// Whether everything that is named is known: until then, what nothing seems to name may yet be.
+    pub(crate) fn are_known(&self) -> bool {
+        self.state().unknown.is_empty()
+    }
+
+    /// Says what an object names now; nothing once it is gone.
+    pub(crate) fn set(&self, referrer: &Referrer, needs: Needs) {
+        let mut changed = Vec::new();
+        {
+            let mut state = self.state();
+            let before = state.by_referrer.remove(referrer).unwrap_or_default();
+            for (reference, need) in &needs {
+                let referrers = state.by_reference.entry(reference.clone()).or_default();
+                if referrers.is_empty() {
+                    changed.push(reference.clone());
+                }
+                referrers.insert(referrer.clone(), *need);
+            }
+            for reference in before.keys().filter(|reference| !needs.contains_key(reference)) {
+                let referrers = state.by_reference.entry(reference.clone()).or_default();
+                referrers.remove(referrer);
+                if referrers.is_empty() {
+                    state.by_reference.remove(reference);
+                    changed.push(reference.clone());
+                }
+            }
+            if !needs.is_empty() {
+                state.by_referrer.insert(referrer.clone(), needs);
+            }
+        }
+        for (payload, key) in changed {
+            self.queue(payload).add(key);
+        }
+    }
+
+    /// The pods that name it.
+    pub(crate) fn pods_naming(&self, reference: &Reference) -> Vec<Key> {
+        let state = self.state();
+        let referrers = state.by_reference.get(reference).into_iter().flatten();
+        referrers
+            .filter_map(|(referrer, _)| match referrer {
+                Referrer::Pod(key) => Some(key.clone()),
+                Referrer::Exported(..) => None,
+            })
+            .collect()
+    }
+
+    /// Registers the queue of a kind whose objects may wait for what they name.
+    pub(crate) fn register(&self, kind: &ApiResource, queue: &Arc<Queue>) {
+        self.state().waiting.insert(kind_of(kind), queue.clone());
+    }
+
+    /// Requeues the objects of registered kinds that name it.
+    pub(crate) fn recheck_naming(&self, reference: &Reference) {
+        let state = self.state();
+        let referrers = state.by_reference.get(reference).into_iter().flatten();
+        for (referrer, _) in referrers {
+            if let Referrer::Exported(kind, key) = referrer
+                && let Some(queue) = state.waiting.get(kind)
+            {
+                queue.add(key.clone());
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(name: &str) -> Reference {
+        (Payload::Secret, Key::new("default", name))
+    }
+
+    fn needs(name: &str, need: Need) -> Needs {
+        Needs::from([(secret(name), need)])
+    }
+
+    #[test]
+    fn one_object_that_does_not_work_without_it_is_enough_to_require_it() {
+        let references = References::default();
+        let (first, second) = (
+            Referrer::Pod(Key::new("default", "1")),
+            Referrer::Pod(Key::new("default", "2")),
+        );
+        references.set(&first, needs("redis", Need::Optional));
+        assert!(!references.requires(&secret("redis")));
+        references.set(&second, needs("redis", Need::Required));
+        assert!(references.requires(&secret("redis")));
+        assert!(!references.requires(&secret("other")));
+        references.set(&second, Needs::new());
+        assert!(!references.requires(&secret("redis")));
+    }
+
+    #[test]
+    fn what_nothing_names_is_certain_once_all_kinds_are_known() {
+        let references = References::default();
+        references.expect("pods");
+        references.expect("components");
+        references.know("pods");
+        assert!(!references.are_known());
+        references.know("components");
+        assert!(references.are_known());
+    }
+
+    #[tokio::test]
+    async fn an_object_of_a_registered_kind_is_requeued_when_what_it_names_changes() {
+        let references = References::default();
+        let kind = ApiResource::erase::<k8s_openapi::api::networking::v1::Ingress>(&());
+        let store = Key::new("default", "store");
+        references.set(&Referrer::exported(&kind, &store), needs("redis", Need::Required));
+        let queue = Arc::new(Queue::default());
+        references.recheck_naming(&secret("redis"));
+        references.register(&kind, &queue);
+        references.recheck_naming(&secret("other"));
+        assert_eq!(queue.len(), 0);
+        references.recheck_naming(&secret("redis"));
+        assert_eq!(queue.next().await, store);
+    }
+
+    #[tokio::test]
+    async fn only_the_first_and_the_last_to_name_a_secret_have_it_looked_at() {
+        let references = References::default();
+        let (first, second) = (
+            Referrer::Pod(Key::new("default", "1")),
+            Referrer::Pod(Key::new("default", "2")),
+        );
+        references.set(&first, needs("redis", Need::Required));
+        references.set(&second, needs("redis", Need::Required));
+        let queue = references.queue(Payload::Secret);
+        let taken = queue.next().await;
+        queue.done(&taken);
+        references.set(&first, Needs::new());
+        assert!(references.holds(&secret("redis")));
+        references.set(&second, Needs::new());
+        assert!(!references.holds(&secret("redis")));
+        assert_eq!(queue.next().await, Key::new("default", "redis"));
+    }
+}

@@ -1,0 +1,417 @@
+//! Guest Services and their twins on the host, with one cluster IP for both.
+//!
+//! The host is asked for the address that the guest has given. If it has given that to somebody else, it chooses,
+//! and the guest's Service is made anew with the host's address; what it was is kept on the twin until it is there
+//! again, so that it outlives a syncer that stops in between.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ObjectReference, Service, ServiceSpec, ServiceStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::ApiResource;
+use kube::runtime::watcher;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+use vcluster_values::admission;
+use vcluster_values::patches::Json;
+
+use crate::guest::metrics;
+use crate::sync::from_host::projections;
+use crate::sync::runtime::context::Engine;
+use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
+use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::key::Key;
+use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::unmet::Unmet;
+use crate::sync::runtime::work_queue::Queue;
+use crate::sync::write::apply::Place;
+use crate::sync::write::delete;
+use crate::sync::write::host_metadata;
+use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::ownership::{self, HostName};
+
+/// The specs that both sides are written with.
+mod spec;
+
+/// Annotation on a twin: the guest's Service while it is being made anew.
+const MADE_ANEW: &str = "vcluster.loft.sh/made-anew";
+
+/// Brings Services in step.
+#[derive(Debug)]
+pub(crate) struct Services {
+    engine: Engine,
+    guest: Arc<Cache<Service>>,
+    host: Arc<Cache<Service>>,
+    queue: Arc<Queue>,
+    written: Written,
+    unmet: Unmet,
+}
+
+/// The guest's DNS.
+fn dns_service() -> Key {
+    Key::new("kube-system", "kube-dns")
+}
+
+impl Services {
+    /// Makes the part; nothing runs yet.
+    pub(crate) fn new(engine: &Engine) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            guest: Arc::default(),
+            host: Arc::default(),
+            queue: Arc::default(),
+            written: Written::on_host(engine.budget()),
+            unmet: Unmet::default(),
+        })
+    }
+
+    /// The guest's Services.
+    pub(crate) fn guest(&self) -> &Cache<Service> {
+        &self.guest
+    }
+
+    /// Fails if the Service of the guest's DNS can't be on the host before somebody changes something.
+    pub(crate) fn dns_may_come(&self) -> Result<(), Failure> {
+        self.unmet.check("Service", &dns_service())
+    }
+
+    /// The address of the guest's DNS, once both sides agree on it.
+    pub(crate) fn dns(&self) -> Option<String> {
+        let key = dns_service();
+        let (guest, host) = (self.guest.get(&key)?, self.host.get(&key)?);
+        ownership::owner_of(&host.metadata, &ApiResource::erase::<Service>(&()))?;
+        cluster_ip(&guest)
+            .filter(|address| cluster_ip(&host) == Some(address))
+            .map(ToOwned::to_owned)
+    }
+
+    /// Watches Services on both sides; `seen` learns of each that came, went or changed.
+    pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
+        let (part, tell) = (self.clone(), seen.clone());
+        let guests: Api<Service> = Api::all(self.engine.guest());
+        self.engine.watch_guest(
+            "services",
+            guests,
+            &self.guest,
+            |service| service,
+            move |change| match change {
+                Change::Object(key) => {
+                    tell(&key);
+                    part.queue.add(key);
+                }
+                Change::Complete => part.queue.begin_first_pass(),
+            },
+        );
+        let part = self.clone();
+        let changed = move |namespace: &str, change| match change {
+            Change::Object(key) => {
+                seen(&key);
+                part.queue.add(key);
+            }
+            Change::Complete => part
+                .guest
+                .keys_in(namespace)
+                .into_iter()
+                .for_each(|key| part.queue.add(key)),
+        };
+        let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Service>(namespace);
+        let config = watcher::Config::default();
+        self.engine
+            .watch_hosts("services", hosts, &config, &self.host, |service| service, changed);
+    }
+
+    async fn write(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Next, Failure> {
+        let now = |host: &Service| Versions {
+            guest: guest.resource_version(),
+            host: host.resource_version(),
+        };
+        if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
+            return Ok(Next::Idle);
+        }
+        self.engine.admit(admission::Resource::Services, guest)?;
+        let written = self.apply(key, guest, host).await?;
+        self.align(key, guest, &written).await?;
+        self.show_status(key, guest, &written).await?;
+        let kind = ApiResource::erase::<Service>(&());
+        host_metadata::show(&self.engine, &kind, key, &guest.metadata, &written.metadata).await?;
+        self.written.set(key, now(&written));
+        Ok(Next::Idle)
+    }
+
+    async fn apply(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Service, Failure> {
+        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+        let attempted = || format!("write Service {key} to the host");
+        let place = Place {
+            api: &hosts,
+            kind: &ApiResource::erase::<Service>(&()),
+            name: &key.name,
+            there: host.map(|host| &host.metadata),
+        };
+        let spec = spec::wanted(guest, host);
+        if let Some(released) = host.and_then(|host| spec::releasing(&spec, host)) {
+            self.engine.metrics().write("host", "Service", "apply");
+            let body = self.twin(key, guest, host, &released);
+            let applied = place.apply(&body, &self.written, key).await;
+            applied.attempting(|| format!("release the health check port of Service {key} on the host"))?;
+        }
+        self.engine.metrics().write("host", "Service", "apply");
+        let body = self.twin(key, guest, host, &spec);
+        let asked = place.apply(&body, &self.written, key).await;
+        if !refusal(&asked).is_some_and(spec::is_for_a_choice) {
+            return asked.attempting(attempted);
+        }
+        // An address or a port is taken on the host, or not the host's to give: it chooses itself.
+        let spec = spec::at_the_hosts_choice(spec, host);
+        let body = self.twin(key, guest, host, &spec);
+        (place.apply(&body, &self.written, key).await).attempting(attempted)
+    }
+
+    fn twin(&self, key: &Key, guest: &Service, host: Option<&Service>, spec: &ServiceSpec) -> Service {
+        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let name = HostName {
+            namespace: &namespace,
+            name: &key.name,
+        };
+        let kind = ApiResource::erase::<Service>(&());
+        Service {
+            metadata: ObjectMeta {
+                name: Some(key.name.clone()),
+                namespace: Some(namespace.clone()),
+                uid: host.and_then(ResourceExt::uid),
+                labels: Some(ownership::labels(&guest.metadata)),
+                annotations: Some(ownership::annotations(&guest.metadata, &kind, &name)),
+                ..ObjectMeta::default()
+            },
+            spec: Some(spec.clone()),
+            status: None,
+        }
+    }
+
+    /// Gives the guest's Service the addresses and ports that the host has chosen.
+    async fn align(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), Failure> {
+        let (Some(ours), Some(theirs)) = (&guest.spec, &host.spec) else {
+            return Ok(());
+        };
+        if let Some(spec) = spec::anew(ours, theirs) {
+            let anew = Service {
+                metadata: ObjectMeta {
+                    name: guest.metadata.name.clone(),
+                    namespace: guest.metadata.namespace.clone(),
+                    labels: guest.metadata.labels.clone(),
+                    annotations: guest.metadata.annotations.clone(),
+                    owner_references: guest.metadata.owner_references.clone(),
+                    finalizers: guest.metadata.finalizers.clone(),
+                    ..ObjectMeta::default()
+                },
+                spec: Some(spec),
+                status: None,
+            };
+            return self.make_anew(key, guest, &anew).await;
+        }
+        if spec::node_ports(ours) != spec::node_ports(theirs) {
+            let body = json!({"metadata": {"uid": guest.uid()}, "spec": {"ports": theirs.ports}});
+            self.engine.metrics().write("guest", "Service", "patch");
+            let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+            unless_gone(
+                guests
+                    .patch(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                    .await,
+            )
+            .attempting(|| format!("give Service {key} the host's ports"))?;
+        }
+        Ok(())
+    }
+
+    async fn make_anew(&self, key: &Key, guest: &Service, anew: &Service) -> Result<(), Failure> {
+        let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+        let unreadable = |source| Failure::Unreadable {
+            what: format!("Service {key}"),
+            source,
+        };
+        let kept = serde_json::to_string(anew).map_err(unreadable)?;
+        let note = json!({"metadata": {"annotations": {MADE_ANEW: kept}}});
+        hosts
+            .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
+            .await
+            .attempting(|| format!("note on the host that Service {key} is made anew"))?;
+        let params = delete::of(&guest.metadata);
+        self.engine.metrics().write("guest", "Service", "delete");
+        unless_gone(guests.delete(&key.name, &params).await)
+            .attempting(|| format!("delete Service {key} to make it anew with the host's address"))?;
+        self.create_guest(key, anew).await
+    }
+
+    /// Makes the guest's Service, and takes the note off at once: from then on, that it is missing means that the
+    /// tenant has deleted it.
+    async fn create_guest(&self, key: &Key, anew: &Service) -> Result<(), Failure> {
+        let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+        self.engine.metrics().write("guest", "Service", "create");
+        let mut created = guests.create(&PostParams::default(), anew).await;
+        if refusal(&created).is_some_and(spec::is_for_a_choice) {
+            // Another Service of the guest has one of the ports: the host is asked for those that this one gets.
+            created = guests
+                .create(&PostParams::default(), &spec::without_node_ports(anew))
+                .await;
+        }
+        if !refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
+            created.attempting(|| format!("make Service {key} anew with the host's address"))?;
+        }
+        self.forget_anew(key).await
+    }
+
+    /// Makes a guest's Service that is missing because it was being made anew.
+    async fn go_on(&self, key: &Key, host: &Service) -> Result<(), Failure> {
+        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+        let now = hosts.get_metadata_opt(&key.name).await;
+        let now = now.attempting(|| format!("read Service {key} of the host"))?;
+        // If the note was taken off, the change is on its way, and what is missing then was deleted.
+        let noted = now.filter(|now| now.metadata.uid == host.metadata.uid);
+        let anew = noted
+            .as_ref()
+            .and_then(|now| now.annotations().get(MADE_ANEW))
+            .and_then(|kept| serde_json::from_str(kept).ok());
+        match anew {
+            Some(anew) => self.create_guest(key, &anew).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn forget_anew(&self, key: &Key) -> Result<(), Failure> {
+        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+        let note = json!({"metadata": {"annotations": {MADE_ANEW: null}}});
+        unless_gone(
+            hosts
+                .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
+                .await,
+        )
+        .attempting(|| format!("note on the host that Service {key} was made anew"))
+    }
+
+    async fn show_status(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), Failure> {
+        let balancer =
+            |status: &Option<ServiceStatus>| status.as_ref().and_then(|status| status.load_balancer.clone());
+        let (ours, theirs) = (balancer(&guest.status), balancer(&host.status));
+        if ours.clone().unwrap_or_default() == theirs.clone().unwrap_or_default() {
+            return Ok(());
+        }
+        let value = |side| serde_json::to_value(side).ok().map(|side| Json::from(&side));
+        let status = json!({"loadBalancer": Json::replacement(value(&ours), value(&theirs))});
+        let body = json!({"metadata": {"uid": guest.uid()}, "status": status});
+        self.engine.metrics().write("guest", "Service", "status");
+        let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+        unless_gone(
+            guests
+                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
+                .await,
+        )
+        .attempting(|| format!("show the status of Service {key} in the guest"))
+    }
+
+    async fn delete_host(&self, key: &Key, host: &Service) -> Result<(), Failure> {
+        let params = delete::as_seen(&host.metadata);
+        self.engine.metrics().write("host", "Service", "delete");
+        unless_gone(
+            self.engine
+                .host_api::<Service>(&key.namespace)
+                .delete(&key.name, &params)
+                .await,
+        )
+        .attempting(|| format!("delete Service {key} on the host"))
+    }
+
+    async fn bring_in_step(&self, key: &Key) -> Result<Next, Failure> {
+        if is_the_guests_alone(key) {
+            return Ok(Next::Idle);
+        }
+        if !self.host.covers_namespace(&key.namespace) {
+            return Ok(Next::Uncovered);
+        }
+        let guest = self
+            .guest
+            .get(key)
+            .filter(|service| service.metadata.deletion_timestamp.is_none())
+            .filter(|service| !projections::is_marked(&service.metadata))
+            .filter(|service| {
+                !self
+                    .engine
+                    .is_copy(&ApiResource::erase::<Service>(&()), &service.metadata)
+            });
+        let host = self.host.get(key);
+        let ours = host
+            .as_deref()
+            .and_then(|service| ownership::owner_of(&service.metadata, &ApiResource::erase::<Service>(&())));
+        match (guest, host, ours) {
+            (None, Some(host), Some(_)) => {
+                self.written.forget(key);
+                if host.annotations().contains_key(MADE_ANEW) {
+                    self.go_on(key, &host).await?;
+                } else if host.metadata.deletion_timestamp.is_none() {
+                    self.delete_host(key, &host).await?;
+                }
+                Ok(Next::Idle)
+            }
+            (None, ..) => {
+                self.written.forget(key);
+                Ok(Next::Idle)
+            }
+            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+                "the host has a Service {} that is not this virtual cluster's: it is left as it is",
+                key.name
+            ))),
+            (Some(_), Some(host), _) if host.metadata.deletion_timestamp.is_some() => Ok(Next::Idle),
+            (Some(guest), Some(host), Some(ours))
+                if guest.metadata.uid.as_ref() != Some(&ours.uid)
+                    && cluster_ip(&guest) != cluster_ip(&host) =>
+            {
+                self.delete_host(key, &host).await?;
+                Ok(Next::Idle)
+            }
+            (Some(guest), host, _) => {
+                if let Some(host) = &host
+                    && cluster_ip(&guest) == cluster_ip(host)
+                    && host.annotations().contains_key(MADE_ANEW)
+                {
+                    self.forget_anew(key).await?;
+                }
+                self.write(key, &guest, host.as_deref()).await
+            }
+        }
+    }
+}
+
+impl Part for Services {
+    fn name(&self) -> String {
+        "services".to_owned()
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn has_queued(&self, namespace: &str) -> bool {
+        self.host.has_told_of(namespace)
+    }
+
+    fn subject(&self, key: &Key) -> Option<ObjectReference> {
+        self.guest.get(key).map(|service| service.object_ref(&()))
+    }
+
+    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+        let look = self.bring_in_step(key).await;
+        self.unmet.note(key, &look);
+        look
+    }
+}
+
+/// Tells whether a Service is one that leads to the guest's control plane: of the API itself, or of the API for metrics.
+pub(crate) fn is_the_guests_alone(key: &Key) -> bool {
+    let Key { namespace, name, .. } = key;
+    [("default", "kubernetes"), (metrics::NAMESPACE, metrics::SERVICE)].contains(&(namespace, name))
+}
+
+/// The address of a Service that has one.
+fn cluster_ip(service: &Service) -> Option<&str> {
+    spec::addresses(service.spec.as_ref()?).first().copied()
+}

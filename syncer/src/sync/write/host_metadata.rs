@@ -1,0 +1,183 @@
+//! Labels and annotations that the host has given a twin, shown in the guest.
+//!
+//! What admission and controllers of the host add to a twin is on the guest's object, too. A name that the tenant has
+//! set is the tenant's: its value goes to the host, whatever the host had there. The guest's object notes what came from
+//! the host, each with a digest of its value. By that it does not go back as if it were the tenant's, leaves the guest
+//! when it leaves the host, and is the tenant's from the moment that the tenant gives it another value.
+
+use std::collections::{BTreeMap, HashSet};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams};
+use kube::core::ApiResource;
+use serde_json::{Map, Value, json};
+use vcluster_values::naming::{self, MANAGED_ANNOTATIONS};
+
+use super::ownership::{self, MANAGED_LABELS};
+use crate::sync::runtime::context::Engine;
+use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::key::Key;
+
+/// Annotation in the guest: what of its labels and annotations came from the host, one a line.
+const FROM_HOST: &str = "vcluster.loft.sh/from-host";
+
+/// What controllers keep for themselves or for each other: of volumes, of limit ranges, of whoever leads, of Rancher's
+/// addresses.
+const NOT_SHOWN: [&str; 6] = [
+    "kubernetes.io/limit-ranger",
+    "pv.kubernetes.io/",
+    "volume.kubernetes.io/",
+    "volume.beta.kubernetes.io/",
+    "control-plane.alpha.kubernetes.io/leader",
+    "field.cattle.io/publicEndpoints",
+];
+
+/// One of the two maps of metadata.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Named {
+    /// Labels.
+    Label,
+    /// Annotations.
+    Annotation,
+}
+
+/// Shows in the guest what the host has given a twin.
+pub(crate) async fn show(
+    engine: &Engine,
+    kind: &ApiResource,
+    key: &Key,
+    guest: &ObjectMeta,
+    host: &ObjectMeta,
+) -> Result<(), Failure> {
+    let Some(mut changes) = changes(guest, host) else {
+        return Ok(());
+    };
+    changes.insert("uid".to_owned(), json!(guest.uid));
+    engine.metrics().write("guest", &kind.kind, "patch");
+    let patch = Patch::Merge(json!({"metadata": changes}));
+    let guests = engine.guest_objects(kind, &key.namespace);
+    unless_gone(
+        guests
+            .patch_metadata(&key.name, &PatchParams::default(), &patch)
+            .await,
+    )
+    .attempting(|| format!("show the host's labels of {} {key} in the guest", kind.kind))
+}
+
+/// What has to change in the guest's metadata.
+fn changes(guest: &ObjectMeta, host: &ObjectMeta) -> Option<Map<String, Value>> {
+    let note = Note::of(guest);
+    let annotations_of_host = host.annotations.as_ref();
+    let managed = |by: &str| {
+        annotations_of_host
+            .and_then(|all| all.get(by))
+            .map(String::as_str)
+    };
+    let mut now = Vec::new();
+    let mut changes = Map::new();
+    for (named, field, guests, hosts, managed) in [
+        (
+            Named::Label,
+            "labels",
+            &guest.labels,
+            &host.labels,
+            managed(MANAGED_LABELS),
+        ),
+        (
+            Named::Annotation,
+            "annotations",
+            &guest.annotations,
+            &host.annotations,
+            managed(MANAGED_ANNOTATIONS),
+        ),
+    ] {
+        let none = BTreeMap::new();
+        let of = Sides {
+            named,
+            guest: guests.as_ref().unwrap_or(&none),
+            host: hosts.as_ref().unwrap_or(&none),
+            managed: managed.into_iter().flat_map(str::lines).collect(),
+        };
+        let changed = of.compare(&note, &mut now);
+        if !changed.is_empty() {
+            changes.insert(field.to_owned(), Value::Object(changed));
+        }
+    }
+    if note.lines.iter().ne(now.iter()) {
+        let note = (!now.is_empty()).then(|| now.join("\n"));
+        changes.entry("annotations").or_insert_with(|| json!({}))[FROM_HOST] = json!(note);
+    }
+    (!changes.is_empty()).then_some(changes)
+}
+
+/// The labels, or the annotations, of a guest object and of its twin.
+struct Sides<'a> {
+    named: Named,
+    guest: &'a BTreeMap<String, String>,
+    host: &'a BTreeMap<String, String>,
+    /// Those of the host's that the guest has given it, also if the guest has them no more.
+    managed: HashSet<&'a str>,
+}
+
+impl Sides<'_> {
+    /// What has to change in the guest; to `now` is added what then is the host's.
+    fn compare(&self, note: &Note, now: &mut Vec<String>) -> Map<String, Value> {
+        let mut changes = Map::new();
+        for (name, theirs) in self.host.iter().filter(|(name, _)| self.is_given(name)) {
+            match self.guest.get(name) {
+                Some(ours) if !note.has(self.named, name, ours) => continue,
+                Some(ours) if ours == theirs => {}
+                _ => {
+                    changes.insert(name.clone(), json!(theirs));
+                }
+            }
+            now.push(line(self.named, name, theirs));
+        }
+        for (name, ours) in self.guest {
+            let is_left = self.host.contains_key(name) && self.is_given(name);
+            if !is_left && note.has(self.named, name, ours) {
+                changes.insert(name.clone(), Value::Null);
+            }
+        }
+        changes
+    }
+
+    fn is_given(&self, name: &str) -> bool {
+        !ownership::is_kept_back(name)
+            && !NOT_SHOWN.iter().any(|not| name.starts_with(not))
+            && !self.managed.contains(name)
+    }
+}
+
+/// What a guest object notes of labels and annotations that came from the host.
+///
+/// It is the tenant's to forge: then a label or annotation of the tenant's own does not reach the host.
+pub(crate) struct Note<'a> {
+    lines: Vec<&'a str>,
+}
+
+impl<'a> Note<'a> {
+    /// A guest object's.
+    pub(crate) fn of(guest: &'a ObjectMeta) -> Self {
+        let noted = guest.annotations.as_ref().and_then(|all| all.get(FROM_HOST));
+        Self {
+            lines: noted.map(|noted| noted.lines().collect()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a value is as it came from the host.
+    pub(crate) fn has(&self, named: Named, name: &str, value: &str) -> bool {
+        !self.lines.is_empty() && self.lines.contains(&line(named, name, value).as_str())
+    }
+}
+
+fn line(named: Named, name: &str, value: &str) -> String {
+    let named = match named {
+        Named::Label => "label",
+        Named::Annotation => "annotation",
+    };
+    format!("{named} {name} {}", naming::short_hash(value))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! What was last written: while both sides still have it, all is as it was left, and there is nothing to do.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::sync::runtime::budget::{Budget, Charge, Ledger, Over};
+use crate::sync::runtime::key::Key;
+
+/// The resource versions of a guest object and its host object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Versions {
+    /// The guest object's.
+    pub(crate) guest: Option<String>,
+    /// The host object's.
+    pub(crate) host: Option<String>,
+}
+
+/// What was last written of the objects of one kind.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    ours: Mutex<HashMap<Key, Ours>>,
+    /// The UIDs of those that turned out to be somebody else's.
+    given_back: Mutex<HashMap<Key, String>>,
+    /// Their sizes, if they count for the tenant's budget.
+    ledger: Option<Ledger>,
+}
+
+#[derive(Debug, Default)]
+struct Ours {
+    /// What it was left at.
+    left_at: Versions,
+    /// Its UID, if it was not there before.
+    made: Option<String>,
+}
+
+impl Written {
+    /// Makes a record of objects on the host, which count for the tenant's budget.
+    pub(crate) fn on_host(budget: &Budget) -> Self {
+        Self {
+            ledger: Some(budget.ledger()),
+            ..Self::default()
+        }
+    }
+
+    /// Counts an object with its new size, before it is written.
+    pub(crate) fn charge(&self, key: &Key, bytes: u64, is_there: bool) -> Result<Option<Charge>, Over> {
+        let ledger = self.ledger.as_ref();
+        ledger
+            .map(|ledger| ledger.charge(key, bytes, is_there))
+            .transpose()
+    }
+
+    /// Whether an object was left at just these versions.
+    pub(crate) fn is_at(&self, key: &Key, versions: &Versions) -> bool {
+        lock(&self.ours)
+            .get(key)
+            .is_some_and(|ours| ours.left_at == *versions)
+    }
+
+    /// Takes note of what an object was left at.
+    pub(crate) fn set(&self, key: &Key, versions: Versions) {
+        lock(&self.ours).entry(key.clone()).or_default().left_at = versions;
+    }
+
+    /// Takes note that an object was not there before.
+    pub(crate) fn note_made(&self, key: &Key, made: &ObjectMeta) {
+        let mut ours = lock(&self.ours);
+        ours.entry(key.clone()).or_default().made.clone_from(&made.uid);
+        drop(ours);
+        lock(&self.given_back).remove(key);
+    }
+
+    /// Whether the syncer has made this object.
+    pub(crate) fn has_made(&self, key: &Key, object: &ObjectMeta) -> bool {
+        let ours = lock(&self.ours);
+        let made = ours.get(key).and_then(|ours| ours.made.as_ref());
+        made.is_some() && made == object.uid.as_ref()
+    }
+
+    /// Takes note that the object of that name is somebody else's, whatever it looks like.
+    pub(crate) fn note_given_back(&self, key: &Key, theirs: &ObjectMeta) {
+        if let Some(uid) = theirs.uid.clone() {
+            lock(&self.given_back).insert(key.clone(), uid);
+        }
+    }
+
+    /// Whether this object is somebody else's, whatever it looks like.
+    pub(crate) fn was_given_back(&self, key: &Key, seen: &ObjectMeta) -> bool {
+        let given_back = lock(&self.given_back);
+        seen.uid.is_some() && given_back.get(key) == seen.uid.as_ref()
+    }
+
+    /// Forgets an object.
+    pub(crate) fn forget(&self, key: &Key) {
+        lock(&self.ours).remove(key);
+        if let Some(ledger) = &self.ledger {
+            ledger.forget(key);
+        }
+    }
+}
+
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
