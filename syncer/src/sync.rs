@@ -13,22 +13,22 @@ use vcluster_values::patches;
 
 pub use self::config::{Bounds, Config, Export, Import, Limits, Unnamed};
 use self::from_host::events::{Events, Subjects};
-use self::generic::custom_resources::Kinds;
+use self::generic::custom_resources::CustomResources;
 use self::generic::import::Importer;
-use self::optional_kinds::Core;
+use self::optional_kinds::OptionalKinds;
 pub(crate) use self::pods::Own;
 use self::pods::{Dependencies, Pods};
-use self::runtime::context::Engine;
+use self::runtime::context::Context;
 pub(crate) use self::runtime::error::unless_gone;
 use self::runtime::informer::Change;
 use self::runtime::key::Key;
 pub use self::runtime::metrics::Metrics;
 pub use self::runtime::readiness::Readiness;
-use self::runtime::reconciler::Part;
-use self::to_host::config_objects::Payloads;
-use self::to_host::endpoint_slices::Slices;
+use self::runtime::reconciler::Reconciler;
+use self::to_host::config_objects::ConfigObjects;
+use self::to_host::endpoint_slices::EndpointSlices;
 use self::to_host::namespaces::Namespaces;
-use self::to_host::references::{Payload, References};
+use self::to_host::references::{ConfigObject, References};
 use self::to_host::services::Services;
 pub(crate) use self::write::ownership::{is_copy_of, is_made_from};
 
@@ -88,15 +88,15 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     can_do(&config)?;
-    let engine = Engine::new(config, host, guest, metrics, shutdown);
+    let context = Context::new(config, host, guest, metrics, shutdown);
     let references: Arc<References> = Arc::default();
-    let namespaces = Namespaces::new(&engine);
-    let config_maps = Payloads::new(&engine, Payload::ConfigMap, &references);
-    let secrets = Payloads::new(&engine, Payload::Secret, &references);
-    let services = Services::new(&engine);
-    let slices = Slices::new(&engine, &services);
-    let kinds = Kinds::new(&engine, &readiness, &references, &secrets);
-    let core = Core::new(&engine, &references);
+    let namespaces = Namespaces::new(&context);
+    let config_maps = ConfigObjects::new(&context, ConfigObject::ConfigMap, &references);
+    let secrets = ConfigObjects::new(&context, ConfigObject::Secret, &references);
+    let services = Services::new(&context);
+    let slices = EndpointSlices::new(&context, &services);
+    let kinds = CustomResources::new(&context, &readiness, &references, &secrets);
+    let core = OptionalKinds::new(&context, &references);
     let dependencies = Dependencies {
         references,
         priority_classes: core.classes("PriorityClass"),
@@ -107,43 +107,46 @@ pub async fn run(
         secrets: secrets.clone(),
         services: services.clone(),
     };
-    let pods = Pods::new(&engine, dependencies);
-    let events = Events::new(&engine, Subjects::Pods(pods.clone()));
-    let importer = importer_of_pods(&engine, &pods)?;
+    let pods = Pods::new(&context, dependencies);
+    let events = Events::new(&context, Subjects::Pods(pods.clone()));
+    let importer = importer_of_pods(&context, &pods)?;
 
-    start(&engine, &readiness, &namespaces, FEW);
-    start(&engine, &readiness, &config_maps, MANY);
-    start(&engine, &readiness, &secrets, MANY);
-    start(&engine, &readiness, &services, FEW);
-    start(&engine, &readiness, &slices, FEW);
-    start(&engine, &readiness, pods.tokens(), MANY);
-    start(&engine, &readiness, pods.nodes(), 1);
-    start(&engine, &readiness, &pods, MANY);
-    start(&engine, &readiness, &kinds, FEW);
-    core.start(&engine, &readiness);
+    start(&context, &readiness, &namespaces, FEW);
+    start(&context, &readiness, &config_maps, MANY);
+    start(&context, &readiness, &secrets, MANY);
+    start(&context, &readiness, &services, FEW);
+    start(&context, &readiness, &slices, FEW);
+    start(&context, &readiness, pods.tokens(), MANY);
+    start(&context, &readiness, pods.nodes(), 1);
+    start(&context, &readiness, &pods, MANY);
+    start(&context, &readiness, &kinds, FEW);
+    core.start(&context, &readiness);
     if let Some(importer) = &importer {
-        start(&engine, &readiness, importer, FEW);
+        start(&context, &readiness, importer, FEW);
     }
     // What was said before can be told later: readiness does not wait for it.
-    events.start(FEW, &engine, engine.tasks(), engine.stop());
+    events.start(FEW, &context, context.tasks(), context.stop());
     readiness.started();
 
     let waiting = (pods.clone(), config_maps.clone());
-    config_maps.watch(recheck(&pods, Payload::ConfigMap), move |namespace, change| {
-        let (pods, config_maps) = &waiting;
-        match change {
-            Change::Object(host) => {
-                pods.recheck_naming(Payload::ConfigMap, &config_maps.guest_key(host));
+    config_maps.watch(
+        recheck(&pods, ConfigObject::ConfigMap),
+        move |namespace, change| {
+            let (pods, config_maps) = &waiting;
+            match change {
+                Change::Object(host) => {
+                    pods.recheck_naming(ConfigObject::ConfigMap, &config_maps.guest_key(host));
+                }
+                Change::Complete => pods.recheck_namespace(namespace),
             }
-            Change::Complete => pods.recheck_namespace(namespace),
-        }
-    });
+        },
+    );
     let waiting = pods.clone();
     secrets.watch(
-        recheck(&pods, Payload::Secret),
+        recheck(&pods, ConfigObject::Secret),
         move |namespace, change| match change {
             Change::Object(host) => {
-                waiting.recheck_naming(Payload::Secret, host);
+                waiting.recheck_naming(ConfigObject::Secret, host);
                 waiting.tokens().seen(host);
             }
             Change::Complete => {
@@ -170,18 +173,18 @@ pub async fn run(
         }
     });
     events.watch();
-    core.watch(&engine, &pods);
+    core.watch(&context, &pods);
     kinds.watch();
     namespaces.watch();
 
-    engine.stop().cancelled().await;
-    engine.tasks().close();
-    engine.tasks().wait().await;
+    context.stop().cancelled().await;
+    context.tasks().close();
+    context.tasks().wait().await;
     Ok(())
 }
 
 /// Requeues what waits for a guest's config map or Secret.
-fn recheck(pods: &Arc<Pods>, payload: Payload) -> impl Fn(&Change) + Send + use<> {
+fn recheck(pods: &Arc<Pods>, payload: ConfigObject) -> impl Fn(&Change) + Send + use<> {
     let pods = pods.clone();
     move |change| match change {
         Change::Object(key) => pods.recheck_naming(payload, key),
@@ -190,22 +193,22 @@ fn recheck(pods: &Arc<Pods>, payload: Payload) -> impl Fn(&Change) + Send + use<
 }
 
 /// The part that shows pods which others made, if that is asked for.
-fn importer_of_pods(engine: &Engine, pods: &Arc<Pods>) -> Result<Option<Arc<Importer>>, Error> {
-    let mut imports = engine.config().imports.iter();
+fn importer_of_pods(context: &Context, pods: &Arc<Pods>) -> Result<Option<Arc<Importer>>, Error> {
+    let mut imports = context.config().imports.iter();
     let import = imports.find(|import| import.is_of_pods());
-    let importer = import.map(|import| Importer::of_pods(engine, import.clone(), pods));
+    let importer = import.map(|import| Importer::of_pods(context, import.clone(), pods));
     Ok(importer.transpose()?)
 }
 
 /// Starts a part's workers, and has readiness wait for its first full pass.
-fn start<P: Part>(engine: &Engine, readiness: &Readiness, part: &Arc<P>, workers: usize) {
-    let name = part.name();
+fn start<P: Reconciler>(context: &Context, readiness: &Readiness, reconciler: &Arc<P>, workers: usize) {
+    let name = reconciler.name();
     readiness.expect(&name);
-    part.start(workers, engine, engine.tasks(), engine.stop());
-    let (part, readiness, engine) = (part.clone(), readiness.clone(), engine.clone());
-    engine.tasks().clone().spawn(async move {
-        let passed = part.first_pass(&engine);
-        if engine.stop().run_until_cancelled(passed).await.is_some() {
+    reconciler.start(workers, context, context.tasks(), context.stop());
+    let (reconciler, readiness, context) = (reconciler.clone(), readiness.clone(), context.clone());
+    context.tasks().clone().spawn(async move {
+        let passed = reconciler.initial_sync(&context);
+        if context.stop().run_until_cancelled(passed).await.is_some() {
             readiness.passed(&name);
         }
     });

@@ -5,54 +5,54 @@ use std::sync::Arc;
 use vcluster_values::kinds::CoreKind;
 
 use super::from_host::events::{Events, Subjects};
-use super::from_host::persistent_volumes::Volumes;
-use super::from_host::projections::{self, Copies};
+use super::from_host::persistent_volumes::PersistentVolumes;
+use super::from_host::projections::{self, Projections};
 use super::pods::Pods;
-use super::runtime::context::Engine;
+use super::runtime::context::Context;
 use super::runtime::informer::Change;
 use super::runtime::readiness::Readiness;
-use super::runtime::reconciler::Part;
+use super::runtime::reconciler::Reconciler;
 use super::to_host::core_kinds::{Twins, resource};
 use super::to_host::references::References;
-use super::to_host::replicated_services::Replicas;
+use super::to_host::replicated_services::ReplicatedServices;
 use super::{FEW, start};
 use crate::patience::persist;
 
 /// The configured parts.
 #[derive(Debug)]
-pub(crate) struct Core {
+pub(crate) struct OptionalKinds {
     twins: Vec<Arc<Twins>>,
     claims: Option<Claims>,
-    copies: Vec<Arc<Copies>>,
-    replicas: Vec<Arc<Replicas>>,
+    copies: Vec<Arc<Projections>>,
+    replicas: Vec<Arc<ReplicatedServices>>,
 }
 
 /// What there is beside claims on volumes.
 #[derive(Debug)]
 struct Claims {
-    volumes: Arc<Volumes>,
+    volumes: Arc<PersistentVolumes>,
     events: Arc<Events>,
 }
 
-impl Core {
+impl OptionalKinds {
     /// Makes the parts; nothing runs yet.
-    pub(crate) fn new(engine: &Engine, references: &Arc<References>) -> Self {
-        let kinds = engine.config().core.iter();
-        let twins: Vec<_> = kinds.map(|kind| Twins::new(engine, *kind, references)).collect();
+    pub(crate) fn new(context: &Context, references: &Arc<References>) -> Self {
+        let kinds = context.config().core.iter();
+        let twins: Vec<_> = kinds.map(|kind| Twins::new(context, *kind, references)).collect();
         let claims = twins.iter().find(|twins| are_claims(twins)).map(|claims| Claims {
-            volumes: Volumes::new(engine),
-            events: Events::new(engine, Subjects::Claims(claims.clone())),
+            volumes: PersistentVolumes::new(context),
+            events: Events::new(context, Subjects::Claims(claims.clone())),
         });
         Self {
             twins,
             claims,
-            copies: Copies::all(engine),
-            replicas: Replicas::all(engine),
+            copies: Projections::all(context),
+            replicas: ReplicatedServices::all(context),
         }
     }
 
     /// The copies of a cluster-scoped kind, such as `PriorityClass`, if the host's are shown.
-    pub(crate) fn classes(&self, kind: &str) -> Option<Arc<Copies>> {
+    pub(crate) fn classes(&self, kind: &str) -> Option<Arc<Projections>> {
         self.copies.iter().find(|copies| copies.are_of(kind)).cloned()
     }
 
@@ -63,25 +63,25 @@ impl Core {
     }
 
     /// Starts the workers.
-    pub(crate) fn start(&self, engine: &Engine, readiness: &Readiness) {
+    pub(crate) fn start(&self, context: &Context, readiness: &Readiness) {
         for twins in &self.twins {
-            start(engine, readiness, twins, FEW);
+            start(context, readiness, twins, FEW);
         }
         for copies in &self.copies {
-            start(engine, readiness, copies, FEW);
+            start(context, readiness, copies, FEW);
         }
         for replicas in &self.replicas {
-            start(engine, readiness, replicas, 1);
+            start(context, readiness, replicas, 1);
         }
         if let Some(Claims { volumes, events }) = &self.claims {
-            start(engine, readiness, volumes, FEW);
+            start(context, readiness, volumes, FEW);
             // What was said before can be told later: readiness does not wait for it.
-            events.start(FEW, engine, engine.tasks(), engine.stop());
+            events.start(FEW, context, context.tasks(), context.stop());
         }
     }
 
     /// Watches both sides; pods may have waited for their accounts.
-    pub(crate) fn watch(&self, engine: &Engine, pods: &Arc<Pods>) {
+    pub(crate) fn watch(&self, context: &Context, pods: &Arc<Pods>) {
         let accounts = self.accounts();
         for twins in &self.twins {
             let claims = self.claims.as_ref().filter(|_| are_claims(twins));
@@ -103,14 +103,14 @@ impl Core {
             volumes.watch();
             events.watch();
         }
-        self.copies.iter().for_each(Copies::watch);
-        let (engine, shown) = (engine.clone(), self.copies.clone());
-        let stop = engine.stop().clone();
-        engine.tasks().clone().spawn(async move {
-            let remove = || projections::left::remove(&engine, &shown);
+        self.copies.iter().for_each(Projections::watch);
+        let (context, shown) = (context.clone(), self.copies.clone());
+        let stop = context.stop().clone();
+        context.tasks().clone().spawn(async move {
+            let remove = || projections::left::remove(&context, &shown);
             persist("remove copies of what is not shown any more", &stop, remove).await
         });
-        self.replicas.iter().for_each(Replicas::watch);
+        self.replicas.iter().for_each(ReplicatedServices::watch);
     }
 }
 

@@ -19,17 +19,17 @@ use self::nodes::Nodes;
 use self::show::Shown;
 use self::tokens::Tokens;
 use self::translate::Surroundings;
-use super::from_host::projections::Copies;
+use super::from_host::projections::Projections;
 use super::runtime::budget::{Charge, Ledger, size_of};
-use super::runtime::context::{Engine, MANAGER};
-use super::runtime::error::{Attempt, Failure, refusal, unless_gone};
-use super::runtime::informer::{Cache, Change};
+use super::runtime::context::{Context, MANAGER};
+use super::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
+use super::runtime::informer::{Change, Store};
 use super::runtime::key::Key;
-use super::runtime::reconciler::{Next, Part};
-use super::runtime::work_queue::Queue;
-use super::to_host::config_objects::Payloads;
+use super::runtime::reconciler::{Action, Reconciler};
+use super::runtime::work_queue::WorkQueue;
+use super::to_host::config_objects::ConfigObjects;
 use super::to_host::core_kinds::{Twins, accounts};
-use super::to_host::references::{Needs, Payload, References, Referrer, needs};
+use super::to_host::references::{ConfigObject, Needs, References, Referrer, needs};
 use super::to_host::services::Services;
 use super::write::delete;
 use super::write::host_metadata;
@@ -83,18 +83,18 @@ const REFERRERS: &str = "pods";
 /// Brings pods in step.
 #[derive(Debug)]
 pub(crate) struct Pods {
-    engine: Engine,
-    guest: Arc<Cache<Pod>>,
-    host: Arc<Cache<Pod>>,
-    queue: Arc<Queue>,
+    context: Context,
+    guest: Arc<Store<Pod>>,
+    host: Arc<Store<Pod>>,
+    queue: Arc<WorkQueue>,
     references: Arc<References>,
-    config_maps: Arc<Payloads>,
-    secrets: Arc<Payloads>,
+    config_maps: Arc<ConfigObjects>,
+    secrets: Arc<ConfigObjects>,
     services: Arc<Services>,
     tokens: Arc<Tokens>,
     nodes: Arc<Nodes>,
-    priority_classes: Option<Arc<Copies>>,
-    runtime_classes: Option<Arc<Copies>>,
+    priority_classes: Option<Arc<Projections>>,
+    runtime_classes: Option<Arc<Projections>>,
     accounts: Option<Arc<Twins>>,
     /// The UIDs of the host's pods that were checked against the rules.
     reviewed: Mutex<HashMap<Key, String>>,
@@ -110,24 +110,24 @@ pub(crate) struct Dependencies {
     /// Who names what.
     pub(crate) references: Arc<References>,
     /// Config maps.
-    pub(crate) config_maps: Arc<Payloads>,
+    pub(crate) config_maps: Arc<ConfigObjects>,
     /// Secrets.
-    pub(crate) secrets: Arc<Payloads>,
+    pub(crate) secrets: Arc<ConfigObjects>,
     /// Services, for the address of the guest's DNS.
     pub(crate) services: Arc<Services>,
     /// The host's priority classes, if they are shown.
-    pub(crate) priority_classes: Option<Arc<Copies>>,
+    pub(crate) priority_classes: Option<Arc<Projections>>,
     /// The host's runtime classes, if they are shown.
-    pub(crate) runtime_classes: Option<Arc<Copies>>,
+    pub(crate) runtime_classes: Option<Arc<Projections>>,
     /// The host's nodes, if they are shown.
-    pub(crate) copied_nodes: Option<Arc<Copies>>,
+    pub(crate) copied_nodes: Option<Arc<Projections>>,
     /// Service accounts, if they have twins.
     pub(crate) accounts: Option<Arc<Twins>>,
 }
 
 impl Pods {
     /// Makes the part; nothing runs yet.
-    pub(crate) fn new(engine: &Engine, dependencies: Dependencies) -> Arc<Self> {
+    pub(crate) fn new(context: &Context, dependencies: Dependencies) -> Arc<Self> {
         let Dependencies {
             references,
             config_maps,
@@ -139,12 +139,12 @@ impl Pods {
             accounts,
         } = dependencies;
         references.expect(REFERRERS);
-        let guest: Arc<Cache<Pod>> = Arc::default();
-        let host = Arc::new(Cache::with_deleted());
+        let guest: Arc<Store<Pod>> = Arc::default();
+        let host = Arc::new(Store::with_deleted());
         Arc::new(Self {
-            tokens: Tokens::new(engine, &guest, &secrets),
-            nodes: Nodes::new(engine, &guest, &host, copied_nodes),
-            engine: engine.clone(),
+            tokens: Tokens::new(context, &guest, &secrets),
+            nodes: Nodes::new(context, &guest, &host, copied_nodes),
+            context: context.clone(),
             guest,
             host,
             queue: Arc::default(),
@@ -157,7 +157,7 @@ impl Pods {
             accounts,
             reviewed: Mutex::default(),
             shown: Mutex::default(),
-            ledger: engine.budget().ledger(),
+            ledger: context.budget().ledger(),
         })
     }
 
@@ -172,52 +172,52 @@ impl Pods {
     }
 
     /// The guest's pods.
-    pub(crate) fn guest(&self) -> &Arc<Cache<Pod>> {
+    pub(crate) fn guest(&self) -> &Arc<Store<Pod>> {
         &self.guest
     }
 
     /// The host's pods in the tenant's namespaces, the tenant's own and others.
-    pub(crate) fn host(&self) -> &Arc<Cache<Pod>> {
+    pub(crate) fn host(&self) -> &Arc<Store<Pod>> {
         &self.host
     }
 
     /// Watches pods on both sides; `seen` learns of each that came, went or changed on either, and when the guest
     /// has listed all of its own.
     pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Change) + Clone + Send + Sync + 'static) {
-        let (part, tell) = (self.clone(), seen.clone());
-        let guests: Api<Pod> = Api::all(self.engine.guest());
-        self.engine.watch_guest(
+        let (reconciler, tell) = (self.clone(), seen.clone());
+        let guests: Api<Pod> = Api::all(self.context.guest());
+        self.context.watch_guest(
             "pods",
             guests,
             &self.guest,
             |pod| pod,
             move |change| {
                 match &change {
-                    Change::Object(key) => part.guest_changed(key),
+                    Change::Object(key) => reconciler.guest_changed(key),
                     Change::Complete => {
-                        part.references.know(REFERRERS);
-                        part.queue.begin_first_pass();
-                        part.tokens.queue().begin_first_pass();
+                        reconciler.references.know(REFERRERS);
+                        reconciler.queue.begin_initial_sync();
+                        reconciler.tokens.queue().begin_initial_sync();
                     }
                 }
                 tell(&change);
             },
         );
-        let part = self.clone();
+        let reconciler = self.clone();
         let changed = move |namespace: &str, change| match change {
             Change::Object(key) => {
-                part.queue.add(key.clone());
+                reconciler.queue.add(key.clone());
                 seen(&Change::Object(key));
             }
             Change::Complete => {
-                for key in part.guest.keys_in(namespace) {
-                    part.queue.add(key.clone());
+                for key in reconciler.guest.keys_in(namespace) {
+                    reconciler.queue.add(key.clone());
                     seen(&Change::Object(key));
                 }
             }
         };
-        let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Pod>(namespace);
-        self.engine.watch_hosts(
+        let hosts = |context: &Context, namespace: &str| context.host_api::<Pod>(namespace);
+        self.context.watch_hosts(
             "pods",
             hosts,
             &watcher::Config::default(),
@@ -230,7 +230,7 @@ impl Pods {
     fn guest_changed(&self, key: &Key) {
         let guest = self.guest.get(key);
         let mut named = Needs::new();
-        if let Some(pod) = guest.as_deref().filter(|pod| !is_copy(&self.engine, pod)) {
+        if let Some(pod) = guest.as_deref().filter(|pod| !is_copy(&self.context, pod)) {
             named = needs::of_pod(pod);
             for (reference, need) in needs::of_added_containers(pod, None) {
                 let most = named.entry(reference).or_insert(need);
@@ -253,7 +253,7 @@ impl Pods {
     }
 
     /// Requeues the pods and exported objects that wait for a config map or Secret.
-    pub(crate) fn recheck_naming(&self, payload: Payload, key: &Key) {
+    pub(crate) fn recheck_naming(&self, payload: ConfigObject, key: &Key) {
         let reference = (payload, key.clone());
         for key in self.references.pods_naming(&reference) {
             let waits = match (self.guest.get(&key), self.host.get(&key)) {
@@ -287,33 +287,33 @@ impl Pods {
     }
 
     /// Makes the twin, or says what it waits for.
-    async fn create(&self, key: &Key, guest: &Pod) -> Result<Next, Failure> {
+    async fn create(&self, key: &Key, guest: &Pod) -> Result<Action, ReconcileError> {
         if is_going(guest) || was_bound(guest) {
             return self.end(key, guest).await;
         }
         if (self.runtime_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
-            return Ok(Next::Waiting("the host's runtime classes to be known"));
+            return Ok(Action::WaitFor("the host's runtime classes to be known"));
         }
         self.comply(guest)?;
         if let Some(what) = self.admit(&needs::of_pod(guest))? {
-            return Ok(Next::Waiting(what));
+            return Ok(Action::WaitFor(what));
         }
         if let (Some(accounts), Some(account)) = (&self.accounts, self.account(guest))
             && !accounts.have_made(&Key::new(key.namespace.clone(), account))?
         {
-            return Ok(Next::Waiting("its service account to be on the host"));
+            return Ok(Action::WaitFor("its service account to be on the host"));
         }
         if (guest.spec.as_ref()).is_some_and(|spec| spec.scheduling_gates.iter().flatten().count() > 0) {
             // Who takes them off changes the pod, which brings it back.
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         let dns = self.services.dns();
         if translate::needs_dns(guest) && dns.is_none() {
             self.services.dns_may_come()?;
-            return Ok(Next::Waiting("the Service kube-dns in kube-system"));
+            return Ok(Action::WaitFor("the Service kube-dns in kube-system"));
         }
         if (self.priority_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
-            return Ok(Next::Waiting("the host's priority classes to be known"));
+            return Ok(Action::WaitFor("the host's priority classes to be known"));
         }
         let host = self.translated(guest, dns.as_deref());
         let params = PostParams {
@@ -322,35 +322,35 @@ impl Pods {
         };
         let attempted = || format!("create pod {key} on the host");
         let charge = self.ledger.charge(key, size_of(&host), false);
-        let charge = charge.map_err(|over| Failure::over(&attempted(), &over))?;
-        self.engine.metrics().write("host", "Pod", "create");
+        let charge = charge.map_err(|over| ReconcileError::over(&attempted(), &over))?;
+        self.context.metrics().write("host", "Pod", "create");
         let created = self
-            .engine
+            .context
             .host_api::<Pod>(&key.namespace)
             .create(&params, &host)
             .await;
         if refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
-            return Ok(Next::Waiting("the pod of that name on the host to be known"));
+            return Ok(Action::WaitFor("the pod of that name on the host to be known"));
         }
         let created = created.attempting(attempted)?;
         charge.keep();
         self.remark(guest, &created).await;
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// Tells whether a guest's pod has none on the host, although what is there is not known: it was never bound, or its
     /// namespace is not this virtual cluster's there.
     fn has_none_on_host(&self, key: &Key, guest: &Pod) -> bool {
         let is_bound = guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
-        !is_bound || self.engine.mirror().is_refused(&key.namespace)
+        !is_bound || self.context.watched_namespaces().is_refused(&key.namespace)
     }
 
     /// Returns what a pod has to wait for before all that it names may be read on the host.
-    fn admit(&self, needs: &Needs) -> Result<Option<&'static str>, Failure> {
+    fn admit(&self, needs: &Needs) -> Result<Option<&'static str>, ReconcileError> {
         for ((payload, key), need) in needs {
             let payloads = match payload {
-                Payload::ConfigMap => &self.config_maps,
-                Payload::Secret => &self.secrets,
+                ConfigObject::ConfigMap => &self.config_maps,
+                ConfigObject::Secret => &self.secrets,
             };
             if let Some(what) = payloads.admit(key, *need)? {
                 return Ok(Some(what));
@@ -360,7 +360,7 @@ impl Pods {
     }
 
     /// Shows the guest what became of the twin, and the twin what the tenant wants.
-    async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
+    async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Action, ReconcileError> {
         if self.ledger.bytes(key).is_none() {
             self.ledger.note(key, size_of(host));
         }
@@ -387,11 +387,11 @@ impl Pods {
         }
         self.show(key, guest, host).await?;
         self.review(key, guest, host).await;
-        let (mut added, mut labelled) = (Ok(Next::Idle), Ok(()));
+        let (mut added, mut labelled) = (Ok(Action::AwaitChange), Ok(()));
         if !is_going(guest) && !is_going(host) {
             added = self.add_containers(key, guest, host).await;
             let kind = ApiResource::erase::<Pod>(&());
-            labelled = host_metadata::show(&self.engine, &kind, key, &guest.metadata, &host.metadata).await;
+            labelled = host_metadata::show(&self.context, &kind, key, &guest.metadata, &host.metadata).await;
         }
         // Last: what is refused is told, and holds nothing else up.
         updated.and(labelled)?;
@@ -399,13 +399,13 @@ impl Pods {
     }
 
     /// Adds the containers that the running guest pod was given, once all that they name may be read on the host.
-    async fn add_containers(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Next, Failure> {
+    async fn add_containers(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Action, ReconcileError> {
         let given = (guest.spec.as_ref()).and_then(|spec| spec.ephemeral_containers.as_ref());
         if given.is_none_or(Vec::is_empty) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         if let Some(what) = self.admit(&needs::of_added_containers(guest, Some(host)))? {
-            return Ok(Next::Waiting(what));
+            return Ok(Action::WaitFor(what));
         }
         let added: Vec<_> = needs::added_containers(guest, Some(host)).collect();
         let charge = (!added.is_empty()).then(|| self.charge_for_more(key, host, &added));
@@ -414,16 +414,21 @@ impl Pods {
         if let Some(charge) = charge {
             charge.keep();
         }
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// Counts a pod on the host with what it is given besides.
-    fn charge_for_more(&self, key: &Key, host: &Pod, more: &impl Serialize) -> Result<Charge, Failure> {
+    fn charge_for_more(
+        &self,
+        key: &Key,
+        host: &Pod,
+        more: &impl Serialize,
+    ) -> Result<Charge, ReconcileError> {
         let charge = self.ledger.charge(key, size_of(host) + size_of(more), true);
-        charge.map_err(|over| Failure::over(&format!("change pod {key} on the host"), &over))
+        charge.map_err(|over| ReconcileError::over(&format!("change pod {key} on the host"), &over))
     }
 
-    async fn update(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+    async fn update(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let dns = self.services.dns();
         let mut wanted = self.translated(guest, dns.as_deref());
         let mut resized = Ok(());
@@ -437,12 +442,12 @@ impl Pods {
             return resized;
         };
         let charge = self.charge_for_more(key, host, &patch)?;
-        self.engine.metrics().write("host", "Pod", "patch");
+        self.context.metrics().write("host", "Pod", "patch");
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
+        let hosts: Api<Pod> = self.context.host_api(&key.namespace);
         unless_gone(
             hosts
                 .patch_metadata(&key.name, &params, &Patch::Strategic(patch))
@@ -454,14 +459,14 @@ impl Pods {
     }
 
     /// Tells the host which of the guest's readiness gates are open: its kubelet says whether the pod is ready.
-    async fn pass_gates(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+    async fn pass_gates(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let conditions = gates::to_tell(guest, host);
         if conditions.is_empty() {
             return Ok(());
         }
         let body = json!({"metadata": {"uid": host.uid()}, "status": {"conditions": conditions}});
-        self.engine.metrics().write("host", "Pod", "status");
-        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
+        self.context.metrics().write("host", "Pod", "status");
+        let hosts: Api<Pod> = self.context.host_api(&key.namespace);
         unless_gone(
             hosts
                 .patch_status(&key.name, &PatchParams::default(), &Patch::Strategic(body))
@@ -471,7 +476,13 @@ impl Pods {
     }
 
     /// Binds a guest pod to the node that its host pod is on, unless it is bound or going.
-    pub(crate) async fn bind(&self, key: &Key, guest: &Pod, host: &Pod, node: &str) -> Result<(), Failure> {
+    pub(crate) async fn bind(
+        &self,
+        key: &Key,
+        guest: &Pod,
+        host: &Pod,
+        node: &str,
+    ) -> Result<(), ReconcileError> {
         if guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) || is_going(guest) {
             self.nodes.expect(node);
             return Ok(());
@@ -496,8 +507,8 @@ impl Pods {
                 ..ObjectReference::default()
             },
         };
-        self.engine.metrics().write("guest", "Pod", "bind");
-        let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
+        self.context.metrics().write("guest", "Pod", "bind");
+        let guests: Api<Pod> = self.context.guest_api(&key.namespace);
         let bound: Result<kube::core::Status, _> = guests
             .create_subresource("binding", &key.name, &PostParams::default(), &binding)
             .await;
@@ -513,7 +524,7 @@ impl Pods {
     }
 
     fn surroundings<'a>(&'a self, guest: &'a Pod, dns: Option<&'a str>) -> Surroundings<'a> {
-        let config = self.engine.config();
+        let config = self.context.config();
         let class = (guest.spec.as_ref()).and_then(|spec| spec.priority_class_name.as_deref());
         let shown = |class: &&str| (self.priority_classes.iter()).any(|classes| classes.shows(class));
         Surroundings {
@@ -533,16 +544,16 @@ impl Pods {
         accounts::has_twin(named).then_some(named)
     }
 
-    async fn delete_host(&self, key: &Key, host: &Pod, grace: Option<i64>) -> Result<(), Failure> {
-        self.engine.metrics().write("host", "Pod", "delete");
-        delete(&self.engine.host_api(&key.namespace), host, grace)
+    async fn delete_host(&self, key: &Key, host: &Pod, grace: Option<i64>) -> Result<(), ReconcileError> {
+        self.context.metrics().write("host", "Pod", "delete");
+        delete(&self.context.host_api(&key.namespace), host, grace)
             .await
             .attempting(|| format!("delete pod {key} on the host"))
     }
 
-    async fn delete_guest(&self, key: &Key, guest: &Pod, grace: Option<i64>) -> Result<(), Failure> {
-        self.engine.metrics().write("guest", "Pod", "delete");
-        delete(&self.engine.guest_api(&key.namespace), guest, grace)
+    async fn delete_guest(&self, key: &Key, guest: &Pod, grace: Option<i64>) -> Result<(), ReconcileError> {
+        self.context.metrics().write("guest", "Pod", "delete");
+        delete(&self.context.guest_api(&key.namespace), guest, grace)
             .await
             .attempting(|| format!("delete pod {key} in the guest"))
     }
@@ -559,35 +570,35 @@ impl Pods {
     }
 }
 
-impl Part for Pods {
+impl Reconciler for Pods {
     fn name(&self) -> String {
         "pods".to_owned()
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.host.has_told_of(namespace)
+    fn has_synced(&self, namespace: &str) -> bool {
+        self.host.has_delivered_namespace(namespace)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|pod| pod.object_ref(&()))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
         let guest = self.guest.get(key);
-        if (guest.as_deref()).is_some_and(|pod| is_copy(&self.engine, pod)) {
+        if (guest.as_deref()).is_some_and(|pod| is_copy(&self.context, pod)) {
             self.host.forget_deleted(key);
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
-        if !self.host.covers_namespace(&key.namespace) {
+        if !self.host.has_listed_namespace(&key.namespace) {
             return match guest {
                 Some(guest) if is_going(&guest) && self.has_none_on_host(key, &guest) => {
                     self.end(key, &guest).await
                 }
-                _ => Ok(Next::Uncovered),
+                _ => Ok(Action::NotSynced),
             };
         }
         let host = self.host.get(key);
@@ -600,15 +611,15 @@ impl Part for Pods {
                 if !is_going(&host) {
                     self.delete_host(key, &host, None).await?;
                 }
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (None, ..) => {
                 self.forget(key);
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (Some(guest), None, _) => self.create(key, &guest).await,
             (Some(guest), Some(_), None) if is_going(&guest) => self.end(key, &guest).await,
-            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
                 "the host has a pod {} that is not this virtual cluster's: it is left as it is",
                 key.name
             ))),
@@ -616,7 +627,7 @@ impl Part for Pods {
                 if !is_going(&host) {
                     self.delete_host(key, &host, None).await?;
                 }
-                Ok(Next::Waiting("the pod of that name before it to be gone"))
+                Ok(Action::WaitFor("the pod of that name before it to be gone"))
             }
             (Some(guest), Some(host), Some(_)) => self.keep(key, &guest, &host).await,
         }
@@ -624,8 +635,8 @@ impl Part for Pods {
 }
 
 /// Whether a guest pod shows one that something on the host has made.
-fn is_copy(engine: &Engine, guest: &Pod) -> bool {
-    engine.is_copy(&ApiResource::erase::<Pod>(&()), &guest.metadata)
+fn is_copy(context: &Context, guest: &Pod) -> bool {
+    context.is_copy(&ApiResource::erase::<Pod>(&()), &guest.metadata)
 }
 
 pub(crate) fn is_going(pod: &Pod) -> bool {

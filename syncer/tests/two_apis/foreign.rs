@@ -90,7 +90,7 @@ async fn one_that_the_host_takes_for_its_own_while_the_syncer_deletes_it_stays()
     // The second look is at what the first has made, whose answer has come by then.
     tenant
         .counts_up_to(
-            r#"syncer_passes_total{part="export of Component",outcome="done"}"#,
+            r#"syncer_reconcile_total{controller="export of Component",outcome="success"}"#,
             2,
         )
         .await;

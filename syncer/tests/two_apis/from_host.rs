@@ -110,7 +110,12 @@ async fn a_selected_node_is_shown_as_it_is_and_others_as_stand_ins() {
     // One that the host deletes is replaced by a fake node while a pod of the tenant runs there.
     host.delete("Node", &gold).await;
     guest
-        .shows("Node", &gold, "/metadata/labels/vcluster.loft.sh~1fake-node", "true")
+        .shows(
+            "Node",
+            &gold,
+            "/metadata/labels/vcluster.loft.sh~1fake-node",
+            "true",
+        )
         .await;
     space.guest.delete("Pod", "gold").await;
     space.host.sees("Pod", "gold", "going", going).await;

@@ -66,8 +66,8 @@ async fn a_tenant_in_a_hurry_holds_no_other_up_and_loses_nothing() {
 /// So however many others there are and whatever they have, a syncer's time and memory are its own tenant's.
 #[tokio::test]
 async fn a_syncer_knows_and_looks_at_nothing_of_other_tenants() {
-    const KNOWN: &str = r#"syncer_objects{side="host",part="export of Component"}"#;
-    const LOOKED: &str = r#"syncer_passes_total{part="export of Component",outcome="done"}"#;
+    const KNOWN: &str = r#"syncer_objects{side="host",controller="export of Component"}"#;
+    const LOOKED: &str = r#"syncer_reconcile_total{controller="export of Component",outcome="success"}"#;
     let tenant = Tenant::new("alone").await;
     let space = tenant.space("default").await;
     space.guest.create(component("first", "1")).await;

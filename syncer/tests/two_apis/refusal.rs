@@ -79,8 +79,8 @@ async fn a_change_refused_by_the_host_is_told_and_made_up_for() {
 /// Between attempts are pauses of 50 ms, 100, 200 and so on: there are eight in seven seconds.
 #[tokio::test]
 async fn what_is_refused_for_long_is_counted_logged_and_not_tried_in_haste() {
-    const REFUSED: &str = r#"syncer_failures_total{part="export of Component",reason="Forbidden"}"#;
-    const LOOKED: &str = r#"syncer_pass_seconds_count{part="export of Component"}"#;
+    const REFUSED: &str = r#"syncer_failures_total{controller="export of Component",reason="Forbidden"}"#;
+    const LOOKED: &str = r#"syncer_reconcile_duration_seconds_count{controller="export of Component"}"#;
     let tenant = Tenant::new("refused").await;
     let space = tenant.space("default").await;
     let placed = Obstacle::Policy.place(&space.host).await;
@@ -95,7 +95,9 @@ async fn what_is_refused_for_long_is_counted_logged_and_not_tried_in_haste() {
     assert!(tenant.counted(LOOKED).await >= refused);
     let logged = tenant.logged();
     let said = (logged.iter()).filter(|said| {
-        said["level"] == "WARN" && said["part"] == "export of Component" && said["key"] == "default/store"
+        said["level"] == "WARN"
+            && said["controller"] == "export of Component"
+            && said["key"] == "default/store"
     });
     let said: Vec<_> = said.filter_map(|said| said["message"].as_str()).collect();
     assert!(!said.is_empty(), "{logged:?}");

@@ -22,13 +22,15 @@ async fn components_of_the_same_name_are_each_tenants_own() {
     ours.guest.delete("Component", "store").await;
     ours.host.loses("Component", "store").await;
 
-    let part = "part=\"export of Component\"";
+    let controller = "controller=\"export of Component\"";
     for side in ["guest", "host"] {
         tenant
-            .counts(&format!("syncer_objects{{side=\"{side}\",{part}}}"), 1)
+            .counts(&format!("syncer_objects{{side=\"{side}\",{controller}}}"), 1)
             .await;
     }
-    tenant.counts(&format!("syncer_queue{{{part}}}"), 0).await;
+    tenant
+        .counts(&format!("syncer_workqueue_depth{{{controller}}}"), 0)
+        .await;
     assert_eq!(theirs.host.list("Component").await, [before]);
     assert_eq!(theirs.guest.names("Component").await, ["store"]);
     assert_eq!(

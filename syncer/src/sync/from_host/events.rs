@@ -14,12 +14,12 @@ use kube::{Api, Resource};
 
 use self::told::{Subject, told};
 use crate::sync::pods::Pods;
-use crate::sync::runtime::context::{Engine, MANAGER};
-use crate::sync::runtime::error::{Attempt, Failure};
-use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::context::{Context, MANAGER};
+use crate::sync::runtime::error::{Attempt, ReconcileError};
+use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::reconciler::{Action, Reconciler};
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::to_host::core_kinds::Twins;
 use crate::sync::write::object::Applied;
 use crate::sync::write::ownership;
@@ -30,10 +30,10 @@ mod told;
 /// Tells the guest the host's events about objects of one kind.
 #[derive(Debug)]
 pub(crate) struct Events {
-    engine: Engine,
+    context: Context,
     subjects: Subjects,
-    host: Arc<Cache<Heard>>,
-    queue: Queue,
+    host: Arc<Store<Heard>>,
+    queue: WorkQueue,
     /// The events that wait for their objects.
     waiting: Mutex<HashMap<Key, BTreeSet<Key>>>,
 }
@@ -58,20 +58,20 @@ struct Heard {
 
 impl Events {
     /// Makes the part; nothing runs yet.
-    pub(crate) fn new(engine: &Engine, subjects: Subjects) -> Arc<Self> {
+    pub(crate) fn new(context: &Context, subjects: Subjects) -> Arc<Self> {
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             subjects,
             host: Arc::default(),
-            queue: Queue::default(),
+            queue: WorkQueue::default(),
             waiting: Mutex::default(),
         })
     }
 
     /// Watches the host's events about the kind. What the guest has of events is not looked at.
     pub(crate) fn watch(self: &Arc<Self>) {
-        let part = self.clone();
-        let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Event>(namespace);
+        let reconciler = self.clone();
+        let hosts = |context: &Context, namespace: &str| context.host_api::<Event>(namespace);
         let keep = |event: Event| Heard {
             name: event.involved_object.name.unwrap_or_default(),
             uid: event.involved_object.uid.unwrap_or_default(),
@@ -79,7 +79,7 @@ impl Events {
         };
         let changed = move |_: &str, change| {
             if let Change::Object(key) = change {
-                part.queue.add(key);
+                reconciler.queue.add(key);
             }
         };
         let kind = match self.subjects {
@@ -87,7 +87,7 @@ impl Events {
             Subjects::Claims(_) => "PersistentVolumeClaim",
         };
         let about = watcher::Config::default().fields(&format!("involvedObject.kind={kind}"));
-        self.engine
+        self.context
             .watch_hosts(&self.name(), hosts, &about, &self.host, keep, changed);
     }
 
@@ -101,7 +101,7 @@ impl Events {
                     .flatten()
                     .for_each(|event| self.queue.add(event));
             }
-            Change::Complete => self.queue.begin_first_pass(),
+            Change::Complete => self.queue.begin_initial_sync(),
         }
     }
 
@@ -138,7 +138,7 @@ impl Events {
     }
 }
 
-impl Part for Events {
+impl Reconciler for Events {
     fn name(&self) -> String {
         match self.subjects {
             Subjects::Pods(_) => "events".to_owned(),
@@ -146,7 +146,7 @@ impl Part for Events {
         }
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
@@ -154,29 +154,29 @@ impl Part for Events {
         None
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
         let Some(heard) = self.host.get(key) else {
             self.wait_no_more(key);
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         if heard.is_told.load(Ordering::Relaxed) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         let about = Key::new(key.namespace.clone(), heard.name.clone());
         // First, so that what comes between the two is not missed.
         self.wait(&about, key);
         let Some(subject) = self.found(&about, &heard) else {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         self.wait_no_more(key);
-        let hosts: Api<Event> = self.engine.host_api(&key.namespace);
+        let hosts: Api<Event> = self.context.host_api(&key.namespace);
         let read = hosts.get_opt(&key.name).await;
         let Some(event) = read.attempting(|| format!("read event {key} of the host"))? else {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         if let Some(told) = told(event, &subject) {
-            self.engine.metrics().write("guest", &Event::kind(&()), "apply");
-            let guests: Api<Event> = self.engine.guest_api(&key.namespace);
+            self.context.metrics().write("guest", &Event::kind(&()), "apply");
+            let guests: Api<Event> = self.context.guest_api(&key.namespace);
             guests
                 .patch_metadata(
                     &key.name,
@@ -187,6 +187,6 @@ impl Part for Events {
                 .attempting(|| format!("tell event {key} in the guest"))?;
         }
         heard.is_told.store(true, Ordering::Relaxed);
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 }

@@ -12,13 +12,13 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::sync::runtime::context::{Engine, MANAGER};
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
-use crate::sync::runtime::informer::{Cache, Change, Scope};
+use crate::sync::runtime::context::{Context, MANAGER};
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::informer::{Change, Scope, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
 
@@ -30,48 +30,48 @@ const DRIVER: &str = "host.vcluster.loft.sh";
 
 /// Keeps the stand-ins.
 #[derive(Debug)]
-pub(crate) struct Volumes {
-    engine: Engine,
-    claims: Arc<Cache<PersistentVolumeClaim>>,
-    guest: Arc<Cache<ObjectMeta>>,
-    queue: Queue,
+pub(crate) struct PersistentVolumes {
+    context: Context,
+    claims: Arc<Store<PersistentVolumeClaim>>,
+    guest: Arc<Store<ObjectMeta>>,
+    queue: WorkQueue,
     written: Written,
 }
 
-impl Volumes {
+impl PersistentVolumes {
     /// Makes the part; nothing runs yet.
-    pub(crate) fn new(engine: &Engine) -> Arc<Self> {
+    pub(crate) fn new(context: &Context) -> Arc<Self> {
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             claims: Arc::default(),
             guest: Arc::default(),
-            queue: Queue::default(),
+            queue: WorkQueue::default(),
             written: Written::default(),
         })
     }
 
     /// Watches the guest's claims and volumes.
     pub(crate) fn watch(self: &Arc<Self>) {
-        let part = self.clone();
-        let claims: Api<PersistentVolumeClaim> = Api::all(self.engine.guest());
+        let reconciler = self.clone();
+        let claims: Api<PersistentVolumeClaim> = Api::all(self.context.guest());
         let changed = move |change| match change {
-            Change::Object(claim) => part.claim_changed(&claim),
-            Change::Complete => part.recheck(),
+            Change::Object(claim) => reconciler.claim_changed(&claim),
+            Change::Complete => reconciler.recheck(),
         };
-        self.engine.watch_guest(
+        self.context.watch_guest(
             "the claims of volumes",
             claims,
             &self.claims,
             |claim| claim,
             changed,
         );
-        let part = self.clone();
-        let volumes: Api<PartialObjectMeta<PersistentVolume>> = Api::all(self.engine.guest());
+        let reconciler = self.clone();
+        let volumes: Api<PartialObjectMeta<PersistentVolume>> = Api::all(self.context.guest());
         let changed = move |change| match change {
-            Change::Object(volume) => part.queue.add(volume),
-            Change::Complete => part.queue.begin_first_pass(),
+            Change::Object(volume) => reconciler.queue.add(volume),
+            Change::Complete => reconciler.queue.begin_initial_sync(),
         };
-        self.engine
+        self.context
             .watch_guest("volumes", volumes, &self.guest, metadata, changed);
     }
 
@@ -92,17 +92,17 @@ impl Volumes {
         key: &Key,
         claim: &PersistentVolumeClaim,
         known: Option<&ObjectMeta>,
-    ) -> Result<Next, Failure> {
+    ) -> Result<Action, ReconcileError> {
         let now = |volume: Option<String>| Versions {
             guest: claim.resource_version(),
             host: volume,
         };
         if known.is_some_and(|known| self.written.is_at(key, &now(known.resource_version.clone()))) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
-        let volumes: Api<PersistentVolume> = Api::all(self.engine.guest());
+        let volumes: Api<PersistentVolume> = Api::all(self.context.guest());
         let attempted = || format!("write volume {key} to the guest");
-        self.engine.metrics().write("guest", "PersistentVolume", "apply");
+        self.context.metrics().write("guest", "PersistentVolume", "apply");
         let params = PatchParams::apply(MANAGER).force();
         let body = Patch::Apply(stand_in(&key.name, claim));
         let written = volumes
@@ -116,16 +116,18 @@ impl Volumes {
             .attempting(attempted)?;
         let version = shown.resource_version().or(written.metadata.resource_version);
         self.written.set(key, now(version));
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// Deletes a stand-in. The guest's controller does not take the finalizer off what is bound, and there is nothing to
     /// protect.
-    async fn delete(&self, key: &Key, volume: &ObjectMeta) -> Result<Next, Failure> {
+    async fn delete(&self, key: &Key, volume: &ObjectMeta) -> Result<Action, ReconcileError> {
         self.written.forget(key);
-        let volumes: Api<PersistentVolume> = Api::all(self.engine.guest());
+        let volumes: Api<PersistentVolume> = Api::all(self.context.guest());
         let attempted = || format!("delete volume {key} in the guest");
-        self.engine.metrics().write("guest", "PersistentVolume", "delete");
+        self.context
+            .metrics()
+            .write("guest", "PersistentVolume", "delete");
         unless_gone(volumes.delete(&key.name, &delete::of(volume)).await).attempting(attempted)?;
         let free = json!({"metadata": {"uid": volume.uid, "finalizers": null}});
         unless_gone(
@@ -134,16 +136,16 @@ impl Volumes {
                 .await,
         )
         .attempting(attempted)?;
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 }
 
-impl Part for Volumes {
+impl Reconciler for PersistentVolumes {
     fn name(&self) -> String {
         "volumes".to_owned()
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
@@ -156,9 +158,9 @@ impl Part for Volumes {
         Some(volume.object_ref(&()))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.claims.covers(&Scope::Everything) {
-            return Ok(Next::Waiting("the claims to be known"));
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
+        if !self.claims.has_listed(&Scope::Everything) {
+            return Ok(Action::WaitFor("the claims to be known"));
         }
         let claim = self
             .claims
@@ -166,10 +168,10 @@ impl Part for Volumes {
         let volume = self.guest.get(key);
         match (claim, volume) {
             // A volume that the tenant has made itself stands for nothing, and stays.
-            (_, Some(volume)) if !is_fake(&volume) => Ok(Next::Idle),
+            (_, Some(volume)) if !is_fake(&volume) => Ok(Action::AwaitChange),
             (Some(claim), volume) => self.write(key, &claim, volume.as_deref()).await,
             (None, Some(volume)) => self.delete(key, &volume).await,
-            (None, None) => Ok(Next::Idle),
+            (None, None) => Ok(Action::AwaitChange),
         }
     }
 }

@@ -23,13 +23,13 @@ use self::source::Source;
 pub(crate) use self::source::resource;
 use crate::sync::config::Import;
 use crate::sync::generic::custom_resources::Status;
-use crate::sync::generic::patch_rule::{GuestNames, Rule};
-use crate::sync::runtime::context::Engine;
-use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
-use crate::sync::runtime::informer::{Cache, Change, Scope};
+use crate::sync::generic::patch_rule::{GuestNames, PatchRule};
+use crate::sync::runtime::context::Context;
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
+use crate::sync::runtime::informer::{Change, Scope, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::reconciler::{Action, Reconciler};
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::{Place, is_outdated};
 use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
@@ -54,28 +54,28 @@ pub(crate) fn is_marked(guest: &ObjectMeta) -> bool {
 
 /// Keeps the copies of what is at one source.
 #[derive(Debug)]
-pub(crate) struct Copies {
-    engine: Engine,
+pub(crate) struct Projections {
+    context: Context,
     source: Source,
     kind: ApiResource,
     /// How an imported kind is changed on its way.
-    rule: Option<Rule>,
-    host: Arc<Cache<Object>>,
-    guest: Arc<Cache<Object>>,
-    queue: Queue,
+    rule: Option<PatchRule>,
+    host: Arc<Store<Object>>,
+    guest: Arc<Store<Object>>,
+    queue: WorkQueue,
     written: Written,
 }
 
-impl Copies {
+impl Projections {
     /// Makes the parts for all that is to be shown; nothing runs yet.
-    pub(crate) fn all(engine: &Engine) -> Vec<Arc<Self>> {
+    pub(crate) fn all(context: &Context) -> Vec<Arc<Self>> {
         let FromHost {
             kinds,
             config_maps,
             secrets,
             services,
             cluster_scoped: _,
-        } = &engine.config().from_host;
+        } = &context.config().from_host;
         let kinds = kinds
             .iter()
             .map(|(kind, selector)| Source::whole_host(*kind, selector));
@@ -88,7 +88,7 @@ impl Copies {
             .chain(secrets)
             .chain(services)
             .chain(endpoints))
-        .map(|source| Self::at(engine, source, None))
+        .map(|source| Self::at(context, source, None))
         .collect()
     }
 
@@ -98,51 +98,51 @@ impl Copies {
     ///
     /// A patch of the rule can't be read.
     pub(crate) fn imported(
-        engine: &Engine,
+        context: &Context,
         import: &Import,
         mapping: Option<Mapping>,
         kind: ApiResource,
         status: Status,
     ) -> Result<Arc<Self>, patches::Error> {
         let source = Source::imported(kind, status, mapping, import.replace_on_conflict);
-        let rule = Rule::new(&import.patches, &[])?;
-        Ok(Self::at(engine, source, Some(rule)))
+        let rule = PatchRule::new(&import.patches, &[])?;
+        Ok(Self::at(context, source, Some(rule)))
     }
 
-    fn at(engine: &Engine, source: Source, rule: Option<Rule>) -> Arc<Self> {
+    fn at(context: &Context, source: Source, rule: Option<PatchRule>) -> Arc<Self> {
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             kind: source.kind(),
             source,
             rule,
             host: Arc::default(),
             guest: Arc::default(),
-            queue: Queue::default(),
+            queue: WorkQueue::default(),
             written: Written::default(),
         })
     }
 
     /// Watches the source and the guest.
     pub(crate) fn watch(self: &Arc<Self>) {
-        let part = self.clone();
+        let reconciler = self.clone();
         let changed = move |change| match change {
-            Change::Object(key) => part.queue.add(key),
-            Change::Complete => part.queue.begin_first_pass(),
+            Change::Object(key) => reconciler.queue.add(key),
+            Change::Complete => reconciler.queue.begin_initial_sync(),
         };
-        let guests: Api<Object> = Api::all_with(self.engine.guest(), &self.kind);
-        self.engine
+        let guests: Api<Object> = Api::all_with(self.context.guest(), &self.kind);
+        self.context
             .watch_guest(&self.name(), guests, &self.guest, |object| object, changed);
 
         let hosts: Api<Object> = match self.source.namespace() {
-            Some(namespace) => Api::namespaced_with(self.engine.host(), namespace, &self.kind),
-            None => Api::all_with(self.engine.host(), &self.kind),
+            Some(namespace) => Api::namespaced_with(self.context.host(), namespace, &self.kind),
+            None => Api::all_with(self.context.host(), &self.kind),
         };
         let config = watcher::Config {
             label_selector: self.source.labels(),
             field_selector: self.source.fields(),
             ..watcher::Config::default()
         };
-        let feed = self.engine.feed("host", &self.name(), &self.host);
+        let feed = self.context.feed("host", &self.name(), &self.host);
         let source = self.source.clone();
         let keep = move |mut object: Object| {
             object.metadata.managed_fields = None;
@@ -152,12 +152,16 @@ impl Copies {
             let key = source.guest_key(object.metadata.name.as_deref().unwrap_or_default())?;
             Some((key, object))
         };
-        let part = self.clone();
+        let reconciler = self.clone();
         let changed = move |change| match change {
-            Change::Object(key) => part.queue.add(key),
-            Change::Complete => part.guest.keys().into_iter().for_each(|key| part.queue.add(key)),
+            Change::Object(key) => reconciler.queue.add(key),
+            Change::Complete => reconciler
+                .guest
+                .keys()
+                .into_iter()
+                .for_each(|key| reconciler.queue.add(key)),
         };
-        self.engine.tasks().spawn(feed.run(hosts, config, keep, changed));
+        self.context.tasks().spawn(feed.run(hosts, config, keep, changed));
     }
 
     /// Whether these are copies of a kind.
@@ -167,7 +171,7 @@ impl Copies {
 
     /// Whether all that the host shows is known.
     pub(crate) fn are_known(&self) -> bool {
-        self.host.covers(&Scope::Everything)
+        self.host.has_listed(&Scope::Everything)
     }
 
     /// Whether the host shows an object of that name, which is in no namespace.
@@ -175,17 +179,22 @@ impl Copies {
         self.host.get(&Key::new("", name)).is_some()
     }
 
-    async fn write(&self, key: &Key, host: &Object, guest: Option<&Object>) -> Result<Next, Failure> {
+    async fn write(
+        &self,
+        key: &Key,
+        host: &Object,
+        guest: Option<&Object>,
+    ) -> Result<Action, ReconcileError> {
         let now = |guest: &ObjectMeta| Versions {
             guest: guest.resource_version.clone(),
             host: host.metadata.resource_version.clone(),
         };
         if guest.is_some_and(|guest| self.written.is_at(key, &now(&guest.metadata))) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
-        let kubelet = self.engine.config().kubelet_port;
+        let kubelet = self.context.config().kubelet_port;
         let shape = Shape::of(host, &self.kind, self.source.status(), kubelet).map_err(|source| {
-            Failure::Unreadable {
+            ReconcileError::Unreadable {
                 what: format!("{} {key} of the host", self.kind.kind),
                 source,
             }
@@ -202,7 +211,9 @@ impl Copies {
         };
         let wanted = match &self.rule {
             Some(rule) => {
-                let names = GuestNames { engine: &self.engine };
+                let names = GuestNames {
+                    context: &self.context,
+                };
                 rule.forward(&metadata, &shape.fields, guest, &names)?
             }
             None => Object {
@@ -222,10 +233,10 @@ impl Copies {
             there: guest.map(|guest| &guest.metadata),
         };
         let how = guest.map_or("apply", |_| "replace");
-        self.engine.metrics().write("guest", &self.kind.kind, how);
+        self.context.metrics().write("guest", &self.kind.kind, how);
         let written = place.write_exactly(&body, &self.written, key).await;
         if is_outdated(&written, place.there) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         if let (Some(status), Some(guest)) = (refusal(&written), guest)
             && status.is_invalid()
@@ -241,22 +252,24 @@ impl Copies {
         if guest.is_some() {
             self.written.set(key, now(&written.metadata));
         }
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
-    async fn show_status(&self, key: &Key, guest: &Object, theirs: &Value) -> Result<(), Failure> {
+    async fn show_status(&self, key: &Key, guest: &Object, theirs: &Value) -> Result<(), ReconcileError> {
         let theirs = Json::from(theirs);
         let attempted = || format!("show the status of {} {key} in the guest", self.kind.kind);
-        let ours: Option<Json> = guest.field("status").map_err(|source| Failure::Unreadable {
-            what: format!("the status of {key}"),
-            source,
-        })?;
+        let ours: Option<Json> = guest
+            .field("status")
+            .map_err(|source| ReconcileError::Unreadable {
+                what: format!("the status of {key}"),
+                source,
+            })?;
         if ours.as_ref() == Some(&theirs) {
             return Ok(());
         }
         let body =
             json!({"metadata": {"uid": guest.metadata.uid}, "status": Json::replacement(ours, Some(theirs))});
-        self.engine.metrics().write("guest", &self.kind.kind, "status");
+        self.context.metrics().write("guest", &self.kind.kind, "status");
         unless_gone(
             self.guests(&key.namespace)
                 .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
@@ -265,17 +278,17 @@ impl Copies {
         .attempting(attempted)
     }
 
-    async fn delete(&self, key: &Key, guest: &Object) -> Result<Next, Failure> {
+    async fn delete(&self, key: &Key, guest: &Object) -> Result<Action, ReconcileError> {
         self.written.forget(key);
-        self.engine.metrics().write("guest", &self.kind.kind, "delete");
+        self.context.metrics().write("guest", &self.kind.kind, "delete");
         let params = delete::as_seen(&guest.metadata);
         unless_gone(self.guests(&key.namespace).delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))?;
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// Makes the guest namespace that something is shown in, as vcluster does.
-    async fn make_namespace(&self, name: &str) -> Result<(), Failure> {
+    async fn make_namespace(&self, name: &str) -> Result<(), ReconcileError> {
         let namespace = Namespace {
             metadata: ObjectMeta {
                 name: Some(name.to_owned()),
@@ -283,8 +296,8 @@ impl Copies {
             },
             ..Namespace::default()
         };
-        self.engine.metrics().write("guest", "Namespace", "create");
-        let made = Api::all(self.engine.guest())
+        self.context.metrics().write("guest", "Namespace", "create");
+        let made = Api::all(self.context.guest())
             .create(&PostParams::default(), &namespace)
             .await;
         if refusal(&made).is_some_and(kube::core::Status::is_already_exists) {
@@ -296,33 +309,33 @@ impl Copies {
 
     fn guests(&self, namespace: &str) -> Api<Object> {
         if namespace.is_empty() {
-            Api::all_with(self.engine.guest(), &self.kind)
+            Api::all_with(self.context.guest(), &self.kind)
         } else {
-            self.engine.guest_objects(&self.kind, namespace)
+            self.context.guest_objects(&self.kind, namespace)
         }
     }
 }
 
-impl Part for Copies {
+impl Reconciler for Projections {
     fn name(&self) -> String {
         self.source.to_string()
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
-    fn has_queued(&self, _namespace: &str) -> bool {
-        self.host.has_told(&Scope::Everything)
+    fn has_synced(&self, _namespace: &str) -> bool {
+        self.host.has_delivered(&Scope::Everything)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|object| object.object_ref(&self.kind))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
         if !self.are_known() {
-            return Ok(Next::Waiting("what the host shows to be known"));
+            return Ok(Action::WaitFor("what the host shows to be known"));
         }
         let is_going = |object: &Object| object.metadata.deletion_timestamp.is_some();
         let host = self.host.get(key).filter(|host| !is_going(host));
@@ -331,24 +344,24 @@ impl Part for Copies {
             (Some(_), Some(guest))
                 if !self.source.may_replace(&guest.metadata) && !self.source.takes_names() =>
             {
-                Err(Failure::Refused(format!(
+                Err(ReconcileError::Refused(format!(
                     "the host shows a {} {} to this virtual cluster, which has one of its own: it is left as it is",
                     self.kind.kind, key.name
                 )))
             }
-            (Some(_), Some(guest)) if is_going(&guest) => Ok(Next::Idle),
+            (Some(_), Some(guest)) if is_going(&guest) => Ok(Action::AwaitChange),
             (Some(_), Some(guest)) if !self.source.may_replace(&guest.metadata) => {
                 self.delete(key, &guest).await
             }
-            (Some(_), None) if !key.namespace.is_empty() && self.engine.is_without(&key.namespace) => {
+            (Some(_), None) if !key.namespace.is_empty() && self.context.is_without(&key.namespace) => {
                 self.make_namespace(&key.namespace).await?;
-                Ok(Next::Waiting("the namespace that it is shown in"))
+                Ok(Action::WaitFor("the namespace that it is shown in"))
             }
             (Some(host), guest) => self.write(key, &host, guest.as_deref()).await,
             (None, Some(guest)) if self.source.is_copy(&guest.metadata) && !is_going(&guest) => {
                 self.delete(key, &guest).await
             }
-            (None, _) => Ok(Next::Idle),
+            (None, _) => Ok(Action::AwaitChange),
         }
     }
 }

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::core::PartialObjectMeta;
-use vcluster_values::kinds::{self, Context};
+use vcluster_values::kinds;
 use vcluster_values::patches;
 
 use super::crds;
@@ -20,16 +20,16 @@ use super::export::Exporter;
 use super::import::Importer;
 use crate::discovery::{self, Served};
 use crate::sync::config::{Config, Export, Import};
-use crate::sync::from_host::projections::Copies;
-use crate::sync::runtime::context::{Engine, MANAGER};
-use crate::sync::runtime::error::{Attempt, Failure};
-use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::from_host::projections::Projections;
+use crate::sync::runtime::context::{Context, MANAGER};
+use crate::sync::runtime::error::{Attempt, ReconcileError};
+use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::readiness::Readiness;
-use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
-use crate::sync::runtime::work_queue::Queue;
-use crate::sync::to_host::config_objects::Payloads;
+use crate::sync::runtime::work_queue::WorkQueue;
+use crate::sync::to_host::config_objects::ConfigObjects;
 use crate::sync::to_host::references::References;
 
 /// How often a kind that nothing is heard of is looked for; nothing is written if all is as it was.
@@ -57,15 +57,15 @@ pub(crate) enum Status {
 
 /// Makes the configured kinds known to the guest and starts their exporters and importers.
 #[derive(Debug)]
-pub(crate) struct Kinds {
-    engine: Engine,
+pub(crate) struct CustomResources {
+    context: Context,
     readiness: Readiness,
     references: Arc<References>,
-    secrets: Arc<Payloads>,
+    secrets: Arc<ConfigObjects>,
     configured: BTreeMap<Key, Configured>,
-    guest: Arc<Cache<ObjectMeta>>,
-    host: Arc<Cache<ObjectMeta>>,
-    queue: Queue,
+    guest: Arc<Store<ObjectMeta>>,
+    host: Arc<Store<ObjectMeta>>,
+    queue: WorkQueue,
     state: Mutex<HashMap<Key, State>>,
 }
 
@@ -100,13 +100,13 @@ impl Configured {
     }
 
     /// Refuses what cannot be done with the kind as the host serves it.
-    fn fits(&self, served: &Served, context: &Context) -> Result<(), Failure> {
+    fn fits(&self, served: &Served, context: &kinds::Context) -> Result<(), ReconcileError> {
         let export = self.export.as_ref().map(Export::entry);
         let import = self.import.as_ref().map(Import::entry);
         let scope = served.scope();
         let mut entries = export.into_iter().chain(import);
         match entries.find_map(|entry| kinds::refusal(&entry, Some(&scope), context)) {
-            Some(why) => Err(Failure::Refused(why)),
+            Some(why) => Err(ReconcileError::Refused(why)),
             None => Ok(()),
         }
     }
@@ -131,15 +131,15 @@ enum Defined {
     NotYet,
 }
 
-impl Kinds {
+impl CustomResources {
     /// Makes the part; nothing runs yet, but `readiness` waits for each kind from now on.
     pub(crate) fn new(
-        engine: &Engine,
+        context: &Context,
         readiness: &Readiness,
         references: &Arc<References>,
-        secrets: &Arc<Payloads>,
+        secrets: &Arc<ConfigObjects>,
     ) -> Arc<Self> {
-        let configured = configured(engine.config());
+        let configured = configured(context.config());
         for (key, kind) in &configured {
             readiness.expect(&part_name(kind));
             if kind.export.is_some() {
@@ -147,40 +147,41 @@ impl Kinds {
             }
         }
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             readiness: readiness.clone(),
             references: references.clone(),
             secrets: secrets.clone(),
             configured,
             guest: Arc::default(),
             host: Arc::default(),
-            queue: Queue::default(),
+            queue: WorkQueue::default(),
             state: Mutex::default(),
         })
     }
 
     /// Watches the definitions of both sides.
     pub(crate) fn watch(self: &Arc<Self>) {
-        let part = self.clone();
-        let guests: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.engine.guest());
+        let reconciler = self.clone();
+        let guests: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.context.guest());
         let changed = move |change| match change {
-            Change::Object(definition) => part.recheck(&definition.name),
+            Change::Object(definition) => reconciler.recheck(&definition.name),
             Change::Complete => {
-                part.configured
+                reconciler
+                    .configured
                     .keys()
                     .cloned()
-                    .for_each(|key| part.queue.add(key));
-                part.queue.begin_first_pass();
+                    .for_each(|key| reconciler.queue.add(key));
+                reconciler.queue.begin_initial_sync();
             }
         };
-        self.engine
+        self.context
             .watch_guest("definitions", guests, &self.guest, metadata, changed);
-        let part = self.clone();
-        let hosts: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.engine.host());
-        self.engine
+        let reconciler = self.clone();
+        let hosts: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.context.host());
+        self.context
             .watch_host("definitions", hosts, &self.host, metadata, move |change| {
                 if let Change::Object(definition) = change {
-                    part.recheck(&definition.name);
+                    reconciler.recheck(&definition.name);
                 }
             });
     }
@@ -201,9 +202,9 @@ impl Kinds {
     }
 
     /// Makes the guest's definition the host's.
-    async fn define(&self, key: &Key, name: &str, version: &str) -> Result<Defined, Failure> {
-        let hosts: Api<CustomResourceDefinition> = Api::all(self.engine.host());
-        let guests: Api<CustomResourceDefinition> = Api::all(self.engine.guest());
+    async fn define(&self, key: &Key, name: &str, version: &str) -> Result<Defined, ReconcileError> {
+        let hosts: Api<CustomResourceDefinition> = Api::all(self.context.host());
+        let guests: Api<CustomResourceDefinition> = Api::all(self.context.guest());
         let reading = || format!("read definition {name} of the host");
         let found = hosts.get_metadata_opt(name).await.attempting(reading)?;
         let Some(host) = found else {
@@ -222,7 +223,7 @@ impl Kinds {
         };
         let read = guests.get_opt(name).await;
         let guest = read.attempting(|| format!("read definition {name} of the guest"))?;
-        self.engine
+        self.context
             .metrics()
             .write("guest", "CustomResourceDefinition", "apply");
         let params = PatchParams::apply(MANAGER).force();
@@ -258,12 +259,12 @@ impl Kinds {
         if already {
             return Ok(());
         }
-        let (tasks, stop) = (self.engine.tasks(), self.engine.stop());
+        let (tasks, stop) = (self.context.tasks(), self.context.stop());
         let name = part_name(configured);
         let readiness = self.readiness.clone();
         let exporter = configured.export.clone().map(|export| {
             let exporter = Exporter::new(
-                &self.engine,
+                &self.context,
                 export,
                 served.resource.clone(),
                 status,
@@ -271,7 +272,7 @@ impl Kinds {
                 self.secrets.clone(),
             )?;
             exporter.watch();
-            Part::start(&exporter, WORKERS, &self.engine, tasks, stop);
+            Reconciler::start(&exporter, WORKERS, &self.context, tasks, stop);
             Ok::<_, patches::Error>(exporter)
         });
         let exporter = exporter.transpose()?;
@@ -286,32 +287,32 @@ impl Kinds {
         });
         let copies = copied.map(|(import, mapping)| {
             let kind = served.resource.clone();
-            let copies = Copies::imported(&self.engine, import, mapping, kind, status)?;
+            let copies = Projections::imported(&self.context, import, mapping, kind, status)?;
             copies.watch();
-            Part::start(&copies, WORKERS, &self.engine, tasks, stop);
+            Reconciler::start(&copies, WORKERS, &self.context, tasks, stop);
             Ok::<_, patches::Error>(copies)
         });
         let copies: Vec<_> = copies.collect::<Result<_, _>>()?;
         let import = import.filter(|_| copies.is_empty());
         let importer = import.map(|import| {
-            let importer = Importer::of_kind(&self.engine, import, served.resource.clone(), status)?;
+            let importer = Importer::of_kind(&self.context, import, served.resource.clone(), status)?;
             importer.watch();
-            Part::start(&importer, WORKERS, &self.engine, tasks, stop);
+            Reconciler::start(&importer, WORKERS, &self.context, tasks, stop);
             Ok::<_, patches::Error>(importer)
         });
         let importer = importer.transpose()?;
-        let engine = self.engine.clone();
+        let context = self.context.clone();
         let stop = stop.clone();
         tasks.spawn(async move {
             let passed = async {
                 if let Some(exporter) = &exporter {
-                    exporter.first_pass(&engine).await;
+                    exporter.initial_sync(&context).await;
                 }
                 if let Some(importer) = &importer {
-                    importer.first_pass(&engine).await;
+                    importer.initial_sync(&context).await;
                 }
                 for copies in &copies {
-                    copies.first_pass(&engine).await;
+                    copies.initial_sync(&context).await;
                 }
             };
             if stop.run_until_cancelled(passed).await.is_some() {
@@ -341,8 +342,8 @@ impl Kinds {
     }
 
     /// Makes a kind known to the guest, and starts its exporter and importer.
-    async fn bring(&self, key: &Key, configured: &Configured) -> Result<Next, Failure> {
-        let Some(host) = served(&self.engine.host(), configured).await? else {
+    async fn bring(&self, key: &Key, configured: &Configured) -> Result<Action, ReconcileError> {
+        let Some(host) = served(&self.context.host(), configured).await? else {
             if configured.is_optional() {
                 self.references.know(&key.name);
                 self.readiness.passed(&part_name(configured));
@@ -350,12 +351,15 @@ impl Kinds {
                     let name = definition.name.as_deref();
                     name.is_some_and(|name| configured.may_be(name))
                 });
-                return Ok(Next::After(if is_near { LATER } else { RECHECK }));
+                return Ok(Action::RequeueAfter(if is_near { LATER } else { RECHECK }));
             }
-            return Err(Failure::Refused(kinds::unknown(configured.lists(), &key.name)));
+            return Err(ReconcileError::Refused(kinds::unknown(
+                configured.lists(),
+                &key.name,
+            )));
         };
         let definition = host.definition();
-        configured.fits(&host, &self.engine.config().context())?;
+        configured.fits(&host, &self.context.config().context())?;
         self.change(key, |state| state.definition = Some(definition.clone()));
         let mut status = if host.has_status {
             Status::Subresource
@@ -366,24 +370,24 @@ impl Kinds {
             match self.define(key, &definition, &host.resource.version).await? {
                 Defined::Yes(Some(defined)) => status = defined,
                 Defined::Yes(None) => {}
-                Defined::NotYet => return Ok(Next::After(SOON)),
+                Defined::NotYet => return Ok(Action::RequeueAfter(SOON)),
             }
         }
-        if !self.state(key).started && served(&self.engine.guest(), configured).await?.is_none() {
-            return Ok(Next::After(SOON));
+        if !self.state(key).started && served(&self.context.guest(), configured).await?.is_none() {
+            return Ok(Action::RequeueAfter(SOON));
         }
         self.start(key, configured, &host, status)
-            .map_err(|error| Failure::Refused(format!("its patches can't be used: {error}")))?;
-        Ok(Next::After(RECHECK))
+            .map_err(|error| ReconcileError::Refused(format!("its patches can't be used: {error}")))?;
+        Ok(Action::RequeueAfter(RECHECK))
     }
 }
 
-impl Part for Kinds {
+impl Reconciler for CustomResources {
     fn name(&self) -> String {
         "kinds".to_owned()
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
@@ -399,20 +403,20 @@ impl Part for Kinds {
         })
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
         let Some(configured) = self.configured.get(key) else {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         let outcome = self.bring(key, configured).await;
         if let Err(failure) = &outcome {
-            self.readiness.held_up(&part_name(configured), failure.words());
+            self.readiness.held_up(&part_name(configured), failure.message());
         }
         outcome
     }
 }
 
 /// Returns a kind as one side serves it, or nothing if it does not.
-async fn served(client: &kube::Client, configured: &Configured) -> Result<Option<Served>, Failure> {
+async fn served(client: &kube::Client, configured: &Configured) -> Result<Option<Served>, ReconcileError> {
     discovery::served(client, &configured.api_version, &configured.kind)
         .await
         .attempting(|| format!("ask what {} holds", configured.api_version))

@@ -18,19 +18,19 @@ use vcluster_values::naming;
 use vcluster_values::patches::{self, Json};
 
 use super::custom_resources::Status;
-use super::patch_rule::{HostNames, Rule};
+use super::patch_rule::{HostNames, PatchRule};
 use crate::sync::config::Export;
 use crate::sync::runtime::backoff;
-use crate::sync::runtime::context::Engine;
-use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
+use crate::sync::runtime::context::Context;
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
 use crate::sync::runtime::fault_injection::{self, Mutation};
-use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
-use crate::sync::runtime::work_queue::Queue;
-use crate::sync::to_host::config_objects::Payloads;
-use crate::sync::to_host::references::{Payload, References, Referrer, needs};
+use crate::sync::runtime::work_queue::WorkQueue;
+use crate::sync::to_host::config_objects::ConfigObjects;
+use crate::sync::to_host::references::{ConfigObject, References, Referrer, needs};
 use crate::sync::write::apply::Place;
 use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
@@ -40,16 +40,16 @@ use crate::sync::write::ownership::{self, HostName};
 /// Keeps one kind on the host.
 #[derive(Debug)]
 pub(crate) struct Exporter {
-    engine: Engine,
+    context: Context,
     export: Export,
-    rule: Rule,
+    rule: PatchRule,
     kind: ApiResource,
     status: Status,
-    guest: Arc<Cache<Object>>,
-    host: Arc<Cache<ObjectMeta>>,
-    queue: Arc<Queue>,
+    guest: Arc<Store<Object>>,
+    host: Arc<Store<ObjectMeta>>,
+    queue: Arc<WorkQueue>,
     references: Arc<References>,
-    secrets: Arc<Payloads>,
+    secrets: Arc<ConfigObjects>,
     written: Written,
 }
 
@@ -60,18 +60,18 @@ impl Exporter {
     ///
     /// A patch of the rule can't be read.
     pub(crate) fn new(
-        engine: &Engine,
+        context: &Context,
         export: Export,
         kind: ApiResource,
         status: Status,
         references: Arc<References>,
-        secrets: Arc<Payloads>,
+        secrets: Arc<ConfigObjects>,
     ) -> Result<Arc<Self>, patches::Error> {
-        let queue: Arc<Queue> = Arc::default();
+        let queue: Arc<WorkQueue> = Arc::default();
         references.register(&kind, &queue);
         Ok(Arc::new(Self {
-            engine: engine.clone(),
-            rule: Rule::new(&export.patches, &export.reverse_patches)?,
+            context: context.clone(),
+            rule: PatchRule::new(&export.patches, &export.reverse_patches)?,
             export,
             kind,
             status,
@@ -80,48 +80,49 @@ impl Exporter {
             queue,
             references,
             secrets,
-            written: Written::on_host(engine.budget()),
+            written: Written::on_host(context.budget()),
         }))
     }
 
     /// Watches the kind on both sides.
     pub(crate) fn watch(self: &Arc<Self>) {
         let what = self.name();
-        let part = self.clone();
-        let guests: Api<Object> = Api::all_with(self.engine.guest(), &self.kind);
-        self.engine.watch_guest(
+        let reconciler = self.clone();
+        let guests: Api<Object> = Api::all_with(self.context.guest(), &self.kind);
+        self.context.watch_guest(
             &what,
             guests,
             &self.guest,
             |object| object,
             move |change| match change {
                 Change::Object(key) => {
-                    part.refer(&key);
-                    part.queue.add(key);
+                    reconciler.refer(&key);
+                    reconciler.queue.add(key);
                 }
                 Change::Complete => {
-                    part.references
-                        .know(&kinds::shown(&part.kind.api_version, &part.kind.kind));
-                    part.queue.begin_first_pass();
+                    reconciler
+                        .references
+                        .know(&kinds::shown(&reconciler.kind.api_version, &reconciler.kind.kind));
+                    reconciler.queue.begin_initial_sync();
                 }
             },
         );
-        let part = self.clone();
+        let reconciler = self.clone();
         let kind = self.kind.clone();
-        let hosts = move |engine: &Engine, namespace: &str| {
-            let namespace = engine.tenant().host_namespace(namespace);
-            Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
+        let hosts = move |context: &Context, namespace: &str| {
+            let namespace = context.tenant().host_namespace(namespace);
+            Api::<PartialObjectMeta<Object>>::namespaced_with(context.host(), &namespace, &kind)
         };
         let changed = move |namespace: &str, change| match change {
             Change::Object(_) if fault_injection::is(Mutation::MissDrift) => {}
-            Change::Object(key) => part.queue.add(key),
+            Change::Object(key) => reconciler.queue.add(key),
             Change::Complete => {
-                for key in part.guest.keys_in(namespace) {
-                    part.queue.add(key);
+                for key in reconciler.guest.keys_in(namespace) {
+                    reconciler.queue.add(key);
                 }
             }
         };
-        self.engine.watch_hosts(
+        self.context.watch_hosts(
             &what,
             hosts,
             &watcher::Config::default(),
@@ -139,34 +140,39 @@ impl Exporter {
         self.references.set(&referrer, named.unwrap_or_default());
     }
 
-    async fn write(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
+    async fn write(
+        &self,
+        key: &Key,
+        guest: &Object,
+        host: Option<&ObjectMeta>,
+    ) -> Result<Action, ReconcileError> {
         let now = |host: Option<String>| Versions {
             guest: guest.metadata.resource_version.clone(),
             host,
         };
         if fault_injection::is(host.map_or(Mutation::DropCreations, |_| Mutation::DropUpdates)) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         if host.is_some_and(|host| self.written.is_at(key, &now(host.resource_version.clone()))) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         for ((payload, named), need) in needs::of_exported(key, guest) {
             // A config map that only the host has may be read, so it is enough that the tenant's is kept there.
-            if payload == Payload::Secret
+            if payload == ConfigObject::Secret
                 && let Some(what) = self.secrets.admit(&named, need)?
             {
-                return Ok(Next::Waiting(what));
+                return Ok(Action::WaitFor(what));
             }
         }
         let Some(written) = self.apply(key, guest, host).await? else {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         self.bring_back(key, guest, &written).await?;
         if fault_injection::is(Mutation::WriteAlways) {
-            return Ok(Next::After(Duration::from_millis(200)));
+            return Ok(Action::RequeueAfter(Duration::from_millis(200)));
         }
         self.written.set(key, now(written.metadata.resource_version));
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// Whether anything of the host object is shown in the guest.
@@ -181,8 +187,8 @@ impl Exporter {
         key: &Key,
         guest: &Object,
         host: Option<&ObjectMeta>,
-    ) -> Result<Option<Object>, Failure> {
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+    ) -> Result<Option<Object>, ReconcileError> {
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
         let there = match host {
             Some(_) if self.rule.looks_across() => hosts
                 .get_opt(&key.name)
@@ -207,7 +213,7 @@ impl Exporter {
             name: &host_name(key),
             there: host,
         };
-        self.engine.metrics().write("host", &self.kind.kind, "apply");
+        self.context.metrics().write("host", &self.kind.kind, "apply");
         let written = if self.brings_back() {
             place.apply(&body, &self.written, key).await
         } else {
@@ -230,17 +236,17 @@ impl Exporter {
 
     fn names<'a>(&'a self, key: &'a Key) -> HostNames<'a> {
         HostNames {
-            engine: &self.engine,
+            context: &self.context,
             namespace: &key.namespace,
         }
     }
 
     /// Makes a host object one whose guest object is gone. So it is deleted, and somebody who holds it there does not
     /// take the guest's with it.
-    async fn disown(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+    async fn disown(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
         let body = json!({"metadata": {"uid": host.uid, "annotations": {naming::OBJECT_UID: ""}}});
-        self.engine.metrics().write("host", &self.kind.kind, "disown");
+        self.context.metrics().write("host", &self.kind.kind, "disown");
         unless_gone(
             hosts
                 .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(body))
@@ -250,7 +256,7 @@ impl Exporter {
     }
 
     fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> ObjectMeta {
-        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let namespace = self.context.tenant().host_namespace(&key.namespace);
         let name = HostName {
             namespace: &namespace,
             name: &key.name,
@@ -269,11 +275,11 @@ impl Exporter {
     }
 
     /// Shows in the guest what of the host object belongs there: its status, and what reverse patches say.
-    async fn bring_back(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), Failure> {
+    async fn bring_back(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), ReconcileError> {
         if !self.brings_back() {
             return Ok(());
         }
-        let unreadable = |source| Failure::Unreadable {
+        let unreadable = |source| ReconcileError::Unreadable {
             what: format!("the status of {} {key}", self.kind.kind),
             source,
         };
@@ -314,11 +320,11 @@ impl Exporter {
         before: Option<Json>,
         after: Option<Json>,
         what: &'static str,
-    ) -> Result<(), Failure> {
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+    ) -> Result<(), ReconcileError> {
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
         let params = PatchParams::default();
         let change = Json::replacement(before, after);
-        self.engine.metrics().write("guest", &self.kind.kind, what);
+        self.context.metrics().write("guest", &self.kind.kind, what);
         let changed = if what == "status" {
             let body = json!({"metadata": {"uid": guest.metadata.uid}, "status": change});
             guests.patch_status(&key.name, &params, &Patch::Merge(body)).await
@@ -329,18 +335,18 @@ impl Exporter {
             .attempting(|| format!("show the {what} of {} {key} in the guest", self.kind.kind))
     }
 
-    async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+    async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
         let params = delete::as_seen(host);
-        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        self.context.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
     }
 
-    async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<(), Failure> {
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+    async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<(), ReconcileError> {
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
         let params = delete::of(&guest.metadata);
-        self.engine.metrics().write("guest", &self.kind.kind, "delete");
+        self.context.metrics().write("guest", &self.kind.kind, "delete");
         unless_gone(guests.delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
     }
@@ -351,31 +357,31 @@ impl Exporter {
         let selected = (self.export.selector.iter())
             .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value));
         let stays =
-            guest.metadata.deletion_timestamp.is_none() && !self.engine.is_copy(&self.kind, &guest.metadata);
+            guest.metadata.deletion_timestamp.is_none() && !self.context.is_copy(&self.kind, &guest.metadata);
         (selected && stays).then_some(guest)
     }
 }
 
-impl Part for Exporter {
+impl Reconciler for Exporter {
     fn name(&self) -> String {
         format!("export of {}", self.kind.kind)
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.host.has_told_of(namespace)
+    fn has_synced(&self, namespace: &str) -> bool {
+        self.host.has_delivered_namespace(namespace)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|object| object.object_ref(&self.kind))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers_namespace(&key.namespace) {
-            return Ok(Next::Uncovered);
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
+        if !self.host.has_listed_namespace(&key.namespace) {
+            return Ok(Action::NotSynced);
         }
         if fault_injection::is(Mutation::Delay) && self.host.get(key).is_some() {
             backoff::until(Some(Instant::now() + Duration::from_mins(5))).await;
@@ -390,14 +396,14 @@ impl Part for Exporter {
                 if host.deletion_timestamp.is_none() && !fault_injection::is(Mutation::DropDeletions) {
                     self.delete_host(key, &host).await?;
                 }
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (None, ..) => {
                 self.written.forget(key);
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (Some(_), Some(_), None) if !fault_injection::is(Mutation::AdoptForeign) => {
-                Err(Failure::Refused(format!(
+                Err(ReconcileError::Refused(format!(
                     "the host has a {} {} that is not this virtual cluster's: it is left as it is",
                     self.kind.kind, key.name
                 )))
@@ -409,11 +415,11 @@ impl Part for Exporter {
                 if is_held && guest.metadata.uid.as_ref() == Some(&ours.uid) {
                     self.delete_guest(key, &guest).await?;
                 }
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
                 self.delete_host(key, &host).await?;
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
         }

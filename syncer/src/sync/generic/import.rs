@@ -20,17 +20,17 @@ use vcluster_values::patches::{self, Json};
 use self::step::{Step, is_going, step};
 use super::custom_resources::Status;
 use super::export::without_status;
-use super::patch_rule::{GuestNames, HostNames, Rule};
+use super::patch_rule::{GuestNames, HostNames, PatchRule};
 use crate::sync::config::Import;
 use crate::sync::pods::{Pods, status};
-use crate::sync::runtime::context::{Engine, MANAGER};
-use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
+use crate::sync::runtime::context::{Context, MANAGER};
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
 use crate::sync::runtime::fault_injection::{self, Mutation};
-use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::Place;
 use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
@@ -49,13 +49,13 @@ mod secret;
 /// Shows one kind in the guest.
 #[derive(Debug)]
 pub(crate) struct Importer {
-    engine: Engine,
+    context: Context,
     import: Import,
-    rule: Rule,
+    rule: PatchRule,
     kind: ApiResource,
     status: Status,
     sides: Sides,
-    queue: Queue,
+    queue: WorkQueue,
     written: Written,
 }
 
@@ -64,8 +64,8 @@ pub(crate) struct Importer {
 enum Sides {
     /// From watches of its own.
     Own {
-        guest: Arc<Cache<ObjectMeta>>,
-        host: Arc<Cache<ObjectMeta>>,
+        guest: Arc<Store<ObjectMeta>>,
+        host: Arc<Store<ObjectMeta>>,
     },
     /// From those of the part that keeps pods.
     Pods(Arc<Pods>),
@@ -74,15 +74,15 @@ enum Sides {
 impl Sides {
     fn cover(&self, namespace: &str) -> bool {
         match self {
-            Self::Own { host, .. } => host.covers_namespace(namespace),
-            Self::Pods(pods) => pods.host().covers_namespace(namespace),
+            Self::Own { host, .. } => host.has_listed_namespace(namespace),
+            Self::Pods(pods) => pods.host().has_listed_namespace(namespace),
         }
     }
 
-    fn has_queued(&self, namespace: &str) -> bool {
+    fn has_synced(&self, namespace: &str) -> bool {
         match self {
-            Self::Own { host, .. } => host.has_told_of(namespace),
-            Self::Pods(pods) => pods.host().has_told_of(namespace),
+            Self::Own { host, .. } => host.has_delivered_namespace(namespace),
+            Self::Pods(pods) => pods.host().has_delivered_namespace(namespace),
         }
     }
 
@@ -127,7 +127,7 @@ impl Importer {
     ///
     /// A patch of the rule can't be read.
     pub(crate) fn of_kind(
-        engine: &Engine,
+        context: &Context,
         import: Import,
         kind: ApiResource,
         status: Status,
@@ -136,7 +136,7 @@ impl Importer {
             guest: Arc::default(),
             host: Arc::default(),
         };
-        Self::new(engine, import, kind, status, sides)
+        Self::new(context, import, kind, status, sides)
     }
 
     /// Makes the part for pods, which sees what the part that keeps pods sees and needs no watches of its own.
@@ -145,13 +145,13 @@ impl Importer {
     ///
     /// A patch of the rule can't be read.
     pub(crate) fn of_pods(
-        engine: &Engine,
+        context: &Context,
         import: Import,
         pods: &Arc<Pods>,
     ) -> Result<Arc<Self>, patches::Error> {
         let kind = ApiResource::erase::<Pod>(&());
         Self::new(
-            engine,
+            context,
             import,
             kind,
             Status::Subresource,
@@ -160,20 +160,20 @@ impl Importer {
     }
 
     fn new(
-        engine: &Engine,
+        context: &Context,
         import: Import,
         kind: ApiResource,
         status: Status,
         sides: Sides,
     ) -> Result<Arc<Self>, patches::Error> {
         Ok(Arc::new(Self {
-            engine: engine.clone(),
-            rule: Rule::new(&import.patches, &import.reverse_patches)?,
+            context: context.clone(),
+            rule: PatchRule::new(&import.patches, &import.reverse_patches)?,
             import,
             kind,
             status,
             sides,
-            queue: Queue::default(),
+            queue: WorkQueue::default(),
             written: Written::default(),
         }))
     }
@@ -182,7 +182,7 @@ impl Importer {
     pub(crate) fn seen(&self, change: &Change) {
         match change {
             Change::Object(key) => self.queue.add(key.clone()),
-            Change::Complete => self.queue.begin_first_pass(),
+            Change::Complete => self.queue.begin_initial_sync(),
         }
     }
 
@@ -192,25 +192,27 @@ impl Importer {
             return;
         };
         let what = self.name();
-        let part = self.clone();
-        let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.engine.guest(), &self.kind);
-        self.engine
-            .watch_guest(&what, guests, guest, metadata, move |change| part.seen(&change));
-        let (part, known) = (self.clone(), guest.clone());
+        let reconciler = self.clone();
+        let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.context.guest(), &self.kind);
+        self.context
+            .watch_guest(&what, guests, guest, metadata, move |change| {
+                reconciler.seen(&change)
+            });
+        let (reconciler, known) = (self.clone(), guest.clone());
         let kind = self.kind.clone();
-        let hosts = move |engine: &Engine, namespace: &str| {
-            let namespace = engine.tenant().host_namespace(namespace);
-            Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
+        let hosts = move |context: &Context, namespace: &str| {
+            let namespace = context.tenant().host_namespace(namespace);
+            Api::<PartialObjectMeta<Object>>::namespaced_with(context.host(), &namespace, &kind)
         };
         let changed = move |namespace: &str, change| match change {
-            Change::Object(key) => part.queue.add(key),
+            Change::Object(key) => reconciler.queue.add(key),
             Change::Complete => {
                 for key in known.keys_in(namespace) {
-                    part.queue.add(key);
+                    reconciler.queue.add(key);
                 }
             }
         };
-        self.engine
+        self.context
             .watch_hosts(&what, hosts, &watcher::Config::default(), host, metadata, changed);
     }
 
@@ -220,19 +222,19 @@ impl Importer {
         guest: Option<&ObjectMeta>,
         host: &ObjectMeta,
         life: &str,
-    ) -> Result<Next, Failure> {
+    ) -> Result<Action, ReconcileError> {
         let seen = guest.map(|guest| Versions {
             guest: guest.resource_version.clone(),
             host: host.resource_version.clone(),
         });
         if seen.is_some_and(|seen| self.written.is_at(key, &seen)) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         let Some(sight) = self.sight(key, host).await? else {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         let Some(copy) = self.apply(key, guest, host, &sight.fields).await? else {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         self.show_status(key, &copy, sight.status).await?;
         if let Some(theirs) = &sight.whole {
@@ -241,18 +243,18 @@ impl Importer {
         if ownership::shown_in(host) != Some(life) {
             // What it changes comes back, and with it what else was changed meanwhile.
             self.mark(key, host, life).await?;
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         let versions = Versions {
             guest: copy.metadata.resource_version,
             host: host.resource_version.clone(),
         };
         self.written.set(key, versions);
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// What the host has to show; nothing if it is gone by now.
-    async fn sight(&self, key: &Key, host: &ObjectMeta) -> Result<Option<Sight>, Failure> {
+    async fn sight(&self, key: &Key, host: &ObjectMeta) -> Result<Option<Sight>, ReconcileError> {
         if let Sides::Pods(pods) = &self.sides {
             let Some(theirs) = pods.host().get(key).filter(|pod| pod.metadata.uid == host.uid) else {
                 return Ok(None);
@@ -266,7 +268,7 @@ impl Importer {
             if let Some(node) = &node {
                 pods.nodes().ensure(node, address(&theirs)).await?;
             }
-            let unreadable = |source| Failure::Unreadable {
+            let unreadable = |source| ReconcileError::Unreadable {
                 what: format!("pod {key} of the host"),
                 source,
             };
@@ -277,7 +279,7 @@ impl Importer {
                 whole: None,
             }));
         }
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
         let read = hosts.get_opt(&key.name).await;
         let read = read.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
         let Some(theirs) = read.filter(|object| object.metadata.uid == host.uid) else {
@@ -304,7 +306,7 @@ impl Importer {
         guest: Option<&ObjectMeta>,
         host: &ObjectMeta,
         fields: &Fields,
-    ) -> Result<Option<Object>, Failure> {
+    ) -> Result<Option<Object>, ReconcileError> {
         let mut annotations = ownership::import_annotations(host, &self.kind);
         if matches!(self.sides, Sides::Pods(_)) {
             annotations.retain(|name, _| pod::may_pass(name));
@@ -318,7 +320,7 @@ impl Importer {
             annotations: Some(annotations),
             ..ObjectMeta::default()
         };
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
         let there = match guest {
             Some(_) if self.rule.looks_across() => guests
                 .get_opt(&key.name)
@@ -326,7 +328,9 @@ impl Importer {
                 .attempting(|| format!("read {} {key} of the guest", self.kind.kind))?,
             _ => None,
         };
-        let names = GuestNames { engine: &self.engine };
+        let names = GuestNames {
+            context: &self.context,
+        };
         let wanted = self.rule.forward(&metadata, fields, there.as_ref(), &names)?;
         let body = Body {
             kind: &self.kind,
@@ -339,7 +343,7 @@ impl Importer {
             name: &key.name,
             there: guest,
         };
-        self.engine.metrics().write("guest", &self.kind.kind, "apply");
+        self.context.metrics().write("guest", &self.kind.kind, "apply");
         let written = place.apply(&body, &self.written, key).await;
         if let (Some(status), Some(guest)) = (refusal(&written), guest)
             && status.is_invalid()
@@ -356,17 +360,17 @@ impl Importer {
     }
 
     /// Changes the host's object by what reverse patches take from the copy.
-    async fn send_back(&self, key: &Key, host: &Object, copy: &Object) -> Result<(), Failure> {
+    async fn send_back(&self, key: &Key, host: &Object, copy: &Object) -> Result<(), ReconcileError> {
         let names = HostNames {
-            engine: &self.engine,
+            context: &self.context,
             namespace: &key.namespace,
         };
         let (before, after) = self.rule.reverse(host, copy, &names)?;
         if before == after {
             return Ok(());
         }
-        self.engine.metrics().write("host", &self.kind.kind, "reverse");
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        self.context.metrics().write("host", &self.kind.kind, "reverse");
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
         let body = Patch::Merge(Json::replacement(Some(before), Some(after)));
         unless_gone(hosts.patch(&key.name, &PatchParams::default(), &body).await).attempting(|| {
             format!(
@@ -376,8 +380,8 @@ impl Importer {
         })
     }
 
-    async fn show_status(&self, key: &Key, copy: &Object, shown: Shown) -> Result<(), Failure> {
-        let unreadable = |source| Failure::Unreadable {
+    async fn show_status(&self, key: &Key, copy: &Object, shown: Shown) -> Result<(), ReconcileError> {
+        let unreadable = |source| ReconcileError::Unreadable {
             what: format!("the status of {key}"),
             source,
         };
@@ -400,8 +404,8 @@ impl Importer {
             return Ok(());
         }
         let body = json!({"metadata": {"uid": copy.metadata.uid}, "status": Json::replacement(ours, theirs)});
-        self.engine.metrics().write("guest", &self.kind.kind, "status");
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        self.context.metrics().write("guest", &self.kind.kind, "status");
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
         unless_gone(
             guests
                 .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
@@ -410,7 +414,7 @@ impl Importer {
         .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))
     }
 
-    async fn bind(&self, key: &Key, copy: &Pod, host: &Pod) -> Result<(), Failure> {
+    async fn bind(&self, key: &Key, copy: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let node = host.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
         match (&self.sides, node) {
             (Sides::Pods(pods), Some(node)) => pods.bind(key, copy, host, node).await,
@@ -418,15 +422,17 @@ impl Importer {
         }
     }
 
-    fn status_of(&self, key: &Key, object: &Object) -> Result<Option<Json>, Failure> {
-        object.field("status").map_err(|source| Failure::Unreadable {
-            what: format!("the status of {} {key}", self.kind.kind),
-            source,
-        })
+    fn status_of(&self, key: &Key, object: &Object) -> Result<Option<Json>, ReconcileError> {
+        object
+            .field("status")
+            .map_err(|source| ReconcileError::Unreadable {
+                what: format!("the status of {} {key}", self.kind.kind),
+                source,
+            })
     }
 
     /// Notes on the host object that the guest has a copy of it.
-    async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), Failure> {
+    async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), ReconcileError> {
         let annotations = json!({
             naming::CONTROLLED_BY: ownership::importer(&self.kind),
             ownership::SHOWN_IN: life,
@@ -434,19 +440,19 @@ impl Importer {
         self.annotate(key, host, annotations).await
     }
 
-    async fn unmark(&self, key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
+    async fn unmark(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
         let annotations = json!({naming::CONTROLLED_BY: null, ownership::SHOWN_IN: null});
         self.annotate(key, host, annotations).await
     }
 
-    async fn annotate(&self, key: &Key, host: &ObjectMeta, annotations: Value) -> Result<(), Failure> {
+    async fn annotate(&self, key: &Key, host: &ObjectMeta, annotations: Value) -> Result<(), ReconcileError> {
         let body = json!({"metadata": {"uid": host.uid, "annotations": annotations}});
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        self.engine.metrics().write("host", &self.kind.kind, "mark");
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        self.context.metrics().write("host", &self.kind.kind, "mark");
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
         unless_gone(
             hosts
                 .patch_metadata(&key.name, &params, &Patch::Merge(body))
@@ -456,7 +462,7 @@ impl Importer {
     }
 
     /// Deletes a copy at once: no kubelet would end it after its grace.
-    async fn delete_copy(&self, key: &Key, guest: &ObjectMeta) -> Result<(), Failure> {
+    async fn delete_copy(&self, key: &Key, guest: &ObjectMeta) -> Result<(), ReconcileError> {
         if fault_injection::is(Mutation::KeepCopies) {
             return Ok(());
         }
@@ -467,9 +473,14 @@ impl Importer {
         self.end_copy(key, guest, is_pod.then_some(0)).await
     }
 
-    async fn end_copy(&self, key: &Key, guest: &ObjectMeta, grace: Option<i64>) -> Result<(), Failure> {
-        self.engine.metrics().write("guest", &self.kind.kind, "delete");
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+    async fn end_copy(
+        &self,
+        key: &Key,
+        guest: &ObjectMeta,
+        grace: Option<i64>,
+    ) -> Result<(), ReconcileError> {
+        self.context.metrics().write("guest", &self.kind.kind, "delete");
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
         unless_gone(guests.delete(&key.name, &delete::within(guest, grace)).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
     }
@@ -483,16 +494,16 @@ impl Importer {
         host: &ObjectMeta,
         grace: Option<i64>,
         life: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ReconcileError> {
         if guest.is_none() {
-            let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+            let guests = self.context.guest_objects(&self.kind, &key.namespace);
             let copy = guests.get_metadata_opt(&key.name).await;
             let copy = copy.attempting(|| format!("read {} {key} of the guest", self.kind.kind))?;
             if copy.is_some() {
                 return Ok(());
             }
         }
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
         let now = hosts.get_metadata_opt(&key.name).await;
         let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
         let marked = now.filter(|now| ownership::shown_in(&now.metadata) == Some(life));
@@ -503,29 +514,29 @@ impl Importer {
         if let Some(preconditions) = &mut params.preconditions {
             preconditions.resource_version = now.metadata.resource_version;
         }
-        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        self.context.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
     }
 }
 
-impl Part for Importer {
+impl Reconciler for Importer {
     fn name(&self) -> String {
         format!("import of {}", self.kind.kind)
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
     /// Of what could not be shown, there is nothing in the guest to report on but its namespace.
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.sides.has_queued(namespace)
+    fn has_synced(&self, namespace: &str) -> bool {
+        self.sides.has_synced(namespace)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         let Some(metadata) = self.sides.guest(key) else {
-            let namespaces = self.engine.guest_namespaces();
+            let namespaces = self.context.guest_namespaces();
             let namespace = namespaces.get(&Key::new("", key.namespace.clone()))?;
             return Some(namespace.object_ref(&()));
         };
@@ -536,18 +547,18 @@ impl Part for Importer {
         Some(object.object_ref(&self.kind))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
         // What the host calls otherwise than the guest, each side fills itself.
-        if self.engine.tenant().host_name(&key.namespace, &key.name) != key.name {
-            return Ok(Next::Idle);
+        if self.context.tenant().host_name(&key.namespace, &key.name) != key.name {
+            return Ok(Action::AwaitChange);
         }
         if !self.sides.cover(&key.namespace) {
-            return Ok(Next::Uncovered);
+            return Ok(Action::NotSynced);
         }
-        let namespaces = self.engine.guest_namespaces();
+        let namespaces = self.context.guest_namespaces();
         let namespace = namespaces.get(&Key::new("", key.namespace.clone()));
         let Some(life) = namespace.and_then(|namespace| namespace.metadata.uid.clone()) else {
-            return Ok(Next::Waiting("the guest's namespace to be known"));
+            return Ok(Action::WaitFor("the guest's namespace to be known"));
         };
         let (guest, host) = (self.sides.guest(key), self.sides.host(key, &self.kind));
         let step = step(guest.as_ref(), host.as_ref(), &life);
@@ -556,21 +567,24 @@ impl Part for Importer {
         }
         match (step, guest, host) {
             (Step::Show, guest, Some(host)) => self.show(key, guest.as_ref(), &host, &life).await,
-            (Step::Refuse, ..) => Err(Failure::Refused(format!(
+            (Step::Refuse, ..) => Err(ReconcileError::Refused(format!(
                 "the host has a {kind} {} too, which is not shown: the guest's {kind} of that name is its own",
                 key.name,
                 kind = self.kind.kind,
             ))),
-            (Step::DeleteCopy, Some(guest), _) => self.delete_copy(key, &guest).await.map(|()| Next::Idle),
-            // Only pods take their time; of other kinds, the copy stays until what it shows is gone.
-            (Step::EndCopy(Some(grace)), Some(guest), _) => {
-                self.end_copy(key, &guest, Some(grace)).await.map(|()| Next::Idle)
+            (Step::DeleteCopy, Some(guest), _) => {
+                self.delete_copy(key, &guest).await.map(|()| Action::AwaitChange)
             }
+            // Only pods take their time; of other kinds, the copy stays until what it shows is gone.
+            (Step::EndCopy(Some(grace)), Some(guest), _) => self
+                .end_copy(key, &guest, Some(grace))
+                .await
+                .map(|()| Action::AwaitChange),
             (Step::DeleteHost(grace), guest, Some(host)) => self
                 .delete_host(key, guest.as_ref(), &host, grace, &life)
                 .await
-                .map(|()| Next::Idle),
-            _ => Ok(Next::Idle),
+                .map(|()| Action::AwaitChange),
+            _ => Ok(Action::AwaitChange),
         }
     }
 }

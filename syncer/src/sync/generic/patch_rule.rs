@@ -6,18 +6,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::value::to_raw_value;
 use vcluster_values::patches::{Error, Json, Names, Patch, Patches};
 
-use crate::sync::runtime::context::Engine;
-use crate::sync::runtime::error::Failure;
+use crate::sync::runtime::context::Context;
+use crate::sync::runtime::error::ReconcileError;
 use crate::sync::write::object::{Fields, Object};
 
 /// The patches of a rule, both ways.
 #[derive(Debug)]
-pub(crate) struct Rule {
+pub(crate) struct PatchRule {
     forward: Patches,
     reverse: Patches,
 }
 
-impl Rule {
+impl PatchRule {
     /// Reads the patches of a rule.
     pub(crate) fn new(patches: &[Patch], reverse: &[Patch]) -> Result<Self, Error> {
         Ok(Self {
@@ -43,7 +43,7 @@ impl Rule {
         fields: &Fields,
         there: Option<&Object>,
         names: &dyn Names,
-    ) -> Result<Object, Failure> {
+    ) -> Result<Object, ReconcileError> {
         if self.forward.is_empty() {
             return Ok(Object {
                 metadata: metadata.clone(),
@@ -66,7 +66,7 @@ impl Rule {
         object: &Object,
         there: &Object,
         names: &dyn Names,
-    ) -> Result<(Json, Json), Failure> {
+    ) -> Result<(Json, Json), ReconcileError> {
         let before = whole(&object.metadata, &object.fields)?;
         let mut after = before.clone();
         self.reverse
@@ -79,7 +79,7 @@ impl Rule {
 /// Names of the guest, as the host has them.
 pub(crate) struct HostNames<'a> {
     /// Who knows.
-    pub(crate) engine: &'a Engine,
+    pub(crate) context: &'a Context,
     /// The guest namespace of the object that has the names.
     pub(crate) namespace: &'a str,
 }
@@ -87,18 +87,18 @@ pub(crate) struct HostNames<'a> {
 impl Names for HostNames<'_> {
     fn name(&self, name: &str, namespace: Option<&str>) -> String {
         let namespace = namespace.unwrap_or(self.namespace);
-        self.engine.tenant().host_name(namespace, name)
+        self.context.tenant().host_name(namespace, name)
     }
 
     fn namespace(&self, namespace: &str) -> String {
-        self.engine.tenant().host_namespace(namespace)
+        self.context.tenant().host_namespace(namespace)
     }
 }
 
 /// Names of the host, as the guest has them.
 pub(crate) struct GuestNames<'a> {
     /// Who knows.
-    pub(crate) engine: &'a Engine,
+    pub(crate) context: &'a Context,
 }
 
 impl Names for GuestNames<'_> {
@@ -108,8 +108,8 @@ impl Names for GuestNames<'_> {
 
     /// A namespace that is none of the tenant's has no name in the guest, and keeps the one it has.
     fn namespace(&self, namespace: &str) -> String {
-        let tenant = self.engine.tenant();
-        let guests = self.engine.guest_namespaces().keys().into_iter();
+        let tenant = self.context.tenant();
+        let guests = self.context.guest_namespaces().keys().into_iter();
         guests
             .map(|key| key.name)
             .find(|guest| tenant.host_namespace(guest) == namespace)
@@ -118,7 +118,7 @@ impl Names for GuestNames<'_> {
 }
 
 /// An object as one value.
-fn whole(metadata: &ObjectMeta, fields: &Fields) -> Result<Json, Failure> {
+fn whole(metadata: &ObjectMeta, fields: &Fields) -> Result<Json, ReconcileError> {
     let metadata = serde_json::to_string(metadata).map_err(unreadable)?;
     let mut entries = std::collections::BTreeMap::new();
     entries.insert("metadata".to_owned(), Json::read(&metadata).map_err(unreadable)?);
@@ -129,9 +129,9 @@ fn whole(metadata: &ObjectMeta, fields: &Fields) -> Result<Json, Failure> {
 }
 
 /// Takes a value apart into an object. What it is called and whose it is does not change, whatever the patches say.
-fn apart(object: Json, fixed: &ObjectMeta) -> Result<Object, Failure> {
+fn apart(object: Json, fixed: &ObjectMeta) -> Result<Object, ReconcileError> {
     let Json::Map(mut entries) = object else {
-        return Err(Failure::Refused("the patches leave no object".to_owned()));
+        return Err(ReconcileError::Refused("the patches leave no object".to_owned()));
     };
     let metadata = entries.remove("metadata").unwrap_or_default();
     let metadata = serde_json::to_string(&metadata).map_err(unreadable)?;
@@ -153,20 +153,23 @@ fn apart(object: Json, fixed: &ObjectMeta) -> Result<Object, Failure> {
         ..fixed.clone()
     };
     let field = |(name, value): (String, Json)| Ok((name, to_raw_value(&value).map_err(unreadable)?));
-    let fields: Fields = entries.into_iter().map(field).collect::<Result<_, Failure>>()?;
+    let fields: Fields = entries
+        .into_iter()
+        .map(field)
+        .collect::<Result<_, ReconcileError>>()?;
     Ok(Object {
         metadata,
         fields: Arc::new(fields),
     })
 }
 
-fn unreadable(source: serde_json::Error) -> Failure {
-    Failure::Unreadable {
+fn unreadable(source: serde_json::Error) -> ReconcileError {
+    ReconcileError::Unreadable {
         what: "an object to patch".to_owned(),
         source,
     }
 }
 
-fn unfit(error: &Error) -> Failure {
-    Failure::Refused(format!("a patch of its kind does not fit it: {error}"))
+fn unfit(error: &Error) -> ReconcileError {
+    ReconcileError::Refused(format!("a patch of its kind does not fit it: {error}"))
 }

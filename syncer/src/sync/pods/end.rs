@@ -12,14 +12,14 @@ use kube::ResourceExt;
 use super::show::{Base, If};
 use super::status::conditions::{self, DISRUPTED};
 use super::{Pods, has_ended, is_going};
-use crate::sync::runtime::error::Failure;
+use crate::sync::runtime::error::ReconcileError;
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::Next;
+use crate::sync::runtime::reconciler::Action;
 use crate::sync::write::ownership;
 
 impl Pods {
     /// Ends a guest's pod that has no pod on the host, and deletes it.
-    pub(super) async fn end(&self, key: &Key, guest: &Pod) -> Result<Next, Failure> {
+    pub(super) async fn end(&self, key: &Key, guest: &Pod) -> Result<Action, ReconcileError> {
         if !has_ended(guest) {
             let last = self.host.deleted(key).filter(|last| is_made_from(last, guest));
             let status = match last {
@@ -31,19 +31,19 @@ impl Pods {
                 .write_status(key, guest, &Base::of(guest), ended(guest, status), If::Unchanged)
                 .await?
             {
-                return Ok(Next::Waiting("the latest state of the pod in the guest"));
+                return Ok(Action::WaitFor("the latest state of the pod in the guest"));
             }
         }
         if is_going(guest) && guest.metadata.deletion_grace_period_seconds == Some(0) {
             // Whoever has a finalizer on it takes that off now.
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         self.delete_guest(key, guest, Some(0)).await?;
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// Says in the guest that a pod is going because the host deletes it, before the guest does the same.
-    pub(super) async fn disrupt(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+    pub(super) async fn disrupt(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let has_succeeded = host.status.as_ref().is_some_and(has_succeeded);
         if has_ended(guest) || has_succeeded || conditions::of_type(guest, DISRUPTED).is_some() {
             return Ok(());

@@ -10,13 +10,18 @@ use vcluster_values::admission;
 use super::own::{Own, has_name};
 use super::{Pods, status, translate};
 use crate::sync::runtime::context::MANAGER;
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::key::Key;
 
 impl Pods {
     /// Adds to the host's pod the containers that somebody has added to the running guest pod. One that is refused
     /// keeps no other from being added.
-    pub(super) async fn add_ephemeral(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+    pub(super) async fn add_ephemeral(
+        &self,
+        key: &Key,
+        guest: &Pod,
+        host: &Pod,
+    ) -> Result<(), ReconcileError> {
         let Missing { addable, taken } = missing(guest, host);
         for name in taken {
             self.tell_taken(guest, &name).await;
@@ -28,8 +33,8 @@ impl Pods {
         match failures.len() {
             0 | 1 => failures.pop().map_or(Ok(()), Err),
             _ => {
-                let words: Vec<String> = failures.iter().map(Failure::words).collect();
-                Err(Failure::Refused(words.join("; ")))
+                let words: Vec<String> = failures.iter().map(ReconcileError::message).collect();
+                Err(ReconcileError::Refused(words.join("; ")))
             }
         }
     }
@@ -42,11 +47,11 @@ impl Pods {
         host: &Pod,
         index: usize,
         container: EphemeralContainer,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ReconcileError> {
         // A violation is named by the container's place in the guest's list.
         let mut list = vec![json!({}); index];
         list.push(json!(container));
-        self.engine.admit(
+        self.context.admit(
             admission::Resource::Pods,
             &json!({"spec": {"ephemeralContainers": list}}),
         )?;
@@ -54,8 +59,8 @@ impl Pods {
         let dns = self.services.dns();
         let added = translate::ephemeral(vec![container], guest, &self.surroundings(guest, dns.as_deref()));
         let body = json!({"metadata": {"uid": host.uid()}, "spec": {"ephemeralContainers": added}});
-        self.engine.metrics().write("host", "Pod", "patch");
-        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
+        self.context.metrics().write("host", "Pod", "patch");
+        let hosts: Api<Pod> = self.context.host_api(&key.namespace);
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
@@ -79,9 +84,9 @@ impl Pods {
              not this virtual cluster's; add it again with another name"
         );
         warn!(pod = %Key::of(&guest.metadata), "{why}");
-        let reporter = self.engine.reporter();
-        reporter
-            .failed(&guest.object_ref(&()), &Failure::Refused(why), 0)
+        let recorder = self.context.recorder();
+        recorder
+            .failed(&guest.object_ref(&()), &ReconcileError::Refused(why), 0)
             .await;
     }
 }

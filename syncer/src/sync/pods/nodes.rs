@@ -13,14 +13,14 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Resource};
 use serde_json::{Value, json};
 
-use crate::sync::from_host::projections::Copies;
-use crate::sync::runtime::context::{Engine, MANAGER};
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
-use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::from_host::projections::Projections;
+use crate::sync::runtime::context::{Context, MANAGER};
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::delete;
 
 /// Label on nodes that stand for one of the host's.
@@ -42,13 +42,13 @@ const LINGERS: Duration = Duration::from_secs(30);
 /// Keeps the guest's nodes.
 #[derive(Debug)]
 pub(crate) struct Nodes {
-    engine: Engine,
-    guest: Arc<Cache<ObjectMeta>>,
-    guest_pods: Arc<Cache<Pod>>,
-    host_pods: Arc<Cache<Pod>>,
+    context: Context,
+    guest: Arc<Store<ObjectMeta>>,
+    guest_pods: Arc<Store<Pod>>,
+    host_pods: Arc<Store<Pod>>,
     /// The copies of the host's nodes, if they are shown: another part keeps those.
-    copied: Option<Arc<Copies>>,
-    queue: Queue,
+    copied: Option<Arc<Projections>>,
+    queue: WorkQueue,
     unused: Mutex<HashMap<String, Instant>>,
     /// What this process has said of the nodes: a former one's may have played the kubelet's part elsewhere.
     said: Mutex<HashSet<String>>,
@@ -57,18 +57,18 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// Makes the part; nothing runs yet.
     pub(super) fn new(
-        engine: &Engine,
-        guest_pods: &Arc<Cache<Pod>>,
-        host_pods: &Arc<Cache<Pod>>,
-        copied: Option<Arc<Copies>>,
+        context: &Context,
+        guest_pods: &Arc<Store<Pod>>,
+        host_pods: &Arc<Store<Pod>>,
+        copied: Option<Arc<Projections>>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             guest: Arc::default(),
             guest_pods: guest_pods.clone(),
             host_pods: host_pods.clone(),
             copied,
-            queue: Queue::default(),
+            queue: WorkQueue::default(),
             unused: Mutex::default(),
             said: Mutex::default(),
         })
@@ -76,16 +76,16 @@ impl Nodes {
 
     /// Watches the guest's nodes.
     pub(crate) fn watch(self: &Arc<Self>) {
-        let part = self.clone();
-        let guests: Api<PartialObjectMeta<Node>> = Api::all(self.engine.guest());
-        self.engine.watch_guest(
+        let reconciler = self.clone();
+        let guests: Api<PartialObjectMeta<Node>> = Api::all(self.context.guest());
+        self.context.watch_guest(
             "nodes",
             guests,
             &self.guest,
             metadata,
             move |change| match change {
-                Change::Object(key) => part.queue.add(key),
-                Change::Complete => part.queue.begin_first_pass(),
+                Change::Object(key) => reconciler.queue.add(key),
+                Change::Complete => reconciler.queue.begin_initial_sync(),
             },
         );
     }
@@ -105,13 +105,13 @@ impl Nodes {
 
     /// Makes a node that is missing while pods of the guest run there, as its administrator has deleted it: without
     /// it, their logs could not be read. A node's name in a guest's pod alone is the tenant's idea.
-    async fn restore(&self, name: &str) -> Result<Next, Failure> {
+    async fn restore(&self, name: &str) -> Result<Action, ReconcileError> {
         if let Some(copied) = &self.copied {
             if !copied.are_known() {
-                return Ok(Next::Waiting("the host's nodes to be known"));
+                return Ok(Action::WaitFor("the host's nodes to be known"));
             }
             if copied.shows(name) {
-                return Ok(Next::Idle);
+                return Ok(Action::AwaitChange);
             }
         }
         let running = self.guest_pods.find_map(|key, guest| {
@@ -123,15 +123,15 @@ impl Nodes {
             self.ensure(name, status.and_then(|status| status.host_ip.as_deref()))
                 .await?;
         }
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// Makes a node, unless it is there.
-    pub(crate) async fn ensure(&self, name: &str, address: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn ensure(&self, name: &str, address: Option<&str>) -> Result<(), ReconcileError> {
         if self.guest.get(&Key::new("", name)).is_some() {
             return Ok(());
         }
-        let version = self.engine.guest().apiserver_version().await;
+        let version = self.context.guest().apiserver_version().await;
         let version = version
             .attempting(|| "ask for the guest's version".to_owned())?
             .git_version;
@@ -143,16 +143,16 @@ impl Nodes {
         made
     }
 
-    async fn make(&self, name: &str, address: Option<&str>, version: &str) -> Result<(), Failure> {
-        let nodes: Api<Node> = Api::all(self.engine.guest());
+    async fn make(&self, name: &str, address: Option<&str>, version: &str) -> Result<(), ReconcileError> {
+        let nodes: Api<Node> = Api::all(self.context.guest());
         let params = PatchParams::apply(MANAGER).force();
         let attempted = || format!("write node {name} to the guest");
-        self.engine.metrics().write("guest", "Node", "apply");
+        self.context.metrics().write("guest", "Node", "apply");
         nodes
             .patch_metadata(name, &params, &Patch::Apply(node(name)))
             .await
             .attempting(attempted)?;
-        let status = status(name, address, version, self.engine.config().kubelet_port);
+        let status = status(name, address, version, self.context.config().kubelet_port);
         // Not applied: of a field that it does not have, the guest's API takes no notice then.
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
@@ -166,18 +166,18 @@ impl Nodes {
     }
 
     /// Has a node of a former process lead to this one's kubelet.
-    async fn lead_here(&self, name: &str) -> Result<(), Failure> {
+    async fn lead_here(&self, name: &str) -> Result<(), ReconcileError> {
         if self.lock_said().contains(name) {
             return Ok(());
         }
-        let port = self.engine.config().kubelet_port;
+        let port = self.context.config().kubelet_port;
         let status = json!({"status": {
             "addresses": [kubelet_address()],
             "daemonEndpoints": endpoints(port),
             "declaredFeatures": FEATURES,
         }});
-        self.engine.metrics().write("guest", "Node", "status");
-        let nodes: Api<Node> = Api::all(self.engine.guest());
+        self.context.metrics().write("guest", "Node", "status");
+        let nodes: Api<Node> = Api::all(self.context.guest());
         let params = PatchParams::default();
         unless_gone(nodes.patch_status(name, &params, &Patch::Strategic(status)).await)
             .attempting(|| format!("have node {name} of the guest lead to the syncer"))?;
@@ -205,12 +205,12 @@ impl Nodes {
     }
 }
 
-impl Part for Nodes {
+impl Reconciler for Nodes {
     fn name(&self) -> String {
         "nodes".to_owned()
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
@@ -225,32 +225,32 @@ impl Part for Nodes {
         )
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
         let Some(meta) = self.guest.get(key) else {
             return self.restore(&key.name).await;
         };
         if !is_fake(&meta) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         self.lead_here(&key.name).await?;
         let Some(since) = self.unused_since(&key.name, self.is_used(&key.name)) else {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         let left = LINGERS.saturating_sub(since.elapsed());
         if !left.is_zero() {
-            return Ok(Next::After(left));
+            return Ok(Action::RequeueAfter(left));
         }
         let params = delete::of(&meta);
-        self.engine.metrics().write("guest", "Node", "delete");
+        self.context.metrics().write("guest", "Node", "delete");
         unless_gone(
-            Api::<Node>::all(self.engine.guest())
+            Api::<Node>::all(self.context.guest())
                 .delete(&key.name, &params)
                 .await,
         )
         .attempting(|| format!("delete node {key} in the guest"))?;
         self.unused_since(&key.name, true);
         self.lock_said().remove(&key.name);
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 }
 

@@ -8,18 +8,18 @@ use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::Pods;
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::key::Key;
 
 impl Pods {
     /// Gives the host's pod and containers what the guest's have been given since the host last heard of a change.
-    pub(super) async fn resize(&self, key: &Key, wanted: &Pod, host: &Pod) -> Result<(), Failure> {
+    pub(super) async fn resize(&self, key: &Key, wanted: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let Some(mut body) = changes(wanted, host) else {
             return Ok(());
         };
         body["metadata"] = json!({"uid": host.uid()});
-        self.engine.metrics().write("host", "Pod", "resize");
-        let hosts: Api<Pod> = self.engine.host_api(&key.namespace);
+        self.context.metrics().write("host", "Pod", "resize");
+        let hosts: Api<Pod> = self.context.host_api(&key.namespace);
         let params = PatchParams::default();
         unless_gone(
             hosts

@@ -5,20 +5,20 @@ use kube::Resource as _;
 use vcluster_values::admission::Resource;
 
 use super::{Pods, is_going, translate};
-use crate::sync::runtime::error::Failure;
+use crate::sync::runtime::error::ReconcileError;
 use crate::sync::runtime::key::Key;
 use crate::sync::to_host::references::dapr;
 
 impl Pods {
     /// Refuses a pod that the host is not to have.
-    pub(super) fn comply(&self, guest: &Pod) -> Result<(), Failure> {
+    pub(super) fn comply(&self, guest: &Pod) -> Result<(), ReconcileError> {
         let obstacles = translate::obstacles(guest, &self.surroundings(guest, None));
         if !obstacles.is_empty() {
             let why = obstacles.join("; ");
-            return Err(Failure::Refused(format!("not created on the host: {why}")));
+            return Err(ReconcileError::Refused(format!("not created on the host: {why}")));
         }
         let host = self.without_shown_class(self.translated(guest, None));
-        self.engine.admit(Resource::Pods, &host)
+        self.context.admit(Resource::Pods, &host)
     }
 
     /// Tells the tenant once what the host does not do as the pod says, although it has the pod.
@@ -34,8 +34,8 @@ impl Pods {
             ("VolumeNotFound", note)
         }));
         for (reason, note) in remarks {
-            let reporter = self.engine.reporter();
-            reporter.warn(&guest.object_ref(&()), reason, note).await;
+            let recorder = self.context.recorder();
+            recorder.warn(&guest.object_ref(&()), reason, note).await;
         }
     }
 
@@ -51,7 +51,7 @@ impl Pods {
             // The host's scheduler has chosen it.
             spec.node_name = None;
         }
-        let violations = self.engine.config().admission.violations(Resource::Pods, &host);
+        let violations = self.context.config().admission.violations(Resource::Pods, &host);
         if violations.is_empty() {
             return;
         }
@@ -60,8 +60,8 @@ impl Pods {
              replaced, or ask the host's administrator to allow it",
             violations.join("; ")
         );
-        self.engine
-            .reporter()
+        self.context
+            .recorder()
             .warn(&guest.object_ref(&()), "PolicyViolation", note)
             .await;
     }

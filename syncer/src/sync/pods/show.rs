@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Pods;
 use super::status::{self, Others, conditions};
-use crate::sync::runtime::error::{Attempt, Failure, refusal};
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
 use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 
@@ -72,7 +72,7 @@ impl Pods {
     }
 
     /// Shows the status of a host pod in the guest.
-    pub(super) async fn show(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), Failure> {
+    pub(super) async fn show(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let wanted = self.status_of(key, guest, host);
         if fault_injection::is(Mutation::DropStatus) {
             return Ok(());
@@ -106,9 +106,9 @@ impl Pods {
         base: &Base,
         wanted: PodStatus,
         condition: If,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, ReconcileError> {
         let patch = status::patch(base.status.as_ref(), &wanted);
-        let patch = patch.map_err(|source| Failure::Unreadable {
+        let patch = patch.map_err(|source| ReconcileError::Unreadable {
             what: format!("the status of pod {key}"),
             source,
         })?;
@@ -116,8 +116,8 @@ impl Pods {
         if condition == If::Unchanged {
             body["metadata"]["resourceVersion"] = json!(base.version);
         }
-        self.engine.metrics().write("guest", "Pod", "status");
-        let guests: Api<Pod> = self.engine.guest_api(&key.namespace);
+        self.context.metrics().write("guest", "Pod", "status");
+        let guests: Api<Pod> = self.context.guest_api(&key.namespace);
         let written = guests
             .patch_status(&key.name, &PatchParams::default(), &Patch::Strategic(body))
             .await;

@@ -21,13 +21,13 @@ use kube::{Api, Resource, ResourceExt};
 use super::translate::volumes;
 use super::{has_ended, is_copy, is_going};
 use crate::sync::runtime::budget::{Ledger, size_of};
-use crate::sync::runtime::context::{Engine, MANAGER};
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
-use crate::sync::runtime::informer::Cache;
+use crate::sync::runtime::context::{Context, MANAGER};
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::informer::Store;
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
-use crate::sync::runtime::work_queue::Queue;
-use crate::sync::to_host::config_objects::Payloads;
+use crate::sync::runtime::reconciler::{Action, Reconciler};
+use crate::sync::runtime::work_queue::WorkQueue;
+use crate::sync::to_host::config_objects::ConfigObjects;
 use crate::sync::write::delete;
 use crate::sync::write::ownership::{self, HostName};
 
@@ -37,10 +37,10 @@ const RENEW_AT: &str = "vcluster.loft.sh/renew-at";
 /// Keeps the tokens of pods on the host.
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    engine: Engine,
-    pods: Arc<Cache<Pod>>,
-    secrets: Arc<Payloads>,
-    queue: Queue,
+    context: Context,
+    pods: Arc<Store<Pod>>,
+    secrets: Arc<ConfigObjects>,
+    queue: WorkQueue,
     /// When tokens were last written for a pod's UID.
     written: Mutex<HashMap<String, Instant>>,
     /// The sizes of the Secrets, by pod.
@@ -52,14 +52,14 @@ const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 impl Tokens {
     /// Makes the part; nothing runs yet.
-    pub(super) fn new(engine: &Engine, pods: &Arc<Cache<Pod>>, secrets: &Arc<Payloads>) -> Arc<Self> {
+    pub(super) fn new(context: &Context, pods: &Arc<Store<Pod>>, secrets: &Arc<ConfigObjects>) -> Arc<Self> {
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             pods: pods.clone(),
             secrets: secrets.clone(),
-            queue: Queue::default(),
+            queue: WorkQueue::default(),
             written: Mutex::default(),
-            ledger: engine.budget().ledger(),
+            ledger: context.budget().ledger(),
         })
     }
 
@@ -87,7 +87,7 @@ impl Tokens {
         key: &Key,
         pod: &Pod,
         tokens: Vec<(String, ServiceAccountTokenProjection)>,
-    ) -> Result<Next, Failure> {
+    ) -> Result<Action, ReconcileError> {
         let mut data = BTreeMap::new();
         let mut lives = Vec::new();
         for (name, token) in tokens {
@@ -97,7 +97,7 @@ impl Tokens {
         }
         let pause = lives.into_iter().min().unwrap_or_default() / 2;
         self.write(key, pod, data, Timestamp::now() + pause).await?;
-        Ok(Next::After(pause))
+        Ok(Action::RequeueAfter(pause))
     }
 
     async fn request(
@@ -105,7 +105,7 @@ impl Tokens {
         key: &Key,
         pod: &Pod,
         wanted: ServiceAccountTokenProjection,
-    ) -> Result<(String, Duration), Failure> {
+    ) -> Result<(String, Duration), ReconcileError> {
         let account = pod
             .spec
             .as_ref()
@@ -125,7 +125,7 @@ impl Tokens {
             }),
             ..TokenRequest::default()
         };
-        let accounts: Api<ServiceAccount> = self.engine.guest_api(&key.namespace);
+        let accounts: Api<ServiceAccount> = self.context.guest_api(&key.namespace);
         let given = accounts
             .create_token_request(account, &PostParams::default(), &request)
             .await
@@ -141,8 +141,8 @@ impl Tokens {
         pod: &Pod,
         data: BTreeMap<String, ByteString>,
         renew_at: Timestamp,
-    ) -> Result<(), Failure> {
-        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+    ) -> Result<(), ReconcileError> {
+        let namespace = self.context.tenant().host_namespace(&key.namespace);
         let name = volumes::token_secret(&pod.uid().unwrap_or_default());
         let host = HostName {
             namespace: &namespace,
@@ -171,10 +171,10 @@ impl Tokens {
             .get(&Key::new(key.namespace.clone(), name.clone()))
             .is_some();
         let charge = self.ledger.charge(key, size_of(&secret), is_there);
-        let charge = charge.map_err(|over| Failure::over(&attempted(), &over))?;
-        self.engine.metrics().write("host", "Secret", "apply");
+        let charge = charge.map_err(|over| ReconcileError::over(&attempted(), &over))?;
+        self.context.metrics().write("host", "Secret", "apply");
         let params = PatchParams::apply(MANAGER).force();
-        let hosts: Api<Secret> = self.engine.host_api(&key.namespace);
+        let hosts: Api<Secret> = self.context.host_api(&key.namespace);
         hosts
             .patch_metadata(&name, &params, &Patch::Apply(&secret))
             .await
@@ -190,16 +190,16 @@ impl Tokens {
     }
 
     /// Deletes the Secrets of pods that had this name before, or that is gone.
-    async fn delete_others(&self, key: &Key, current: Option<&str>) -> Result<(), Failure> {
+    async fn delete_others(&self, key: &Key, current: Option<&str>) -> Result<(), ReconcileError> {
         let host = self.secrets.host();
         for secret in host.keys_in(&key.namespace) {
             let Some(meta) = host.get(&secret) else { continue };
             let stale = pod_of(&meta).as_ref() == Some(key) && current != Some(secret.name.as_str());
             if stale && meta.deletion_timestamp.is_none() {
                 let params = delete::of(&meta);
-                self.engine.metrics().write("host", "Secret", "delete");
+                self.context.metrics().write("host", "Secret", "delete");
                 unless_gone(
-                    self.engine
+                    self.context
                         .host_api::<Secret>(&key.namespace)
                         .delete(&secret.name, &params)
                         .await,
@@ -211,41 +211,41 @@ impl Tokens {
     }
 }
 
-impl Part for Tokens {
+impl Reconciler for Tokens {
     fn name(&self) -> String {
         "tokens".to_owned()
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.secrets.host().has_told_of(namespace)
+    fn has_synced(&self, namespace: &str) -> bool {
+        self.secrets.host().has_delivered_namespace(namespace)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.pods.get(key).map(|pod| pod.object_ref(&()))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.secrets.host().covers_namespace(&key.namespace) {
-            return Ok(Next::Uncovered);
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
+        if !self.secrets.host().has_listed_namespace(&key.namespace) {
+            return Ok(Action::NotSynced);
         }
-        let pod = self.pods.get(key).filter(|pod| !is_copy(&self.engine, pod));
+        let pod = self.pods.get(key).filter(|pod| !is_copy(&self.context, pod));
         let name = pod
             .as_ref()
             .map(|pod| volumes::token_secret(&pod.uid().unwrap_or_default()));
         self.delete_others(key, name.as_deref()).await?;
         let (Some(pod), Some(name)) = (pod, name) else {
             self.ledger.forget(key);
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         let tokens = volumes::tokens(&pod);
         // A token names the node that its pod is bound to. Until the pod has one, its kubelet waits for the Secret.
         let is_bound = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
         if tokens.is_empty() || !is_bound || is_going(&pod) || has_ended(&pod) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         let secret = self.secrets.host().get(&Key::new(key.namespace.clone(), name));
         let left = secret.as_deref().and_then(renew_at).and_then(|at| {
@@ -255,8 +255,8 @@ impl Part for Tokens {
         });
         let uid = pod.uid().unwrap_or_default();
         match left {
-            Some(left) => Ok(Next::After(left)),
-            None if self.is_on_its_way(&uid) => Ok(Next::After(ON_ITS_WAY)),
+            Some(left) => Ok(Action::RequeueAfter(left)),
+            None if self.is_on_its_way(&uid) => Ok(Action::RequeueAfter(ON_ITS_WAY)),
             None => {
                 let next = self.renew(key, &pod, tokens).await?;
                 self.written

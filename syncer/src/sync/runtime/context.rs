@@ -14,14 +14,14 @@ use vcluster_values::admission::Resource;
 use vcluster_values::naming::Tenant;
 
 use super::budget::Budget;
-use super::error::Failure;
+use super::error::ReconcileError;
 use super::fault_injection::{self, Mutation};
-use super::informer::{Cache, Scope};
+use super::informer::{Scope, Store};
 use super::key::Key;
 use super::metrics::Metrics;
-use super::recorder::Reporter;
-use super::watched_namespaces::Mirror;
-use super::work_queue::Queue;
+use super::recorder::EventRecorder;
+use super::watched_namespaces::WatchedNamespaces;
+use super::work_queue::WorkQueue;
 use crate::sync::config::{Config, Import};
 use crate::sync::from_host::projections;
 use crate::sync::write::object::Object;
@@ -32,29 +32,29 @@ pub(crate) const MANAGER: &str = "vcluster-syncer";
 
 /// The two sides, and what is known and said about them; cheap to copy.
 #[derive(Clone)]
-pub(crate) struct Engine(Arc<Inner>);
+pub(crate) struct Context(Arc<Inner>);
 
 struct Inner {
     config: Config,
     host: Client,
     guest: Client,
     metrics: Metrics,
-    reporter: Reporter,
+    recorder: EventRecorder,
     budget: Budget,
-    mirror: Mirror,
-    namespaces: Arc<Queue>,
-    guest_namespaces: Arc<Cache<Namespace>>,
+    watched_namespaces: WatchedNamespaces,
+    namespaces: Arc<WorkQueue>,
+    guest_namespaces: Arc<Store<Namespace>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
-impl std::fmt::Debug for Engine {
+impl std::fmt::Debug for Context {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Engine({})", self.0.config.tenant.name())
     }
 }
 
-impl Engine {
+impl Context {
     /// Brings the two sides together; nothing is read or written yet.
     pub(crate) fn new(
         config: Config,
@@ -63,7 +63,7 @@ impl Engine {
         metrics: Metrics,
         stop: CancellationToken,
     ) -> Self {
-        let reporter = Reporter::new(guest.clone());
+        let recorder = EventRecorder::new(guest.clone());
         let budget = Budget::new(config.limits);
         metrics.gauges().budget(&budget);
         Self(Arc::new(Inner {
@@ -71,9 +71,9 @@ impl Engine {
             host,
             guest,
             metrics,
-            reporter,
+            recorder,
             budget,
-            mirror: Mirror::new(stop.clone()),
+            watched_namespaces: WatchedNamespaces::new(stop.clone()),
             namespaces: Arc::default(),
             guest_namespaces: Arc::default(),
             tasks: TaskTracker::new(),
@@ -140,12 +140,12 @@ impl Engine {
     }
 
     /// Refuses an object that the host is not to have, before the host does; the tenant learns which field and why.
-    pub(crate) fn admit(&self, resource: Resource, object: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn admit(&self, resource: Resource, object: &impl Serialize) -> Result<(), ReconcileError> {
         let violations = self.config().admission.violations(resource, object);
         if violations.is_empty() || fault_injection::is(Mutation::OverlookViolations) {
             return Ok(());
         }
-        Err(Failure::Refused(format!(
+        Err(ReconcileError::Refused(format!(
             "not created on the host: {}. Remove the field, or ask the host's administrator to allow it in the values \
              of this virtual cluster",
             violations.join("; ")
@@ -158,8 +158,8 @@ impl Engine {
     }
 
     /// How the tenant is told.
-    pub(crate) fn reporter(&self) -> &Reporter {
-        &self.0.reporter
+    pub(crate) fn recorder(&self) -> &EventRecorder {
+        &self.0.recorder
     }
 
     /// The bytes that the tenant may keep on the host.
@@ -168,24 +168,24 @@ impl Engine {
     }
 
     /// The host namespaces that are watched.
-    pub(crate) fn mirror(&self) -> &Mirror {
-        &self.0.mirror
+    pub(crate) fn watched_namespaces(&self) -> &WatchedNamespaces {
+        &self.0.watched_namespaces
     }
 
     /// The queue of guest namespaces.
-    pub(crate) fn namespaces(&self) -> &Arc<Queue> {
+    pub(crate) fn namespaces(&self) -> &Arc<WorkQueue> {
         &self.0.namespaces
     }
 
     /// The guest's namespaces.
-    pub(crate) fn guest_namespaces(&self) -> &Arc<Cache<Namespace>> {
+    pub(crate) fn guest_namespaces(&self) -> &Arc<Store<Namespace>> {
         &self.0.guest_namespaces
     }
 
     /// Whether the guest is known to have no such namespace.
     pub(crate) fn is_without(&self, namespace: &str) -> bool {
         let known = self.guest_namespaces();
-        known.covers(&Scope::Everything) && known.get(&Key::new("", namespace)).is_none()
+        known.has_listed(&Scope::Everything) && known.get(&Key::new("", namespace)).is_none()
     }
 
     /// Has a guest namespace's twin looked at, because something found it missing.

@@ -8,7 +8,7 @@ use super::budget::Over;
 
 /// What was attempted, and why it did not work. It is retried in any case.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum ReconcileError {
     /// A request to one of the sides was refused or got no answer.
     #[error("{attempted}")]
     Request {
@@ -33,7 +33,7 @@ pub(crate) enum Failure {
     Unmet {
         /// The object that it needs, and why that is not there.
         why: String,
-        /// See [`Failure::is_lasting`], of what it needs.
+        /// See [`ReconcileError::is_lasting`], of what it needs.
         is_lasting: bool,
     },
     /// The tenant writes too much at a time. Nothing is wrong with the object, which is written later.
@@ -46,7 +46,7 @@ pub(crate) enum Failure {
     },
 }
 
-impl Failure {
+impl ReconcileError {
     /// Makes the failure of an attempt that would exceed the tenant's budget.
     pub(crate) fn over(attempted: &str, over: &Over) -> Self {
         match over {
@@ -108,7 +108,7 @@ impl Failure {
     }
 
     /// The whole chain in one line, with the words of the side that refused.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Request {
                 attempted,
@@ -126,21 +126,21 @@ impl Failure {
 /// Says what a request was for, should it fail.
 pub(crate) trait Attempt<T> {
     /// `attempted` follows "failed to".
-    fn attempting(self, attempted: impl FnOnce() -> String) -> Result<T, Failure>;
+    fn attempting(self, attempted: impl FnOnce() -> String) -> Result<T, ReconcileError>;
 }
 
 impl<T> Attempt<T> for Result<T, kube::Error> {
-    fn attempting(self, attempted: impl FnOnce() -> String) -> Result<T, Failure> {
+    fn attempting(self, attempted: impl FnOnce() -> String) -> Result<T, ReconcileError> {
         self.map_err(|source| {
             let attempted = attempted();
             let source = match source {
                 kube::Error::Service(error) => match error.downcast::<Over>() {
-                    Ok(over) => return Failure::over(&attempted, &over),
+                    Ok(over) => return ReconcileError::over(&attempted, &over),
                     Err(error) => kube::Error::Service(error),
                 },
                 other => other,
             };
-            Failure::Request { attempted, source }
+            ReconcileError::Request { attempted, source }
         })
     }
 }

@@ -1,5 +1,5 @@
-//! What the engine has at hand at this moment, read when it is asked for: a number that is kept up to date would be
-//! wrong as soon as one place forgets to.
+//! Gauges of the engine: the sizes of its stores and queues. They are read on request: a number that is kept up to date would
+//! be wrong as soon as one place forgets to.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
@@ -11,10 +11,10 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::budget::Budget;
-use super::informer::Cache;
-use super::reconciler::Part;
+use super::informer::Store;
+use super::reconciler::Reconciler;
 
-/// The caches that are counted, by side and by what they hold, and the queues, by part. Copies count the same ones.
+/// The stores that are counted, by side and controller, and the work queues, by controller. Clones count the same ones.
 #[derive(Clone, Default)]
 pub(crate) struct Gauges(Arc<Mutex<Sources>>);
 
@@ -29,23 +29,23 @@ struct Sources {
 type Source = Box<dyn Fn() -> Option<usize> + Send>;
 
 impl Gauges {
-    /// Counts the objects in a cache.
+    /// Counts the objects in a store.
     pub(crate) fn hold<T: Send + Sync + 'static>(
         &self,
         side: &'static str,
         what: &str,
-        cache: &Arc<Cache<T>>,
+        cache: &Arc<Store<T>>,
     ) {
         let cache = Arc::downgrade(cache);
         let count = move || Weak::upgrade(&cache).map(|cache| cache.len());
         self.change(|sources| sources.objects.insert((side, what.to_owned()), Box::new(count)));
     }
 
-    /// Counts the keys that wait for a part to look at them.
-    pub(crate) fn queue(&self, part: &Arc<impl Part>) {
-        let name = part.name();
-        let part = Arc::downgrade(part);
-        let count = move || Weak::upgrade(&part).map(|part| part.queue().len());
+    /// Counts the keys in a work queue that wait for a worker.
+    pub(crate) fn queue(&self, reconciler: &Arc<impl Reconciler>) {
+        let name = reconciler.name();
+        let reconciler = Arc::downgrade(reconciler);
+        let count = move || Weak::upgrade(&reconciler).map(|reconciler| reconciler.queue().len());
         self.change(|sources| sources.queued.insert(name, Box::new(count)));
     }
 
@@ -62,7 +62,7 @@ impl Gauges {
 impl Debug for Gauges {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (objects, queued) = self.change(|sources| (sources.objects.len(), sources.queued.len()));
-        write!(formatter, "Gauges({objects} caches, {queued} queues)")
+        write!(formatter, "Gauges({objects} stores, {queued} queues)")
     }
 }
 
@@ -70,20 +70,20 @@ impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.change(|sources| {
             let objects = (sources.objects.iter()).filter_map(|((side, what), count)| {
-                Some((vec![("side", *side), ("part", &**what)], count()?))
+                Some((vec![("side", *side), ("controller", &**what)], count()?))
             });
             write(
                 &mut encoder,
                 "syncer_objects",
-                "Objects that are known, by side and part",
+                "Objects in the store of a controller, by side",
                 objects,
             )?;
-            let queued =
-                (sources.queued.iter()).filter_map(|(part, count)| Some((vec![("part", &**part)], count()?)));
+            let queued = (sources.queued.iter())
+                .filter_map(|(name, count)| Some((vec![("controller", &**name)], count()?)));
             write(
                 &mut encoder,
-                "syncer_queue",
-                "Objects that wait to be looked at, by part",
+                "syncer_workqueue_depth",
+                "Objects that wait to be reconciled, by controller",
                 queued,
             )?;
             let Some(budget) = &sources.budget else {

@@ -27,7 +27,7 @@ pub(crate) enum Scope {
 }
 
 /// The objects of one kind on one side, by the guest's names.
-pub(crate) struct Cache<T> {
+pub(crate) struct Store<T> {
     state: RwLock<State<T>>,
 }
 
@@ -41,7 +41,7 @@ struct State<T> {
     deleted: Option<HashMap<Key, Arc<T>>>,
 }
 
-impl<T> Default for Cache<T> {
+impl<T> Default for Store<T> {
     fn default() -> Self {
         Self {
             state: RwLock::new(State {
@@ -54,14 +54,14 @@ impl<T> Default for Cache<T> {
     }
 }
 
-impl<T> Debug for Cache<T> {
+impl<T> Debug for Store<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.with(|state| write!(formatter, "Cache({} objects)", state.objects.len()))
     }
 }
 
-impl<T> Cache<T> {
-    /// Makes a cache that also keeps deleted objects, until [`Cache::forget_deleted`].
+impl<T> Store<T> {
+    /// Makes a cache that also keeps deleted objects, until [`Store::forget_deleted`].
     pub(crate) fn with_deleted() -> Self {
         let cache = Self::default();
         cache.change(|state| state.deleted = Some(HashMap::new()));
@@ -84,23 +84,23 @@ impl<T> Cache<T> {
     }
 
     /// Whether everything in a scope is known.
-    pub(crate) fn covers(&self, scope: &Scope) -> bool {
+    pub(crate) fn has_listed(&self, scope: &Scope) -> bool {
         self.with(|state| state.complete.contains(scope))
     }
 
     /// Whether the listener has been told of everything in a scope.
-    pub(crate) fn has_told(&self, scope: &Scope) -> bool {
+    pub(crate) fn has_delivered(&self, scope: &Scope) -> bool {
         self.with(|state| state.told.contains(scope))
     }
 
     /// Whether the listener has been told of everything in the host's twin of a guest namespace.
-    pub(crate) fn has_told_of(&self, namespace: &str) -> bool {
-        self.has_told(&Scope::Namespace(namespace.to_owned()))
+    pub(crate) fn has_delivered_namespace(&self, namespace: &str) -> bool {
+        self.has_delivered(&Scope::Namespace(namespace.to_owned()))
     }
 
     /// Whether everything in the host's twin of a guest namespace is known.
-    pub(crate) fn covers_namespace(&self, namespace: &str) -> bool {
-        self.covers(&Scope::Namespace(namespace.to_owned()))
+    pub(crate) fn has_listed_namespace(&self, namespace: &str) -> bool {
+        self.has_listed(&Scope::Namespace(namespace.to_owned()))
     }
 
     /// The keys in a guest namespace.
@@ -194,9 +194,9 @@ pub(crate) enum Change {
 }
 
 /// One watch that feeds a cache.
-pub(crate) struct Feed<T> {
+pub(crate) struct Informer<T> {
     /// Where it goes.
-    pub(crate) cache: Arc<Cache<T>>,
+    pub(crate) cache: Arc<Store<T>>,
     /// What it answers for.
     pub(crate) scope: Scope,
     /// What it is called in the log.
@@ -205,7 +205,7 @@ pub(crate) struct Feed<T> {
     pub(crate) stop: CancellationToken,
 }
 
-impl<T: Send + Sync> Feed<T> {
+impl<T: Send + Sync> Informer<T> {
     /// Keeps the cache up to date until it is stopped; a watch that breaks is taken up again.
     ///
     /// `keep` says under which key an object is kept and what of it, or that it is of no interest. `changed` learns

@@ -1,4 +1,4 @@
-//! What the engine counts.
+//! Counters of the engine.
 
 use std::time::Duration;
 
@@ -13,40 +13,40 @@ use super::gauges::Gauges;
 /// The engine's counters and gauges; copies count into the same ones.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    passes: Family<Pass, Counter>,
-    seconds: Family<Part, Histogram>,
+    reconciled: Family<Outcome, Counter>,
+    seconds: Family<Controller, Histogram>,
     writes: Family<Write, Counter>,
-    failures: Family<Fault, Counter>,
+    failures: Family<Failure, Counter>,
     gauges: Gauges,
 }
 
 impl Metrics {
     /// Registers what is counted, all named `syncer_…`.
     pub fn register(registry: &mut Registry) -> Self {
-        let passes = Family::default();
+        let reconciled = Family::default();
         registry.register(
-            "syncer_passes",
-            "Looks at one object, by part and outcome",
-            passes.clone(),
+            "syncer_reconcile",
+            "Reconciliations of one object, by controller and outcome",
+            reconciled.clone(),
         );
         let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
         registry.register(
-            "syncer_pass_seconds",
-            "How long a look at one object took",
+            "syncer_reconcile_duration_seconds",
+            "Duration of the reconciliation of one object",
             seconds.clone(),
         );
         let writes = Family::default();
-        registry.register("syncer_writes", "Writes, by side, part and verb", writes.clone());
+        registry.register("syncer_writes", "Writes, by side, kind and verb", writes.clone());
         let failures = Family::default();
         registry.register(
             "syncer_failures",
-            "Looks that failed, by part and reason",
+            "Failed reconciliations, by controller and reason",
             failures.clone(),
         );
         let gauges = Gauges::default();
         registry.register_collector(Box::new(gauges.clone()));
         Self {
-            passes,
+            reconciled,
             seconds,
             writes,
             failures,
@@ -54,29 +54,29 @@ impl Metrics {
         }
     }
 
-    /// What is counted when it is asked for.
+    /// Returns the gauges, which are read on request.
     pub(crate) fn gauges(&self) -> &Gauges {
         &self.gauges
     }
 
-    pub(crate) fn pass(&self, part: &str, outcome: &'static str, took: Duration) {
-        self.passes
-            .get_or_create(&Pass {
-                part: part.to_owned(),
+    pub(crate) fn reconciled(&self, controller: &str, outcome: &'static str, took: Duration) {
+        self.reconciled
+            .get_or_create(&Outcome {
+                controller: controller.to_owned(),
                 outcome,
             })
             .inc();
         self.seconds
-            .get_or_create(&Part {
-                part: part.to_owned(),
+            .get_or_create(&Controller {
+                controller: controller.to_owned(),
             })
             .observe(took.as_secs_f64());
     }
 
-    pub(crate) fn failure(&self, part: &str, reason: String) {
+    pub(crate) fn failure(&self, controller: &str, reason: String) {
         self.failures
-            .get_or_create(&Fault {
-                part: part.to_owned(),
+            .get_or_create(&Failure {
+                controller: controller.to_owned(),
                 reason,
             })
             .inc();
@@ -94,20 +94,20 @@ impl Metrics {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Fault {
-    part: String,
+struct Failure {
+    controller: String,
     reason: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Pass {
-    part: String,
+struct Outcome {
+    controller: String,
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Part {
-    part: String,
+struct Controller {
+    controller: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -36,7 +36,9 @@ impl Readiness {
         self.with(|state| {
             if state.started {
                 let waiting = state.waiting.iter();
-                waiting.map(|(part, why)| worded(part, why.as_deref())).collect()
+                waiting
+                    .map(|(reconciler, why)| worded(reconciler, why.as_deref()))
+                    .collect()
             } else {
                 vec!["the start".to_owned()]
             }
@@ -44,22 +46,22 @@ impl Readiness {
     }
 
     /// Adds a part to wait for.
-    pub(crate) fn expect(&self, part: &str) {
-        self.with(|state| state.waiting.insert(part.to_owned(), None));
+    pub(crate) fn expect(&self, reconciler: &str) {
+        self.with(|state| state.waiting.insert(reconciler.to_owned(), None));
     }
 
     /// Says why a part has not passed yet.
-    pub(crate) fn held_up(&self, part: &str, why: String) {
+    pub(crate) fn held_up(&self, reconciler: &str, why: String) {
         self.with(|state| {
-            if let Some(waiting) = state.waiting.get_mut(part) {
+            if let Some(waiting) = state.waiting.get_mut(reconciler) {
                 *waiting = Some(why);
             }
         });
     }
 
     /// Takes a part off the list.
-    pub(crate) fn passed(&self, part: &str) {
-        self.with(|state| state.waiting.remove(part));
+    pub(crate) fn passed(&self, reconciler: &str) {
+        self.with(|state| state.waiting.remove(reconciler));
     }
 
     /// Says that no part will be added any more.
@@ -72,10 +74,10 @@ impl Readiness {
     }
 }
 
-fn worded(part: &str, why: Option<&str>) -> String {
+fn worded(reconciler: &str, why: Option<&str>) -> String {
     match why {
-        Some(why) => format!("{part} ({why})"),
-        None => part.to_owned(),
+        Some(why) => format!("{reconciler} ({why})"),
+        None => reconciler.to_owned(),
     }
 }
 

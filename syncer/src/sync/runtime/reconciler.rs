@@ -1,4 +1,4 @@
-//! A part of the engine: one kind of object, its queue, and the workers that look at its keys.
+//! Reconcilers: one kind of object each, with a work queue of keys and the workers that reconcile them.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,141 +9,152 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, debug_span, warn};
 
-use super::context::Engine;
-use super::error::Failure;
+use super::context::Context;
+use super::error::ReconcileError;
 use super::fault_injection::{self, Mutation};
 use super::key::Key;
-use super::work_queue::Queue;
+use super::work_queue::WorkQueue;
 use crate::patience;
 
-/// What a look at an object left to do.
+/// The result of a reconciliation that did not fail.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Nothing, until something changes.
-    Idle,
-    /// Another look after a while.
-    After(Duration),
-    /// The object waits for another, whose coming brings its key back; the text says for what.
-    Waiting(&'static str),
-    /// The host's twin of its namespace is not watched yet; this look does not count as one.
-    Uncovered,
+pub(crate) enum Action {
+    /// The object is in sync; a change of either side requeues it.
+    AwaitChange,
+    /// The object is requeued after this time.
+    RequeueAfter(Duration),
+    /// The object waits for another object, which the text names. The coming of that one requeues it.
+    WaitFor(&'static str),
+    /// The stores do not have all objects of the namespace yet. The initial sync does not count this reconciliation.
+    NotSynced,
 }
 
-/// What waits is looked at this often in any case.
+/// The interval in which waiting objects are requeued in any case.
 const WAITING: Duration = Duration::from_secs(5);
 
-/// Whether the host's lists are there is asked this often.
+/// The interval in which the initial sync checks whether the host's lists have arrived.
 const LISTING: Duration = Duration::from_millis(20);
 
-/// Brings the objects of one kind in step.
-pub(crate) trait Part: Debug + Send + Sync + 'static {
-    /// What it is called in logs, metrics and the readiness report.
+/// Reconciler of the objects of one kind.
+pub(crate) trait Reconciler: Debug + Send + Sync + 'static {
+    /// Returns the name in logs, metrics and the readiness report.
     fn name(&self) -> String;
 
-    /// Its keys.
-    fn queue(&self) -> &Queue;
+    /// Returns the work queue.
+    fn queue(&self) -> &WorkQueue;
 
-    /// The guest object that failures are reported on; `None` if there is none by now.
+    /// Returns the guest object that Events about failures are attached to; `None` if it is gone.
     fn subject(&self, key: &Key) -> Option<ObjectReference>;
 
-    /// Looks at one object on both sides and does what it takes to bring it in step.
-    fn look(&self, key: &Key) -> impl Future<Output = Result<Next, Failure>> + Send;
+    /// Compares one object on both sides and converges them.
+    fn reconcile(&self, key: &Key) -> impl Future<Output = Result<Action, ReconcileError>> + Send;
 
-    /// Whether all of the host that concerns it in a guest namespace has come to the queue.
-    fn has_queued(&self, _namespace: &str) -> bool {
+    /// Returns true once the host's initial list for a guest namespace has been enqueued.
+    fn has_synced(&self, _namespace: &str) -> bool {
         true
     }
 
-    /// Waits until it has looked once at everything, on both sides.
-    fn first_pass(&self, engine: &Engine) -> impl Future<Output = ()> + Send {
+    /// Waits until every object of both sides has been reconciled once.
+    fn initial_sync(&self, context: &Context) -> impl Future<Output = ()> + Send {
         async {
-            self.queue().first_pass().await;
+            self.queue().initial_sync().await;
             // By then the host's namespaces are made and watched, a list at a time.
-            engine.namespaces().first_pass().await;
-            while !(engine.mirror().namespaces().iter()).all(|namespace| self.has_queued(namespace)) {
+            context.namespaces().initial_sync().await;
+            while !(context.watched_namespaces().namespaces().iter())
+                .all(|namespace| self.has_synced(namespace))
+            {
                 patience::pause(LISTING).await;
             }
             // What the host alone has was not in the guest's list.
-            self.queue().begin_first_pass();
-            self.queue().first_pass().await;
+            self.queue().begin_initial_sync();
+            self.queue().initial_sync().await;
         }
     }
 
-    /// Starts this many workers; they end after `stop`, each with its look finished.
+    /// Starts this many workers. After `stop`, each finishes its reconciliation and ends.
     ///
-    /// They wait for the first full pass to begin, which is when the guest has listed all it has: before that, what
-    /// is still to be listed would be taken for deleted, and its twin with it.
-    fn start(self: &Arc<Self>, workers: usize, engine: &Engine, tasks: &TaskTracker, stop: &CancellationToken)
-    where
+    /// Workers start when the guest's initial list is complete. Before that, an object that is not listed yet would look
+    /// deleted, and the host's object would be deleted too.
+    fn start(
+        self: &Arc<Self>,
+        workers: usize,
+        context: &Context,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) where
         Self: Sized,
     {
-        engine.metrics().gauges().queue(self);
+        context.metrics().gauges().queue(self);
         for _ in 0..workers {
-            let (part, engine, stop) = (self.clone(), engine.clone(), stop.clone());
+            let (reconciler, context, stop) = (self.clone(), context.clone(), stop.clone());
             tasks.spawn(async move {
-                let name = part.name();
-                if stop.run_until_cancelled(part.queue().begun()).await.is_none() {
+                let name = reconciler.name();
+                if stop
+                    .run_until_cancelled(reconciler.queue().begun())
+                    .await
+                    .is_none()
+                {
                     return;
                 }
-                while let Some(key) = stop.run_until_cancelled(part.queue().next()).await {
-                    let span = debug_span!("look", part = %name, %key);
-                    work(&*part, &engine, &name, &key).instrument(span).await;
+                while let Some(key) = stop.run_until_cancelled(reconciler.queue().next()).await {
+                    let span = debug_span!("reconcile", controller = %name, %key);
+                    work(&*reconciler, &context, &name, &key).instrument(span).await;
                 }
             });
         }
     }
 }
 
-async fn work<P: Part>(part: &P, engine: &Engine, name: &str, key: &Key) {
+async fn work<P: Reconciler>(reconciler: &P, context: &Context, name: &str, key: &Key) {
     let began = Instant::now();
-    let result = part.look(key).await;
+    let result = reconciler.reconcile(key).await;
     let outcome = match &result {
-        Ok(Next::Waiting(_) | Next::Uncovered) | Err(Failure::Delayed { .. }) => "waiting",
-        Ok(_) => "done",
-        Err(_) => "failed",
+        Ok(Action::WaitFor(_) | Action::NotSynced) | Err(ReconcileError::Delayed { .. }) => "requeue",
+        Ok(_) => "success",
+        Err(_) => "error",
     };
-    engine.metrics().pass(name, outcome, began.elapsed());
+    context.metrics().reconciled(name, outcome, began.elapsed());
     match result {
         Ok(next) => {
             match next {
-                Next::Idle => {}
-                Next::After(pause) => part.queue().add_after(key.clone(), pause),
+                Action::AwaitChange => {}
+                Action::RequeueAfter(pause) => reconciler.queue().add_after(key.clone(), pause),
                 // Should the namespace come back, so will the keys of all that is in it.
-                Next::Uncovered if engine.is_without(&key.namespace) => {}
-                Next::Uncovered if !engine.mirror().is_refused(&key.namespace) => {
-                    part.queue().postpone(key, WAITING);
+                Action::NotSynced if context.is_without(&key.namespace) => {}
+                Action::NotSynced if !context.watched_namespaces().is_refused(&key.namespace) => {
+                    reconciler.queue().postpone(key, WAITING);
                     return;
                 }
-                Next::Uncovered => part.queue().add_after(key.clone(), WAITING),
-                Next::Waiting(what) => {
+                Action::NotSynced => reconciler.queue().add_after(key.clone(), WAITING),
+                Action::WaitFor(what) => {
                     debug!(what, "waiting");
-                    part.queue().add_after(key.clone(), WAITING);
+                    reconciler.queue().add_after(key.clone(), WAITING);
                 }
             }
-            part.queue().done(key);
+            reconciler.queue().done(key);
         }
-        Err(failure @ Failure::Delayed { .. }) => {
-            if let Failure::Delayed { pause, .. } = failure {
-                part.queue().add_after(key.clone(), pause);
+        Err(failure @ ReconcileError::Delayed { .. }) => {
+            if let ReconcileError::Delayed { pause, .. } = failure {
+                reconciler.queue().add_after(key.clone(), pause);
             }
-            part.queue().done(key);
-            if engine.budget().may_tell(Instant::now()) {
-                warn!(part = name, %key, "{}", failure.words());
-                if let Some(subject) = part.subject(key) {
-                    engine.reporter().failed(&subject, &failure, 1).await;
+            reconciler.queue().done(key);
+            if context.budget().may_tell(Instant::now()) {
+                warn!(controller = name, %key, "{}", failure.message());
+                if let Some(subject) = reconciler.subject(key) {
+                    context.recorder().failed(&subject, &failure, 1).await;
                 }
             }
         }
-        Err(_) if fault_injection::is(Mutation::SwallowErrors) => part.queue().done(key),
+        Err(_) if fault_injection::is(Mutation::SwallowErrors) => reconciler.queue().done(key),
         Err(failure) => {
-            let tries = part.queue().failed(key);
-            engine.metrics().failure(name, failure.reason());
-            warn!(part = name, %key, tries, "{}", failure.words());
+            let tries = reconciler.queue().failed(key);
+            context.metrics().failure(name, failure.reason());
+            warn!(controller = name, %key, tries, "{}", failure.message());
             if failure.may_be_for_want_of_a_namespace() {
-                engine.recheck_namespace(&key.namespace);
+                context.recheck_namespace(&key.namespace);
             }
-            if let Some(subject) = part.subject(key) {
-                engine.reporter().failed(&subject, &failure, tries).await;
+            if let Some(subject) = reconciler.subject(key) {
+                context.recorder().failed(&subject, &failure, tries).await;
             }
         }
     }

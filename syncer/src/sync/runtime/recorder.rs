@@ -10,7 +10,7 @@ use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter as Source};
 use tracing::warn;
 
-use super::error::Failure;
+use super::error::ReconcileError;
 
 /// What passes by itself, such as a write that met another, is over before this many tries (0.4 s).
 const TRIES_IN_SILENCE: u32 = 4;
@@ -28,7 +28,7 @@ const EVENTS_OF_ONE: usize = 20;
 const LONGEST_NOTE: usize = 1024;
 
 /// Writes Events to the guest.
-pub(crate) struct Reporter {
+pub(crate) struct EventRecorder {
     guest: Client,
     said: Mutex<HashMap<(String, String), Said>>,
 }
@@ -41,13 +41,13 @@ struct Said {
     recorder: Recorder,
 }
 
-impl std::fmt::Debug for Reporter {
+impl std::fmt::Debug for EventRecorder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Reporter")
     }
 }
 
-impl Reporter {
+impl EventRecorder {
     /// Makes a reporter for a guest.
     pub(crate) fn new(guest: Client) -> Self {
         Self {
@@ -57,9 +57,9 @@ impl Reporter {
     }
 
     /// Reports a failure about a guest object, unless it may well pass by itself or was just reported.
-    pub(crate) async fn failed(&self, about: &ObjectReference, failure: &Failure, tries: u32) {
+    pub(crate) async fn failed(&self, about: &ObjectReference, failure: &ReconcileError, tries: u32) {
         if failure.is_lasting() || tries >= TRIES_IN_SILENCE {
-            self.say(about, EventType::Warning, "SyncError", failure.words())
+            self.say(about, EventType::Warning, "SyncError", failure.message())
                 .await;
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::error::Failure;
+use super::error::ReconcileError;
 use super::key::Key;
 
 /// Why objects of one kind are not on the host, by key.
@@ -21,17 +21,17 @@ struct Why {
 
 impl Unmet {
     /// Notes how a look at an object went.
-    pub(crate) fn note<T>(&self, key: &Key, look: &Result<T, Failure>) {
+    pub(crate) fn note<T>(&self, key: &Key, look: &Result<T, ReconcileError>) {
         let mut noted = self.lock();
         match look {
             Ok(_) => {
                 noted.remove(key);
             }
             // It comes by itself.
-            Err(Failure::Delayed { .. }) => {}
+            Err(ReconcileError::Delayed { .. }) => {}
             Err(failure) => {
                 let why = Why {
-                    words: failure.words(),
+                    words: failure.message(),
                     is_lasting: failure.is_lasting(),
                 };
                 noted.insert(key.clone(), why);
@@ -40,10 +40,10 @@ impl Unmet {
     }
 
     /// Fails if the object could not be brought to the host; `kind` is what it is called.
-    pub(crate) fn check(&self, kind: &str, key: &Key) -> Result<(), Failure> {
+    pub(crate) fn check(&self, kind: &str, key: &Key) -> Result<(), ReconcileError> {
         let why = self.lock().get(key).cloned();
         why.map_or(Ok(()), |Why { words, is_lasting }| {
-            Err(Failure::Unmet {
+            Err(ReconcileError::Unmet {
                 why: format!(
                     "this needs {kind} {key}, which is not on the host: {words}. Change {kind} {key}, or name another"
                 ),
@@ -65,11 +65,11 @@ mod tests {
     fn the_last_look_counts() {
         let unmet = Unmet::default();
         let key = Key::new("default", "values");
-        let refused: Result<(), _> = Err(Failure::Refused("it is too long".to_owned()));
+        let refused: Result<(), _> = Err(ReconcileError::Refused("it is too long".to_owned()));
         unmet.note(&key, &refused);
         let told = unmet.check("ConfigMap", &key).unwrap_err();
         assert_eq!(
-            (told.words(), told.is_lasting()),
+            (told.message(), told.is_lasting()),
             (
                 "this needs ConfigMap default/values, which is not on the host: it is too long. Change ConfigMap \
                  default/values, or name another"

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 /// A guest namespace whose twin on the host is watched.
 #[derive(Clone, Debug)]
-pub(crate) struct Mirrored {
+pub(crate) struct WatchedNamespace {
     /// The guest namespace.
     pub(crate) namespace: String,
     /// Ends the watches.
@@ -20,11 +20,11 @@ pub(crate) struct Mirrored {
     pub(crate) tasks: TaskTracker,
 }
 
-/// Starts a watch in one namespace; it has to run in [`Mirrored::tasks`] until [`Mirrored::stop`].
-type Follower = Box<dyn Fn(&Mirrored) + Send + Sync>;
+/// Starts a watch in one namespace; it has to run in [`WatchedNamespace::tasks`] until [`WatchedNamespace::stop`].
+type Follower = Box<dyn Fn(&WatchedNamespace) + Send + Sync>;
 
 /// The namespaces, and the followers to start in each.
-pub(crate) struct Mirror {
+pub(crate) struct WatchedNamespaces {
     state: Mutex<State>,
     stop: CancellationToken,
 }
@@ -32,11 +32,11 @@ pub(crate) struct Mirror {
 #[derive(Default)]
 struct State {
     followers: Vec<Follower>,
-    namespaces: HashMap<String, Mirrored>,
+    namespaces: HashMap<String, WatchedNamespace>,
     refused: HashSet<String>,
 }
 
-impl Mirror {
+impl WatchedNamespaces {
     /// Starts with no namespaces.
     pub(crate) fn new(stop: CancellationToken) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Mirror {
     }
 
     /// Adds a follower: it is started in each namespace that is there, and in each that comes.
-    pub(crate) fn follow(&self, follower: impl Fn(&Mirrored) + Send + Sync + 'static) {
+    pub(crate) fn follow(&self, follower: impl Fn(&WatchedNamespace) + Send + Sync + 'static) {
         let mut state = self.state();
         state.namespaces.values().for_each(&follower);
         state.followers.push(Box::new(follower));
@@ -58,24 +58,24 @@ impl Mirror {
         if state.namespaces.contains_key(namespace) {
             return;
         }
-        let mirrored = Mirrored {
+        let watched = WatchedNamespace {
             namespace: namespace.to_owned(),
             stop: self.stop.child_token(),
             tasks: TaskTracker::new(),
         };
         for follower in &state.followers {
-            follower(&mirrored);
+            follower(&watched);
         }
-        state.namespaces.insert(namespace.to_owned(), mirrored);
+        state.namespaces.insert(namespace.to_owned(), watched);
     }
 
     /// Ends a namespace's watches and waits until what they knew is forgotten.
     pub(crate) async fn end(&self, namespace: &str) {
-        let mirrored = self.state().namespaces.remove(namespace);
-        if let Some(mirrored) = mirrored {
-            mirrored.stop.cancel();
-            mirrored.tasks.close();
-            mirrored.tasks.wait().await;
+        let watched = self.state().namespaces.remove(namespace);
+        if let Some(watched) = watched {
+            watched.stop.cancel();
+            watched.tasks.close();
+            watched.tasks.wait().await;
         }
     }
 

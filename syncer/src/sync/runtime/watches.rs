@@ -9,18 +9,18 @@ use kube::runtime::watcher;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
-use super::context::Engine;
-use super::informer::{Cache, Change, Feed, Scope};
+use super::context::Context;
+use super::informer::{Change, Informer, Scope, Store};
 use super::key::Key;
 use crate::sync::pods;
 
-impl Engine {
+impl Context {
     /// Keeps a cache of all guest objects of a kind.
     pub(crate) fn watch_guest<K, T>(
         &self,
         what: &str,
         api: Api<K>,
-        cache: &Arc<Cache<T>>,
+        cache: &Arc<Store<T>>,
         keep: impl Fn(K) -> T + Send + 'static,
         changed: impl Fn(Change) + Send + 'static,
     ) where
@@ -36,7 +36,7 @@ impl Engine {
         &self,
         what: &str,
         api: Api<K>,
-        cache: &Arc<Cache<T>>,
+        cache: &Arc<Store<T>>,
         keep: impl Fn(K) -> T + Send + 'static,
         changed: impl Fn(Change) + Send + 'static,
     ) where
@@ -48,12 +48,12 @@ impl Engine {
     }
 
     /// One watch of a whole side for a cache, whose objects are counted from now on.
-    pub(crate) fn feed<T>(&self, side: &'static str, what: &str, cache: &Arc<Cache<T>>) -> Feed<T>
+    pub(crate) fn feed<T>(&self, side: &'static str, what: &str, cache: &Arc<Store<T>>) -> Informer<T>
     where
         T: Send + Sync + 'static,
     {
         self.metrics().gauges().hold(side, what, cache);
-        Feed {
+        Informer {
             cache: cache.clone(),
             scope: Scope::Everything,
             what: format!("{what} of the {side}"),
@@ -63,7 +63,7 @@ impl Engine {
 
     fn watch_all<K, T>(
         &self,
-        feed: Feed<T>,
+        feed: Informer<T>,
         api: Api<K>,
         keep: impl Fn(K) -> T + Send + 'static,
         changed: impl Fn(Change) + Send + 'static,
@@ -88,7 +88,7 @@ impl Engine {
         what: &str,
         api: impl Fn(&Self, &str) -> Api<K> + Send + Sync + 'static,
         config: &watcher::Config,
-        cache: &Arc<Cache<T>>,
+        cache: &Arc<Store<T>>,
         keep: impl Fn(K) -> T + Clone + Send + Sync + 'static,
         changed: impl Fn(&str, Change) + Clone + Send + Sync + 'static,
     ) where
@@ -97,15 +97,15 @@ impl Engine {
         T: Send + Sync + 'static,
     {
         self.metrics().gauges().hold("host", what, cache);
-        let engine = self.clone();
+        let context = self.clone();
         let (what, config, cache) = (what.to_owned(), config.clone(), cache.clone());
-        self.mirror().follow(move |mirrored| {
-            let namespace = mirrored.namespace.clone();
-            let feed = Feed {
+        self.watched_namespaces().follow(move |watched| {
+            let namespace = watched.namespace.clone();
+            let feed = Informer {
                 cache: cache.clone(),
                 scope: Scope::Namespace(namespace.clone()),
                 what: format!("{what} of the host for {namespace}"),
-                stop: mirrored.stop.clone(),
+                stop: watched.stop.clone(),
             };
             let (keep, changed) = (keep.clone(), changed.clone());
             let (within, of) = (namespace.clone(), namespace);
@@ -114,8 +114,8 @@ impl Engine {
                 let name = object.meta().name.clone().unwrap_or_default();
                 Some((Key::new(within.clone(), name), keep(object)))
             };
-            let api = api(&engine, &mirrored.namespace);
-            mirrored
+            let api = api(&context, &watched.namespace);
+            watched
                 .tasks
                 .spawn(feed.run(api, config.clone(), keep, move |change| changed(&of, change)));
         });

@@ -13,10 +13,10 @@ use super::key::Key;
 
 /// A queue of keys.
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
+pub(crate) struct WorkQueue {
     state: Mutex<State>,
     added: Notify,
-    first_pass: Notify,
+    initial_sync: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ enum Counts {
     No,
 }
 
-impl Queue {
+impl WorkQueue {
     /// Adds a key to be looked at as soon as a worker is free.
     pub(crate) fn add(&self, key: Key) {
         self.state().add(key);
@@ -56,7 +56,7 @@ impl Queue {
         self.added.notify_one();
     }
 
-    /// Waits for a key and takes it; [`Queue::done`] gives it back.
+    /// Waits for a key and takes it; [`WorkQueue::done`] gives it back.
     pub(crate) async fn next(&self) -> Key {
         loop {
             let deadline = {
@@ -108,18 +108,18 @@ impl Queue {
     }
 
     /// Begins the first full pass: what is queued by now.
-    pub(crate) fn begin_first_pass(&self) {
+    pub(crate) fn begin_initial_sync(&self) {
         let mut state = self.state();
         let keys = state.queued.iter().chain(state.running.keys()).cloned().collect();
         state.first = Some(keys);
         drop(state);
-        self.first_pass.notify_waiters();
+        self.initial_sync.notify_waiters();
     }
 
     /// Waits for the beginning of the first full pass.
     pub(crate) async fn begun(&self) {
         loop {
-            let begun = self.first_pass.notified();
+            let begun = self.initial_sync.notified();
             if self.state().first.is_some() {
                 return;
             }
@@ -128,9 +128,9 @@ impl Queue {
     }
 
     /// Waits for the end of the first full pass.
-    pub(crate) async fn first_pass(&self) {
+    pub(crate) async fn initial_sync(&self) {
         loop {
-            let passed = self.first_pass.notified();
+            let passed = self.initial_sync.notified();
             if self.state().first.as_ref().is_some_and(HashSet::is_empty) {
                 return;
             }
@@ -148,7 +148,7 @@ impl Queue {
             && first.remove(key)
             && first.is_empty()
         {
-            self.first_pass.notify_waiters();
+            self.initial_sync.notify_waiters();
         }
         if !state.later.is_empty() {
             self.added.notify_one();
@@ -208,7 +208,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_added_twice_is_taken_once() {
-        let queue = Queue::default();
+        let queue = WorkQueue::default();
         queue.add(key("a"));
         queue.add(key("a"));
         queue.add(key("b"));
@@ -218,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_added_while_looked_at_comes_again_and_not_before_the_end() {
-        let queue = Queue::default();
+        let queue = WorkQueue::default();
         queue.add(key("a"));
         let taken = queue.next().await;
         queue.add(key("a"));
@@ -230,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_key_comes_back_by_itself_and_counts() {
-        let queue = Queue::default();
+        let queue = WorkQueue::default();
         queue.add(key("a"));
         let taken = queue.next().await;
         assert_eq!(queue.failed(&taken), 1);
@@ -245,32 +245,32 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_pass_ends_with_the_last_key_that_was_there_when_it_began() {
-        let queue = Queue::default();
+        let queue = WorkQueue::default();
         queue.add(key("a"));
-        queue.begin_first_pass();
+        queue.begin_initial_sync();
         queue.add(key("b"));
         let taken = queue.next().await;
         queue.done(&taken);
-        queue.first_pass().await;
+        queue.initial_sync().await;
     }
 
     #[tokio::test]
     async fn a_postponed_key_has_still_to_come() {
-        let queue = Queue::default();
+        let queue = WorkQueue::default();
         queue.add(key("a"));
-        queue.begin_first_pass();
+        queue.begin_initial_sync();
         let taken = queue.next().await;
         queue.postpone(&taken, Duration::ZERO);
         assert!(!queue.state().first.as_ref().is_some_and(HashSet::is_empty));
         let taken = queue.next().await;
         queue.done(&taken);
-        queue.first_pass().await;
+        queue.initial_sync().await;
     }
 
     #[tokio::test]
     async fn an_empty_first_pass_has_passed() {
-        let queue = Queue::default();
-        queue.begin_first_pass();
-        queue.first_pass().await;
+        let queue = WorkQueue::default();
+        queue.begin_initial_sync();
+        queue.initial_sync().await;
     }
 }

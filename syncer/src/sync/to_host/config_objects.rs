@@ -11,17 +11,17 @@ use kube::{Api, Resource};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
-use super::references::{Payload, References};
+use super::references::{ConfigObject, References};
 use crate::sync::config::Unnamed;
 use crate::sync::from_host::projections;
-use crate::sync::runtime::context::Engine;
-use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
-use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::context::Context;
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
+use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::unmet::Unmet;
 use crate::sync::runtime::watches::metadata;
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::Place;
 use crate::sync::write::delete;
 use crate::sync::write::host_metadata;
@@ -37,41 +37,41 @@ mod access;
 
 /// Keeps one of the two kinds on the host.
 #[derive(Debug)]
-pub(crate) struct Payloads {
-    engine: Engine,
-    payload: Payload,
+pub(crate) struct ConfigObjects {
+    context: Context,
+    payload: ConfigObject,
     kind: ApiResource,
     references: Arc<References>,
-    guest: Arc<Cache<ObjectMeta>>,
-    host: Arc<Cache<ObjectMeta>>,
+    guest: Arc<Store<ObjectMeta>>,
+    host: Arc<Store<ObjectMeta>>,
     written: Written,
     /// Names that are to be held by an empty Secret.
     reserved: Mutex<HashSet<Key>>,
     unmet: Unmet,
 }
 
-impl Payloads {
+impl ConfigObjects {
     /// Makes the part; nothing runs yet.
-    pub(crate) fn new(engine: &Engine, payload: Payload, references: &Arc<References>) -> Arc<Self> {
+    pub(crate) fn new(context: &Context, payload: ConfigObject, references: &Arc<References>) -> Arc<Self> {
         let kind = match payload {
-            Payload::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
-            Payload::Secret => ApiResource::erase::<Secret>(&()),
+            ConfigObject::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+            ConfigObject::Secret => ApiResource::erase::<Secret>(&()),
         };
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             payload,
             kind,
             references: references.clone(),
             guest: Arc::default(),
             host: Arc::default(),
-            written: Written::on_host(engine.budget()),
+            written: Written::on_host(context.budget()),
             reserved: Mutex::default(),
             unmet: Unmet::default(),
         })
     }
 
     /// What is on the host, by guest namespace and host name.
-    pub(crate) fn host(&self) -> &Cache<ObjectMeta> {
+    pub(crate) fn host(&self) -> &Store<ObjectMeta> {
         &self.host
     }
 
@@ -83,34 +83,34 @@ impl Payloads {
         seen: impl Fn(&str, &Change) + Clone + Send + Sync + 'static,
     ) {
         let what = self.name();
-        let part = self.clone();
-        let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.engine.guest(), &self.kind);
-        self.engine
+        let reconciler = self.clone();
+        let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.context.guest(), &self.kind);
+        self.context
             .watch_guest(&what, guests, &self.guest, metadata, move |change| {
                 seen_in_guest(&change);
                 match change {
-                    Change::Object(key) => part.queue().add(key),
-                    Change::Complete => part.queue().begin_first_pass(),
+                    Change::Object(key) => reconciler.queue().add(key),
+                    Change::Complete => reconciler.queue().begin_initial_sync(),
                 }
             });
-        let part = self.clone();
+        let reconciler = self.clone();
         let kind = self.kind.clone();
-        let hosts = move |engine: &Engine, namespace: &str| {
-            let namespace = engine.tenant().host_namespace(namespace);
-            Api::<PartialObjectMeta<Object>>::namespaced_with(engine.host(), &namespace, &kind)
+        let hosts = move |context: &Context, namespace: &str| {
+            let namespace = context.tenant().host_namespace(namespace);
+            Api::<PartialObjectMeta<Object>>::namespaced_with(context.host(), &namespace, &kind)
         };
         let changed = move |namespace: &str, change| {
             match &change {
-                Change::Object(host) => part.queue().add(part.guest_key(host)),
+                Change::Object(host) => reconciler.queue().add(reconciler.guest_key(host)),
                 Change::Complete => {
-                    for key in part.guest.keys_in(namespace) {
-                        part.queue().add(key);
+                    for key in reconciler.guest.keys_in(namespace) {
+                        reconciler.queue().add(key);
                     }
                 }
             }
             seen(namespace, &change);
         };
-        self.engine.watch_hosts(
+        self.context.watch_hosts(
             &what,
             hosts,
             &watcher::Config::default(),
@@ -141,28 +141,28 @@ impl Payloads {
 
     fn host_key(&self, key: &Key) -> Key {
         match self.payload {
-            Payload::ConfigMap => Key::new(
+            ConfigObject::ConfigMap => Key::new(
                 key.namespace.clone(),
-                self.engine.tenant().host_name(&key.namespace, &key.name),
+                self.context.tenant().host_name(&key.namespace, &key.name),
             ),
-            Payload::Secret => key.clone(),
+            ConfigObject::Secret => key.clone(),
         }
     }
 
     /// Whether something is kept that nothing names. Of what each cluster has of its own, and of what the host shows, the
     /// host needs none.
     fn is_kept_unnamed(&self, guest: &ObjectMeta) -> bool {
-        let Unnamed { config_maps, secrets } = self.engine.config().unnamed;
+        let Unnamed { config_maps, secrets } = self.context.config().unnamed;
         let are_kept = match self.payload {
-            Payload::ConfigMap => config_maps,
-            Payload::Secret => secrets,
+            ConfigObject::ConfigMap => config_maps,
+            ConfigObject::Secret => secrets,
         };
         are_kept && guest.name.as_deref() != Some(ROOT_CA) && !projections::is_marked(guest)
     }
 
     /// Writes an empty Secret to the host, in the place of one that the guest lacks.
-    async fn hold(&self, key: &Key, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
-        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+    async fn hold(&self, key: &Key, host: Option<&ObjectMeta>) -> Result<Action, ReconcileError> {
+        let namespace = self.context.tenant().host_namespace(&key.namespace);
         let name = HostName {
             namespace: &namespace,
             name: &key.name,
@@ -183,7 +183,7 @@ impl Payloads {
         if let Some(written) = written {
             written.attempting(|| format!("hold the name of Secret {key} on the host"))?;
         }
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// Applies one to the host; `None` if what is there has to be deleted first.
@@ -193,7 +193,7 @@ impl Payloads {
         metadata: &ObjectMeta,
         fields: &Fields,
         host: Option<&ObjectMeta>,
-    ) -> Result<Option<kube::Result<PartialObjectMeta<Object>>>, Failure> {
+    ) -> Result<Option<kube::Result<PartialObjectMeta<Object>>>, ReconcileError> {
         let host_key = self.host_key(key);
         let body = Body {
             kind: &self.kind,
@@ -201,12 +201,12 @@ impl Payloads {
             fields,
         };
         let place = Place {
-            api: &self.engine.host_objects(&self.kind, &key.namespace),
+            api: &self.context.host_objects(&self.kind, &key.namespace),
             kind: &self.kind,
             name: &host_key.name,
             there: host,
         };
-        self.engine.metrics().write("host", &self.kind.kind, "apply");
+        self.context.metrics().write("host", &self.kind.kind, "apply");
         let written = place.apply_metadata(&body, &self.written, key).await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
@@ -218,21 +218,26 @@ impl Payloads {
         Ok(Some(written))
     }
 
-    async fn write(&self, key: &Key, guest: &ObjectMeta, host: Option<&ObjectMeta>) -> Result<Next, Failure> {
+    async fn write(
+        &self,
+        key: &Key,
+        guest: &ObjectMeta,
+        host: Option<&ObjectMeta>,
+    ) -> Result<Action, ReconcileError> {
         let seen = host.map(|host| Versions {
             guest: guest.resource_version.clone(),
             host: host.resource_version.clone(),
         });
         if seen.is_some_and(|seen| self.written.is_at(key, &seen)) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
         let read = guests.get_opt(&key.name).await;
         let Some(object) = read.attempting(|| format!("read {} {key} of the guest", self.kind.kind))? else {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         let host_key = self.host_key(key);
-        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let namespace = self.context.tenant().host_namespace(&key.namespace);
         let name = HostName {
             namespace: &namespace,
             name: &host_key.name,
@@ -252,21 +257,28 @@ impl Payloads {
             fields.insert("type".to_owned(), opaque);
         }
         let Some(written) = self.apply(key, &metadata, &fields, host).await? else {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         };
         let written = written.attempting(|| format!("write {} {key} to the host", self.kind.kind))?;
-        host_metadata::show(&self.engine, &self.kind, key, &object.metadata, &written.metadata).await?;
+        host_metadata::show(
+            &self.context,
+            &self.kind,
+            key,
+            &object.metadata,
+            &written.metadata,
+        )
+        .await?;
         let versions = Versions {
             guest: object.metadata.resource_version,
             host: written.metadata.resource_version,
         };
         self.written.set(key, versions);
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
-    async fn bring_in_step(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers_namespace(&key.namespace) {
-            return Ok(Next::Uncovered);
+    async fn converge(&self, key: &Key) -> Result<Action, ReconcileError> {
+        if !self.host.has_listed_namespace(&key.namespace) {
+            return Ok(Action::NotSynced);
         }
         // In this order: what nothing names once all is known, nothing names.
         let known = self.references.are_known();
@@ -279,13 +291,13 @@ impl Payloads {
             .as_deref()
             .and_then(|host| ownership::owner_of(host, &self.kind));
         if (guest.is_some() || ours.is_some()) && !named && !known {
-            return Ok(Next::Waiting("what may name it to be known"));
+            return Ok(Action::WaitFor("what may name it to be known"));
         }
         let is_missing = guest
             .as_deref()
             .is_none_or(|guest| guest.deletion_timestamp.is_some());
         let guest = guest.filter(|guest| {
-            named && guest.deletion_timestamp.is_none() && !self.engine.is_copy(&self.kind, guest)
+            named && guest.deletion_timestamp.is_none() && !self.context.is_copy(&self.kind, guest)
         });
         let holds_name = is_missing && named && self.holds_names();
         let is_held = ours.as_ref().is_some_and(|ours| ours.uid.is_empty());
@@ -300,7 +312,7 @@ impl Payloads {
                 if to_hold && host.deletion_timestamp.is_none() {
                     return self.hold(key, Some(&host)).await;
                 }
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (None, None, _) if to_hold => self.hold(key, None).await,
             (None, Some(host), Some(_)) => {
@@ -308,25 +320,25 @@ impl Payloads {
                 if host.deletion_timestamp.is_none() {
                     self.delete_host(&host_key, &host).await?;
                 }
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (None, ..) => {
                 self.written.forget(key);
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
-            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
                 "the host has a {} {} that is not this virtual cluster's: it is left as it is",
                 self.kind.kind, host_key.name
             ))),
-            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Next::Idle),
+            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Action::AwaitChange),
             (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
         }
     }
 
-    async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), Failure> {
-        let hosts = self.engine.host_objects(&self.kind, &host_key.namespace);
+    async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
+        let hosts = self.context.host_objects(&self.kind, &host_key.namespace);
         let params = delete::as_seen(host);
-        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        self.context.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&host_key.name, &params).await)
             .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))
     }
@@ -335,20 +347,20 @@ impl Payloads {
 /// The one config map that the host calls otherwise.
 const ROOT_CA: &str = "kube-root-ca.crt";
 
-impl Part for Payloads {
+impl Reconciler for ConfigObjects {
     fn name(&self) -> String {
         match self.payload {
-            Payload::ConfigMap => "config maps".to_owned(),
-            Payload::Secret => "secrets".to_owned(),
+            ConfigObject::ConfigMap => "config maps".to_owned(),
+            ConfigObject::Secret => "secrets".to_owned(),
         }
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         self.references.queue(self.payload)
     }
 
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.host.has_told_of(namespace)
+    fn has_synced(&self, namespace: &str) -> bool {
+        self.host.has_delivered_namespace(namespace)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
@@ -360,9 +372,9 @@ impl Part for Payloads {
         Some(object.object_ref(&self.kind))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        let look = self.bring_in_step(key).await;
-        self.unmet.note(key, &look);
-        look
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
+        let result = self.converge(key).await;
+        self.unmet.note(key, &result);
+        result
     }
 }

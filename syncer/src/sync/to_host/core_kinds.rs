@@ -19,13 +19,13 @@ use vcluster_values::patches::Json;
 use self::form::{Form, Status};
 pub(crate) use self::form::{accounts, resource};
 use super::references::{Need, References, Referrer};
-use crate::sync::runtime::context::Engine;
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
-use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::context::Context;
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::unmet::Unmet;
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::Place;
 use crate::sync::write::delete;
 use crate::sync::write::host_metadata;
@@ -39,12 +39,12 @@ mod form;
 /// Brings one kind in step.
 #[derive(Debug)]
 pub(crate) struct Twins {
-    engine: Engine,
+    context: Context,
     form: Box<dyn Form>,
     kind: ApiResource,
-    guest: Arc<Cache<Object>>,
-    host: Arc<Cache<Object>>,
-    queue: Queue,
+    guest: Arc<Store<Object>>,
+    host: Arc<Store<Object>>,
+    queue: WorkQueue,
     references: Arc<References>,
     written: Written,
     unmet: Unmet,
@@ -52,36 +52,36 @@ pub(crate) struct Twins {
 
 impl Twins {
     /// Makes the part; nothing runs yet.
-    pub(crate) fn new(engine: &Engine, kind: CoreKind, references: &Arc<References>) -> Arc<Self> {
+    pub(crate) fn new(context: &Context, kind: CoreKind, references: &Arc<References>) -> Arc<Self> {
         let form = form::of(kind);
         let kind = form.kind();
         references.expect(&kinds::shown(&kind.api_version, &kind.kind));
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             form,
             kind,
             guest: Arc::default(),
             host: Arc::default(),
-            queue: Queue::default(),
+            queue: WorkQueue::default(),
             references: references.clone(),
-            written: Written::on_host(engine.budget()),
+            written: Written::on_host(context.budget()),
             unmet: Unmet::default(),
         })
     }
 
     /// The guest's objects.
-    pub(crate) fn guest(&self) -> &Cache<Object> {
+    pub(crate) fn guest(&self) -> &Store<Object> {
         &self.guest
     }
 
     /// The host's, in the tenant's namespaces.
-    pub(crate) fn host(&self) -> &Cache<Object> {
+    pub(crate) fn host(&self) -> &Store<Object> {
         &self.host
     }
 
     /// Tells whether an object has its twin on the host, and not somebody else's object of that name; fails if it can't
     /// have one before somebody changes something.
-    pub(crate) fn have_made(&self, key: &Key) -> Result<bool, Failure> {
+    pub(crate) fn have_made(&self, key: &Key) -> Result<bool, ReconcileError> {
         let host = self.host.get(key);
         let made = host.is_some_and(|host| self.guest_of(&host).is_some());
         if !made {
@@ -104,40 +104,41 @@ impl Twins {
     /// has listed all of its own.
     pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Change) + Clone + Send + Sync + 'static) {
         let what = self.name();
-        let (part, tell) = (self.clone(), seen.clone());
-        let guests: Api<Object> = Api::all_with(self.engine.guest(), &self.kind);
+        let (reconciler, tell) = (self.clone(), seen.clone());
+        let guests: Api<Object> = Api::all_with(self.context.guest(), &self.kind);
         let changed = move |change| {
             match &change {
                 Change::Object(key) => {
-                    part.refer(key);
-                    part.queue.add(key.clone());
+                    reconciler.refer(key);
+                    reconciler.queue.add(key.clone());
                 }
                 Change::Complete => {
-                    part.references
-                        .know(&kinds::shown(&part.kind.api_version, &part.kind.kind));
-                    part.queue.begin_first_pass();
+                    reconciler
+                        .references
+                        .know(&kinds::shown(&reconciler.kind.api_version, &reconciler.kind.kind));
+                    reconciler.queue.begin_initial_sync();
                 }
             }
             tell(&change);
         };
-        self.engine
+        self.context
             .watch_guest(&what, guests, &self.guest, |object| object, changed);
-        let (part, kind) = (self.clone(), self.kind.clone());
-        let hosts = move |engine: &Engine, namespace: &str| engine.host_objects(&kind, namespace);
+        let (reconciler, kind) = (self.clone(), self.kind.clone());
+        let hosts = move |context: &Context, namespace: &str| context.host_objects(&kind, namespace);
         let changed = move |namespace: &str, change| match change {
             Change::Object(key) => {
-                part.queue.add(key.clone());
+                reconciler.queue.add(key.clone());
                 seen(&Change::Object(key));
             }
             Change::Complete => {
-                for key in part.guest.keys_in(namespace) {
-                    part.queue.add(key.clone());
+                for key in reconciler.guest.keys_in(namespace) {
+                    reconciler.queue.add(key.clone());
                     seen(&Change::Object(key));
                 }
             }
         };
         let config = watcher::Config::default();
-        self.engine
+        self.context
             .watch_hosts(&what, hosts, &config, &self.host, |object| object, changed);
     }
 
@@ -153,37 +154,47 @@ impl Twins {
         self.references.set(&referrer, needs.collect());
     }
 
-    async fn write(&self, key: &Key, guest: &Object, host: Option<&Object>) -> Result<Next, Failure> {
+    async fn write(
+        &self,
+        key: &Key,
+        guest: &Object,
+        host: Option<&Object>,
+    ) -> Result<Action, ReconcileError> {
         let now = |host: &Object| Versions {
             guest: guest.metadata.resource_version.clone(),
             host: host.metadata.resource_version.clone(),
         };
         if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         let host = self.apply(key, guest, host).await?;
         self.take_over(key, guest, &host).await?;
         if self.form.status() == Status::Hosts {
             self.show_status(key, guest, &host).await?;
         }
-        host_metadata::show(&self.engine, &self.kind, key, &guest.metadata, &host.metadata).await?;
+        host_metadata::show(&self.context, &self.kind, key, &guest.metadata, &host.metadata).await?;
         self.written.set(key, now(&host));
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
-    async fn apply(&self, key: &Key, guest: &Object, host: Option<&Object>) -> Result<Object, Failure> {
+    async fn apply(
+        &self,
+        key: &Key,
+        guest: &Object,
+        host: Option<&Object>,
+    ) -> Result<Object, ReconcileError> {
         let attempted = || format!("write {} {key} to the host", self.kind.kind);
         if host.is_none()
             && let Some(resource) = self.form.admission()
         {
-            let spec = form::spec(guest).map_err(Failure::Refused)?;
-            self.engine.admit(resource, &json!({"spec": spec}))?;
+            let spec = form::spec(guest).map_err(ReconcileError::Refused)?;
+            self.context.admit(resource, &json!({"spec": spec}))?;
         }
         let spec = self
             .form
-            .host_spec(guest, self.engine.tenant())
-            .map_err(Failure::Refused)?;
-        let spec = to_raw_value(&spec).map_err(|source| Failure::Unreadable {
+            .host_spec(guest, self.context.tenant())
+            .map_err(ReconcileError::Refused)?;
+        let spec = to_raw_value(&spec).map_err(|source| ReconcileError::Unreadable {
             what: format!("the spec of {} {key}", self.kind.kind),
             source,
         })?;
@@ -194,18 +205,18 @@ impl Twins {
             fields: &Fields::from([(self.form.field().to_owned(), spec)]),
         };
         let place = Place {
-            api: &self.engine.host_objects(&self.kind, &key.namespace),
+            api: &self.context.host_objects(&self.kind, &key.namespace),
             kind: &self.kind,
             name: &key.name,
             there: host.map(|host| &host.metadata),
         };
-        self.engine.metrics().write("host", &self.kind.kind, "apply");
+        self.context.metrics().write("host", &self.kind.kind, "apply");
         let written = place.apply(&body, &self.written, key).await;
         written.attempting(attempted)
     }
 
     fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&Object>) -> ObjectMeta {
-        let tenant = self.engine.tenant();
+        let tenant = self.context.tenant();
         let namespace = tenant.host_namespace(&key.namespace);
         let name = HostName {
             namespace: &namespace,
@@ -224,13 +235,13 @@ impl Twins {
         }
     }
 
-    async fn take_over(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), Failure> {
+    async fn take_over(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), ReconcileError> {
         let Some(mut patch) = self.form.decided(guest, host) else {
             return Ok(());
         };
         patch["metadata"]["uid"] = json!(guest.metadata.uid);
-        self.engine.metrics().write("guest", &self.kind.kind, "patch");
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        self.context.metrics().write("guest", &self.kind.kind, "patch");
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
         unless_gone(
             guests
                 .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(patch))
@@ -244,8 +255,8 @@ impl Twins {
         })
     }
 
-    async fn show_status(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), Failure> {
-        let unreadable = |source| Failure::Unreadable {
+    async fn show_status(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), ReconcileError> {
+        let unreadable = |source| ReconcileError::Unreadable {
             what: format!("the status of {} {key}", self.kind.kind),
             source,
         };
@@ -256,8 +267,8 @@ impl Twins {
         }
         let body =
             json!({"metadata": {"uid": guest.metadata.uid}, "status": Json::replacement(ours, theirs)});
-        self.engine.metrics().write("guest", &self.kind.kind, "status");
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
+        self.context.metrics().write("guest", &self.kind.kind, "status");
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
         unless_gone(
             guests
                 .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
@@ -266,25 +277,25 @@ impl Twins {
         .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))
     }
 
-    async fn delete_host(&self, key: &Key, host: &Object) -> Result<Next, Failure> {
-        let hosts = self.engine.host_objects(&self.kind, &key.namespace);
-        self.engine.metrics().write("host", &self.kind.kind, "delete");
+    async fn delete_host(&self, key: &Key, host: &Object) -> Result<Action, ReconcileError> {
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
+        self.context.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&key.name, &delete::as_seen(&host.metadata)).await)
             .attempting(|| format!("delete {} {key} on the host", self.kind.kind))?;
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
-    async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<Next, Failure> {
-        let guests = self.engine.guest_objects(&self.kind, &key.namespace);
-        self.engine.metrics().write("guest", &self.kind.kind, "delete");
+    async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<Action, ReconcileError> {
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
+        self.context.metrics().write("guest", &self.kind.kind, "delete");
         unless_gone(guests.delete(&key.name, &delete::of(&guest.metadata)).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))?;
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
-    async fn bring_in_step(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers_namespace(&key.namespace) {
-            return Ok(Next::Uncovered);
+    async fn converge(&self, key: &Key) -> Result<Action, ReconcileError> {
+        if !self.host.has_listed_namespace(&key.namespace) {
+            return Ok(Action::NotSynced);
         }
         let host = self.host.get(key);
         let ours = host.as_deref().and_then(|host| self.guest_of(host));
@@ -296,9 +307,9 @@ impl Twins {
             }
             (None, ..) => {
                 self.written.forget(key);
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
-            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
                 "the host has a {} {} that is not this virtual cluster's: it is left as it is",
                 self.kind.kind, key.name
             ))),
@@ -313,7 +324,7 @@ impl Twins {
                 if is_held && guest.metadata.uid.as_ref() == Some(&ours.uid) {
                     return self.delete_guest(key, &guest).await;
                 }
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
                 self.delete_host(key, &host).await
@@ -329,31 +340,31 @@ impl Twins {
     fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
         let guest = self.guest.get(key)?;
         let goes = guest.metadata.deletion_timestamp.is_some();
-        let stays = self.form.stays(&guest) || self.engine.is_copy(&self.kind, &guest.metadata);
+        let stays = self.form.stays(&guest) || self.context.is_copy(&self.kind, &guest.metadata);
         (!goes && !stays).then_some(guest)
     }
 }
 
-impl Part for Twins {
+impl Reconciler for Twins {
     fn name(&self) -> String {
         self.form.plural().to_owned()
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.host.has_told_of(namespace)
+    fn has_synced(&self, namespace: &str) -> bool {
+        self.host.has_delivered_namespace(namespace)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|object| object.object_ref(&self.kind))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        let look = self.bring_in_step(key).await;
-        self.unmet.note(key, &look);
-        look
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
+        let result = self.converge(key).await;
+        self.unmet.note(key, &result);
+        result
     }
 }

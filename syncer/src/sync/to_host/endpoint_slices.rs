@@ -13,13 +13,13 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::services::{Services, is_the_guests_alone};
 use crate::sync::from_host::projections;
-use crate::sync::runtime::context::{Engine, MANAGER};
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
-use crate::sync::runtime::informer::{Cache, Change, Scope};
+use crate::sync::runtime::context::{Context, MANAGER};
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::informer::{Change, Scope, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::Place;
 use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
@@ -33,61 +33,62 @@ const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 
 /// Brings endpoint slices in step.
 #[derive(Debug)]
-pub(crate) struct Slices {
-    engine: Engine,
+pub(crate) struct EndpointSlices {
+    context: Context,
     services: Arc<Services>,
-    guest: Arc<Cache<EndpointSlice>>,
-    host: Arc<Cache<ObjectMeta>>,
-    queue: Queue,
+    guest: Arc<Store<EndpointSlice>>,
+    host: Arc<Store<ObjectMeta>>,
+    queue: WorkQueue,
     written: Written,
 }
 
-impl Slices {
+impl EndpointSlices {
     /// Makes the part; nothing runs yet.
-    pub(crate) fn new(engine: &Engine, services: &Arc<Services>) -> Arc<Self> {
+    pub(crate) fn new(context: &Context, services: &Arc<Services>) -> Arc<Self> {
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             services: services.clone(),
             guest: Arc::default(),
             host: Arc::default(),
-            queue: Queue::default(),
-            written: Written::on_host(engine.budget()),
+            queue: WorkQueue::default(),
+            written: Written::on_host(context.budget()),
         })
     }
 
     /// Watches slices on both sides; of the host's, only our own.
     pub(crate) fn watch(self: &Arc<Self>) {
-        let part = self.clone();
-        let guests: Api<EndpointSlice> = Api::all(self.engine.guest());
+        let reconciler = self.clone();
+        let guests: Api<EndpointSlice> = Api::all(self.context.guest());
         let keep = |mut slice: EndpointSlice| {
             if !is_by_hand(&slice) {
                 slice.endpoints = None;
             }
             slice
         };
-        self.engine.watch_guest(
+        self.context.watch_guest(
             "endpoint slices",
             guests,
             &self.guest,
             keep,
             move |change| match change {
-                Change::Object(key) => part.queue.add(key),
-                Change::Complete => part.queue.begin_first_pass(),
+                Change::Object(key) => reconciler.queue.add(key),
+                Change::Complete => reconciler.queue.begin_initial_sync(),
             },
         );
-        let part = self.clone();
-        let hosts =
-            |engine: &Engine, namespace: &str| engine.host_api::<PartialObjectMeta<EndpointSlice>>(namespace);
+        let reconciler = self.clone();
+        let hosts = |context: &Context, namespace: &str| {
+            context.host_api::<PartialObjectMeta<EndpointSlice>>(namespace)
+        };
         let changed = move |namespace: &str, change| match change {
-            Change::Object(key) => part.queue.add(key),
-            Change::Complete => part
+            Change::Object(key) => reconciler.queue.add(key),
+            Change::Complete => reconciler
                 .guest
                 .keys_in(namespace)
                 .into_iter()
-                .for_each(|key| part.queue.add(key)),
+                .for_each(|key| reconciler.queue.add(key)),
         };
         let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
-        self.engine
+        self.context
             .watch_hosts("endpoint slices", hosts, &ours, &self.host, metadata, changed);
     }
 
@@ -115,7 +116,7 @@ impl Slices {
         is_by_hand(slice)
             && slice.metadata.deletion_timestamp.is_none()
             && !self
-                .engine
+                .context
                 .is_copy(&ApiResource::erase::<EndpointSlice>(&()), &slice.metadata)
             && service
                 .filter(|service| !projections::is_marked(&service.metadata))
@@ -127,15 +128,15 @@ impl Slices {
         key: &Key,
         guest: &EndpointSlice,
         host: Option<&ObjectMeta>,
-    ) -> Result<Next, Failure> {
+    ) -> Result<Action, ReconcileError> {
         let now = |host: &ObjectMeta| Versions {
             guest: guest.resource_version(),
             host: host.resource_version.clone(),
         };
         if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
-        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let namespace = self.context.tenant().host_namespace(&key.namespace);
         let name = HostName {
             namespace: &namespace,
             name: &key.name,
@@ -161,64 +162,64 @@ impl Slices {
             endpoint.node_name = None;
         }
         let place = Place {
-            api: &self.engine.host_api::<EndpointSlice>(&key.namespace),
+            api: &self.context.host_api::<EndpointSlice>(&key.namespace),
             kind: &ApiResource::erase::<EndpointSlice>(&()),
             name: &key.name,
             there: host,
         };
-        self.engine.metrics().write("host", "EndpointSlice", "apply");
+        self.context.metrics().write("host", "EndpointSlice", "apply");
         let written = place.apply_metadata(&twin, &self.written, key).await;
         let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
         self.written.set(key, now(&written.metadata));
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
-    async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<Next, Failure> {
+    async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<Action, ReconcileError> {
         let params = delete::as_seen(host);
-        self.engine.metrics().write("host", "EndpointSlice", "delete");
+        self.context.metrics().write("host", "EndpointSlice", "delete");
         unless_gone(
-            self.engine
+            self.context
                 .host_api::<EndpointSlice>(&key.namespace)
                 .delete(&key.name, &params)
                 .await,
         )
         .attempting(|| format!("delete endpoint slice {key} on the host"))?;
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 }
 
-impl Part for Slices {
+impl Reconciler for EndpointSlices {
     fn name(&self) -> String {
         "endpoint slices".to_owned()
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.host.has_told_of(namespace)
+    fn has_synced(&self, namespace: &str) -> bool {
+        self.host.has_delivered_namespace(namespace)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|slice| slice.object_ref(&()))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        let services_known = self.services.guest().covers(&Scope::Everything);
-        if !self.host.covers_namespace(&key.namespace) || !services_known {
-            return Ok(Next::Uncovered);
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
+        let services_known = self.services.guest().has_listed(&Scope::Everything);
+        if !self.host.has_listed_namespace(&key.namespace) || !services_known {
+            return Ok(Action::NotSynced);
         }
         let guest = self.guest.get(key).filter(|slice| self.is_wanted(slice));
         let host = self.host.get(key);
         let kind = ApiResource::erase::<EndpointSlice>(&());
         let ours = host.as_deref().and_then(|host| ownership::owner_of(host, &kind));
         match (guest, host, ours) {
-            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
                 "the host has an EndpointSlice {} that is not this virtual cluster's: it is left as it is",
                 key.name
             ))),
-            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Next::Idle),
+            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Action::AwaitChange),
             (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
                 self.delete_host(key, &host).await
             }
@@ -229,7 +230,7 @@ impl Part for Slices {
             }
             _ => {
                 self.written.forget(key);
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
         }
     }

@@ -21,13 +21,13 @@ use vcluster_values::naming::{self, Tenant};
 
 use self::counted::{Counted, Place};
 use crate::host::namespaces::{self, Found};
-use crate::sync::runtime::context::{Engine, MANAGER};
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::context::{Context, MANAGER};
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::informer::Change;
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::reconciler::{Action, Reconciler};
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::delete;
 use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
@@ -53,7 +53,7 @@ const RECHECK: Duration = Duration::from_mins(1);
 /// Brings namespaces in step.
 #[derive(Debug)]
 pub(crate) struct Namespaces {
-    engine: Engine,
+    context: Context,
     /// The UIDs of the twins in which this process has made what a twin needs, by guest name.
     furnished: Mutex<BTreeMap<String, String>>,
     /// The guest namespaces that count.
@@ -62,9 +62,9 @@ pub(crate) struct Namespaces {
 
 impl Namespaces {
     /// Makes the part; nothing runs yet.
-    pub(crate) fn new(engine: &Engine) -> Arc<Self> {
+    pub(crate) fn new(context: &Context) -> Arc<Self> {
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             furnished: Mutex::default(),
             counted: Mutex::default(),
         })
@@ -72,26 +72,26 @@ impl Namespaces {
 
     /// Watches the guest's namespaces.
     pub(crate) fn watch(self: &Arc<Self>) {
-        let namespaces = self.engine.guest_namespaces();
-        let feed = self.engine.feed("guest", &self.name(), namespaces);
-        let queue = self.engine.namespaces().clone();
-        let api: Api<Namespace> = Api::all(self.engine.guest());
+        let namespaces = self.context.guest_namespaces();
+        let feed = self.context.feed("guest", &self.name(), namespaces);
+        let queue = self.context.namespaces().clone();
+        let api: Api<Namespace> = Api::all(self.context.guest());
         let keep = |mut namespace: Namespace| {
             namespace.metadata.managed_fields = None;
             Some((Key::of(&namespace.metadata), namespace))
         };
-        self.engine.tasks().spawn(feed.run(
+        self.context.tasks().spawn(feed.run(
             api,
             watcher::Config::default(),
             keep,
             move |change| match change {
                 Change::Object(key) => queue.add(key),
-                Change::Complete => queue.begin_first_pass(),
+                Change::Complete => queue.begin_initial_sync(),
             },
         ));
     }
 
-    async fn keep(&self, guest: &Namespace) -> Result<Next, Failure> {
+    async fn keep(&self, guest: &Namespace) -> Result<Action, ReconcileError> {
         let name = guest.name_any();
         let held = guest.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
         if !held && !fault_injection::is(Mutation::ForgetFinalizer) {
@@ -101,24 +101,24 @@ impl Namespaces {
     }
 
     /// Has the twin there and watched.
-    async fn hold(&self, guest: &Namespace) -> Result<Next, Failure> {
+    async fn hold(&self, guest: &Namespace) -> Result<Action, ReconcileError> {
         let name = guest.name_any();
         let twin = self.twin(&name).await;
         let counted = twin.and_then(|twin| Ok((self.count(&name, twin.is_some())?, twin)));
-        self.engine
-            .mirror()
-            .refuse(&name, matches!(counted, Err(Failure::Refused(_))));
+        self.context
+            .watched_namespaces()
+            .refuse(&name, matches!(counted, Err(ReconcileError::Refused(_))));
         let (Place::Free, twin) = counted? else {
-            return Ok(Next::After(UNCOUNTED));
+            return Ok(Action::RequeueAfter(UNCOUNTED));
         };
         if let Some(twin) = &twin
             && twin.metadata.deletion_timestamp.is_some()
         {
-            self.engine.mirror().end(&name).await;
-            return Ok(Next::After(GOING));
+            self.context.watched_namespaces().end(&name).await;
+            return Ok(Action::RequeueAfter(GOING));
         }
         let known = twin.is_some();
-        let wanted = Twin::of(guest, &self.engine).no_less_secure_than(twin.as_ref());
+        let wanted = Twin::of(guest, &self.context).no_less_secure_than(twin.as_ref());
         let twin = match twin {
             Some(twin) if wanted.fits(&twin) => twin,
             present => self.write(&name, &wanted, present.is_some()).await?,
@@ -127,18 +127,18 @@ impl Namespaces {
             self.furnish(&name, &twin.uid().unwrap_or_default(), known)
                 .await?;
         }
-        self.engine.mirror().begin(&name);
-        Ok(Next::After(RECHECK))
+        self.context.watched_namespaces().begin(&name);
+        Ok(Action::RequeueAfter(RECHECK))
     }
 
     /// Refuses a namespace that would be one too many; those that are on the host already stay.
-    fn count(&self, name: &str, is_there: bool) -> Result<Place, Failure> {
-        let most = self.engine.config().namespaces;
-        let guests = self.engine.guest_namespaces().keys();
+    fn count(&self, name: &str, is_there: bool) -> Result<Place, ReconcileError> {
+        let most = self.context.config().namespaces;
+        let guests = self.context.guest_namespaces().keys();
         let guests = guests.iter().map(|key| key.name.as_str());
         let mut counted = self.counted();
         match counted.place(name, is_there, guests, most) {
-            Place::None => Err(Failure::Refused(format!(
+            Place::None => Err(ReconcileError::Refused(format!(
                 "not created on the host: this virtual cluster has {} namespaces there, and `defaults.policies.namespaces` of \
                  its values allows {most}. Delete a namespace, or ask the host's administrator to raise the number",
                 counted.on_host()
@@ -152,7 +152,7 @@ impl Namespaces {
     }
 
     /// Deletes the twin once the guest's own controllers have emptied the namespace.
-    async fn remove(&self, guest: &Namespace) -> Result<Next, Failure> {
+    async fn remove(&self, guest: &Namespace) -> Result<Action, ReconcileError> {
         let name = guest.name_any();
         let emptied = guest
             .spec
@@ -166,16 +166,16 @@ impl Namespaces {
         if self.remove_twin(&name).await? == Twins::Gone && guest.finalizers().iter().any(|f| f == FINALIZER)
         {
             self.write_finalizers(&name, &[]).await?;
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
-        Ok(Next::After(GOING))
+        Ok(Action::RequeueAfter(GOING))
     }
 
-    async fn remove_twin(&self, name: &str) -> Result<Twins, Failure> {
-        self.engine.mirror().end(name).await;
+    async fn remove_twin(&self, name: &str) -> Result<Twins, ReconcileError> {
+        self.context.watched_namespaces().end(name).await;
         let twin = match self.twin(name).await {
             Ok(Some(twin)) => twin,
-            Ok(None) | Err(Failure::Refused(_)) => {
+            Ok(None) | Err(ReconcileError::Refused(_)) => {
                 self.counted().forget(name);
                 return Ok(Twins::Gone);
             }
@@ -186,22 +186,22 @@ impl Namespaces {
             let host_name = twin.name_any();
             unless_gone(self.host().delete(&host_name, &params).await)
                 .attempting(|| format!("delete host namespace {host_name}"))?;
-            self.engine.metrics().write("host", "Namespace", "delete");
+            self.context.metrics().write("host", "Namespace", "delete");
         }
         Ok(Twins::Going)
     }
 
     /// The twin, if there is one; refused if the name is somebody else's.
-    async fn twin(&self, name: &str) -> Result<Option<PartialObjectMeta<Namespace>>, Failure> {
-        let host_name = self.engine.tenant().host_namespace(name);
-        let found = namespaces::look(&self.engine.host(), &host_name).await;
+    async fn twin(&self, name: &str) -> Result<Option<PartialObjectMeta<Namespace>>, ReconcileError> {
+        let host_name = self.context.tenant().host_namespace(name);
+        let found = namespaces::look(&self.context.host(), &host_name).await;
         let said = match found.attempting(|| format!("read host namespace {host_name}"))? {
             Found::Nothing => return Ok(None),
-            Found::Own(twin) if is_ours(self.engine.tenant(), name, &twin) => return Ok(Some(*twin)),
+            Found::Own(twin) if is_ours(self.context.tenant(), name, &twin) => return Ok(Some(*twin)),
             Found::Own(_) => format!("namespace {host_name} is of another virtual cluster or namespace"),
             Found::Foreign(said) => said,
         };
-        Err(Failure::Refused(format!("{name} is not synced: {said}")))
+        Err(ReconcileError::Refused(format!("{name} is not synced: {said}")))
     }
 
     async fn write(
@@ -209,15 +209,15 @@ impl Namespaces {
         name: &str,
         wanted: &Twin,
         exists: bool,
-    ) -> Result<PartialObjectMeta<Namespace>, Failure> {
-        let host_name = self.engine.tenant().host_namespace(name);
+    ) -> Result<PartialObjectMeta<Namespace>, ReconcileError> {
+        let host_name = self.context.tenant().host_namespace(name);
         // Unforced, a namespace that somebody else has made meanwhile is not taken over.
         let params = if exists {
             PatchParams::apply(MANAGER).force()
         } else {
             PatchParams::apply(MANAGER)
         };
-        self.engine.metrics().write("host", "Namespace", "apply");
+        self.context.metrics().write("host", "Namespace", "apply");
         self.host()
             .patch_metadata(&host_name, &params, &Patch::Apply(wanted.body(&host_name)))
             .await
@@ -225,7 +225,7 @@ impl Namespaces {
     }
 
     /// Binds the syncer to its role, and makes the service account that the pods run as and what bounds the tenant.
-    async fn furnish(&self, name: &str, uid: &str, was_there: bool) -> Result<(), Failure> {
+    async fn furnish(&self, name: &str, uid: &str, was_there: bool) -> Result<(), ReconcileError> {
         let known = |furnished: &Mutex<BTreeMap<String, String>>| {
             furnished
                 .lock()
@@ -233,13 +233,13 @@ impl Namespaces {
                 .get(name)
                 .is_some_and(|known| known == uid)
         };
-        let tenant = self.engine.tenant();
-        let role_bindings: Api<RoleBinding> = self.engine.host_api(name);
-        let accounts: Api<ServiceAccount> = self.engine.host_api(name);
+        let tenant = self.context.tenant();
+        let role_bindings: Api<RoleBinding> = self.context.host_api(name);
+        let accounts: Api<ServiceAccount> = self.context.host_api(name);
         let (binding, account) = (tenant.service_account(), tenant.workload_service_account());
         let written = known(&self.furnished);
         if !written || is_missing(&role_bindings, "RoleBinding", &binding).await? {
-            self.apply(&role_bindings, &binding, role_binding(&self.engine))
+            self.apply(&role_bindings, &binding, role_binding(&self.context))
                 .await?;
         }
         if !written || is_missing(&accounts, "ServiceAccount", &account).await? {
@@ -253,15 +253,15 @@ impl Namespaces {
     }
 
     /// Makes the objects that bound the tenant, and deletes those that the values no longer ask for.
-    async fn bound(&self, name: &str, written: bool, was_there: bool) -> Result<(), Failure> {
-        let bounds = &self.engine.config().bounds;
+    async fn bound(&self, name: &str, written: bool, was_there: bool) -> Result<(), ReconcileError> {
+        let bounds = &self.context.config().bounds;
         let attempts = bounds.wanted.iter().map(|object| async move {
             let (api, kind, called) = self.bounding(name, object);
             if written && !is_missing(&api, &kind, &called).await? {
                 return Ok(());
             }
             let params = PatchParams::apply(MANAGER).force();
-            self.engine.metrics().write("host", &kind, "apply");
+            self.context.metrics().write("host", &kind, "apply");
             api.patch_metadata(&called, &params, &Patch::Apply(object))
                 .await
                 .map(drop)
@@ -287,12 +287,12 @@ impl Namespaces {
         let version = text(&object["apiVersion"]);
         let (group, version) = version.split_once('/').unwrap_or(("", &version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
-        let namespace = self.engine.tenant().host_namespace(name);
-        let api = Api::namespaced_with(self.engine.host(), &namespace, &resource);
+        let namespace = self.context.tenant().host_namespace(name);
+        let api = Api::namespaced_with(self.context.host(), &namespace, &resource);
         (api, kind, text(&object["metadata"]["name"]))
     }
 
-    async fn apply<K>(&self, api: &Api<K>, name: &str, mut body: Value) -> Result<(), Failure>
+    async fn apply<K>(&self, api: &Api<K>, name: &str, mut body: Value) -> Result<(), ReconcileError>
     where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
     {
@@ -300,7 +300,7 @@ impl Namespaces {
         body["kind"] = json!(K::kind(&()));
         body["metadata"] = json!({"name": name});
         let params = PatchParams::apply(MANAGER).force();
-        self.engine.metrics().write("host", &K::kind(&()), "apply");
+        self.context.metrics().write("host", &K::kind(&()), "apply");
         api.patch_metadata(name, &params, &Patch::Apply(body))
             .await
             .map(drop)
@@ -313,14 +313,14 @@ impl Namespaces {
             })
     }
 
-    async fn write_finalizers(&self, name: &str, finalizers: &[&str]) -> Result<(), Failure> {
+    async fn write_finalizers(&self, name: &str, finalizers: &[&str]) -> Result<(), ReconcileError> {
         let body = json!({
             "apiVersion": "v1",
             "kind": "Namespace",
             "metadata": {"name": name, "finalizers": finalizers},
         });
-        let guests: Api<Namespace> = Api::all(self.engine.guest());
-        self.engine.metrics().write("guest", "Namespace", "apply");
+        let guests: Api<Namespace> = Api::all(self.context.guest());
+        self.context.metrics().write("guest", "Namespace", "apply");
         unless_gone(
             guests
                 .patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(body))
@@ -330,34 +330,34 @@ impl Namespaces {
     }
 
     fn host(&self) -> Api<Namespace> {
-        Api::all(self.engine.host())
+        Api::all(self.context.host())
     }
 }
 
-impl Part for Namespaces {
+impl Reconciler for Namespaces {
     fn name(&self) -> String {
         "namespaces".to_owned()
     }
 
-    fn queue(&self) -> &Queue {
-        self.engine.namespaces()
+    fn queue(&self) -> &WorkQueue {
+        self.context.namespaces()
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
-        let guest = self.engine.guest_namespaces().get(key)?;
+        let guest = self.context.guest_namespaces().get(key)?;
         Some(guest.object_ref(&()))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        match self.engine.guest_namespaces().get(key) {
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
+        match self.context.guest_namespaces().get(key) {
             Some(guest) if guest.metadata.deletion_timestamp.is_none() => self.keep(&guest).await,
             Some(guest) => self.remove(&guest).await,
             None => Ok(match self.remove_twin(&key.name).await? {
                 Twins::Gone => {
-                    self.engine.budget().forget_namespace(&key.name);
-                    Next::Idle
+                    self.context.budget().forget_namespace(&key.name);
+                    Action::AwaitChange
                 }
-                Twins::Going => Next::After(GOING),
+                Twins::Going => Action::RequeueAfter(GOING),
             }),
         }
     }
@@ -378,8 +378,8 @@ struct Twin {
 }
 
 impl Twin {
-    fn of(guest: &Namespace, engine: &Engine) -> Self {
-        let tenant = engine.tenant();
+    fn of(guest: &Namespace, context: &Context) -> Self {
+        let tenant = context.tenant();
         let labels = ownership::labels(&guest.metadata).into_iter();
         let labels = labels.filter(|(key, _)| key != NAME);
         let mut labels: BTreeMap<_, _> = labels
@@ -388,7 +388,7 @@ impl Twin {
                 (if passed { key } else { tenant.namespace_label(&key) }, value)
             })
             .collect();
-        labels.extend(engine.config().namespace_labels.clone());
+        labels.extend(context.config().namespace_labels.clone());
         labels.extend(tenant.labels());
         labels.insert(naming::MANAGED_BY.to_owned(), tenant.managed_by());
         let labels_of_guest = labels.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
@@ -449,13 +449,13 @@ fn is_ours(tenant: &Tenant, name: &str, twin: &PartialObjectMeta<Namespace>) -> 
             .is_none_or(|guest| guest == name)
 }
 
-fn role_binding(engine: &Engine) -> Value {
-    let tenant = engine.tenant();
+fn role_binding(context: &Context) -> Value {
+    let tenant = context.tenant();
     json!({
         "roleRef": {
             "apiGroup": "rbac.authorization.k8s.io",
             "kind": "ClusterRole",
-            "name": engine.config().tenant_role,
+            "name": context.config().tenant_role,
         },
         "subjects": [{
             "kind": "ServiceAccount",
@@ -465,7 +465,7 @@ fn role_binding(engine: &Engine) -> Value {
     })
 }
 
-async fn is_missing<K>(api: &Api<K>, kind: &str, name: &str) -> Result<bool, Failure>
+async fn is_missing<K>(api: &Api<K>, kind: &str, name: &str) -> Result<bool, ReconcileError>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {

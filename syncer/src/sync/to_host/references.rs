@@ -8,7 +8,7 @@ use kube::core::ApiResource;
 pub(crate) use self::needs::{Need, Needs};
 use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::work_queue::WorkQueue;
 
 /// What single objects name.
 pub(crate) mod needs;
@@ -18,7 +18,7 @@ pub(crate) mod dapr;
 
 /// The two kinds that are kept on the host because others name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Payload {
+pub(crate) enum ConfigObject {
     /// A config map.
     ConfigMap,
     /// A Secret.
@@ -26,7 +26,7 @@ pub(crate) enum Payload {
 }
 
 /// A named config map or Secret.
-pub(crate) type Reference = (Payload, Key);
+pub(crate) type Reference = (ConfigObject, Key);
 
 /// A guest object that names others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,8 +53,8 @@ fn kind_of(kind: &ApiResource) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct References {
     state: Mutex<State>,
-    config_maps: Arc<Queue>,
-    secrets: Arc<Queue>,
+    config_maps: Arc<WorkQueue>,
+    secrets: Arc<WorkQueue>,
 }
 
 #[derive(Debug, Default)]
@@ -64,15 +64,15 @@ struct State {
     /// Kinds of which it is not known yet what all their objects name.
     unknown: HashSet<String>,
     /// The queues of the kinds whose objects wait for what they name.
-    waiting: HashMap<String, Arc<Queue>>,
+    waiting: HashMap<String, Arc<WorkQueue>>,
 }
 
 impl References {
     /// The queue that keys of a kind are put in when the first names one, or the last no longer does.
-    pub(crate) fn queue(&self, payload: Payload) -> &Arc<Queue> {
+    pub(crate) fn queue(&self, payload: ConfigObject) -> &Arc<WorkQueue> {
         match payload {
-            Payload::ConfigMap => &self.config_maps,
-            Payload::Secret => &self.secrets,
+            ConfigObject::ConfigMap => &self.config_maps,
+            ConfigObject::Secret => &self.secrets,
         }
     }
 
@@ -146,7 +146,7 @@ impl References {
     }
 
     /// Registers the queue of a kind whose objects may wait for what they name.
-    pub(crate) fn register(&self, kind: &ApiResource, queue: &Arc<Queue>) {
+    pub(crate) fn register(&self, kind: &ApiResource, queue: &Arc<WorkQueue>) {
         self.state().waiting.insert(kind_of(kind), queue.clone());
     }
 
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn secret(name: &str) -> Reference {
-        (Payload::Secret, Key::new("default", name))
+        (ConfigObject::Secret, Key::new("default", name))
     }
 
     fn needs(name: &str, need: Need) -> Needs {
@@ -213,7 +213,7 @@ mod tests {
         let kind = ApiResource::erase::<k8s_openapi::api::networking::v1::Ingress>(&());
         let store = Key::new("default", "store");
         references.set(&Referrer::exported(&kind, &store), needs("redis", Need::Required));
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(WorkQueue::default());
         references.recheck_naming(&secret("redis"));
         references.register(&kind, &queue);
         references.recheck_naming(&secret("other"));
@@ -231,7 +231,7 @@ mod tests {
         );
         references.set(&first, needs("redis", Need::Required));
         references.set(&second, needs("redis", Need::Required));
-        let queue = references.queue(Payload::Secret);
+        let queue = references.queue(ConfigObject::Secret);
         let taken = queue.next().await;
         queue.done(&taken);
         references.set(&first, Needs::new());

@@ -17,12 +17,12 @@ use vcluster_values::mapping::Mapping;
 use vcluster_values::naming;
 
 use crate::sync::from_host::projections::{addresses, ports};
-use crate::sync::runtime::context::Engine;
-use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
-use crate::sync::runtime::informer::{Cache, Change, Scope};
+use crate::sync::runtime::context::Context;
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
+use crate::sync::runtime::informer::{Change, Scope, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::reconciler::{Action, Reconciler};
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::{Place, is_outdated};
 use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
@@ -30,25 +30,25 @@ use crate::sync::write::object::{Body, Fields, Object};
 
 /// Keeps one Service of the host, or where it leads.
 #[derive(Debug)]
-pub(crate) struct Replicas {
-    engine: Engine,
+pub(crate) struct ReplicatedServices {
+    context: Context,
     kind: ApiResource,
     guest_key: Key,
     host_key: Key,
-    guest: Arc<Cache<Object>>,
-    host: Arc<Cache<Object>>,
-    queue: Queue,
+    guest: Arc<Store<Object>>,
+    host: Arc<Store<Object>>,
+    queue: WorkQueue,
     written: Written,
 }
 
-impl Replicas {
+impl ReplicatedServices {
     /// Makes the parts for all mappings; nothing runs yet.
-    pub(crate) fn all(engine: &Engine) -> Vec<Arc<Self>> {
+    pub(crate) fn all(context: &Context) -> Vec<Arc<Self>> {
         let kinds = [
             ApiResource::erase::<Service>(&()),
             ApiResource::erase::<Endpoints>(&()),
         ];
-        let named = engine.config().services_to_host.iter().filter_map(keys);
+        let named = context.config().services_to_host.iter().filter_map(keys);
         named
             .flat_map(|(host_key, guest_key)| {
                 kinds
@@ -57,14 +57,14 @@ impl Replicas {
             })
             .map(|(kind, host_key, guest_key)| {
                 Arc::new(Self {
-                    engine: engine.clone(),
+                    context: context.clone(),
                     kind,
                     guest_key,
                     host_key,
                     guest: Arc::default(),
                     host: Arc::default(),
-                    queue: Queue::default(),
-                    written: Written::on_host(engine.budget()),
+                    queue: WorkQueue::default(),
+                    written: Written::on_host(context.budget()),
                 })
             })
             .collect()
@@ -72,21 +72,21 @@ impl Replicas {
 
     /// Watches the one object on each side.
     pub(crate) fn watch(self: &Arc<Self>) {
-        let part = self.clone();
+        let reconciler = self.clone();
         self.watch_side(
             &self.guest_key,
             self.guests(),
             &self.guest,
             "guest",
             move |change| match change {
-                Change::Object(key) => part.queue.add(key),
-                Change::Complete => part.queue.begin_first_pass(),
+                Change::Object(key) => reconciler.queue.add(key),
+                Change::Complete => reconciler.queue.begin_initial_sync(),
             },
         );
-        let part = self.clone();
+        let reconciler = self.clone();
         // What is left on the host of a Service that is gone has no other reason to be looked at.
         self.watch_side(&self.host_key, self.hosts(), &self.host, "host", move |_| {
-            part.queue.add(part.guest_key.clone());
+            reconciler.queue.add(reconciler.guest_key.clone());
         });
     }
 
@@ -94,34 +94,34 @@ impl Replicas {
         &self,
         key: &Key,
         api: Api<Object>,
-        cache: &Arc<Cache<Object>>,
+        cache: &Arc<Store<Object>>,
         side: &'static str,
         changed: impl Fn(Change) + Send + 'static,
     ) {
-        let feed = self.engine.feed(side, &self.name(), cache);
+        let feed = self.context.feed(side, &self.name(), cache);
         let keep = |mut object: Object| {
             object.metadata.managed_fields = None;
             Some((Key::of(&object.metadata), object))
         };
         // A role can be for single names, and then lets no other watch pass.
         let config = watcher::Config::default().fields(&format!("metadata.name={}", key.name));
-        self.engine.tasks().spawn(feed.run(api, config, keep, changed));
+        self.context.tasks().spawn(feed.run(api, config, keep, changed));
     }
 
-    async fn write(&self, guest: &Object, host: Option<&Object>) -> Result<Next, Failure> {
+    async fn write(&self, guest: &Object, host: Option<&Object>) -> Result<Action, ReconcileError> {
         let now = |host: &Object| Versions {
             guest: guest.metadata.resource_version.clone(),
             host: host.metadata.resource_version.clone(),
         };
         if host.is_some_and(|host| self.written.is_at(&self.guest_key, &now(host))) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         let fields = self.fields(guest)?;
         let metadata = ObjectMeta {
             name: Some(self.host_key.name.clone()),
             namespace: Some(self.host_key.namespace.clone()),
             uid: host.and_then(|host| host.metadata.uid.clone()),
-            labels: Some(self.engine.tenant().labels()),
+            labels: Some(self.context.tenant().labels()),
             annotations: Some([(naming::REPLICA_OF.to_owned(), self.original())].into()),
             ..ObjectMeta::default()
         };
@@ -137,10 +137,10 @@ impl Replicas {
             there: host.map(|host| &host.metadata),
         };
         let how = host.map_or("apply", |_| "replace");
-        self.engine.metrics().write("host", &self.kind.kind, how);
+        self.context.metrics().write("host", &self.kind.kind, how);
         let written = place.write_exactly(&body, &self.written, &self.guest_key).await;
         if is_outdated(&written, place.there) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
@@ -150,11 +150,11 @@ impl Replicas {
         }
         let written = written.attempting(|| format!("replicate {self} to the host"))?;
         self.written.set(&self.guest_key, now(&written));
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
-    fn fields(&self, guest: &Object) -> Result<Fields, Failure> {
-        let unreadable = |source| Failure::Unreadable {
+    fn fields(&self, guest: &Object) -> Result<Fields, ReconcileError> {
+        let unreadable = |source| ReconcileError::Unreadable {
             what: format!("{self} of the guest"),
             source,
         };
@@ -169,19 +169,19 @@ impl Replicas {
         Ok(Fields::from([(field.to_owned(), value)]))
     }
 
-    async fn delete(&self, host: &Object) -> Result<Next, Failure> {
+    async fn delete(&self, host: &Object) -> Result<Action, ReconcileError> {
         self.written.forget(&self.guest_key);
-        self.engine.metrics().write("host", &self.kind.kind, "delete");
+        self.context.metrics().write("host", &self.kind.kind, "delete");
         let params = delete::as_seen(&host.metadata);
         unless_gone(self.hosts().delete(&self.host_key.name, &params).await)
             .attempting(|| format!("delete the replica of {self} on the host"))?;
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
     /// What a replica says of its original.
     fn original(&self) -> String {
         let Key { namespace, name } = &self.guest_key;
-        format!("{}{namespace}/{name}", self.engine.tenant().replica_prefix())
+        format!("{}{namespace}/{name}", self.context.tenant().replica_prefix())
     }
 
     fn is_ours(&self, host: &Object) -> bool {
@@ -190,20 +190,20 @@ impl Replicas {
     }
 
     fn guests(&self) -> Api<Object> {
-        self.engine.guest_objects(&self.kind, &self.guest_key.namespace)
+        self.context.guest_objects(&self.kind, &self.guest_key.namespace)
     }
 
     fn hosts(&self) -> Api<Object> {
-        Api::namespaced_with(self.engine.host(), &self.host_key.namespace, &self.kind)
+        Api::namespaced_with(self.context.host(), &self.host_key.namespace, &self.kind)
     }
 }
 
-impl Part for Replicas {
+impl Reconciler for ReplicatedServices {
     fn name(&self) -> String {
         format!("replica of {self}")
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
@@ -211,26 +211,26 @@ impl Part for Replicas {
         self.guest.get(key).map(|object| object.object_ref(&self.kind))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        if !self.host.covers(&Scope::Everything) {
-            return Ok(Next::Waiting("what the host has in its place to be known"));
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
+        if !self.host.has_listed(&Scope::Everything) {
+            return Ok(Action::WaitFor("what the host has in its place to be known"));
         }
         let is_there = |object: &Arc<Object>| object.metadata.deletion_timestamp.is_none();
         let guest = self.guest.get(key).filter(is_there);
         match (guest, self.host.get(&self.host_key)) {
-            (Some(_), Some(host)) if !self.is_ours(&host) => Err(Failure::Refused(format!(
+            (Some(_), Some(host)) if !self.is_ours(&host) => Err(ReconcileError::Refused(format!(
                 "the host has a {} {} that is none of this: it is left as it is",
                 self.kind.kind, self.host_key
             ))),
-            (Some(_), Some(host)) if !is_there(&host) => Ok(Next::Idle),
+            (Some(_), Some(host)) if !is_there(&host) => Ok(Action::AwaitChange),
             (Some(guest), host) => self.write(&guest, host.as_deref()).await,
             (None, Some(host)) if self.is_ours(&host) && is_there(&host) => self.delete(&host).await,
-            (None, _) => Ok(Next::Idle),
+            (None, _) => Ok(Action::AwaitChange),
         }
     }
 }
 
-impl std::fmt::Display for Replicas {
+impl std::fmt::Display for ReplicatedServices {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} {}", self.kind.kind, self.guest_key)
     }
@@ -246,9 +246,9 @@ fn keys(mapping: &Mapping) -> Option<(Key, Key)> {
 }
 
 /// A Service with the same ports, at an address of the host's choice, or at none if the guest's has none.
-fn service(guest: &Value) -> Result<Value, Failure> {
+fn service(guest: &Value) -> Result<Value, ReconcileError> {
     if guest["type"] == "ExternalName" {
-        return Err(Failure::Refused(
+        return Err(ReconcileError::Refused(
             "a Service of type ExternalName is not replicated to the host: its name may mean something else there"
                 .to_owned(),
         ));

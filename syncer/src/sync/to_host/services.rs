@@ -18,13 +18,13 @@ use vcluster_values::patches::Json;
 
 use crate::guest::metrics;
 use crate::sync::from_host::projections;
-use crate::sync::runtime::context::Engine;
-use crate::sync::runtime::error::{Attempt, Failure, refusal, unless_gone};
-use crate::sync::runtime::informer::{Cache, Change};
+use crate::sync::runtime::context::Context;
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
+use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
-use crate::sync::runtime::reconciler::{Next, Part};
+use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::unmet::Unmet;
-use crate::sync::runtime::work_queue::Queue;
+use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::Place;
 use crate::sync::write::delete;
 use crate::sync::write::host_metadata;
@@ -40,10 +40,10 @@ const MADE_ANEW: &str = "vcluster.loft.sh/made-anew";
 /// Brings Services in step.
 #[derive(Debug)]
 pub(crate) struct Services {
-    engine: Engine,
-    guest: Arc<Cache<Service>>,
-    host: Arc<Cache<Service>>,
-    queue: Arc<Queue>,
+    context: Context,
+    guest: Arc<Store<Service>>,
+    host: Arc<Store<Service>>,
+    queue: Arc<WorkQueue>,
     written: Written,
     unmet: Unmet,
 }
@@ -55,24 +55,24 @@ fn dns_service() -> Key {
 
 impl Services {
     /// Makes the part; nothing runs yet.
-    pub(crate) fn new(engine: &Engine) -> Arc<Self> {
+    pub(crate) fn new(context: &Context) -> Arc<Self> {
         Arc::new(Self {
-            engine: engine.clone(),
+            context: context.clone(),
             guest: Arc::default(),
             host: Arc::default(),
             queue: Arc::default(),
-            written: Written::on_host(engine.budget()),
+            written: Written::on_host(context.budget()),
             unmet: Unmet::default(),
         })
     }
 
     /// The guest's Services.
-    pub(crate) fn guest(&self) -> &Cache<Service> {
+    pub(crate) fn guest(&self) -> &Store<Service> {
         &self.guest
     }
 
     /// Fails if the Service of the guest's DNS can't be on the host before somebody changes something.
-    pub(crate) fn dns_may_come(&self) -> Result<(), Failure> {
+    pub(crate) fn dns_may_come(&self) -> Result<(), ReconcileError> {
         self.unmet.check("Service", &dns_service())
     }
 
@@ -88,9 +88,9 @@ impl Services {
 
     /// Watches Services on both sides; `seen` learns of each that came, went or changed.
     pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
-        let (part, tell) = (self.clone(), seen.clone());
-        let guests: Api<Service> = Api::all(self.engine.guest());
-        self.engine.watch_guest(
+        let (reconciler, tell) = (self.clone(), seen.clone());
+        let guests: Api<Service> = Api::all(self.context.guest());
+        self.context.watch_guest(
             "services",
             guests,
             &self.guest,
@@ -98,49 +98,59 @@ impl Services {
             move |change| match change {
                 Change::Object(key) => {
                     tell(&key);
-                    part.queue.add(key);
+                    reconciler.queue.add(key);
                 }
-                Change::Complete => part.queue.begin_first_pass(),
+                Change::Complete => reconciler.queue.begin_initial_sync(),
             },
         );
-        let part = self.clone();
+        let reconciler = self.clone();
         let changed = move |namespace: &str, change| match change {
             Change::Object(key) => {
                 seen(&key);
-                part.queue.add(key);
+                reconciler.queue.add(key);
             }
-            Change::Complete => part
+            Change::Complete => reconciler
                 .guest
                 .keys_in(namespace)
                 .into_iter()
-                .for_each(|key| part.queue.add(key)),
+                .for_each(|key| reconciler.queue.add(key)),
         };
-        let hosts = |engine: &Engine, namespace: &str| engine.host_api::<Service>(namespace);
+        let hosts = |context: &Context, namespace: &str| context.host_api::<Service>(namespace);
         let config = watcher::Config::default();
-        self.engine
+        self.context
             .watch_hosts("services", hosts, &config, &self.host, |service| service, changed);
     }
 
-    async fn write(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Next, Failure> {
+    async fn write(
+        &self,
+        key: &Key,
+        guest: &Service,
+        host: Option<&Service>,
+    ) -> Result<Action, ReconcileError> {
         let now = |host: &Service| Versions {
             guest: guest.resource_version(),
             host: host.resource_version(),
         };
         if host.is_some_and(|host| self.written.is_at(key, &now(host))) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
-        self.engine.admit(admission::Resource::Services, guest)?;
+        self.context.admit(admission::Resource::Services, guest)?;
         let written = self.apply(key, guest, host).await?;
         self.align(key, guest, &written).await?;
         self.show_status(key, guest, &written).await?;
         let kind = ApiResource::erase::<Service>(&());
-        host_metadata::show(&self.engine, &kind, key, &guest.metadata, &written.metadata).await?;
+        host_metadata::show(&self.context, &kind, key, &guest.metadata, &written.metadata).await?;
         self.written.set(key, now(&written));
-        Ok(Next::Idle)
+        Ok(Action::AwaitChange)
     }
 
-    async fn apply(&self, key: &Key, guest: &Service, host: Option<&Service>) -> Result<Service, Failure> {
-        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+    async fn apply(
+        &self,
+        key: &Key,
+        guest: &Service,
+        host: Option<&Service>,
+    ) -> Result<Service, ReconcileError> {
+        let hosts: Api<Service> = self.context.host_api(&key.namespace);
         let attempted = || format!("write Service {key} to the host");
         let place = Place {
             api: &hosts,
@@ -150,12 +160,12 @@ impl Services {
         };
         let spec = spec::wanted(guest, host);
         if let Some(released) = host.and_then(|host| spec::releasing(&spec, host)) {
-            self.engine.metrics().write("host", "Service", "apply");
+            self.context.metrics().write("host", "Service", "apply");
             let body = self.twin(key, guest, host, &released);
             let applied = place.apply(&body, &self.written, key).await;
             applied.attempting(|| format!("release the health check port of Service {key} on the host"))?;
         }
-        self.engine.metrics().write("host", "Service", "apply");
+        self.context.metrics().write("host", "Service", "apply");
         let body = self.twin(key, guest, host, &spec);
         let asked = place.apply(&body, &self.written, key).await;
         if !refusal(&asked).is_some_and(spec::is_for_a_choice) {
@@ -168,7 +178,7 @@ impl Services {
     }
 
     fn twin(&self, key: &Key, guest: &Service, host: Option<&Service>, spec: &ServiceSpec) -> Service {
-        let namespace = self.engine.tenant().host_namespace(&key.namespace);
+        let namespace = self.context.tenant().host_namespace(&key.namespace);
         let name = HostName {
             namespace: &namespace,
             name: &key.name,
@@ -189,7 +199,7 @@ impl Services {
     }
 
     /// Gives the guest's Service the addresses and ports that the host has chosen.
-    async fn align(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), Failure> {
+    async fn align(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), ReconcileError> {
         let (Some(ours), Some(theirs)) = (&guest.spec, &host.spec) else {
             return Ok(());
         };
@@ -211,8 +221,8 @@ impl Services {
         }
         if spec::node_ports(ours) != spec::node_ports(theirs) {
             let body = json!({"metadata": {"uid": guest.uid()}, "spec": {"ports": theirs.ports}});
-            self.engine.metrics().write("guest", "Service", "patch");
-            let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+            self.context.metrics().write("guest", "Service", "patch");
+            let guests: Api<Service> = self.context.guest_api(&key.namespace);
             unless_gone(
                 guests
                     .patch(&key.name, &PatchParams::default(), &Patch::Merge(body))
@@ -223,10 +233,10 @@ impl Services {
         Ok(())
     }
 
-    async fn make_anew(&self, key: &Key, guest: &Service, anew: &Service) -> Result<(), Failure> {
-        let guests: Api<Service> = self.engine.guest_api(&key.namespace);
-        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
-        let unreadable = |source| Failure::Unreadable {
+    async fn make_anew(&self, key: &Key, guest: &Service, anew: &Service) -> Result<(), ReconcileError> {
+        let guests: Api<Service> = self.context.guest_api(&key.namespace);
+        let hosts: Api<Service> = self.context.host_api(&key.namespace);
+        let unreadable = |source| ReconcileError::Unreadable {
             what: format!("Service {key}"),
             source,
         };
@@ -237,7 +247,7 @@ impl Services {
             .await
             .attempting(|| format!("note on the host that Service {key} is made anew"))?;
         let params = delete::of(&guest.metadata);
-        self.engine.metrics().write("guest", "Service", "delete");
+        self.context.metrics().write("guest", "Service", "delete");
         unless_gone(guests.delete(&key.name, &params).await)
             .attempting(|| format!("delete Service {key} to make it anew with the host's address"))?;
         self.create_guest(key, anew).await
@@ -245,9 +255,9 @@ impl Services {
 
     /// Makes the guest's Service, and takes the note off at once: from then on, that it is missing means that the
     /// tenant has deleted it.
-    async fn create_guest(&self, key: &Key, anew: &Service) -> Result<(), Failure> {
-        let guests: Api<Service> = self.engine.guest_api(&key.namespace);
-        self.engine.metrics().write("guest", "Service", "create");
+    async fn create_guest(&self, key: &Key, anew: &Service) -> Result<(), ReconcileError> {
+        let guests: Api<Service> = self.context.guest_api(&key.namespace);
+        self.context.metrics().write("guest", "Service", "create");
         let mut created = guests.create(&PostParams::default(), anew).await;
         if refusal(&created).is_some_and(spec::is_for_a_choice) {
             // Another Service of the guest has one of the ports: the host is asked for those that this one gets.
@@ -262,8 +272,8 @@ impl Services {
     }
 
     /// Makes a guest's Service that is missing because it was being made anew.
-    async fn go_on(&self, key: &Key, host: &Service) -> Result<(), Failure> {
-        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+    async fn go_on(&self, key: &Key, host: &Service) -> Result<(), ReconcileError> {
+        let hosts: Api<Service> = self.context.host_api(&key.namespace);
         let now = hosts.get_metadata_opt(&key.name).await;
         let now = now.attempting(|| format!("read Service {key} of the host"))?;
         // If the note was taken off, the change is on its way, and what is missing then was deleted.
@@ -278,8 +288,8 @@ impl Services {
         }
     }
 
-    async fn forget_anew(&self, key: &Key) -> Result<(), Failure> {
-        let hosts: Api<Service> = self.engine.host_api(&key.namespace);
+    async fn forget_anew(&self, key: &Key) -> Result<(), ReconcileError> {
+        let hosts: Api<Service> = self.context.host_api(&key.namespace);
         let note = json!({"metadata": {"annotations": {MADE_ANEW: null}}});
         unless_gone(
             hosts
@@ -289,7 +299,7 @@ impl Services {
         .attempting(|| format!("note on the host that Service {key} was made anew"))
     }
 
-    async fn show_status(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), Failure> {
+    async fn show_status(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), ReconcileError> {
         let balancer =
             |status: &Option<ServiceStatus>| status.as_ref().and_then(|status| status.load_balancer.clone());
         let (ours, theirs) = (balancer(&guest.status), balancer(&host.status));
@@ -299,8 +309,8 @@ impl Services {
         let value = |side| serde_json::to_value(side).ok().map(|side| Json::from(&side));
         let status = json!({"loadBalancer": Json::replacement(value(&ours), value(&theirs))});
         let body = json!({"metadata": {"uid": guest.uid()}, "status": status});
-        self.engine.metrics().write("guest", "Service", "status");
-        let guests: Api<Service> = self.engine.guest_api(&key.namespace);
+        self.context.metrics().write("guest", "Service", "status");
+        let guests: Api<Service> = self.context.guest_api(&key.namespace);
         unless_gone(
             guests
                 .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
@@ -309,11 +319,11 @@ impl Services {
         .attempting(|| format!("show the status of Service {key} in the guest"))
     }
 
-    async fn delete_host(&self, key: &Key, host: &Service) -> Result<(), Failure> {
+    async fn delete_host(&self, key: &Key, host: &Service) -> Result<(), ReconcileError> {
         let params = delete::as_seen(&host.metadata);
-        self.engine.metrics().write("host", "Service", "delete");
+        self.context.metrics().write("host", "Service", "delete");
         unless_gone(
-            self.engine
+            self.context
                 .host_api::<Service>(&key.namespace)
                 .delete(&key.name, &params)
                 .await,
@@ -321,12 +331,12 @@ impl Services {
         .attempting(|| format!("delete Service {key} on the host"))
     }
 
-    async fn bring_in_step(&self, key: &Key) -> Result<Next, Failure> {
+    async fn converge(&self, key: &Key) -> Result<Action, ReconcileError> {
         if is_the_guests_alone(key) {
-            return Ok(Next::Idle);
+            return Ok(Action::AwaitChange);
         }
-        if !self.host.covers_namespace(&key.namespace) {
-            return Ok(Next::Uncovered);
+        if !self.host.has_listed_namespace(&key.namespace) {
+            return Ok(Action::NotSynced);
         }
         let guest = self
             .guest
@@ -335,7 +345,7 @@ impl Services {
             .filter(|service| !projections::is_marked(&service.metadata))
             .filter(|service| {
                 !self
-                    .engine
+                    .context
                     .is_copy(&ApiResource::erase::<Service>(&()), &service.metadata)
             });
         let host = self.host.get(key);
@@ -350,23 +360,23 @@ impl Services {
                 } else if host.metadata.deletion_timestamp.is_none() {
                     self.delete_host(key, &host).await?;
                 }
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (None, ..) => {
                 self.written.forget(key);
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
-            (Some(_), Some(_), None) => Err(Failure::Refused(format!(
+            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
                 "the host has a Service {} that is not this virtual cluster's: it is left as it is",
                 key.name
             ))),
-            (Some(_), Some(host), _) if host.metadata.deletion_timestamp.is_some() => Ok(Next::Idle),
+            (Some(_), Some(host), _) if host.metadata.deletion_timestamp.is_some() => Ok(Action::AwaitChange),
             (Some(guest), Some(host), Some(ours))
                 if guest.metadata.uid.as_ref() != Some(&ours.uid)
                     && cluster_ip(&guest) != cluster_ip(&host) =>
             {
                 self.delete_host(key, &host).await?;
-                Ok(Next::Idle)
+                Ok(Action::AwaitChange)
             }
             (Some(guest), host, _) => {
                 if let Some(host) = &host
@@ -381,27 +391,27 @@ impl Services {
     }
 }
 
-impl Part for Services {
+impl Reconciler for Services {
     fn name(&self) -> String {
         "services".to_owned()
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &WorkQueue {
         &self.queue
     }
 
-    fn has_queued(&self, namespace: &str) -> bool {
-        self.host.has_told_of(namespace)
+    fn has_synced(&self, namespace: &str) -> bool {
+        self.host.has_delivered_namespace(namespace)
     }
 
     fn subject(&self, key: &Key) -> Option<ObjectReference> {
         self.guest.get(key).map(|service| service.object_ref(&()))
     }
 
-    async fn look(&self, key: &Key) -> Result<Next, Failure> {
-        let look = self.bring_in_step(key).await;
-        self.unmet.note(key, &look);
-        look
+    async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
+        let result = self.converge(key).await;
+        self.unmet.note(key, &result);
+        result
     }
 }
 

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 use vcluster_values::naming::{self, MANAGED_ANNOTATIONS};
 
 use super::ownership::{self, MANAGED_LABELS};
-use crate::sync::runtime::context::Engine;
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::context::Context;
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::key::Key;
 
 /// Annotation in the guest: what of its labels and annotations came from the host, one a line.
@@ -43,19 +43,19 @@ pub(crate) enum Named {
 
 /// Shows in the guest what the host has given a twin.
 pub(crate) async fn show(
-    engine: &Engine,
+    context: &Context,
     kind: &ApiResource,
     key: &Key,
     guest: &ObjectMeta,
     host: &ObjectMeta,
-) -> Result<(), Failure> {
+) -> Result<(), ReconcileError> {
     let Some(mut changes) = changes(guest, host) else {
         return Ok(());
     };
     changes.insert("uid".to_owned(), json!(guest.uid));
-    engine.metrics().write("guest", &kind.kind, "patch");
+    context.metrics().write("guest", &kind.kind, "patch");
     let patch = Patch::Merge(json!({"metadata": changes}));
-    let guests = engine.guest_objects(kind, &key.namespace);
+    let guests = context.guest_objects(kind, &key.namespace);
     unless_gone(
         guests
             .patch_metadata(&key.name, &PatchParams::default(), &patch)

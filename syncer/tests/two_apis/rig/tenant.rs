@@ -310,7 +310,7 @@ impl Tenant {
         self.syncer.as_ref().expect("it runs").probed(path).await
     }
 
-    /// What the syncer says of a series, as in `syncer_failures_total{part="pods",reason="Forbidden"}`.
+    /// What the syncer says of a series, as in `syncer_failures_total{controller="pods",reason="Forbidden"}`.
     pub(crate) async fn counted(&self, series: &str) -> u64 {
         let metrics = self.syncer.as_ref().expect("it runs").metrics().await;
         let value = (metrics.lines()).find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
@@ -339,7 +339,7 @@ impl Tenant {
             .collect()
     }
 
-    /// Waits until a gauge of the syncer's is at this, as in `syncer_queue{part="pods"}`.
+    /// Waits until a gauge of the syncer's is at this, as in `syncer_workqueue_depth{controller="pods"}`.
     pub(crate) async fn counts(&self, gauge: &str, expected: u64) {
         let syncer = self.syncer.as_ref().expect("it runs");
         let line = format!("{gauge} {expected}");

@@ -15,11 +15,11 @@ use kube::discovery::{self, verbs};
 use kube::{Api, ResourceExt};
 
 use super::source::Source;
-use super::{Copies, is_marked};
+use super::{Projections, is_marked};
 use crate::sync::config::Config;
 use crate::sync::generic::custom_resources::Status;
-use crate::sync::runtime::context::{Engine, MANAGER};
-use crate::sync::runtime::error::{Attempt, Failure, unless_gone};
+use crate::sync::runtime::context::{Context, MANAGER};
+use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::key::Key;
 use crate::sync::write::delete;
 use crate::sync::write::object::Object;
@@ -29,28 +29,28 @@ use vcluster_values::from_host::HostKind;
 const AT_A_TIME: u32 = 500;
 
 /// Deletes the copies that nothing keeps: none of `shown`, and no kind that is imported. Nodes stay: pods may run there.
-pub(crate) async fn remove(engine: &Engine, shown: &[Arc<Copies>]) -> Result<(), Failure> {
+pub(crate) async fn remove(context: &Context, shown: &[Arc<Projections>]) -> Result<(), ReconcileError> {
     for kind in kinds() {
         let is_shown = |copy: &ObjectMeta| {
             let mut shown = shown.iter().filter(|copies| copies.kind.kind == kind.kind);
             shown.any(|copies| copies.source.is_copy(copy))
         };
-        remove_of(engine, &kind, is_shown).await?;
+        remove_of(context, &kind, is_shown).await?;
     }
-    for kind in custom_kinds(engine).await? {
-        let sources = imported(engine.config(), &kind);
+    for kind in custom_kinds(context).await? {
+        let sources = imported(context.config(), &kind);
         let is_shown = |copy: &ObjectMeta| sources.iter().any(|source| source.is_copy(copy));
-        remove_of(engine, &kind, is_shown).await?;
+        remove_of(context, &kind, is_shown).await?;
     }
     Ok(())
 }
 
 async fn remove_of(
-    engine: &Engine,
+    context: &Context,
     kind: &ApiResource,
     is_shown: impl Fn(&ObjectMeta) -> bool,
-) -> Result<(), Failure> {
-    let all: Api<Object> = Api::all_with(engine.guest(), kind);
+) -> Result<(), ReconcileError> {
+    let all: Api<Object> = Api::all_with(context.guest(), kind);
     let mut page = ListParams::default().limit(AT_A_TIME);
     loop {
         let listed = all.list_metadata(&page).await;
@@ -58,7 +58,7 @@ async fn remove_of(
         for found in listed.items {
             let copy = found.metadata;
             if is_marked(&copy) && is_applied(&copy) && !is_shown(&copy) {
-                delete(engine, kind, &copy).await?;
+                delete(context, kind, &copy).await?;
             }
         }
         match listed.metadata.continue_.filter(|token| !token.is_empty()) {
@@ -68,14 +68,14 @@ async fn remove_of(
     }
 }
 
-async fn delete(engine: &Engine, kind: &ApiResource, copy: &ObjectMeta) -> Result<(), Failure> {
+async fn delete(context: &Context, kind: &ApiResource, copy: &ObjectMeta) -> Result<(), ReconcileError> {
     let key = Key::of(copy);
     let one: Api<Object> = if key.namespace.is_empty() {
-        Api::all_with(engine.guest(), kind)
+        Api::all_with(context.guest(), kind)
     } else {
-        engine.guest_objects(kind, &key.namespace)
+        context.guest_objects(kind, &key.namespace)
     };
-    engine.metrics().write("guest", &kind.kind, "delete");
+    context.metrics().write("guest", &kind.kind, "delete");
     unless_gone(one.delete(&key.name, &delete::as_seen(copy)).await).attempting(|| {
         format!(
             "delete {} {key} of the guest, which is not shown any more",
@@ -85,8 +85,8 @@ async fn delete(engine: &Engine, kind: &ApiResource, copy: &ObjectMeta) -> Resul
 }
 
 /// What the guest has the host's definitions for, and serves. There are no copies of other kinds.
-async fn custom_kinds(engine: &Engine) -> Result<Vec<ApiResource>, Failure> {
-    let definitions: Api<CustomResourceDefinition> = Api::all(engine.guest().clone());
+async fn custom_kinds(context: &Context) -> Result<Vec<ApiResource>, ReconcileError> {
+    let definitions: Api<CustomResourceDefinition> = Api::all(context.guest().clone());
     let defined = definitions.list_metadata(&ListParams::default()).await;
     let defined = defined.attempting(|| "list definitions of the guest".to_owned())?;
     let copied = defined
@@ -99,7 +99,7 @@ async fn custom_kinds(engine: &Engine) -> Result<Vec<ApiResource>, Failure> {
         .collect();
     let mut kinds = Vec::new();
     for group in groups {
-        let served = match discovery::group(&engine.guest(), group).await {
+        let served = match discovery::group(&context.guest(), group).await {
             Ok(served) => served,
             // A definition whose names are another's is not served.
             Err(kube::Error::Discovery(_)) => continue,

@@ -11,12 +11,12 @@ use std::sync::{MutexGuard, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::Payloads;
-use crate::sync::runtime::error::Failure;
+use super::ConfigObjects;
+use crate::sync::runtime::error::ReconcileError;
 use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::informer::Scope;
 use crate::sync::runtime::key::Key;
-use crate::sync::to_host::references::{Need, Payload};
+use crate::sync::to_host::references::{ConfigObject, Need};
 use crate::sync::write::ownership;
 
 /// The two sides of one name.
@@ -36,34 +36,34 @@ pub(super) enum Standing {
     HostOnly,
 }
 
-impl Payloads {
+impl ConfigObjects {
     /// Returns what an object that names a config map or Secret has to wait for before it may be on the host; `None` if
     /// it need not wait.
     ///
     /// # Errors
     ///
     /// The object may not be on the host before somebody changes something.
-    pub(crate) fn admit(&self, key: &Key, need: Need) -> Result<Option<&'static str>, Failure> {
+    pub(crate) fn admit(&self, key: &Key, need: Need) -> Result<Option<&'static str>, ReconcileError> {
         if need == Need::Kept {
             return Ok(None);
         }
-        if !self.guest.covers(&Scope::Everything) || !self.host.covers_namespace(&key.namespace) {
+        if !self.guest.has_listed(&Scope::Everything) || !self.host.has_listed_namespace(&key.namespace) {
             return Ok(Some("the config maps and Secrets of both sides to be known"));
         }
         let kind = &self.kind.kind;
         match (self.standing(key), self.payload, need) {
             (Standing::Ready, ..)
-            | (Standing::Absent | Standing::Held | Standing::HostOnly, Payload::ConfigMap, _)
+            | (Standing::Absent | Standing::Held | Standing::HostOnly, ConfigObject::ConfigMap, _)
             | (Standing::Held, _, Need::Optional) => Ok(None),
             (Standing::Due, ..) => {
                 self.unmet.check(kind, key)?;
                 Ok(Some("a config map or Secret to be on the host"))
             }
-            (Standing::Taken, ..) => Err(Failure::Refused(format!(
+            (Standing::Taken, ..) => Err(ReconcileError::Refused(format!(
                 "{kind} {key} can't be on the host, which has another {kind} of that name: give it another name",
             ))),
             (Standing::HostOnly, ..) if fault_injection::is(Mutation::ReadHostOnly) => Ok(None),
-            (Standing::HostOnly, ..) => Err(Failure::Refused(format!(
+            (Standing::HostOnly, ..) => Err(ReconcileError::Refused(format!(
                 "{kind} {key} is not in this virtual cluster, and one of that name that only the host has may not be \
                  read: create one of another name, or ask whoever runs the host to show it"
             ))),
@@ -73,7 +73,7 @@ impl Payloads {
                 self.references.queue(self.payload).add(key.clone());
                 Ok(Some("the name of a missing Secret to be held on the host"))
             }
-            (Standing::Absent | Standing::Held, ..) => Err(Failure::Refused(format!(
+            (Standing::Absent | Standing::Held, ..) => Err(ReconcileError::Refused(format!(
                 "{kind} {key} is not in this virtual cluster: create it, or make the reference optional"
             ))),
         }
@@ -83,7 +83,7 @@ impl Payloads {
         let guest = self.guest.get(key);
         let host = self.host.get(&self.host_key(key));
         let ours = host.as_deref().and_then(|host| self.ours(key, host));
-        let is_copy = (guest.as_deref()).is_some_and(|guest| self.engine.is_copy(&self.kind, guest));
+        let is_copy = (guest.as_deref()).is_some_and(|guest| self.context.is_copy(&self.kind, guest));
         standing(guest.as_deref(), is_copy, host.as_deref(), ours.as_ref())
     }
 
@@ -96,7 +96,7 @@ impl Payloads {
     /// Returns whether the syncer keeps the host from using a name that the tenant's objects use. Where the host's Secrets
     /// are shown to the tenant, the host's programs may need the name, and the tenant may read what they write.
     pub(super) fn holds_names(&self) -> bool {
-        self.payload == Payload::Secret && !self.engine.is_imported(&self.kind)
+        self.payload == ConfigObject::Secret && !self.context.is_imported(&self.kind)
     }
 
     /// The names that are to be held by an empty Secret.

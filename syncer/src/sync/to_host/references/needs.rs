@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, EphemeralContainer, Pod, PodSpec, Volume};
 use serde_json::Value;
 
-use super::{Payload, Reference, dapr};
+use super::{ConfigObject, Reference, dapr};
 use crate::sync::runtime::key::Key;
 use crate::sync::write::object::{Fields, Object};
 
@@ -41,7 +41,7 @@ pub(crate) fn of_pod(pod: &Pod) -> Needs {
         found.in_spec(spec);
     }
     for secret in dapr::secrets(pod) {
-        found.add(Payload::Secret, secret, Need::Required);
+        found.add(ConfigObject::Secret, secret, Need::Required);
     }
     found.all
 }
@@ -111,7 +111,7 @@ impl Found {
         }
     }
 
-    fn add(&mut self, payload: Payload, name: &str, need: Need) {
+    fn add(&mut self, payload: ConfigObject, name: &str, need: Need) {
         if !name.is_empty() {
             let key = Key::new(self.namespace.clone(), name);
             let known = self.all.entry((payload, key)).or_insert(need);
@@ -121,7 +121,7 @@ impl Found {
 
     fn in_spec(&mut self, spec: &PodSpec) {
         for secret in spec.image_pull_secrets.iter().flatten() {
-            self.add(Payload::Secret, &secret.name, Need::Optional);
+            self.add(ConfigObject::Secret, &secret.name, Need::Optional);
         }
         for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
             self.in_container(container.env.as_deref(), container.env_from.as_deref());
@@ -133,23 +133,23 @@ impl Found {
 
     fn in_volume(&mut self, volume: &Volume) {
         if let Some(source) = &volume.config_map {
-            self.add(Payload::ConfigMap, &source.name, Need::of(source.optional));
+            self.add(ConfigObject::ConfigMap, &source.name, Need::of(source.optional));
         }
         if let Some(source) = &volume.secret
             && let Some(name) = &source.secret_name
         {
-            self.add(Payload::Secret, name, Need::of(source.optional));
+            self.add(ConfigObject::Secret, name, Need::of(source.optional));
         }
         for name in driver_secrets(volume) {
-            self.add(Payload::Secret, name, Need::Required);
+            self.add(ConfigObject::Secret, name, Need::Required);
         }
         let projected = volume.projected.iter();
         for source in projected.flat_map(|source| source.sources.iter().flatten()) {
             if let Some(source) = &source.config_map {
-                self.add(Payload::ConfigMap, &source.name, Need::of(source.optional));
+                self.add(ConfigObject::ConfigMap, &source.name, Need::of(source.optional));
             }
             if let Some(source) = &source.secret {
-                self.add(Payload::Secret, &source.name, Need::of(source.optional));
+                self.add(ConfigObject::Secret, &source.name, Need::of(source.optional));
             }
         }
     }
@@ -158,18 +158,18 @@ impl Found {
         let variables = env.into_iter().flatten();
         for source in variables.filter_map(|variable| variable.value_from.as_ref()) {
             if let Some(source) = &source.config_map_key_ref {
-                self.add(Payload::ConfigMap, &source.name, Need::of(source.optional));
+                self.add(ConfigObject::ConfigMap, &source.name, Need::of(source.optional));
             }
             if let Some(source) = &source.secret_key_ref {
-                self.add(Payload::Secret, &source.name, Need::of(source.optional));
+                self.add(ConfigObject::Secret, &source.name, Need::of(source.optional));
             }
         }
         for source in env_from.into_iter().flatten() {
             if let Some(source) = &source.config_map_ref {
-                self.add(Payload::ConfigMap, &source.name, Need::of(source.optional));
+                self.add(ConfigObject::ConfigMap, &source.name, Need::of(source.optional));
             }
             if let Some(source) = &source.secret_ref {
-                self.add(Payload::Secret, &source.name, Need::of(source.optional));
+                self.add(ConfigObject::Secret, &source.name, Need::of(source.optional));
             }
         }
     }
@@ -196,7 +196,7 @@ impl Found {
             } else {
                 Need::of(selector.get("optional").and_then(Value::as_bool))
             };
-            self.add(Payload::Secret, secret, need);
+            self.add(ConfigObject::Secret, secret, need);
         }
     }
 }
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     fn secret(name: &str) -> Reference {
-        (Payload::Secret, Key::new("default", name))
+        (ConfigObject::Secret, Key::new("default", name))
     }
 
     fn pod(annotations: &Value, spec: &Value) -> Pod {
@@ -348,7 +348,10 @@ mod tests {
         let object: Object =
             serde_json::from_value(json!({"metadata": {"annotations": annotations}})).unwrap();
         let expected = [
-            ((Payload::ConfigMap, Key::new("default", "two")), Need::Required),
+            (
+                (ConfigObject::ConfigMap, Key::new("default", "two")),
+                Need::Required,
+            ),
             (secret("one"), Need::Required),
             (secret("three"), Need::Optional),
         ];

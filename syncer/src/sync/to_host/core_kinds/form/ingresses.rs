@@ -10,7 +10,7 @@ use vcluster_values::naming::Tenant;
 
 use super::{Form, Status, spec};
 use crate::sync::runtime::key::Key;
-use crate::sync::to_host::references::{Payload, Reference};
+use crate::sync::to_host::references::{ConfigObject, Reference};
 use crate::sync::write::object::Object;
 
 /// Annotations that name a Secret, as `NAME` or `NAMESPACE/NAME`
@@ -67,7 +67,7 @@ impl Form for Ingresses {
             .filter(|name| !name.is_empty())
             .map(|name| Key::new(key.namespace.clone(), name));
         (annotated.chain(certificates))
-            .map(|secret| (Payload::Secret, secret))
+            .map(|secret| (ConfigObject::Secret, secret))
             .collect()
     }
 }
