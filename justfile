@@ -10,9 +10,13 @@ default:
 e2e *arguments:
     cargo e2e "$@"
 
-# The tests that need no environment
+# The tests that need nothing but a compiler
 test *arguments:
     cargo test "$@"
+
+# These, and the tests that need Kubernetes' programs but no environment
+test-all:
+    .ci/run test scenarios two-apis chart apps
 
 # Formatting and lints, as CI runs them
 lint:

@@ -60,6 +60,12 @@ report() {
     printf '%s\n' "${times[@]}"
 }
 
+# Lints everything. `--all-targets` leaves out the tests that `cargo test` leaves out.
+lint() {
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --test two_apis --test chart --test apps_with_dapr -- -D warnings
+}
+
 harness() { cargo run --release -p harness -- "$@"; }
 
 # Runs a command with the Docker daemon that answers, or else, as root, with one that ends with the command.
