@@ -1,7 +1,7 @@
 //! What a run owes: everything it made, written down before it was made.
 //!
 //! One folder an environment, below the user's state folder. Whoever brings an environment up, tests it or takes
-//! it down holds the folder's lock; a process that dies lets go of it by dying. What is written in the ledger is
+//! it down holds the folder's lock; the lock ends with its process. What is written in the ledger is
 //! removed by `down`, whatever instant the run was cut off at.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -109,7 +109,7 @@ struct Holder {
 
 impl Ledger {
     /// Takes the environment whose folder is `folder`, making the folder if it is not there; `doing` is what
-    /// others are told meanwhile.
+    /// others get a message meanwhile.
     pub fn take(folder: &Path, doing: &str) -> Result<Self, Error> {
         loop {
             let missing = folder.ancestors().take_while(|ancestor| !ancestor.exists());
@@ -186,7 +186,7 @@ impl Ledger {
 }
 
 impl Drop for Ledger {
-    /// Lets go by word: to close the folder is not enough while a child of this process that is about to become another
+    /// Unlocks explicitly: to close the folder is not enough while a child of this process that is about to become another
     /// program has it open as well.
     ///
     /// A folder that `take` created and that is still empty is removed, so that a refused command leaves no environment.

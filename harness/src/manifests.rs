@@ -12,7 +12,7 @@ pub const MANAGER: &str = "shared-dapr";
 /// Label: the run that made the object.
 pub const RUN: &str = "shared-dapr/run";
 
-/// Kinds that are in no namespace, of those that our templates use.
+/// Cluster-scoped kinds, of those that our templates use.
 const CLUSTER_SCOPED: [&str; 4] = [
     "Namespace",
     "ClusterRole",

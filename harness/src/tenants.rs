@@ -415,7 +415,7 @@ pub enum Error {
     /// The virtual cluster is another than the host's namespaces were made for.
     #[error(
         "go on with {tenant}: its control plane's pod is a new one, as when an environment gets another syncer, and its \
-         store went with the former. `harness down` removes the environment, and `harness up` makes it anew"
+         store went with the former. `harness down` removes the environment, and `harness up` recreates it"
     )]
     Store {
         /// Whose.

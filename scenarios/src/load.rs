@@ -12,7 +12,7 @@ use crate::apps::{ReadApp, WriteApp};
 /// Twenty requests a second: enough to meet whatever lasts for a moment, and few for two cores.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Requests to a tenant's apps, one after another, until it is told to end.
+/// Requests to a tenant's apps, one after another, until it is stopped.
 #[derive(Debug)]
 #[must_use = "end it to learn what became of the requests"]
 pub struct Load {

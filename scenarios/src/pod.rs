@@ -19,7 +19,7 @@ pub struct Pod {
     pub uid: String,
     /// The names of its containers, in order.
     pub containers: Vec<String>,
-    /// The containers that a status is told of, with how often each was started again.
+    /// The containers in the status, each with its number of restarts.
     pub restarts: BTreeMap<String, i32>,
     /// The containers that are ready.
     pub ready_containers: Vec<String>,

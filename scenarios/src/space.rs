@@ -63,7 +63,7 @@ impl Space {
             },
             ..Namespace::default()
         };
-        eventually(format!("namespace {name} to be made anew"), LATER, || async {
+        eventually(format!("namespace {name} to be recreated"), LATER, || async {
             match namespaces.create(&PostParams::default(), &namespace).await {
                 Ok(_) => Ok(Ok(())),
                 // Left by an earlier run with the same seed.

@@ -39,7 +39,7 @@ enum Command {
     Run(Run),
     /// Remove what a virtual cluster made on the host, and wait until it has gone: its namespaces, and its Services in others
     ///
-    /// For a virtual cluster that is removed itself: a syncer that runs makes them anew.
+    /// For a virtual cluster that is removed itself: a syncer that runs recreates them.
     Uninstall(Uninstall),
     /// Check and convert values files of all schema versions of vcluster
     #[command(subcommand)]

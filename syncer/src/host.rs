@@ -56,7 +56,7 @@ pub struct ApiService {
 }
 
 impl ApiService {
-    /// The address that the guest is told.
+    /// The address that the guest gets.
     #[must_use]
     pub fn address(&self) -> IpAddr {
         self.addresses[0]

@@ -1,9 +1,9 @@
 //! A kubelet's part for the guest's API server: the logs of containers, and the ways into them. By the same port it asks
 //! what pods and nodes use.
 //!
-//! It takes what an API server asks the kubelet of a pod's node, and asks the host's API the same about the pod's twin,
+//! It takes what an API server asks the kubelet of a pod's node, and asks the host's API the same about the pod's mirror,
 //! as the syncer. Nobody but the guest's API server is answered, and nothing is reached that the guest does not show:
-//! the pod has to be in the guest, the host's has to be its twin, and a container has to be the guest's own, not one that
+//! the pod has to be in the guest, the host's has to be its mirror, and a container has to be the guest's own, not one that
 //! the host has put there.
 
 /// What is asked for.
@@ -16,7 +16,7 @@ mod parameters;
 mod door;
 
 /// Which pod of the host it is about.
-mod twin;
+mod target_pod;
 
 /// Asking the host, and passing on what it answers.
 mod passage;
@@ -175,7 +175,7 @@ impl Kubelet {
     }
 }
 
-/// Of what something is told.
+/// The subject of a message.
 #[derive(Clone, Debug)]
 pub struct Of {
     /// The virtual cluster.
@@ -245,8 +245,8 @@ impl Sides {
             Err(refusal) => return refusal.response(),
         };
         let answered = async {
-            let twin = twin::find(self, &asked).await?;
-            passage::pass(self, &asked, &twin, request).await
+            let mirror = target_pod::find(self, &asked).await?;
+            passage::pass(self, &asked, &mirror, request).await
         };
         answered.await.unwrap_or_else(|refusal: Refusal| {
             debug!(?asked, ?refusal, "refused what a kubelet was asked for");

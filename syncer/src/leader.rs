@@ -105,7 +105,7 @@ impl Election {
         taken.map(drop).map_err(asked("take over the syncer's lease"))
     }
 
-    /// Waits until another leads or it is told to stop.
+    /// Waits until another leads or it is stopped.
     ///
     /// # Errors
     ///

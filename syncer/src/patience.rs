@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_millis(400);
 /// Failures in a row that are no news: at the start much is not there yet, for some seconds.
 const QUIET: u32 = 16;
 
-/// Tries until it works; nothing if the syncer is told to stop before.
+/// Tries until it works; nothing if the syncer is stopped before.
 pub(crate) async fn persist<T, E, Attempt>(
     what: &str,
     shutdown: &CancellationToken,

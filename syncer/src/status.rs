@@ -1,7 +1,7 @@
 //! What the syncer tells about itself over HTTP.
 //!
 //! Whether it lives and is ready is for the kubelet's probes, which reach the pod's address alone, as every other pod
-//! of the host does: so nothing else is told there. What it waits for and what it counts name namespaces and kinds of
+//! of the host does: so nothing else is shown there. What it waits for and what it counts name namespaces and kinds of
 //! the tenant's, and have an address of their own, which is one of the pod's loopback unless the values say otherwise.
 
 use std::error::Error;

@@ -45,10 +45,10 @@ pub async fn check(host: &Client, guest: &Client, tenant: &Tenant) -> Result<(),
     let Some(guest) = system.and_then(|system| system.uid()) else {
         return Err(Error::Young);
     };
-    let twin = namespaces::look(host, &tenant.host_namespace(SYSTEM)).await;
-    let twin = twin.map_err(asked("read the host's namespace for kube-system"))?;
-    let former = match &twin {
-        Found::Own(twin) => made_for(tenant, twin.labels(), twin.annotations()),
+    let mirror = namespaces::look(host, &tenant.host_namespace(SYSTEM)).await;
+    let mirror = mirror.map_err(asked("read the host's namespace for kube-system"))?;
+    let former = match &mirror {
+        Found::Own(mirror) => made_for(tenant, mirror.labels(), mirror.annotations()),
         Found::Nothing | Found::Foreign(_) => None,
     };
     let Some(former) = former else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! The engine: keeps guest and host in step, from what it watches on both, until it is told to stop.
+//! The engine: keeps guest and host in step, from what it watches on both, until it is stopped.
 //!
 //! It takes a [`Config`] and a client for either side, and gives a [`Readiness`] and [`Metrics`]. Each part watches
 //! one kind on both sides and puts the keys of what changed in its queue; a look at a key compares the two sides and

@@ -39,7 +39,7 @@ pub enum Error {
 /// Deletes these Services, where they are the virtual cluster's, and its host namespaces, with all that is in them. Waits
 /// until they have gone.
 ///
-/// There is no limit to the wait: what holds a namespace back is told by the namespace itself.
+/// There is no limit to the wait: the status of a namespace says what holds it back.
 ///
 /// # Errors
 ///
@@ -78,7 +78,7 @@ fn is_own(tenant: &Tenant, namespace: &PartialObjectMeta<Namespace>) -> bool {
 async fn remove(namespaces: &Api<Namespace>, namespace: &PartialObjectMeta<Namespace>) -> Result<(), Error> {
     let name = namespace.name_any();
     let uid = namespace.uid().unwrap_or_default();
-    // One made anew under the name was not looked at.
+    // One that was recreated under the name was not looked at.
     let looked_at = DeleteParams::default().preconditions(Preconditions {
         uid: Some(uid.clone()),
         resource_version: None,

@@ -1,4 +1,4 @@
-//! Holds a pod's namespaces open: sleeps until it is told to end, and reaps what the pod's containers orphan when
+//! Holds a pod's namespaces open: sleeps until a signal, and reaps what the pod's containers orphan when
 //! they share its process namespace.
 
 use std::process::ExitCode;

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// The significant digits that are kept: a thousandth of a duration is below what a loaded machine repeats.
 const DIGITS: u8 = 3;
 
-/// The longest duration that is told apart from a longer one, in microseconds: an hour.
+/// The longest duration that is recorded exactly, in microseconds: an hour.
 const LONGEST: u64 = 3_600_000_000;
 
 /// How durations are distributed, in milliseconds.

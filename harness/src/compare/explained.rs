@@ -1,6 +1,6 @@
 //! Which differences are meant, and why.
 //!
-//! `explained.toml` says it by patterns. An explanation that nothing needs is told too: what it says is no longer so.
+//! `explained.toml` says it by patterns. An explanation that nothing needs is reported too, as it is outdated.
 
 use serde::Deserialize;
 

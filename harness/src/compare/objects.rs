@@ -40,7 +40,7 @@ const ADDED: [&str; 7] = [
     "selfLink",
 ];
 
-/// What elements of a list are told apart by, where they have it.
+/// Fields that identify elements of a list, where they have one.
 const KEYS: [&str; 5] = ["name", "mountPath", "containerPort", "port", "type"];
 
 /// Whose objects are looked for.

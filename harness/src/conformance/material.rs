@@ -21,7 +21,7 @@ use crate::substrate::kind;
 /// The component of the tests.
 const COMPONENT: &str = "conformance";
 
-/// The program that is in no image but those of the tests; they are told from others by it.
+/// The program that only images of the tests have, which identifies them.
 const MARK: &str = "agnhost";
 
 /// An image of a cluster's own that the tests use as well.

@@ -1,7 +1,7 @@
 //! The one Redis, with a user for each tenant.
 //!
 //! Named as the blog's release of it. Who may do what is an ACL file in the Secret `redis-acl`, so that a Redis that
-//! was started again knows its users; a running one is told by command.
+//! was started again knows its users; a running one learns them by a command.
 
 use std::convert::Infallible;
 use std::fmt;

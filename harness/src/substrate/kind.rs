@@ -13,7 +13,7 @@ use crate::docker::client::{self as docker, Docker};
 use crate::events::Events;
 use crate::wait::{self, Budget};
 
-/// What kind is told to make.
+/// The configuration of the kind cluster.
 mod config;
 
 /// The ways between the nodes' pods, where no network plugin makes them.
@@ -162,7 +162,7 @@ async fn containers(cluster: &str, docker: &Docker) -> Result<Vec<String>, docke
 
 /// Brings the host cluster up and waits until its nodes are ready and have their images.
 ///
-/// Returns at once what is up already. What an interrupted run left half-made is removed and made anew.
+/// Returns at once what is up already. What an interrupted run left half-made is removed and recreated.
 pub async fn up(request: &Request, docker: &Docker, events: &Events) -> Result<Cluster, Error> {
     let cluster = cluster_name(&request.name);
     let kubeconfig = request.folder.join("kubeconfig/admin");
@@ -222,7 +222,7 @@ async fn create(
     let mut said = String::new();
     let created = create.run_telling(|line| {
         let Line::Err(text) = line else { return };
-        // What ends it is told before a trace of kubeadm's.
+        // The cause comes before a trace of kubeadm's.
         if text.starts_with("ERROR: ") || text.starts_with("error: ") {
             said += &format!(": {}", text.chars().take(LINE).collect::<String>());
         }

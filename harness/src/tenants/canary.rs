@@ -43,7 +43,7 @@ pub(super) async fn flies(
                 return Ok(Seen::Ready(()));
             }
             let params = PatchParams::apply(manifests::MANAGER).force();
-            // While the control plane starts, anything may fail; what failed last is told if it never gets better.
+            // While the control plane starts, anything may fail; the last error is reported if it never gets better.
             Ok::<_, kube::Error>(match inside.patch(NAME, &params, &Patch::Apply(&object)).await {
                 Ok(_) => Seen::not_yet(format!("nothing in {host_namespace}")),
                 Err(error) => Seen::not_yet(said(&error)),

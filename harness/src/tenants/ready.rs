@@ -27,7 +27,7 @@ const USABLE: Budget = Budget {
 /// Returns when a tenant's API server answers, knows Components, and its DNS runs.
 pub(super) async fn usable(tenant: &str, client: &Client) -> Result<(), Error> {
     wait::until(format!("{tenant} to be usable"), USABLE, || async {
-        // While it starts, anything may fail; what failed last is told if it never gets better.
+        // While it starts, anything may fail; the last error is reported if it never gets better.
         Ok::<_, kube::Error>(lacks(client).await.map_or_else(
             |error| Seen::not_yet(said(&error)),
             |missing| missing.map_or(Seen::Ready(()), Seen::NotYet),

@@ -93,7 +93,7 @@ impl Run {
         })
     }
 
-    /// Removes what the tests shared. What they should have removed themselves is told, and removed too.
+    /// Removes what the tests shared. What they should have removed themselves is reported, and removed too.
     #[expect(clippy::print_stderr, reason = "the tests are over, and nothing else tells")]
     fn left_something(&self) -> bool {
         let Some(Ok(lab)) = self.lab.get() else {

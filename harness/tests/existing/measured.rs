@@ -49,9 +49,9 @@ fn what_a_tenants_pods_use_is_what_the_host_has_measured() {
     assert_eq!(pod["containers"][0]["name"], "coredns");
     let memory = pod["containers"][0]["usage"]["memory"].as_str();
     assert!(memory.is_some_and(|memory| memory.ends_with("Ki")), "{pod}");
-    let twins = figures(&host.kubectl);
+    let mirrors = figures(&host.kubectl);
     let of_others = |figures: &&Value| figures["metadata"]["namespace"] != "kube-system";
-    assert!(twins.iter().filter(of_others).count() > 1, "{twins:?}");
+    assert!(mirrors.iter().filter(of_others).count() > 1, "{mirrors:?}");
 
     let pods = guest.run(&["top", "pod", "--all-namespaces", "--no-headers", "--containers"]);
     assert_eq!(pods.lines().count(), 1, "{pods}");

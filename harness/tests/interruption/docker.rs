@@ -11,7 +11,7 @@ use crate::environment::Environment;
 /// What a command says when it was started and has a daemon.
 const STARTED: &str = "the command runs";
 
-/// A shell script that says so, lets go of its output and then does not end by itself.
+/// A shell script that says so, closes its output and then does not end by itself.
 const ENDLESS: &str = "docker info >/dev/null && echo the command runs >&2
 exec >/dev/null 2>&1
 while true; do sleep 600; done";

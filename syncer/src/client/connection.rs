@@ -55,7 +55,7 @@ impl Target {
     /// A new connection; nothing if the other side does without HTTP/2.
     #[expect(
         clippy::disallowed_methods,
-        reason = "both Results are told apart by what their errors say"
+        reason = "the errors of both Results say which one failed"
     )]
     pub(super) async fn connect(&self) -> Result<Option<Connection>, BoxError> {
         timeout(self.connect_timeout, self.shake_hands()).await?

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use self::asked::{Asked, What};
 use super::Sides;
 use super::refusal::{Refusal, content};
-use super::twin::are_twins;
+use super::target_pod::is_pair;
 use crate::guest::metrics::{GROUP, VERSION};
 
 /// Whether a path is of this API.
@@ -71,12 +71,12 @@ async fn pods(sides: &Sides, namespace: &str, selected: &ListParams) -> Result<V
     if guests.items.is_empty() {
         return Ok(Vec::new());
     }
-    let twin = sides.tenant.host_namespace(namespace);
-    let hosts: Api<Pod> = Api::namespaced(sides.host.clone(), &twin);
+    let mirror = sides.tenant.host_namespace(namespace);
+    let hosts: Api<Pod> = Api::namespaced(sides.host.clone(), &mirror);
     let hosts = hosts.list(&ListParams::default()).await;
     let hosts = hosts.map_err(|error| Refusal::of_api("list pods of the host", &error))?;
     let measured: Api<DynamicObject> =
-        Api::namespaced_with(sides.host.clone(), &twin, &resource("PodMetrics", "pods"));
+        Api::namespaced_with(sides.host.clone(), &mirror, &resource("PodMetrics", "pods"));
     let measured = measured
         .list(&ListParams::default())
         .await
@@ -84,7 +84,7 @@ async fn pods(sides: &Sides, namespace: &str, selected: &ListParams) -> Result<V
     let shown = guests.iter().filter_map(|guest| {
         let name = guest.name_any();
         let host = (hosts.iter())
-            .find(|host| host.name_any() == name && are_twins(sides, &guest.metadata, &host.metadata))?;
+            .find(|host| host.name_any() == name && is_pair(sides, &guest.metadata, &host.metadata))?;
         let theirs = measured.iter().find(|theirs| theirs.name_any() == name)?;
         Some(measured::of_pod(guest, host, theirs))
     });

@@ -15,7 +15,7 @@ use tracing::debug;
 use super::Sides;
 use super::asked::{Asked, Verb};
 use super::refusal::{Refusal, text};
-use super::twin::Twin;
+use super::target_pod::TargetPod;
 
 /// What two ends agree on a protocol by. Nothing else of a request goes to the host, as it is the syncer who asks.
 const OF_UPGRADES: [&str; 7] = [
@@ -46,12 +46,12 @@ const LONGEST: usize = 64 * 1024;
 pub(super) async fn pass(
     sides: &Sides,
     asked: &Asked,
-    twin: &Twin,
+    target: &TargetPod,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     let mut question = Request::new(Body::empty());
     *question.method_mut() = request.method().clone();
-    *question.uri_mut() = (asked.at(&twin.namespace, &twin.name).parse())
+    *question.uri_mut() = (asked.at(&target.namespace, &target.name).parse())
         .map_err(|_| Refusal::bad("what was asked for cannot be asked of the host"))?;
     if asked.verb != Verb::Log {
         *question.headers_mut() = some_of(request.headers(), &OF_UPGRADES);

@@ -55,7 +55,7 @@ pub(super) async fn kinds(host: &Client, kinds: &Generic, tenant: &Tenant) -> Re
     Ok(named)
 }
 
-/// What the engine is told of them.
+/// The engine's configuration of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kinds {
     pub(super) exports: Vec<sync::Export>,

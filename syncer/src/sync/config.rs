@@ -109,7 +109,7 @@ pub struct Export {
     pub kind: String,
     /// A host that does not know the kind is no failure; should it come later, it is picked up.
     pub optional: bool,
-    /// Deletes and makes anew a host object that can't be changed into what the guest wants.
+    /// Deletes and recreates a host object that can't be changed into what the guest wants.
     pub replace_on_conflict: bool,
     /// Only objects with these labels; empty for all.
     pub selector: BTreeMap<String, String>,
@@ -137,7 +137,7 @@ pub struct Import {
     pub optional: bool,
     /// Which of them are shown, and where; if none, all that others make in the virtual cluster's own host namespaces.
     pub mappings: Vec<Mapping>,
-    /// Deletes and makes anew a guest copy that can't be changed into what the host has.
+    /// Deletes and recreates a guest copy that can't be changed into what the host has.
     pub replace_on_conflict: bool,
     /// What is changed on the way to the guest.
     pub patches: Vec<Patch>,

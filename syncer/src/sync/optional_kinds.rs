@@ -12,7 +12,7 @@ use super::runtime::context::Context;
 use super::runtime::informer::Change;
 use super::runtime::readiness::Readiness;
 use super::runtime::reconciler::Reconciler;
-use super::to_host::core_kinds::{Twins, resource};
+use super::to_host::core_kinds::{CoreKindSync, resource};
 use super::to_host::references::References;
 use super::to_host::replicated_services::ReplicatedServices;
 use super::{FEW, start};
@@ -21,7 +21,7 @@ use crate::patience::persist;
 /// The configured parts.
 #[derive(Debug)]
 pub(crate) struct OptionalKinds {
-    twins: Vec<Arc<Twins>>,
+    mirrors: Vec<Arc<CoreKindSync>>,
     claims: Option<Claims>,
     copies: Vec<Arc<Projections>>,
     replicas: Vec<Arc<ReplicatedServices>>,
@@ -38,13 +38,18 @@ impl OptionalKinds {
     /// Makes the parts; nothing runs yet.
     pub(crate) fn new(context: &Context, references: &Arc<References>) -> Self {
         let kinds = context.config().core.iter();
-        let twins: Vec<_> = kinds.map(|kind| Twins::new(context, *kind, references)).collect();
-        let claims = twins.iter().find(|twins| are_claims(twins)).map(|claims| Claims {
-            volumes: PersistentVolumes::new(context),
-            events: Events::new(context, Subjects::Claims(claims.clone())),
-        });
+        let mirrors: Vec<_> = kinds
+            .map(|kind| CoreKindSync::new(context, *kind, references))
+            .collect();
+        let claims = mirrors
+            .iter()
+            .find(|mirrors| are_claims(mirrors))
+            .map(|claims| Claims {
+                volumes: PersistentVolumes::new(context),
+                events: Events::new(context, Subjects::Claims(claims.clone())),
+            });
         Self {
-            twins,
+            mirrors,
             claims,
             copies: Projections::all(context),
             replicas: ReplicatedServices::all(context),
@@ -56,16 +61,16 @@ impl OptionalKinds {
         self.copies.iter().find(|copies| copies.are_of(kind)).cloned()
     }
 
-    /// Service accounts, if they have twins.
-    pub(crate) fn accounts(&self) -> Option<Arc<Twins>> {
+    /// Service accounts, if they have mirrors.
+    pub(crate) fn accounts(&self) -> Option<Arc<CoreKindSync>> {
         let kind = resource(CoreKind::ServiceAccount);
-        self.twins.iter().find(|twins| twins.is_of(&kind)).cloned()
+        self.mirrors.iter().find(|mirrors| mirrors.is_of(&kind)).cloned()
     }
 
     /// Starts the workers.
     pub(crate) fn start(&self, context: &Context, readiness: &Readiness) {
-        for twins in &self.twins {
-            start(context, readiness, twins, FEW);
+        for mirrors in &self.mirrors {
+            start(context, readiness, mirrors, FEW);
         }
         for copies in &self.copies {
             start(context, readiness, copies, FEW);
@@ -83,14 +88,14 @@ impl OptionalKinds {
     /// Watches both sides; pods may have waited for their accounts.
     pub(crate) fn watch(&self, context: &Context, pods: &Arc<Pods>) {
         let accounts = self.accounts();
-        for twins in &self.twins {
-            let claims = self.claims.as_ref().filter(|_| are_claims(twins));
+        for mirrors in &self.mirrors {
+            let claims = self.claims.as_ref().filter(|_| are_claims(mirrors));
             let telling = claims.map(|claims| claims.events.clone());
             let of_accounts = accounts
                 .as_ref()
-                .is_some_and(|accounts| Arc::ptr_eq(accounts, twins));
+                .is_some_and(|accounts| Arc::ptr_eq(accounts, mirrors));
             let waiting = of_accounts.then(|| pods.clone());
-            twins.watch(move |change| {
+            mirrors.watch(move |change| {
                 if let Some(events) = &telling {
                     events.seen(change);
                 }
@@ -114,6 +119,6 @@ impl OptionalKinds {
     }
 }
 
-fn are_claims(twins: &Twins) -> bool {
-    twins.is_of(&resource(CoreKind::PersistentVolumeClaim))
+fn are_claims(mirrors: &CoreKindSync) -> bool {
+    mirrors.is_of(&resource(CoreKind::PersistentVolumeClaim))
 }

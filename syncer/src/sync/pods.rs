@@ -1,6 +1,6 @@
-//! Guest pods and their twins on the host, where they are scheduled and run.
+//! Guest pods and their mirrors on the host, where they are scheduled and run.
 //!
-//! A twin is made once what it mounts is on the host; where it is scheduled, the guest's pod is bound; what becomes
+//! A mirror is made once what it mounts is on the host; where it is scheduled, the guest's pod is bound; what becomes
 //! of it is shown in the guest, but for containers that the host has added. Deletion goes both ways, with its grace.
 
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ use super::runtime::key::Key;
 use super::runtime::reconciler::{Action, Reconciler};
 use super::runtime::work_queue::WorkQueue;
 use super::to_host::config_objects::ConfigObjects;
-use super::to_host::core_kinds::{Twins, accounts};
+use super::to_host::core_kinds::{CoreKindSync, accounts};
 use super::to_host::references::{ConfigObject, Needs, References, Referrer, needs};
 use super::to_host::services::Services;
 use super::write::delete;
@@ -95,7 +95,7 @@ pub(crate) struct Pods {
     nodes: Arc<Nodes>,
     priority_classes: Option<Arc<Projections>>,
     runtime_classes: Option<Arc<Projections>>,
-    accounts: Option<Arc<Twins>>,
+    accounts: Option<Arc<CoreKindSync>>,
     /// The UIDs of the host's pods that were checked against the rules.
     reviewed: Mutex<HashMap<Key, String>>,
     /// The statuses that were shown in the guest, by pod.
@@ -121,8 +121,8 @@ pub(crate) struct Dependencies {
     pub(crate) runtime_classes: Option<Arc<Projections>>,
     /// The host's nodes, if they are shown.
     pub(crate) copied_nodes: Option<Arc<Projections>>,
-    /// Service accounts, if they have twins.
-    pub(crate) accounts: Option<Arc<Twins>>,
+    /// Service accounts, if they have mirrors.
+    pub(crate) accounts: Option<Arc<CoreKindSync>>,
 }
 
 impl Pods {
@@ -286,7 +286,7 @@ impl Pods {
         self.guest.keys().into_iter().for_each(|key| self.recheck(key));
     }
 
-    /// Makes the twin, or says what it waits for.
+    /// Makes the mirror, or says what it waits for.
     async fn create(&self, key: &Key, guest: &Pod) -> Result<Action, ReconcileError> {
         if is_going(guest) || was_bound(guest) {
             return self.end(key, guest).await;
@@ -359,7 +359,7 @@ impl Pods {
         Ok(None)
     }
 
-    /// Shows the guest what became of the twin, and the twin what the tenant wants.
+    /// Shows the guest what became of the mirror, and the mirror what the tenant wants.
     async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Action, ReconcileError> {
         if self.ledger.bytes(key).is_none() {
             self.ledger.note(key, size_of(host));
@@ -393,7 +393,7 @@ impl Pods {
             let kind = ApiResource::erase::<Pod>(&());
             labelled = host_metadata::show(&self.context, &kind, key, &guest.metadata, &host.metadata).await;
         }
-        // Last: what is refused is told, and holds nothing else up.
+        // Last: a refusal becomes an Event, and holds nothing else up.
         updated.and(labelled)?;
         added
     }
@@ -537,11 +537,11 @@ impl Pods {
         }
     }
 
-    /// The pod's service account, if it is one that has a twin.
+    /// The pod's service account, if it is one that has a mirror.
     fn account<'a>(&self, guest: &'a Pod) -> Option<&'a str> {
         self.accounts.as_ref()?;
         let named = guest.spec.as_ref()?.service_account_name.as_deref()?;
-        accounts::has_twin(named).then_some(named)
+        accounts::has_mirror(named).then_some(named)
     }
 
     async fn delete_host(&self, key: &Key, host: &Pod, grace: Option<i64>) -> Result<(), ReconcileError> {
@@ -649,7 +649,7 @@ pub(crate) fn has_ended(pod: &Pod) -> bool {
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-/// Whether a guest pod has had a twin: only what ran, or was bound by us, has this. A node's name alone the tenant
+/// Whether a guest pod has had a mirror: only what ran, or was bound by us, has this. A node's name alone the tenant
 /// may have written.
 fn was_bound(guest: &Pod) -> bool {
     let Some(status) = &guest.status else { return false };

@@ -63,7 +63,7 @@ impl Replica {
             warn!(what, "left alone: it is not the virtual cluster's");
             return Ok(());
         }
-        // One made anew under the name was not looked at.
+        // One that was recreated under the name was not looked at.
         let looked_at = DeleteParams::default().preconditions(Preconditions {
             uid: found.uid(),
             resource_version: None,

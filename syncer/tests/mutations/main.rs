@@ -86,8 +86,8 @@ const MUTATIONS: [Mutation; 21] = [
     ),
     mutation(
         "forget-finalizer",
-        "a guest namespace is let go before its twin is",
-        "restart::a_namespace_that_went_while_the_syncer_was_down_takes_its_twin_with_it",
+        "a guest namespace is let go before its mirror is",
+        "restart::a_namespace_that_went_while_the_syncer_was_down_takes_its_mirror_with_it",
     ),
     mutation(
         "trust-half-written",

@@ -1,4 +1,4 @@
-//! Claims on volumes, and stand-ins for those.
+//! PVCs, and placeholders for their volumes.
 
 use serde_json::{Value, json};
 
@@ -20,12 +20,12 @@ async fn a_claim_is_bound_in_the_guest_when_it_is_on_the_host() {
         .await;
     assert_eq!(ours["spec"]["volumeName"], volume);
     assert_eq!(ours["status"]["capacity"], json!({"storage": "2Gi"}));
-    let stand_in = guest.everywhere();
-    let stand_in = stand_in
+    let placeholder = guest.everywhere();
+    let placeholder = placeholder
         .shows("PersistentVolume", &volume, "/status/phase", "Bound")
         .await;
-    assert_eq!(stand_in["spec"]["claimRef"]["uid"], ours["metadata"]["uid"]);
-    assert_eq!(stand_in["spec"]["capacity"], json!({"storage": "2Gi"}));
+    assert_eq!(placeholder["spec"]["claimRef"]["uid"], ours["metadata"]["uid"]);
+    assert_eq!(placeholder["spec"]["capacity"], json!({"storage": "2Gi"}));
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_claim_that_grows_grows_on_the_host() {
 }
 
 #[tokio::test]
-async fn a_claim_deleted_in_the_guest_goes_from_the_host_and_takes_its_stand_in_along() {
+async fn a_claim_deleted_in_the_guest_goes_from_the_host_and_takes_its_placeholder_along() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let volume = bound(&space, "data").await;
@@ -95,7 +95,7 @@ async fn a_claim_deleted_in_the_guest_goes_from_the_host_and_takes_its_stand_in_
 }
 
 #[tokio::test]
-async fn a_claim_deleted_on_the_host_goes_from_the_guest_and_is_not_made_anew() {
+async fn a_claim_deleted_on_the_host_goes_from_the_guest_and_is_not_recreated() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     bound(&space, "data").await;

@@ -68,7 +68,7 @@ async fn a_deletion_on_the_host_is_healed() {
     space.host.delete("Component", "store").await;
     let healed = space
         .host
-        .sees("Component", "store", "made anew", |found| {
+        .sees("Component", "store", "recreated", |found| {
             (found["metadata"]["uid"] != before["metadata"]["uid"]).then(|| found.clone())
         })
         .await;

@@ -1,4 +1,4 @@
-//! What the host says of a tenant's pods is told in the guest.
+//! The host's Events about a tenant's pods are shown in the guest.
 
 use serde_json::{Value, json};
 

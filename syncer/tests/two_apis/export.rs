@@ -167,12 +167,12 @@ async fn a_component_that_the_host_holds_back_goes_when_it_lets_go() {
 #[tokio::test]
 async fn a_host_namespace_is_named_and_labelled_by_vclusters_rule() {
     let tenant = Tenant::shared().await;
-    let twin = tenant.host_namespace("default");
-    let host = tenant.host().await.appears("Namespace", &twin).await;
+    let mirror = tenant.host_namespace("default");
+    let host = tenant.host().await.appears("Namespace", &mirror).await;
     assert_eq!(
         host["metadata"]["labels"],
         json!({
-            "kubernetes.io/metadata.name": twin,
+            "kubernetes.io/metadata.name": mirror,
             "pod-security.kubernetes.io/enforce": "baseline",
             "vcluster.loft.sh/managed-by": format!("{}-x-{}", tenant.namespace(), tenant.name()),
             "vcluster.loft.sh/vcluster-name": tenant.name(),

@@ -65,7 +65,7 @@ async fn a_class_of_the_tenants_own_stays_and_is_told_about() {
 }
 
 #[tokio::test]
-async fn a_selected_node_is_shown_as_it_is_and_others_as_stand_ins() {
+async fn a_selected_node_is_shown_as_it_is_and_others_as_fake_nodes() {
     let (guest, host) = sides().await;
     let gold = unique("node");
     let node = |name: &str, labels: Value| json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}});
@@ -90,18 +90,15 @@ async fn a_selected_node_is_shown_as_it_is_and_others_as_stand_ins() {
             .shows("Pod", app, "/spec/nodeName", node.clone())
             .await;
     }
-    let stand_in = guest.appears("Node", &plain).await;
-    assert_eq!(
-        stand_in["metadata"]["labels"]["vcluster.loft.sh/fake-node"],
-        "true"
-    );
+    let fake = guest.appears("Node", &plain).await;
+    assert_eq!(fake["metadata"]["labels"]["vcluster.loft.sh/fake-node"], "true");
     let shown = guest.get("Node", &gold).await.expect("it stays");
     assert_eq!(
         shown["metadata"]["labels"].get("vcluster.loft.sh/fake-node"),
         None
     );
 
-    // One that is selected later takes its stand-in's place.
+    // One that is selected later replaces its fake node.
     host.merge("Node", &plain, &json!({"metadata": {"labels": {"tier": "gold"}}}))
         .await;
     let ours = guest.shows("Node", &plain, "/metadata/labels/tier", "gold").await;
@@ -123,7 +120,7 @@ async fn a_selected_node_is_shown_as_it_is_and_others_as_stand_ins() {
     guest.loses("Node", &gold).await;
 }
 
-/// The guest and the host, asked for what is in no namespace.
+/// The guest and the host, asked for cluster-scoped objects.
 async fn sides() -> (Side, Side) {
     let tenant = Tenant::of_all_kinds().await;
     (tenant.guest().await, tenant.host().await)

@@ -100,8 +100,8 @@ async fn without_a_name_the_guests_container_is_asked_for() {
     let default = json!({"metadata": {"annotations": {"kubectl.kubernetes.io/default-container": "daprd"}}});
     let theirs = space.host.merge("Pod", "app", &default).await;
     assert_eq!(names(&theirs["spec"]["containers"]), ["daprd", "app"]);
-    let twin = space.host.namespace();
-    let asked = format!("GET /containerLogs/{twin}/app/app\n");
+    let mirror = space.host.namespace();
+    let asked = format!("GET /containerLogs/{mirror}/app/app\n");
     assert_eq!(log(&space.guest, "app", "").await, Ok(asked));
     // Nor does the door take a path that names none.
     let api = Door::of(&space, &kubelet).await.api_server().await;
@@ -170,8 +170,8 @@ async fn is_told_of(guest: &Side, container: &str) {
 }
 
 async fn is_reached(space: &Space, api: &Side, container: &str) {
-    let twin = space.host.namespace();
-    let asked = format!("GET /containerLogs/{twin}/app/{container}\n");
+    let mirror = space.host.namespace();
+    let asked = format!("GET /containerLogs/{mirror}/app/{container}\n");
     let query = format!("container={container}");
     assert_eq!(log(&space.guest, "app", &query).await, Ok(asked.clone()));
     let path = format!("/containerLogs/{}/app/{container}", space.guest.namespace());

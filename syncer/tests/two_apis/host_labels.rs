@@ -1,4 +1,4 @@
-//! Labels and annotations that the host gives a twin are the guest's too, until the tenant sets them.
+//! Labels and annotations that the host gives a mirror are the guest's too, until the tenant sets them.
 
 use rstest::rstest;
 use serde_json::{Value, json};

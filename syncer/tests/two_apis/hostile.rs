@@ -106,7 +106,7 @@ async fn marks_that_a_tenant_forges_do_not_reach_the_host() {
     let name = unique("forging");
     guest.create(forge(namespace(&name))).await;
     let space = tenant.space(&name).await;
-    let twins = space.host.everywhere();
+    let mirrors = space.host.everywhere();
     let named =
         |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
     space.guest.create(forge(named("ConfigMap", "values"))).await;
@@ -114,19 +114,19 @@ async fn marks_that_a_tenant_forges_do_not_reach_the_host() {
     space.guest.create(forge(service_named("served"))).await;
     made(&space.guest, forge(pod("app"))).await;
 
-    let mut twins = vec![twins.appears("Namespace", space.host.namespace()).await];
+    let mut mirrors = vec![mirrors.appears("Namespace", space.host.namespace()).await];
     for (kind, name) in [
         ("ConfigMap", "values"),
         ("Secret", "password"),
         ("Service", "served"),
         ("Pod", "app"),
     ] {
-        twins.push(space.host.appears(kind, name).await);
+        mirrors.push(space.host.appears(kind, name).await);
     }
-    for twin in twins {
-        assert!(!twin["metadata"].to_string().contains("forged"), "{twin}");
-        let object_name = &twin["metadata"]["annotations"]["vcluster.loft.sh/object-name"];
-        assert!(object_name.is_string(), "{twin}");
+    for mirror in mirrors {
+        assert!(!mirror["metadata"].to_string().contains("forged"), "{mirror}");
+        let object_name = &mirror["metadata"]["annotations"]["vcluster.loft.sh/object-name"];
+        assert!(object_name.is_string(), "{mirror}");
     }
 }
 

@@ -158,7 +158,7 @@ async fn another_pod_of_the_same_name_gets_a_copy_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_copy_that_cannot_be_changed_is_made_anew() {
+async fn a_copy_that_cannot_be_changed_is_recreated() {
     let space = space().await;
     let theirs = space.host.create(foreign("job")).await;
     let first = space.guest.appears("Pod", "job").await;
@@ -194,18 +194,18 @@ async fn a_pod_of_the_tenants_own_is_left_alone_and_the_tenant_told() {
 }
 
 #[tokio::test]
-async fn neither_copies_nor_twins_go_round_in_circles() {
+async fn neither_copies_nor_mirrors_go_round_in_circles() {
     let space = space().await;
     let own = space.guest.create(pod("own")).await;
     space.host.create(foreign("job")).await;
-    let twin = space.host.appears("Pod", "own").await;
+    let mirror = space.host.appears("Pod", "own").await;
     space.guest.appears("Pod", "job").await;
     let theirs = marked(&space.host, "job").await;
     run_on(&space.host, "own", &unique("node")).await;
     space.guest.shows("Pod", "own", "/status/phase", "Running").await;
     for (side, name, before) in [
         (&space.guest, "own", &own),
-        (&space.host, "own", &twin),
+        (&space.host, "own", &mirror),
         (&space.host, "job", &theirs),
     ] {
         let now = side.get("Pod", name).await.expect("it is there");

@@ -63,7 +63,7 @@ async fn it_is_shown_changed_replaced_and_goes_both_ways() {
         .await;
     guest.shows("Sensor", "one", "/metadata/labels/floor", "3").await;
 
-    // A locked one can't get another model: the copy is made anew, and what it shows stays.
+    // A locked one can't get another model: the copy is recreated, and what it shows stays.
     let before = guest.get("Sensor", "one").await.expect("it is there");
     host.merge("Sensor", "one", &json!({"spec": {"model": "b"}}))
         .await;

@@ -32,11 +32,11 @@ async fn a_log_is_followed_line_by_line() {
     let log = pods.log_stream("app", &params).await.expect("there is one");
     let mut lines = log.lines();
     let asked = lines.try_next().await.expect("it goes on");
-    let twin = space.host.namespace();
+    let mirror = space.host.namespace();
     assert_eq!(
         asked,
         Some(format!(
-            "GET /containerLogs/{twin}/app/app?follow=true&tailLines=7"
+            "GET /containerLogs/{mirror}/app/app?follow=true&tailLines=7"
         ))
     );
     for line in ["written later", "and later still"] {
@@ -65,9 +65,9 @@ async fn a_log_is_there_of_a_pod_whose_name_is_longer_than_a_label() {
         .logs(&name, &LogParams::default())
         .await
         .expect("there is one");
-    let twin = space.host.namespace();
+    let mirror = space.host.namespace();
     assert!(
-        log.contains(&format!("GET /containerLogs/{twin}/{name}/app")),
+        log.contains(&format!("GET /containerLogs/{mirror}/{name}/app")),
         "{log}"
     );
 }
@@ -107,10 +107,10 @@ async fn a_log_that_ends_is_whole_by_a_web_socket() {
         assert_eq!(kind, 0x82);
         said.extend(content);
     }
-    let twin = space.host.namespace();
+    let mirror = space.host.namespace();
     assert_eq!(
         String::from_utf8_lossy(&said),
-        format!("GET /containerLogs/{twin}/app/app\n")
+        format!("GET /containerLogs/{mirror}/app/app\n")
     );
 }
 
@@ -139,10 +139,10 @@ async fn what_is_said_by_an_upgraded_connection_comes_back(#[case] asked: &str, 
 
     let mut line = String::new();
     stream.read_line(&mut line).await.expect("it goes on");
-    let twin = space.host.namespace();
+    let mirror = space.host.namespace();
     let (verb, _) = asked.split_once('?').unwrap_or((asked, ""));
     let verb = verb.replace("portforward", "portForward");
-    assert_eq!(line, format!("POST /{verb}/{twin}/app{told}\n"));
+    assert_eq!(line, format!("POST /{verb}/{mirror}/app{told}\n"));
 
     let sent: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
     let mut back = vec![0; sent.len()];
@@ -167,8 +167,8 @@ async fn by_a_nodes_proxy_no_kubelet_is_reached() {
     let kubelet = app(&space).await;
     let path = format!("/containerLogs/{}/app/app", space.guest.namespace());
     let door = Door::of(&space, &kubelet).await;
-    let twin = space.host.namespace();
-    let ours = format!("GET /containerLogs/{twin}/app/app\n");
+    let mirror = space.host.namespace();
+    let ours = format!("GET /containerLogs/{mirror}/app/app\n");
     assert_eq!(text(&door.api_server().await, &path).await, Ok(ours));
     // The API server's other way to a kubelet leads to no loopback address.
     let node = space.guest.everywhere().path("Node", &kubelet.node);
@@ -288,8 +288,8 @@ async fn a_copied_node_leads_to_the_syncer_too() {
         theirs["status"]["daemonEndpoints"]
     );
     run(&space, &kubelet).await;
-    let twin = space.host.namespace();
-    let asked = format!("GET /containerLogs/{twin}/app/app\n");
+    let mirror = space.host.namespace();
+    let asked = format!("GET /containerLogs/{mirror}/app/app\n");
     assert_eq!(log(&space.guest, "app", "").await, Ok(asked));
 }
 

@@ -30,7 +30,7 @@ mod foreign;
 /// Namespaces, and what is made in them before the host knows them.
 mod namespaces;
 
-/// What the host refuses is told, and made up for.
+/// A refusal of the host becomes an Event, and is retried.
 mod refusal;
 
 /// What happens while the syncer is down is made up for.
@@ -87,7 +87,7 @@ mod debug;
 /// Logs of containers, and the ways into them.
 mod kubelet;
 
-/// Containers of a pod's twin that are not the tenant's.
+/// Containers of a pod's mirror that are not the tenant's.
 mod hidden;
 
 /// What pods and nodes use.
@@ -109,7 +109,7 @@ mod dns;
 mod attack;
 
 /// Ingresses, network policies and disruption budgets.
-mod twins;
+mod core_kinds;
 
 /// A kind of several versions.
 mod versions;
@@ -132,13 +132,13 @@ mod replicated;
 /// Config maps and Secrets that nothing names.
 mod all_payloads;
 
-/// Imported kinds that are in no namespace.
+/// Imported cluster-scoped kinds.
 mod whole_host;
 
 /// What the host shows by configuration: single objects, namespaces, further classes.
 mod mappings;
 
-/// Claims on volumes, and stand-ins for those.
+/// PVCs, and placeholders for their volumes.
 mod claims;
 
 /// What something on the host made in a tenant's namespaces is shown.
@@ -147,7 +147,7 @@ mod import;
 /// The same of a custom kind.
 mod import_kinds;
 
-/// What the host says of a tenant's pods is told.
+/// The host's Events about a tenant's pods.
 mod events;
 
 /// Tenants do not touch each other.

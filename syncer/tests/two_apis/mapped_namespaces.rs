@@ -22,10 +22,10 @@ async fn a_namespace_is_called_as_the_values_say_and_goes_like_any_other() {
     guest.create(namespace("team-red")).await;
     let house = format!("{name}-house");
     let red = format!("{name}-t-red");
-    for (namespace, twin) in [("default", &house), ("team-red", &red)] {
+    for (namespace, mirror) in [("default", &house), ("team-red", &red)] {
         guest.within(namespace).create(component("store", "1")).await;
-        host.within(twin).shows("Component", "store", VALUE, "1").await;
-        let made = host.get("Namespace", twin).await.expect("it is there");
+        host.within(mirror).shows("Component", "store", VALUE, "1").await;
+        let made = host.get("Namespace", mirror).await.expect("it is there");
         assert_eq!(made["metadata"]["labels"]["vcluster.loft.sh/vcluster-name"], name);
         assert_eq!(
             made["metadata"]["annotations"]["vcluster.loft.sh/object-name"],
@@ -62,12 +62,12 @@ async fn a_chosen_name_that_is_taken_stays_whose_it_is() {
             "is of another virtual cluster or namespace",
         )
         .await;
-    let twin = host
+    let mirror = host
         .get("Namespace", &format!("{name}-t-blue"))
         .await
         .expect("it stays");
     assert_eq!(
-        twin["metadata"]["annotations"]["vcluster.loft.sh/object-name"],
+        mirror["metadata"]["annotations"]["vcluster.loft.sh/object-name"],
         "blue"
     );
     let now = host.get("Namespace", &format!("{name}-t-red")).await;

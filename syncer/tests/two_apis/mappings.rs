@@ -74,8 +74,8 @@ async fn a_service_of_the_host_is_found_at_its_address() {
     assert_eq!(ours["spec"]["clusterIP"], theirs["spec"]["clusterIP"]);
     assert_eq!(ours["spec"]["ports"], theirs["spec"]["ports"]);
     // The host needs no further one for it.
-    let twin = host.within(&Tenant::configured().await.host_namespace(HOUSE));
-    assert_eq!(twin.get("Service", "redis").await, None);
+    let mirror = host.within(&Tenant::configured().await.host_namespace(HOUSE));
+    assert_eq!(mirror.get("Service", "redis").await, None);
     host.delete("Service", "redis").await;
     guest.loses("Service", "redis").await;
 }

@@ -28,7 +28,7 @@ async fn the_hosts_figures_are_shown_under_the_guests_names() {
     let host = Host::shared().await.admin().await;
     let mut tenant = Tenant::with_values("measured", VALUES).await;
     let space = tenant.space("default").await;
-    let (guest, twins) = (&space.guest, &space.host);
+    let (guest, mirrors) = (&space.guest, &space.host);
     guest.answers(API).await;
     let none = asked(guest, &format!("{API}/nodes"))
         .await
@@ -38,15 +38,15 @@ async fn the_hosts_figures_are_shown_under_the_guests_names() {
     measures(&host, "Namespaced", "PodMetrics", "pods").await;
     measures(&host, "Cluster", "NodeMetrics", "nodes").await;
     made(guest, pod("app")).await;
-    twins.appears("Pod", "app").await;
+    mirrors.appears("Pod", "app").await;
     let (node, other) = (unique("node"), unique("node"));
-    run_on(twins, "app", &node).await;
+    run_on(mirrors, "app", &node).await;
     guest.everywhere().appears("Node", &node).await;
     // Of the host's own, and of nobody.
-    twins.create(pod("theirs")).await;
+    mirrors.create(pod("theirs")).await;
     for name in ["app", "theirs", "gone"] {
         let containers = [uses("app", "3m", "5Mi"), uses("daprd", "90m", "50Mi")];
-        twins
+        mirrors
             .create(figures("PodMetrics", name, "containers", &json!(containers)))
             .await;
     }

@@ -17,8 +17,8 @@ async fn fifty_namespaces_with_a_component_each_made_in_one_go_reach_the_host() 
     });
     join_all(made).await;
     for name in &names {
-        let twin = host.within(&tenant.host_namespace(name));
-        twin.shows("Component", "store", VALUE, name.as_str()).await;
+        let mirror = host.within(&tenant.host_namespace(name));
+        mirror.shows("Component", "store", VALUE, name.as_str()).await;
     }
 }
 
@@ -26,22 +26,22 @@ async fn fifty_namespaces_with_a_component_each_made_in_one_go_reach_the_host() 
 async fn a_namespaces_labels_are_on_the_host_under_keys_of_its_own() {
     let (tenant, space) = (Tenant::shared().await, Space::shared().await);
     let (guest, host) = (space.guest.everywhere(), space.host.everywhere());
-    let (name, twin) = (space.guest.namespace(), space.host.namespace());
+    let (name, mirror) = (space.guest.namespace(), space.host.namespace());
     let key = naming::Tenant::new(tenant.name(), tenant.namespace()).namespace_label("team");
     assert!(key.starts_with("vcluster.loft.sh/label-"), "{key}");
     let label = &format!("/metadata/labels/{}", key.replace('/', "~1"));
     let labelled = |value: Value| json!({"metadata": {"labels": {"team": value}}});
     guest.merge("Namespace", name, &labelled(json!("a"))).await;
-    host.shows("Namespace", twin, label, "a").await;
+    host.shows("Namespace", mirror, label, "a").await;
     guest.merge("Namespace", name, &labelled(Value::Null)).await;
-    host.sees("Namespace", twin, "without the label", |found| {
+    host.sees("Namespace", mirror, "without the label", |found| {
         found.pointer(label).is_none().then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_namespace_takes_its_twin_with_it() {
+async fn a_namespace_takes_its_mirror_with_it() {
     let space = Space::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
@@ -63,7 +63,7 @@ async fn a_namespace_takes_its_twin_with_it() {
 }
 
 #[tokio::test]
-async fn a_twin_that_somebody_deletes_comes_back_with_all_that_was_in_it() {
+async fn a_mirror_that_somebody_deletes_comes_back_with_all_that_was_in_it() {
     let space = Space::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
@@ -73,7 +73,7 @@ async fn a_twin_that_somebody_deletes_comes_back_with_all_that_was_in_it() {
         .await
         .expect("it is there");
     host.delete("Namespace", space.host.namespace()).await;
-    host.sees("Namespace", space.host.namespace(), "made anew", |found| {
+    host.sees("Namespace", space.host.namespace(), "recreated", |found| {
         (found["metadata"]["uid"] != before["metadata"]["uid"]).then_some(())
     })
     .await;

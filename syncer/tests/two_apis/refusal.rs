@@ -1,4 +1,4 @@
-//! What the host refuses is told, and made up for.
+//! A refusal of the host becomes an Event, and is retried.
 
 use std::time::Duration;
 

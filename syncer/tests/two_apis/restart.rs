@@ -71,17 +71,17 @@ async fn what_happened_while_the_syncer_was_down_is_made_up_for(#[case] end: End
     assert_eq!(same["metadata"]["uid"], before[0]["metadata"]["uid"]);
 }
 
-/// A twin that a syncer made before it was killed, and nothing in it yet.
+/// A mirror that a syncer made before it was killed, and nothing in it yet.
 #[tokio::test]
 async fn a_syncer_killed_between_two_writes_makes_the_second_when_it_comes_back() {
     let mut tenant = Tenant::new("between").await;
     tenant.kill().await;
     let (guest, host) = (tenant.guest().await, tenant.host().await);
     let made = guest.create(namespace("half")).await;
-    let twin = tenant.host_namespace("half");
+    let mirror = tenant.host_namespace("half");
     let sibling = host.get("Namespace", &tenant.host_namespace("default")).await;
-    let mut metadata = json!({"name": twin, "labels": sibling.expect("it is there")["metadata"]["labels"]});
-    metadata["labels"]["kubernetes.io/metadata.name"] = json!(twin);
+    let mut metadata = json!({"name": mirror, "labels": sibling.expect("it is there")["metadata"]["labels"]});
+    metadata["labels"]["kubernetes.io/metadata.name"] = json!(mirror);
     metadata["annotations"] = json!({
         "vcluster.loft.sh/object-name": "half",
         "vcluster.loft.sh/object-uid": made["metadata"]["uid"],
@@ -91,11 +91,11 @@ async fn a_syncer_killed_between_two_writes_makes_the_second_when_it_comes_back(
         .await;
     guest.within("half").create(component("store", "1")).await;
     tenant.start().await;
-    host.within(&twin).shows("Component", "store", VALUE, "1").await;
+    host.within(&mirror).shows("Component", "store", VALUE, "1").await;
 }
 
 #[tokio::test]
-async fn a_namespace_that_went_while_the_syncer_was_down_takes_its_twin_with_it() {
+async fn a_namespace_that_went_while_the_syncer_was_down_takes_its_mirror_with_it() {
     let mut tenant = Tenant::new("restarted").await;
     let guest = tenant.guest().await;
     guest.create(namespace("going")).await;

@@ -63,7 +63,7 @@ mod configured;
 /// The same with limits.
 mod limited;
 
-/// A guest namespace and its twin.
+/// A guest namespace and its mirror.
 mod space;
 
 /// Asking an API.

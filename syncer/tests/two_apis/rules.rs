@@ -112,11 +112,11 @@ async fn a_rule_says_which_objects_and_what_changes_on_the_way() {
         )
         .await;
     space.host.appears("Widget", "one").await;
-    what_the_host_does_not_let_change_is_made_anew(&space).await;
+    what_the_host_does_not_let_change_is_recreated(&space).await;
 }
 
 /// With `replaceOnConflict`, once for each change.
-async fn what_the_host_does_not_let_change_is_made_anew(space: &Space) {
+async fn what_the_host_does_not_let_change_is_recreated(space: &Space) {
     let side = space.host.everywhere();
     let here = json!({"matchLabels": {"kubernetes.io/metadata.name": space.host.namespace()}});
     let admission = |kind: &str, spec: Value| {

@@ -1,4 +1,4 @@
-//! Service accounts have twins, as which the tenant's pods are on the host.
+//! Service accounts have mirrors, as which the tenant's pods are on the host.
 
 use serde_json::{Value, json};
 
@@ -10,14 +10,14 @@ const VALUES: &str = "multiNamespaceMode: {enabled: true}\nsync: {serviceaccount
 const ROLE: &str = "/metadata/annotations/cloud.example.org~1role";
 
 #[tokio::test]
-async fn a_pod_is_its_accounts_twin_on_the_host() {
+async fn a_pod_is_its_accounts_mirror_on_the_host() {
     let tenant = Tenant::with_values("accounts", VALUES).await;
     let space = tenant.space("default").await;
     let (guest, host) = (&space.guest, &space.host);
     guest.create(account("store", "reader")).await;
-    let twin = host.shows("ServiceAccount", "store", ROLE, "reader").await;
-    assert_eq!(twin["automountServiceAccountToken"], false);
-    assert_eq!(twin["secrets"], Value::Null);
+    let mirror = host.shows("ServiceAccount", "store", ROLE, "reader").await;
+    assert_eq!(mirror["automountServiceAccountToken"], false);
+    assert_eq!(mirror["secrets"], Value::Null);
 
     made(guest, pod_of("one", "store")).await;
     let there = host.appears("Pod", "one").await;

@@ -347,9 +347,9 @@ async fn where_a_service_without_selector_leads_is_what_the_tenant_says() {
         "ports": [{"name": "http", "port": 8080}],
     });
     guest.create(slice).await;
-    let twin = host.appears("EndpointSlice", "app-1").await;
-    assert_eq!(twin["endpoints"][0]["addresses"], json!(["192.0.2.1"]));
-    assert_eq!(twin["metadata"]["labels"]["kubernetes.io/service-name"], "app");
+    let mirror = host.appears("EndpointSlice", "app-1").await;
+    assert_eq!(mirror["endpoints"][0]["addresses"], json!(["192.0.2.1"]));
+    assert_eq!(mirror["metadata"]["labels"]["kubernetes.io/service-name"], "app");
     let moved = json!({"endpoints": [{"addresses": ["192.0.2.2"]}]});
     guest.merge("EndpointSlice", "app-1", &moved).await;
     host.shows("EndpointSlice", "app-1", "/endpoints/0/addresses/0", "192.0.2.2")

@@ -118,9 +118,9 @@ async fn a_service_of_the_host_leads_where_it_leads_there() {
         .await;
 
     // On the host, it needs nothing in the tenant's namespace.
-    let twins = host.within(&tenant.host_namespace("corner"));
+    let mirrors = host.within(&tenant.host_namespace("corner"));
     for kind in ["Service", "EndpointSlice"] {
-        assert_eq!(twins.list(kind).await, Vec::<Value>::new());
+        assert_eq!(mirrors.list(kind).await, Vec::<Value>::new());
     }
     for (kind, name, copy) in [("Service", "redis", "store"), ("Endpoints", "peers", "peers")] {
         there.delete(kind, name).await;
@@ -185,9 +185,9 @@ sync:
     }
 
     corner.create(plan("ours")).await;
-    let twins = host.within(&tenant.host_namespace("corner"));
-    twins.appears("Plan", "ours").await;
-    assert_eq!(twins.names("Plan").await, ["ours"]);
+    let mirrors = host.within(&tenant.host_namespace("corner"));
+    mirrors.appears("Plan", "ours").await;
+    assert_eq!(mirrors.names("Plan").await, ["ours"]);
     for side in [&some, &all] {
         assert_eq!(side.list("Plan").await.len(), 1);
     }
@@ -211,8 +211,8 @@ sync:
     tenant.give_values(&exported);
     tenant.start().await;
     corner.loses("Plan", "renamed").await;
-    twins.loses("Plan", "renamed").await;
-    assert_eq!(twins.names("Plan").await, ["ours"]);
+    mirrors.loses("Plan", "renamed").await;
+    assert_eq!(mirrors.names("Plan").await, ["ours"]);
     assert_eq!(corner.names("Plan").await, ["ours"]);
 }
 

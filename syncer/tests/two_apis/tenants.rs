@@ -55,11 +55,11 @@ async fn tenants_whose_names_mean_the_same_namespace_do_not_share_it() {
     let space = first.space("default").await;
     space.guest.create(component("store", "first")).await;
     let before = space.host.shows("Component", "store", VALUE, "first").await;
-    let twin = first.host_namespace("default");
-    let mine = first.host().await.get("Namespace", &twin).await;
+    let mirror = first.host_namespace("default");
+    let mine = first.host().await.get("Namespace", &mirror).await;
 
     let second = Tenant::named("c", "axb").await;
-    assert_eq!(second.host_namespace("default"), twin);
+    assert_eq!(second.host_namespace("default"), mirror);
     let guest = second.guest().await;
     guest.within("default").create(component("store", "second")).await;
     guest
@@ -71,12 +71,12 @@ async fn tenants_whose_names_mean_the_same_namespace_do_not_share_it() {
         .is_told(
             "Namespace",
             "default",
-            &format!("namespace {twin} is not of the virtual cluster c"),
+            &format!("namespace {mirror} is not of the virtual cluster c"),
         )
         .await;
 
     assert_eq!(space.host.list("Component").await, [before]);
-    assert_eq!(first.host().await.get("Namespace", &twin).await, mine);
+    assert_eq!(first.host().await.get("Namespace", &mirror).await, mine);
     space.guest.delete("Component", "store").await;
     space.host.loses("Component", "store").await;
 }

@@ -47,8 +47,8 @@ async fn uninstall_amid_creations_removes_the_tenants_host_namespaces_and_only_t
     let (_, uninstalled) = futures::join!(making, removing);
 
     for guest in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-        let twin = uninstalled.tenant.host_namespace(guest);
-        assert_eq!(host.get("Namespace", &twin).await, None, "{guest}");
+        let mirror = uninstalled.tenant.host_namespace(guest);
+        assert_eq!(host.get("Namespace", &mirror).await, None, "{guest}");
     }
     let left = host.get("Namespace", &labelled).await.expect("it stays");
     assert_eq!(left["metadata"]["deletionTimestamp"], json!(null));

@@ -1,4 +1,4 @@
-//! Imported kinds that are in no namespace: the host's are shown, read-only.
+//! Imported cluster-scoped kinds: the host's are shown, read-only.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -113,7 +113,7 @@ async fn follows(host: &Side, guest: &Side) {
     let uid = ours["metadata"]["uid"].clone();
     guest.delete("Beacon", &name).await;
     let is_another = |beacon: &Value| (beacon["metadata"]["uid"] != uid).then_some(());
-    guest.sees("Beacon", &name, "made anew", is_another).await;
+    guest.sees("Beacon", &name, "recreated", is_another).await;
     let after = host.get("Beacon", &name).await.expect("it stays");
     assert_eq!(after["metadata"]["uid"], theirs["metadata"]["uid"]);
     assert_eq!(after["spec"], json!({"size": 2, "secret": "s"}));

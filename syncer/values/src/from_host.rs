@@ -88,7 +88,7 @@ pub fn shown(tenant: &Tenant, values: &Values) -> Result<FromHost, Unreadable> {
             Ok((kind, selector.unwrap_or_default()))
         })
         .collect::<Result<_, Unreadable>>()?;
-    // Without a selector, nodes have stand-ins while they run a pod, as they do without being asked for.
+    // Without a selector, nodes are shown as fake nodes while they run a pod, as they do without being asked for.
     let NodeSelector { all, labels } = &asked.nodes.selector;
     if asked.nodes.enabled && (*all || !labels.is_empty()) {
         let labels = LabelSelector {

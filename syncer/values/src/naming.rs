@@ -255,7 +255,7 @@ mod tests {
         "vcluster-b5686b7f-ccd63636"
     )]
     #[case::ambiguous("bxc", "a", "default", "vcluster-37a8eec1-35977fd1")]
-    #[case::ambiguous_twin("c", "axb", "default", "vcluster-37a8eec1-35977fd1")]
+    #[case::ambiguous_mirror("c", "axb", "default", "vcluster-37a8eec1-35977fd1")]
     fn a_host_namespace_is_named_by_vclusters_rule(
         #[case] name: &str,
         #[case] namespace: &str,

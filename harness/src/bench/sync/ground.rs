@@ -123,7 +123,7 @@ impl Ground {
             format!("namespace {} to go", self.guest_namespace),
             GONE,
             || async {
-                // Whatever fails is tried again; what failed last is told if it never gets better.
+                // Whatever fails is tried again; the last error is reported if it never gets better.
                 Ok(self
                     .is_there(&namespaces, &mirrors)
                     .await

@@ -26,7 +26,7 @@ use crate::report::terminal::Terminal;
 /// The daemon's name unless another is given, so that a command can bring up the default environment with it.
 const NAME: &str = "docker";
 
-/// A command that is told to end has this long for it, as containers have with `docker stop`.
+/// Time that a command has to end after a signal, as containers have with `docker stop`.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs a command with a Docker daemon of its own.
@@ -123,7 +123,7 @@ fn exit(status: ExitStatus) -> Exit {
     Exit::Command(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
 }
 
-/// Shows what is told while `work` is done.
+/// Shows events while `work` is done.
 async fn showing<T>(
     context: &Context,
     work: impl AsyncFnOnce(&Events) -> Result<T, Failure>,

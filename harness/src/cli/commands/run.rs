@@ -130,7 +130,7 @@ pub(super) async fn tidy(
     }
 }
 
-/// Removes the environment after a failure, which is what will be reported; a second one is told, not returned.
+/// Removes the environment after a failure, which is what will be reported; a second one is reported, not returned.
 async fn remove(context: &Context, events: &Events) {
     match environment::down(context.name(), &context.places, events).await {
         Ok(left) => tell_left(events, left),
@@ -240,7 +240,7 @@ async fn whole(
     cancel: &CancellationToken,
 ) -> Result<(), Failure> {
     if scope.filter.is_some() {
-        // A filter that matches nothing is told before anything is made.
+        // A filter that matches nothing is an error before anything is made.
         let tests = compile(events, cancel).await?.tests().await?;
         Selection::of(
             &tests,

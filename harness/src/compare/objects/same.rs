@@ -28,9 +28,9 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         ),
     ]
     .into_iter()
-    .map(|(pattern, stand_in)| {
+    .map(|(pattern, placeholder)| {
         let pattern = Regex::new(pattern).expect("the patterns are part of the program and tested");
-        (pattern, stand_in)
+        (pattern, placeholder)
     })
     .collect()
 });
@@ -43,12 +43,12 @@ pub struct Same {
 }
 
 impl Same {
-    /// Has `stand_in` stand for `text`.
-    pub(super) fn replace(&mut self, text: &str, stand_in: &str) {
+    /// Has `placeholder` stand for `text`.
+    pub(super) fn replace(&mut self, text: &str, placeholder: &str) {
         if text.is_empty() {
             return;
         }
-        self.texts.push((text.to_owned(), stand_in.to_owned()));
+        self.texts.push((text.to_owned(), placeholder.to_owned()));
         self.texts.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
     }
 
@@ -58,9 +58,9 @@ impl Same {
             .texts
             .iter()
             .fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-        PATTERNS.iter().fold(text, |text, (pattern, stand_in)| {
+        PATTERNS.iter().fold(text, |text, (pattern, placeholder)| {
             pattern
-                .replace_all(&text, |_: &Captures<'_>| *stand_in)
+                .replace_all(&text, |_: &Captures<'_>| *placeholder)
                 .into_owned()
         })
     }

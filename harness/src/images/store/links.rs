@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-/// What of containerd's root folder a store consists of; the rest it makes anew when it starts.
+/// What of containerd's root folder a store consists of; it recreates the rest when it starts.
 const PARTS: [&str; 3] = [
     "io.containerd.content.v1.content",
     "io.containerd.metadata.v1.bolt",

@@ -1,6 +1,6 @@
 //! Removing what a run added to a cluster, and looking for what is left.
 //!
-//! What is the run's own is told by its label, on namespaces and on Dapr's kinds; by the annotation that Helm leaves on
+//! The run's own objects are identified by its label, on namespaces and on Dapr's kinds; by the annotation that Helm leaves on
 //! what a release makes; and, for the namespaces that mirror a tenant's, by vcluster's labels. It needs no Helm and
 //! nothing that only a run that went well would know.
 

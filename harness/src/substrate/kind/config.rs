@@ -1,4 +1,4 @@
-//! What kind is told to make: `kind-config.yaml`, with what is this run's own.
+//! The configuration of the kind cluster: `kind-config.yaml`, with what is this run's own.
 
 use serde_json::{Value, json};
 

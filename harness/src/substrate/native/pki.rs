@@ -1,4 +1,4 @@
-//! The host cluster's certificates and kubeconfigs, made anew for every sandbox.
+//! The host cluster's certificates and kubeconfigs, created for every sandbox.
 
 use std::io;
 use std::path::Path;

@@ -9,28 +9,28 @@ fn read(method: &Method, line: &str) -> Result<Asked, u16> {
 #[rstest]
 #[case::log(
     "/containerLogs/default/app/main?follow=true&tailLines=5",
-    "/api/v1/namespaces/twin/pods/app/log?follow=true&tailLines=5&container=main"
+    "/api/v1/namespaces/mirror/pods/app/log?follow=true&tailLines=5&container=main"
 )]
 #[case::log_as_it_is(
     "/containerLogs/default/app/main",
-    "/api/v1/namespaces/twin/pods/app/log?container=main"
+    "/api/v1/namespaces/mirror/pods/app/log?container=main"
 )]
 #[case::exec(
     "/exec/default/app.v1/main?command=echo&command=%26tty%3D1&command=a+b&input=1&output=1&error=1&tty=1",
-    "/api/v1/namespaces/twin/pods/app.v1/exec?command=echo&command=%26tty%3D1&command=a+b&stdin=true&stdout=true&stderr=true&tty=true&container=main"
+    "/api/v1/namespaces/mirror/pods/app.v1/exec?command=echo&command=%26tty%3D1&command=a+b&stdin=true&stdout=true&stderr=true&tty=true&container=main"
 )]
 #[case::attach_by_uid(
     "/attach/default/app/0a1b-2c/main?output=1",
-    "/api/v1/namespaces/twin/pods/app/attach?stdout=true&container=main"
+    "/api/v1/namespaces/mirror/pods/app/attach?stdout=true&container=main"
 )]
-#[case::ports("/portForward/default/app", "/api/v1/namespaces/twin/pods/app/portforward")]
+#[case::ports("/portForward/default/app", "/api/v1/namespaces/mirror/pods/app/portforward")]
 #[case::named_ports(
     "/portForward/default/app/0a1b-2c?port=80%2C8080",
-    "/api/v1/namespaces/twin/pods/app/portforward?ports=80&ports=8080"
+    "/api/v1/namespaces/mirror/pods/app/portforward?ports=80&ports=8080"
 )]
 fn the_host_is_asked_the_same(#[case] line: &str, #[case] host: &str) {
     let asked = read(&Method::GET, line).unwrap();
-    assert_eq!(asked.at("twin", &asked.pod), host);
+    assert_eq!(asked.at("mirror", &asked.pod), host);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the host's scheduler, kubelets and storage say about the tenant's pods and claims, told in the guest.
 //!
-//! Of an event no more is kept than what it is about; it is read when it is told. One that comes before its object
+//! Of an event no more is kept than what it is about; it is read when it is published. One that comes before its object
 //! waits for it. The guest lets what it was told expire by itself, as it does all events.
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,7 +20,7 @@ use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::work_queue::WorkQueue;
-use crate::sync::to_host::core_kinds::Twins;
+use crate::sync::to_host::core_kinds::CoreKindSync;
 use crate::sync::write::object::Applied;
 use crate::sync::write::ownership;
 
@@ -44,7 +44,7 @@ pub(crate) enum Subjects {
     /// Pods.
     Pods(Arc<Pods>),
     /// Claims on volumes.
-    Claims(Arc<Twins>),
+    Claims(Arc<CoreKindSync>),
 }
 
 /// One version of a host event.

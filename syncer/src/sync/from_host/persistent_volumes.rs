@@ -1,6 +1,6 @@
 //! Stand-ins in the guest for the volumes that its claims are bound to.
 //!
-//! The host's volumes are not read: all that a stand-in says is in the claim. It is there for `kubectl get` and for
+//! The host's volumes are not read: all that a placeholder says is in the PVC. It is there for `kubectl get` and for
 //! what looks up the volume of a claim; nothing mounts it.
 
 use std::sync::Arc;
@@ -25,10 +25,10 @@ use crate::sync::write::last_applied::{Versions, Written};
 /// Label on volumes that stand for one of the host's.
 const FAKE: &str = "vcluster.loft.sh/fake-pv";
 
-/// What a stand-in says it is provided by: nothing that the guest has.
+/// Provisioner that a placeholder names: none that the guest has.
 const DRIVER: &str = "host.vcluster.loft.sh";
 
-/// Keeps the stand-ins.
+/// Reconciler of the placeholders.
 #[derive(Debug)]
 pub(crate) struct PersistentVolumes {
     context: Context,
@@ -82,7 +82,7 @@ impl PersistentVolumes {
         }
     }
 
-    /// Has all stand-ins looked at: a claim that is gone no longer says which was its own.
+    /// Requeues all placeholders: a PVC that is gone no longer names its volume.
     fn recheck(&self) {
         self.guest.keys().into_iter().for_each(|key| self.queue.add(key));
     }
@@ -104,7 +104,7 @@ impl PersistentVolumes {
         let attempted = || format!("write volume {key} to the guest");
         self.context.metrics().write("guest", "PersistentVolume", "apply");
         let params = PatchParams::apply(MANAGER).force();
-        let body = Patch::Apply(stand_in(&key.name, claim));
+        let body = Patch::Apply(placeholder(&key.name, claim));
         let written = volumes
             .patch_metadata(&key.name, &params, &body)
             .await
@@ -119,7 +119,7 @@ impl PersistentVolumes {
         Ok(Action::AwaitChange)
     }
 
-    /// Deletes a stand-in. The guest's controller does not take the finalizer off what is bound, and there is nothing to
+    /// Deletes a placeholder. The guest's controller does not take the finalizer off what is bound, and there is nothing to
     /// protect.
     async fn delete(&self, key: &Key, volume: &ObjectMeta) -> Result<Action, ReconcileError> {
         self.written.forget(key);
@@ -188,7 +188,7 @@ fn is_fake(meta: &ObjectMeta) -> bool {
 }
 
 /// The volume that a claim is bound to, as far as the claim tells.
-fn stand_in(name: &str, claim: &PersistentVolumeClaim) -> Value {
+fn placeholder(name: &str, claim: &PersistentVolumeClaim) -> Value {
     let spec = claim.spec.clone().unwrap_or_default();
     let status = claim.status.clone().unwrap_or_default();
     let requested = spec.resources.and_then(|resources| resources.requests);
@@ -229,14 +229,14 @@ status: {{phase: {phase}, accessModes: [ReadWriteOnce], capacity: {{storage: 2Gi
     }
 
     #[test]
-    fn a_stand_in_says_what_the_claim_says() {
+    fn a_placeholder_says_what_the_claim_says() {
         let claim = claim("Bound");
         assert_eq!(bound_to(&claim), Some("pvc-1"));
-        insta::assert_json_snapshot!(stand_in("pvc-1", &claim));
+        insta::assert_json_snapshot!(placeholder("pvc-1", &claim));
     }
 
     #[test]
-    fn a_claim_that_only_wants_a_volume_has_no_stand_in() {
+    fn a_claim_that_only_wants_a_volume_has_no_placeholder() {
         assert_eq!(bound_to(&claim("Pending")), None);
     }
 }

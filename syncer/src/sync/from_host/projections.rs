@@ -1,5 +1,5 @@
 //! Copies in the guest of objects that the host's administrator shows to the tenant: classes, nodes, imported kinds that
-//! are in no namespace, and config maps, Secrets, Services and other imported kinds by mapping. One part a source.
+//! are cluster-scoped, and config maps, Secrets, Services and other imported kinds by mapping. One part a source.
 //!
 //! A copy follows its original and goes with it; what the tenant changes of it or adds to it is undone. What the tenant
 //! has made itself under such a name stays its own.
@@ -92,7 +92,7 @@ impl Projections {
         .collect()
     }
 
-    /// Makes the part for an imported kind that is in no namespace, or for one mapping of one that is.
+    /// Makes the part for an imported cluster-scoped kind, or for one mapping of one that is.
     ///
     /// # Errors
     ///
@@ -174,7 +174,7 @@ impl Projections {
         self.host.has_listed(&Scope::Everything)
     }
 
-    /// Whether the host shows an object of that name, which is in no namespace.
+    /// Whether the host shows an object of that name, which is cluster-scoped.
     pub(crate) fn shows(&self, name: &str) -> bool {
         self.host.get(&Key::new("", name)).is_some()
     }
@@ -241,7 +241,7 @@ impl Projections {
         if let (Some(status), Some(guest)) = (refusal(&written), guest)
             && status.is_invalid()
         {
-            // What can't be changed is made anew.
+            // What can't be changed is recreated.
             return self.delete(key, guest).await;
         }
         let written: Object = written.attempting(|| format!("show {} {key} in the guest", self.kind.kind))?;

@@ -1,4 +1,4 @@
-//! The guest's twin of a host's custom resource definition.
+//! The guest's mirror of a host's custom resource definition.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionStatus, CustomResourceDefinitionVersion,
@@ -27,7 +27,7 @@ pub(crate) fn for_guest(host: &CustomResourceDefinition, guest: Option<&CustomRe
         versions.extend(given_up(guest, &versions));
     }
     versions.sort_by(|one, other| one.name.cmp(&other.name));
-    let mut twin = json!({
+    let mut mirror = json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": host.metadata.name},
@@ -49,12 +49,12 @@ pub(crate) fn for_guest(host: &CustomResourceDefinition, guest: Option<&CustomRe
         {
             config.url = Some(address(&service));
         }
-        twin["spec"]["conversion"] = json!(conversion);
+        mirror["spec"]["conversion"] = json!(conversion);
     }
     if let Some(preserve) = spec.preserve_unknown_fields {
-        twin["spec"]["preserveUnknownFields"] = json!(preserve);
+        mirror["spec"]["preserveUnknownFields"] = json!(preserve);
     }
-    twin
+    mirror
 }
 
 /// The versions that the guest's store may have objects in and that are not among these.

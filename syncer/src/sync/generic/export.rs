@@ -252,7 +252,7 @@ impl Exporter {
                 .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(body))
                 .await,
         )
-        .attempting(|| format!("give up {} {key} on the host to make it anew", self.kind.kind))
+        .attempting(|| format!("give up {} {key} on the host to recreate it", self.kind.kind))
     }
 
     fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> ObjectMeta {
@@ -410,7 +410,7 @@ impl Reconciler for Exporter {
             }
             (Some(guest), Some(host), Some(ours)) if host.deletion_timestamp.is_some() => {
                 // Deleted on the host and held there, it goes from the guest too, as with vcluster. What nobody holds
-                // is made anew once it is gone, and so is what the guest has made anew meanwhile.
+                // is recreated once it is gone, and so is what the guest has recreated meanwhile.
                 let is_held = host.finalizers.as_ref().is_some_and(|held| !held.is_empty());
                 if is_held && guest.metadata.uid.as_ref() == Some(&ours.uid) {
                     self.delete_guest(key, &guest).await?;

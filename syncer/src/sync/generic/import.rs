@@ -93,7 +93,7 @@ impl Sides {
         }
     }
 
-    /// A host object that is not a twin of something in the guest.
+    /// A host object that is not a mirror of something in the guest.
     fn host(&self, key: &Key, kind: &ApiResource) -> Option<ObjectMeta> {
         let foreign = |object: &&ObjectMeta| ownership::owner_of(object, kind).is_none();
         match self {

@@ -45,7 +45,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) dns: Option<&'a str>,
     /// The pod's priority class, if it is one that the host shows.
     pub(crate) priority_class: Option<&'a str>,
-    /// The pod's service account, if it is one that the host has a twin of.
+    /// The pod's service account, if it is one that the host has a mirror of.
     pub(crate) account: Option<&'a str>,
 }
 

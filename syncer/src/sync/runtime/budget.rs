@@ -20,7 +20,7 @@ use crate::sync::config::Limits;
 /// Objects up to this size are never delayed, so that ordinary work goes on beside much that is written.
 const SMALL: u64 = 4 << 10;
 
-/// At most so often, the tenant is told that something is delayed.
+/// Minimum interval of Events about delays.
 const TELL_AFTER: Duration = Duration::from_mins(1);
 
 /// A virtual cluster's budget; cheap to copy.

@@ -101,7 +101,7 @@ impl Context {
         self.0.guest.clone()
     }
 
-    /// One kind in the host's twin of a guest namespace.
+    /// One kind in the host's mirror of a guest namespace.
     pub(crate) fn host_api<K>(&self, namespace: &str) -> Api<K>
     where
         K: Kind<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -117,7 +117,7 @@ impl Context {
         Api::namespaced(self.guest(), namespace)
     }
 
-    /// One kind, known at run time, in the host's twin of a guest namespace.
+    /// One kind, known at run time, in the host's mirror of a guest namespace.
     pub(crate) fn host_objects(&self, kind: &ApiResource, namespace: &str) -> Api<Object> {
         Api::namespaced_with(self.host(), &self.tenant().host_namespace(namespace), kind)
     }
@@ -157,7 +157,7 @@ impl Context {
         &self.0.metrics
     }
 
-    /// How the tenant is told.
+    /// Returns the recorder of Events in the guest.
     pub(crate) fn recorder(&self) -> &EventRecorder {
         &self.0.recorder
     }
@@ -188,7 +188,7 @@ impl Context {
         known.has_listed(&Scope::Everything) && known.get(&Key::new("", namespace)).is_none()
     }
 
-    /// Has a guest namespace's twin looked at, because something found it missing.
+    /// Has a guest namespace's mirror looked at, because something found it missing.
     pub(crate) fn recheck_namespace(&self, namespace: &str) {
         self.namespaces().add(Key::new("", namespace));
     }

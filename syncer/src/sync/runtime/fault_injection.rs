@@ -33,9 +33,9 @@ pub(crate) enum Mutation {
     PassMarks,
     /// What happens on the host is not noticed.
     MissDrift,
-    /// A guest namespace is let go before its twin is.
+    /// A guest namespace is let go before its mirror is.
     ForgetFinalizer,
-    /// A twin that is there is taken for furnished, as a restart between two writes leaves it.
+    /// A mirror that is there is taken for furnished, as a restart between two writes leaves it.
     TrustHalfWritten,
     /// Containers that the host added are shown.
     ShowSidecars,

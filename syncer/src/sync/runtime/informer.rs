@@ -22,7 +22,7 @@ use super::key::Key;
 pub(crate) enum Scope {
     /// A whole side.
     Everything,
-    /// The host's twin of this guest namespace.
+    /// The host's mirror of this guest namespace.
     Namespace(String),
 }
 
@@ -93,12 +93,12 @@ impl<T> Store<T> {
         self.with(|state| state.told.contains(scope))
     }
 
-    /// Whether the listener has been told of everything in the host's twin of a guest namespace.
+    /// Whether the listener has been told of everything in the host's mirror of a guest namespace.
     pub(crate) fn has_delivered_namespace(&self, namespace: &str) -> bool {
         self.has_delivered(&Scope::Namespace(namespace.to_owned()))
     }
 
-    /// Whether everything in the host's twin of a guest namespace is known.
+    /// Whether everything in the host's mirror of a guest namespace is known.
     pub(crate) fn has_listed_namespace(&self, namespace: &str) -> bool {
         self.has_listed(&Scope::Namespace(namespace.to_owned()))
     }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A guest namespace whose twin on the host is watched.
+/// A guest namespace whose mirror on the host is watched.
 #[derive(Clone, Debug)]
 pub(crate) struct WatchedNamespace {
     /// The guest namespace.
@@ -79,12 +79,12 @@ impl WatchedNamespaces {
         }
     }
 
-    /// The guest namespaces whose twins are watched.
+    /// The guest namespaces whose mirrors are watched.
     pub(crate) fn namespaces(&self) -> Vec<String> {
         self.state().namespaces.keys().cloned().collect()
     }
 
-    /// Notes whether a guest namespace can't have a twin, so that nothing waits for it.
+    /// Notes whether a guest namespace can't have a mirror, so that nothing waits for it.
     pub(crate) fn refuse(&self, namespace: &str, refused: bool) {
         let mut state = self.state();
         if refused {
@@ -94,7 +94,7 @@ impl WatchedNamespaces {
         }
     }
 
-    /// Whether a guest namespace can't have a twin.
+    /// Whether a guest namespace can't have a mirror.
     pub(crate) fn is_refused(&self, namespace: &str) -> bool {
         self.state().refused.contains(namespace)
     }

@@ -1,6 +1,6 @@
-//! Kubernetes' own kinds whose guest objects have a twin on the host, under the same name.
+//! Kubernetes' own kinds whose guest objects have a mirror on the host, under the same name.
 //!
-//! One part a kind; what differs between the kinds is a [`Form`]. The twin is written by server-side apply, so that
+//! One part a kind; what differs between the kinds is a [`Form`]. The mirror is written by server-side apply, so that
 //! what the host's controllers add in fields of their own stays.
 
 use std::sync::Arc;
@@ -38,7 +38,7 @@ mod form;
 
 /// Brings one kind in step.
 #[derive(Debug)]
-pub(crate) struct Twins {
+pub(crate) struct CoreKindSync {
     context: Context,
     form: Box<dyn Form>,
     kind: ApiResource,
@@ -50,7 +50,7 @@ pub(crate) struct Twins {
     unmet: Unmet,
 }
 
-impl Twins {
+impl CoreKindSync {
     /// Makes the part; nothing runs yet.
     pub(crate) fn new(context: &Context, kind: CoreKind, references: &Arc<References>) -> Arc<Self> {
         let form = form::of(kind);
@@ -79,7 +79,7 @@ impl Twins {
         &self.host
     }
 
-    /// Tells whether an object has its twin on the host, and not somebody else's object of that name; fails if it can't
+    /// Tells whether an object has its mirror on the host, and not somebody else's object of that name; fails if it can't
     /// have one before somebody changes something.
     pub(crate) fn have_made(&self, key: &Key) -> Result<bool, ReconcileError> {
         let host = self.host.get(key);
@@ -90,7 +90,7 @@ impl Twins {
         Ok(made)
     }
 
-    /// The guest's object that a host's is the twin of.
+    /// The guest's object that a host's is the mirror of.
     fn guest_of(&self, host: &Object) -> Option<Guest> {
         ownership::owner_of(&host.metadata, &self.kind)
     }
@@ -314,8 +314,8 @@ impl Twins {
                 self.kind.kind, key.name
             ))),
             (Some(guest), Some(host), Some(ours)) if is_going(&host) => {
-                // Deleted on the host and held there, it goes from the guest too. What nobody holds is made anew
-                // once it is gone, and so is what the guest has made anew meanwhile.
+                // Deleted on the host and held there, it goes from the guest too. What nobody holds is recreated
+                // once it is gone, and so is what the guest has recreated meanwhile.
                 let is_held = host
                     .metadata
                     .finalizers
@@ -336,7 +336,7 @@ impl Twins {
         }
     }
 
-    /// The guest's object, if it is to have a twin.
+    /// The guest's object, if it is to have a mirror.
     fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
         let guest = self.guest.get(key)?;
         let goes = guest.metadata.deletion_timestamp.is_some();
@@ -345,7 +345,7 @@ impl Twins {
     }
 }
 
-impl Reconciler for Twins {
+impl Reconciler for CoreKindSync {
     fn name(&self) -> String {
         self.form.plural().to_owned()
     }

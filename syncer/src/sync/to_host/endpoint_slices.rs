@@ -143,7 +143,7 @@ impl EndpointSlices {
         };
         let mut labels = ownership::labels(&guest.metadata);
         labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
-        let mut twin = EndpointSlice {
+        let mut mirror = EndpointSlice {
             metadata: ObjectMeta {
                 name: Some(key.name.clone()),
                 uid: host.and_then(|host| host.uid.clone()),
@@ -157,7 +157,7 @@ impl EndpointSlices {
             },
             ..guest.clone()
         };
-        for endpoint in twin.endpoints.iter_mut().flatten() {
+        for endpoint in mirror.endpoints.iter_mut().flatten() {
             endpoint.target_ref = None;
             endpoint.node_name = None;
         }
@@ -168,7 +168,7 @@ impl EndpointSlices {
             there: host,
         };
         self.context.metrics().write("host", "EndpointSlice", "apply");
-        let written = place.apply_metadata(&twin, &self.written, key).await;
+        let written = place.apply_metadata(&mirror, &self.written, key).await;
         let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
         self.written.set(key, now(&written.metadata));
         Ok(Action::AwaitChange)

@@ -1,8 +1,8 @@
-//! Guest namespaces and their twins on the host.
+//! Guest namespaces and their mirrors on the host.
 //!
-//! A twin is made with the labels that say whose it is, the syncer is bound to its role there, and only then the
-//! other parts begin to watch it. A finalizer on the guest's namespace keeps it until the twin is gone, so that a
-//! twin is never forgotten, whenever the syncer was away.
+//! A mirror is made with the labels that say whose it is, the syncer is bound to its role there, and only then the
+//! other parts begin to watch it. A finalizer on the guest's namespace keeps it until the mirror is gone, so that a
+//! mirror is never forgotten, whenever the syncer was away.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,7 +37,7 @@ mod counted;
 /// Label on every namespace: its name, which the API server writes.
 const NAME: &str = "kubernetes.io/metadata.name";
 
-/// Keeps a guest namespace until its twin is gone.
+/// Keeps a guest namespace until its mirror is gone.
 const FINALIZER: &str = "vcluster.loft.sh/host-namespace";
 
 /// How soon to look again at what is going away.
@@ -46,7 +46,7 @@ const GOING: Duration = Duration::from_millis(300);
 /// How soon a namespace is looked at again that waits until the others are counted.
 const UNCOUNTED: Duration = Duration::from_millis(100);
 
-/// How often a twin is looked at, since namespaces can't be watched one by one; nothing is written if it is as it
+/// How often a mirror is looked at, since namespaces can't be watched one by one; nothing is written if it is as it
 /// should be.
 const RECHECK: Duration = Duration::from_mins(1);
 
@@ -54,7 +54,7 @@ const RECHECK: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Namespaces {
     context: Context,
-    /// The UIDs of the twins in which this process has made what a twin needs, by guest name.
+    /// The UIDs of the mirrors in which this process has made what a mirror needs, by guest name.
     furnished: Mutex<BTreeMap<String, String>>,
     /// The guest namespaces that count.
     counted: Mutex<Counted>,
@@ -100,31 +100,31 @@ impl Namespaces {
         self.hold(guest).await
     }
 
-    /// Has the twin there and watched.
+    /// Has the mirror there and watched.
     async fn hold(&self, guest: &Namespace) -> Result<Action, ReconcileError> {
         let name = guest.name_any();
-        let twin = self.twin(&name).await;
-        let counted = twin.and_then(|twin| Ok((self.count(&name, twin.is_some())?, twin)));
+        let mirror = self.mirror(&name).await;
+        let counted = mirror.and_then(|mirror| Ok((self.count(&name, mirror.is_some())?, mirror)));
         self.context
             .watched_namespaces()
             .refuse(&name, matches!(counted, Err(ReconcileError::Refused(_))));
-        let (Place::Free, twin) = counted? else {
+        let (Place::Free, mirror) = counted? else {
             return Ok(Action::RequeueAfter(UNCOUNTED));
         };
-        if let Some(twin) = &twin
-            && twin.metadata.deletion_timestamp.is_some()
+        if let Some(mirror) = &mirror
+            && mirror.metadata.deletion_timestamp.is_some()
         {
             self.context.watched_namespaces().end(&name).await;
             return Ok(Action::RequeueAfter(GOING));
         }
-        let known = twin.is_some();
-        let wanted = Twin::of(guest, &self.context).no_less_secure_than(twin.as_ref());
-        let twin = match twin {
-            Some(twin) if wanted.fits(&twin) => twin,
+        let known = mirror.is_some();
+        let wanted = Mirror::of(guest, &self.context).no_less_secure_than(mirror.as_ref());
+        let mirror = match mirror {
+            Some(mirror) if wanted.fits(&mirror) => mirror,
             present => self.write(&name, &wanted, present.is_some()).await?,
         };
         if !(known && fault_injection::is(Mutation::TrustHalfWritten)) {
-            self.furnish(&name, &twin.uid().unwrap_or_default(), known)
+            self.furnish(&name, &mirror.uid().unwrap_or_default(), known)
                 .await?;
         }
         self.context.watched_namespaces().begin(&name);
@@ -151,7 +151,7 @@ impl Namespaces {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Deletes the twin once the guest's own controllers have emptied the namespace.
+    /// Deletes the mirror once the guest's own controllers have emptied the namespace.
     async fn remove(&self, guest: &Namespace) -> Result<Action, ReconcileError> {
         let name = guest.name_any();
         let emptied = guest
@@ -163,7 +163,8 @@ impl Namespaces {
             // What is in it goes only if both sides of it are seen, also by a syncer that has just started.
             return self.hold(guest).await;
         }
-        if self.remove_twin(&name).await? == Twins::Gone && guest.finalizers().iter().any(|f| f == FINALIZER)
+        if self.remove_mirror(&name).await? == Mirrors::Gone
+            && guest.finalizers().iter().any(|f| f == FINALIZER)
         {
             self.write_finalizers(&name, &[]).await?;
             return Ok(Action::AwaitChange);
@@ -171,33 +172,33 @@ impl Namespaces {
         Ok(Action::RequeueAfter(GOING))
     }
 
-    async fn remove_twin(&self, name: &str) -> Result<Twins, ReconcileError> {
+    async fn remove_mirror(&self, name: &str) -> Result<Mirrors, ReconcileError> {
         self.context.watched_namespaces().end(name).await;
-        let twin = match self.twin(name).await {
-            Ok(Some(twin)) => twin,
+        let mirror = match self.mirror(name).await {
+            Ok(Some(mirror)) => mirror,
             Ok(None) | Err(ReconcileError::Refused(_)) => {
                 self.counted().forget(name);
-                return Ok(Twins::Gone);
+                return Ok(Mirrors::Gone);
             }
             Err(failure) => return Err(failure),
         };
-        if twin.metadata.deletion_timestamp.is_none() {
-            let params = delete::of(&twin.metadata);
-            let host_name = twin.name_any();
+        if mirror.metadata.deletion_timestamp.is_none() {
+            let params = delete::of(&mirror.metadata);
+            let host_name = mirror.name_any();
             unless_gone(self.host().delete(&host_name, &params).await)
                 .attempting(|| format!("delete host namespace {host_name}"))?;
             self.context.metrics().write("host", "Namespace", "delete");
         }
-        Ok(Twins::Going)
+        Ok(Mirrors::Going)
     }
 
-    /// The twin, if there is one; refused if the name is somebody else's.
-    async fn twin(&self, name: &str) -> Result<Option<PartialObjectMeta<Namespace>>, ReconcileError> {
+    /// The mirror, if there is one; refused if the name is somebody else's.
+    async fn mirror(&self, name: &str) -> Result<Option<PartialObjectMeta<Namespace>>, ReconcileError> {
         let host_name = self.context.tenant().host_namespace(name);
         let found = namespaces::look(&self.context.host(), &host_name).await;
         let said = match found.attempting(|| format!("read host namespace {host_name}"))? {
             Found::Nothing => return Ok(None),
-            Found::Own(twin) if is_ours(self.context.tenant(), name, &twin) => return Ok(Some(*twin)),
+            Found::Own(mirror) if is_ours(self.context.tenant(), name, &mirror) => return Ok(Some(*mirror)),
             Found::Own(_) => format!("namespace {host_name} is of another virtual cluster or namespace"),
             Found::Foreign(said) => said,
         };
@@ -207,7 +208,7 @@ impl Namespaces {
     async fn write(
         &self,
         name: &str,
-        wanted: &Twin,
+        wanted: &Mirror,
         exists: bool,
     ) -> Result<PartialObjectMeta<Namespace>, ReconcileError> {
         let host_name = self.context.tenant().host_namespace(name);
@@ -352,32 +353,32 @@ impl Reconciler for Namespaces {
         match self.context.guest_namespaces().get(key) {
             Some(guest) if guest.metadata.deletion_timestamp.is_none() => self.keep(&guest).await,
             Some(guest) => self.remove(&guest).await,
-            None => Ok(match self.remove_twin(&key.name).await? {
-                Twins::Gone => {
+            None => Ok(match self.remove_mirror(&key.name).await? {
+                Mirrors::Gone => {
                     self.context.budget().forget_namespace(&key.name);
                     Action::AwaitChange
                 }
-                Twins::Going => Action::RequeueAfter(GOING),
+                Mirrors::Going => Action::RequeueAfter(GOING),
             }),
         }
     }
 }
 
-/// What became of a twin.
+/// What became of a mirror.
 #[derive(Debug, PartialEq, Eq)]
-enum Twins {
+enum Mirrors {
     Gone,
     Going,
 }
 
 /// What a host namespace should be like.
 #[derive(Debug, PartialEq, Eq)]
-struct Twin {
+struct Mirror {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
 }
 
-impl Twin {
+impl Mirror {
     fn of(guest: &Namespace, context: &Context) -> Self {
         let tenant = context.tenant();
         let labels = ownership::labels(&guest.metadata).into_iter();
@@ -405,8 +406,8 @@ impl Twin {
 
     /// Keeps the Pod Security Standard of the host namespace if it is stricter: the host's administrator has set it, and the
     /// host refuses to have it lowered by this virtual cluster.
-    fn no_less_secure_than(mut self, twin: Option<&PartialObjectMeta<Namespace>>) -> Self {
-        let there = twin.and_then(|twin| twin.labels().get(naming::POD_SECURITY));
+    fn no_less_secure_than(mut self, mirror: Option<&PartialObjectMeta<Namespace>>) -> Self {
+        let there = mirror.and_then(|mirror| mirror.labels().get(naming::POD_SECURITY));
         let wanted = self.labels.get(naming::POD_SECURITY);
         let level = |name: Option<&String>| name.and_then(|name| Level::of_name(name));
         if let Some(there) = there
@@ -417,11 +418,11 @@ impl Twin {
         self
     }
 
-    fn fits(&self, twin: &PartialObjectMeta<Namespace>) -> bool {
+    fn fits(&self, mirror: &PartialObjectMeta<Namespace>) -> bool {
         let has = |all: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
             wanted.iter().all(|(name, value)| all.get(name) == Some(value))
         };
-        has(twin.labels(), &self.labels) && has(twin.annotations(), &self.annotations)
+        has(mirror.labels(), &self.labels) && has(mirror.annotations(), &self.annotations)
     }
 
     fn body(&self, name: &str) -> Value {
@@ -433,17 +434,17 @@ impl Twin {
     }
 }
 
-/// Whether a host namespace is the twin of this guest namespace of this tenant. The name does not prove it: it is
+/// Whether a host namespace is the mirror of this guest namespace of this tenant. The name does not prove it: it is
 /// ambiguous (see [`Tenant::suffix`]), and 32 bits of a hash may meet.
-fn is_ours(tenant: &Tenant, name: &str, twin: &PartialObjectMeta<Namespace>) -> bool {
-    let labels = twin.labels();
+fn is_ours(tenant: &Tenant, name: &str, mirror: &PartialObjectMeta<Namespace>) -> bool {
+    let labels = mirror.labels();
     labels
         .get(naming::VCLUSTER_NAME)
         .is_some_and(|label| label == tenant.name())
         && labels
             .get(naming::VCLUSTER_NAMESPACE)
             .is_some_and(|label| label == tenant.namespace())
-        && twin
+        && mirror
             .annotations()
             .get(naming::OBJECT_NAME)
             .is_none_or(|guest| guest == name)

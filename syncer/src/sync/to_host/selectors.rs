@@ -1,4 +1,4 @@
-//! Selectors of namespaces: what selects guest namespaces selects their twins on the host, and no others.
+//! Selectors of namespaces: what selects guest namespaces selects their mirrors on the host, and no others.
 
 use std::collections::BTreeMap;
 

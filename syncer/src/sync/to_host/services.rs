@@ -1,7 +1,7 @@
-//! Guest Services and their twins on the host, with one cluster IP for both.
+//! Guest Services and their mirrors on the host, with one cluster IP for both.
 //!
 //! The host is asked for the address that the guest has given. If it has given that to somebody else, it chooses,
-//! and the guest's Service is made anew with the host's address; what it was is kept on the twin until it is there
+//! and the guest's Service is recreated with the host's address; what it was is kept on the mirror until it is there
 //! again, so that it outlives a syncer that stops in between.
 
 use std::sync::Arc;
@@ -34,8 +34,8 @@ use crate::sync::write::ownership::{self, HostName};
 /// The specs that both sides are written with.
 mod spec;
 
-/// Annotation on a twin: the guest's Service while it is being made anew.
-const MADE_ANEW: &str = "vcluster.loft.sh/made-anew";
+/// Annotation on a mirror: the guest's Service while it is being recreated.
+const RECREATING: &str = "vcluster.loft.sh/made-anew";
 
 /// Brings Services in step.
 #[derive(Debug)]
@@ -161,23 +161,23 @@ impl Services {
         let spec = spec::wanted(guest, host);
         if let Some(released) = host.and_then(|host| spec::releasing(&spec, host)) {
             self.context.metrics().write("host", "Service", "apply");
-            let body = self.twin(key, guest, host, &released);
+            let body = self.mirror(key, guest, host, &released);
             let applied = place.apply(&body, &self.written, key).await;
             applied.attempting(|| format!("release the health check port of Service {key} on the host"))?;
         }
         self.context.metrics().write("host", "Service", "apply");
-        let body = self.twin(key, guest, host, &spec);
+        let body = self.mirror(key, guest, host, &spec);
         let asked = place.apply(&body, &self.written, key).await;
         if !refusal(&asked).is_some_and(spec::is_for_a_choice) {
             return asked.attempting(attempted);
         }
         // An address or a port is taken on the host, or not the host's to give: it chooses itself.
         let spec = spec::at_the_hosts_choice(spec, host);
-        let body = self.twin(key, guest, host, &spec);
+        let body = self.mirror(key, guest, host, &spec);
         (place.apply(&body, &self.written, key).await).attempting(attempted)
     }
 
-    fn twin(&self, key: &Key, guest: &Service, host: Option<&Service>, spec: &ServiceSpec) -> Service {
+    fn mirror(&self, key: &Key, guest: &Service, host: Option<&Service>, spec: &ServiceSpec) -> Service {
         let namespace = self.context.tenant().host_namespace(&key.namespace);
         let name = HostName {
             namespace: &namespace,
@@ -217,7 +217,7 @@ impl Services {
                 spec: Some(spec),
                 status: None,
             };
-            return self.make_anew(key, guest, &anew).await;
+            return self.recreate(key, guest, &anew).await;
         }
         if spec::node_ports(ours) != spec::node_ports(theirs) {
             let body = json!({"metadata": {"uid": guest.uid()}, "spec": {"ports": theirs.ports}});
@@ -233,7 +233,7 @@ impl Services {
         Ok(())
     }
 
-    async fn make_anew(&self, key: &Key, guest: &Service, anew: &Service) -> Result<(), ReconcileError> {
+    async fn recreate(&self, key: &Key, guest: &Service, anew: &Service) -> Result<(), ReconcileError> {
         let guests: Api<Service> = self.context.guest_api(&key.namespace);
         let hosts: Api<Service> = self.context.host_api(&key.namespace);
         let unreadable = |source| ReconcileError::Unreadable {
@@ -241,15 +241,15 @@ impl Services {
             source,
         };
         let kept = serde_json::to_string(anew).map_err(unreadable)?;
-        let note = json!({"metadata": {"annotations": {MADE_ANEW: kept}}});
+        let note = json!({"metadata": {"annotations": {RECREATING: kept}}});
         hosts
             .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
             .await
-            .attempting(|| format!("note on the host that Service {key} is made anew"))?;
+            .attempting(|| format!("note on the host that Service {key} is recreated"))?;
         let params = delete::of(&guest.metadata);
         self.context.metrics().write("guest", "Service", "delete");
         unless_gone(guests.delete(&key.name, &params).await)
-            .attempting(|| format!("delete Service {key} to make it anew with the host's address"))?;
+            .attempting(|| format!("delete Service {key} to recreate it with the host's address"))?;
         self.create_guest(key, anew).await
     }
 
@@ -271,7 +271,7 @@ impl Services {
         self.forget_anew(key).await
     }
 
-    /// Makes a guest's Service that is missing because it was being made anew.
+    /// Makes a guest's Service that is missing because it was being recreated.
     async fn go_on(&self, key: &Key, host: &Service) -> Result<(), ReconcileError> {
         let hosts: Api<Service> = self.context.host_api(&key.namespace);
         let now = hosts.get_metadata_opt(&key.name).await;
@@ -280,7 +280,7 @@ impl Services {
         let noted = now.filter(|now| now.metadata.uid == host.metadata.uid);
         let anew = noted
             .as_ref()
-            .and_then(|now| now.annotations().get(MADE_ANEW))
+            .and_then(|now| now.annotations().get(RECREATING))
             .and_then(|kept| serde_json::from_str(kept).ok());
         match anew {
             Some(anew) => self.create_guest(key, &anew).await,
@@ -290,13 +290,13 @@ impl Services {
 
     async fn forget_anew(&self, key: &Key) -> Result<(), ReconcileError> {
         let hosts: Api<Service> = self.context.host_api(&key.namespace);
-        let note = json!({"metadata": {"annotations": {MADE_ANEW: null}}});
+        let note = json!({"metadata": {"annotations": {RECREATING: null}}});
         unless_gone(
             hosts
                 .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
                 .await,
         )
-        .attempting(|| format!("note on the host that Service {key} was made anew"))
+        .attempting(|| format!("note on the host that Service {key} was recreated"))
     }
 
     async fn show_status(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), ReconcileError> {
@@ -355,7 +355,7 @@ impl Services {
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
                 self.written.forget(key);
-                if host.annotations().contains_key(MADE_ANEW) {
+                if host.annotations().contains_key(RECREATING) {
                     self.go_on(key, &host).await?;
                 } else if host.metadata.deletion_timestamp.is_none() {
                     self.delete_host(key, &host).await?;
@@ -381,7 +381,7 @@ impl Services {
             (Some(guest), host, _) => {
                 if let Some(host) = &host
                     && cluster_ip(&guest) == cluster_ip(host)
-                    && host.annotations().contains_key(MADE_ANEW)
+                    && host.annotations().contains_key(RECREATING)
                 {
                     self.forget_anew(key).await?;
                 }

@@ -1,6 +1,6 @@
-//! Labels and annotations that the host has given a twin, shown in the guest.
+//! Labels and annotations that the host has given a mirror, shown in the guest.
 //!
-//! What admission and controllers of the host add to a twin is on the guest's object, too. A name that the tenant has
+//! What admission and controllers of the host add to a mirror is on the guest's object, too. A name that the tenant has
 //! set is the tenant's: its value goes to the host, whatever the host had there. The guest's object notes what came from
 //! the host, each with a digest of its value. By that it does not go back as if it were the tenant's, leaves the guest
 //! when it leaves the host, and is the tenant's from the moment that the tenant gives it another value.
@@ -41,7 +41,7 @@ pub(crate) enum Named {
     Annotation,
 }
 
-/// Shows in the guest what the host has given a twin.
+/// Shows in the guest what the host has given a mirror.
 pub(crate) async fn show(
     context: &Context,
     kind: &ApiResource,
@@ -110,7 +110,7 @@ fn changes(guest: &ObjectMeta, host: &ObjectMeta) -> Option<Map<String, Value>> 
     (!changes.is_empty()).then_some(changes)
 }
 
-/// The labels, or the annotations, of a guest object and of its twin.
+/// The labels, or the annotations, of a guest object and of its mirror.
 struct Sides<'a> {
     named: Named,
     guest: &'a BTreeMap<String, String>,

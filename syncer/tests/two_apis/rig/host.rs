@@ -109,7 +109,7 @@ impl Host {
         }
     }
 
-    /// Its administrator, asking for what is in no namespace.
+    /// Its administrator, asking for cluster-scoped objects.
     pub(crate) async fn admin(&self) -> Side {
         Side::connect(&self.cluster.admin()).await
     }

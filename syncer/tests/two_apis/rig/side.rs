@@ -53,7 +53,7 @@ impl Side {
         }
     }
 
-    /// The same, for what is in no namespace.
+    /// The same, for cluster-scoped objects.
     pub(crate) fn everywhere(&self) -> Self {
         self.within("")
     }

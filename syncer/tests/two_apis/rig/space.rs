@@ -1,14 +1,14 @@
-//! A guest namespace and its twin.
+//! A guest namespace and its mirror.
 
 use std::sync::Arc;
 
 use super::{Side, Tenant, namespace, unique};
 
-/// A guest namespace and its twin on the host.
+/// A guest namespace and its mirror on the host.
 pub(crate) struct Space {
     /// The namespace.
     pub(crate) guest: Side,
-    /// Its twin.
+    /// Its mirror.
     pub(crate) host: Side,
     /// The tenant that others use, too: only what its syncer said of this namespace is shown if the test fails.
     shared: Option<Arc<Tenant>>,
@@ -38,14 +38,14 @@ impl Space {
         space
     }
 
-    /// A namespace that the guest has, once its twin is there.
+    /// A namespace that the guest has, once its mirror is there.
     pub(crate) async fn of(tenant: &Tenant, namespace: &str) -> Self {
-        let twin = tenant.host_namespace(namespace);
+        let mirror = tenant.host_namespace(namespace);
         let host = tenant.host().await;
-        host.appears("Namespace", &twin).await;
+        host.appears("Namespace", &mirror).await;
         Self {
             guest: tenant.guest().await.within(namespace),
-            host: host.within(&twin),
+            host: host.within(&mirror),
             shared: None,
         }
     }

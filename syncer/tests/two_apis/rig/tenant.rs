@@ -144,12 +144,12 @@ impl Tenant {
         naming::host_namespace(&self.name, &self.namespace, guest)
     }
 
-    /// The guest's administrator, asking for what is in no namespace.
+    /// The guest's administrator, asking for cluster-scoped objects.
     pub(crate) async fn guest(&self) -> Side {
         Side::connect(&self.guest.admin()).await
     }
 
-    /// The host's administrator, asking for what is in no namespace.
+    /// The host's administrator, asking for cluster-scoped objects.
     pub(crate) async fn host(&self) -> Side {
         self.host.admin().await
     }
@@ -164,17 +164,17 @@ impl Tenant {
         &self.folder
     }
 
-    /// The syncer's own account on the host, asking for what is in no namespace.
+    /// The syncer's own account on the host, asking for cluster-scoped objects.
     pub(crate) async fn account(&self) -> Side {
         Side::connect(&self.folder.join("host.kubeconfig")).await
     }
 
-    /// The syncer's own account in the guest, asking for what is in no namespace.
+    /// The syncer's own account in the guest, asking for cluster-scoped objects.
     pub(super) async fn guest_account(&self) -> Side {
         Side::connect(&self.folder.join("syncer.kubeconfig")).await
     }
 
-    /// A namespace that the guest has, once its twin is there.
+    /// A namespace that the guest has, once its mirror is there.
     pub(crate) async fn space(&self, namespace: &str) -> Space {
         Space::of(self, namespace).await
     }

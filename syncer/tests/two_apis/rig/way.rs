@@ -11,7 +11,7 @@ use tokio::sync::watch;
 pub(crate) enum Passage {
     /// Everything.
     Open,
-    /// Nothing, and nobody is told: as if the other end were frozen.
+    /// Nothing passes, without an error: as if the other end were frozen.
     Silent,
     /// Nothing, and every connection is ended: as if nothing listened at the other end.
     Closed,

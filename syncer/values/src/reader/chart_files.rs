@@ -77,7 +77,7 @@ fn moved(key: &Key) -> Vec<Value> {
         Form::Program => {
             json!({"from": from, "to": to, "form": "image", "registry": "registry.k8s.io", "repository": ""})
         }
-        // The syncer needs the right to what it is told to sync; with these, nobody writes the rule.
+        // The syncer needs the right to what it has to sync; with these, nobody writes the rule.
         Form::ExportedResources | Form::ImportedResources => {
             json!({"from": from, "to": ["sync", "generic", "role", "extraRules"], "form": "resources"})
         }

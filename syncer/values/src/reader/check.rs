@@ -230,7 +230,7 @@ impl<'a> Check<'a, '_> {
             Shape::Items(required) => self.require(required, place, item),
             Shape::Patches => {
                 self.require(&["op", "path"], place, item);
-                // What is misspelled is told as that, not as something that does not go with the rest.
+                // A misspelled key is reported as that, not as something that does not go with the rest.
                 if self.checked.problems.len() == before {
                     let problems = patch_rules::check(item, &place.shown, place.line);
                     self.checked.problems.extend(problems);

@@ -65,7 +65,7 @@ impl Document {
         for said in &checked.said {
             problems.extend(embedded(dialect.table(), said, &tree));
         }
-        // What is misspelled is told as that, not as something that is missing.
+        // A misspelled key is reported as that, not as something that is missing.
         if problems.is_empty() {
             for said in &checked.said {
                 problems.extend(document.take(said));

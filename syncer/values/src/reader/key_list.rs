@@ -51,7 +51,7 @@ fn places() -> BTreeMap<&'static str, [Vec<String>; 3]> {
     places
 }
 
-/// A section of keys by what is told of them, each with the dialects that have it.
+/// A section of keys by their handling, each with the dialects that have it.
 fn told(title: &str, of: &str, tell: impl Fn(Fate) -> Option<String>) -> String {
     let mut rows = BTreeMap::<(String, String), Vec<&str>>::new();
     for (dialect, name) in Dialect::ALL.into_iter().zip(["0.15", "0.20", "0.28"]) {

@@ -28,7 +28,7 @@ const ROOT_CA: &str = "kube-root-ca.crt";
 /// What is shown.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// Objects of a kind that is in no namespace, with these labels.
+    /// Objects of a cluster-scoped kind, with these labels.
     WholeHost(HostKind, String),
     /// Objects of an imported kind.
     Imported {
@@ -36,7 +36,7 @@ pub(super) enum Source {
         kind: ApiResource,
         /// How its status is written.
         status: Status,
-        /// Which of them; none if the kind is in no namespace.
+        /// Which of them; none if the kind is cluster-scoped.
         mapping: Option<Mapping>,
         /// Whether what the tenant has made itself under such a name gives way.
         replaces: bool,
@@ -52,12 +52,12 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Objects of a kind that is in no namespace.
+    /// Objects of a cluster-scoped kind.
     pub(super) fn whole_host(kind: HostKind, selector: &str) -> Self {
         Self::WholeHost(kind, selector.to_owned())
     }
 
-    /// Objects of an imported kind that is in no namespace, or of a mapping.
+    /// Objects of an imported cluster-scoped kind, or of a mapping.
     pub(super) fn imported(
         kind: ApiResource,
         status: Status,
@@ -163,7 +163,7 @@ impl Source {
         }
     }
 
-    /// Whether a copy may take the place of a guest object: another copy, or a node's stand-in.
+    /// Returns true if a copy may replace a guest object: another copy, or a fake node.
     pub(super) fn may_replace(&self, guest: &ObjectMeta) -> bool {
         let is_of_nodes = matches!(self, Self::WholeHost(HostKind::Node, _));
         self.is_copy(guest) || (is_of_nodes && nodes::is_fake(guest))
@@ -199,7 +199,7 @@ impl Source {
     }
 }
 
-/// A kind that is in no namespace, as APIs serve it.
+/// A cluster-scoped kind, as APIs serve it.
 pub(crate) fn resource(kind: HostKind) -> ApiResource {
     match kind {
         HostKind::Node => ApiResource::erase::<Node>(&()),

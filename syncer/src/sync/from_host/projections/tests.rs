@@ -49,12 +49,12 @@ fn only_what_is_marked_as_of_this_source_is_its_copy() {
 }
 
 #[test]
-fn a_stand_in_gives_way_to_a_copy_of_its_node_and_is_none_itself() {
-    let stand_in = object("metadata: {name: worker-1, labels: {vcluster.loft.sh/fake-node: 'true'}}");
+fn a_placeholder_gives_way_to_a_copy_of_its_node_and_is_none_itself() {
+    let placeholder = object("metadata: {name: worker-1, labels: {vcluster.loft.sh/fake-node: 'true'}}");
     let nodes = Source::whole_host(HostKind::Node, "");
-    assert!(nodes.may_replace(&stand_in.metadata));
-    assert!(!nodes.is_copy(&stand_in.metadata));
-    assert!(!Source::whole_host(HostKind::StorageClass, "").may_replace(&stand_in.metadata));
+    assert!(nodes.may_replace(&placeholder.metadata));
+    assert!(!nodes.is_copy(&placeholder.metadata));
+    assert!(!Source::whole_host(HostKind::StorageClass, "").may_replace(&placeholder.metadata));
 }
 
 #[test]

@@ -23,11 +23,11 @@ pub(super) enum Step {
 }
 
 /// Says what is to be done about a guest and a host object of one name; of the host's, only those are passed that
-/// are not a twin of something in the guest.
+/// are not a mirror of something in the guest.
 ///
 /// `life` is the UID of the guest's namespace.
 pub(super) fn step(guest: Option<&ObjectMeta>, host: Option<&ObjectMeta>, life: &str) -> Step {
-    // What is not marked has had no copy yet, or its copy is being made anew.
+    // What is not marked has had no copy yet, or its copy is being recreated.
     let marked = |host: &ObjectMeta| ownership::shown_in(host) == Some(life);
     let forsaken = |host: &ObjectMeta| !is_going(host) && marked(host);
     match (guest, host) {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_is_made_anew_takes_nothing_with_it() {
+    fn a_copy_that_is_recreated_takes_nothing_with_it() {
         assert_eq!(
             step(Some(&going(copy(), 0)), Some(&host()), LIFE),
             Step::DeleteCopy

@@ -46,7 +46,7 @@ const REASONS: &[(&str, Fate, &str)] = &[
         Translated,
         "with the syncer's own, and without kubectl's copy of what was applied",
     ),
-    ("metadata.namespace", Translated, "the namespace's twin"),
+    ("metadata.namespace", Translated, "the namespace's mirror"),
     (
         "metadata.ownerReferences",
         LeftOut,
@@ -134,7 +134,7 @@ const REASONS: &[(&str, Fate, &str)] = &[
     (
         "spec.serviceAccountName",
         Translated,
-        "the account's twin, or the tenant's workload account",
+        "the account's mirror, or the tenant's workload account",
     ),
     (
         "spec.setHostnameAsFQDN",
@@ -166,7 +166,7 @@ const REASONS: &[(&str, Fate, &str)] = &[
 
 const ROOT_CA: &str = "`kube-root-ca.crt` has another name there";
 
-const NAMESPACES: &str = "the twins of the namespaces, and no namespace of others";
+const NAMESPACES: &str = "the mirrors of the namespaces, and no namespace of others";
 
 const DOWNWARD: &str = "an annotation that has the guest's namespace, UID or annotations";
 

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::PodSpec;
 
 use super::Surroundings;
 
-/// Gives the pod its own account's twin or the tenant's workload account, without a token of the host, and leaves out
+/// Gives the pod its own account's mirror or the tenant's workload account, without a token of the host, and leaves out
 /// the classes that the host does not show.
 pub(super) fn translate(spec: &mut PodSpec, surroundings: &Surroundings<'_>) {
     let account = surroundings.account.map(ToOwned::to_owned);

@@ -1,4 +1,4 @@
-//! What differs between kinds that have twins.
+//! What differs between kinds that have mirrors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -49,7 +49,7 @@ pub(crate) trait Form: Debug + Send + Sync {
         false
     }
 
-    /// What the twin has besides its metadata.
+    /// What the mirror has besides its metadata.
     fn field(&self) -> &'static str {
         "spec"
     }
@@ -57,7 +57,7 @@ pub(crate) trait Form: Debug + Send + Sync {
     /// The value of that, or why there can be none.
     fn host_spec(&self, guest: &Object, tenant: &Tenant) -> Result<Value, String>;
 
-    /// Changes what the twin's annotations would be: the guest's, and those that say whose it is.
+    /// Changes what the mirror's annotations would be: the guest's, and those that say whose it is.
     fn annotate(&self, _annotations: &mut BTreeMap<String, String>, _tenant: &Tenant) {}
 
     /// A merge patch of what the host has decided and the guest's object has still to say.
@@ -70,7 +70,7 @@ pub(crate) trait Form: Debug + Send + Sync {
         BTreeSet::new()
     }
 
-    /// Whether an object has had a twin and can't do with another: it goes when its twin has gone.
+    /// Whether an object has had a mirror and can't do with another: it goes when its mirror has gone.
     fn stands_and_falls(&self, _guest: &Object) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! The specs that a Service of one side and its twin on the other are written with: takes both, gives the one to write.
+//! The specs that a Service of one side and its mirror on the other are written with: takes both, gives the one to write.
 //!
 //! Addresses, ports of nodes and the port for health checks are given by each API server by itself. The host is asked
 //! for the guest's; where it cannot give them, the guest gets the host's.
@@ -15,7 +15,7 @@ const HEALTH_CHECK: &str = "HealthCheck NodePort";
 /// The policy of a Service with addresses of one family.
 const SINGLE: &str = "SingleStack";
 
-/// Returns what the guest wants of its twin. Of a twin that is there, the first address can't be changed.
+/// Returns what the guest wants of its mirror. Of a mirror that is there, the first address can't be changed.
 pub(super) fn wanted(guest: &Service, host: Option<&Service>) -> ServiceSpec {
     let mut spec = guest.spec.clone().unwrap_or_default();
     if addresses(&spec).len() == 1 {
@@ -32,7 +32,7 @@ pub(super) fn wanted(guest: &Service, host: Option<&Service>) -> ServiceSpec {
     spec
 }
 
-/// Returns what a twin has to be before it is as wanted, if there is such a step: an API server changes no port for health
+/// Returns what a mirror has to be before it is as wanted, if there is such a step: an API server changes no port for health
 /// checks, but gives another one once there was none.
 pub(super) fn releasing(wanted: &ServiceSpec, host: &Service) -> Option<ServiceSpec> {
     let theirs = host.spec.as_ref().and_then(health_check_port)?;
@@ -73,7 +73,7 @@ pub(super) fn at_the_hosts_choice(mut spec: ServiceSpec, host: Option<&Service>)
     spec
 }
 
-/// Has a twin keep the addresses that the host has given, as many as are wanted.
+/// Has a mirror keep the addresses that the host has given, as many as are wanted.
 fn keep_addresses(spec: &mut ServiceSpec, theirs: &ServiceSpec) {
     let many = spec.ip_families.as_ref().map_or(1, Vec::len);
     let kept = |list: &Option<Vec<String>>| list.as_ref().map(|all| all.iter().take(many).cloned().collect());
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(releasing(&wanted, &has(0)), None);
         let gets = anew(&wanted, has(30003).spec.as_ref().unwrap()).unwrap();
         assert_eq!(gets.health_check_node_port, Some(30003));
-        // The guest's may be told to have none sooner than the host's twin is.
+        // The guest's may be told to have none sooner than the host's mirror is.
         assert_eq!(anew(&wanted, &spec(json!({}))), None);
     }
 }

@@ -100,7 +100,7 @@ const OPERATIONS: &[&str] = &[
     "remove",
 ];
 
-/// What the dialect of 0.28 calls it that a kind is in no namespace.
+/// What the dialect of 0.28 calls it that a kind is cluster-scoped.
 const CLUSTER: &str = "Cluster";
 
 /// Which way a list of kinds goes.
@@ -170,7 +170,7 @@ fn read_place(name: &str, asked: &Value, kind: &mut Value) -> Result<(), String>
     if asked["scope"] == CLUSTER {
         if is_mapped {
             return Err(format!(
-                "has `{name}`, which is in no namespace and cannot be mapped from one to another"
+                "has `{name}`, which is cluster-scoped and cannot be mapped from one to another"
             ));
         }
         kind["clusterScoped"] = true.into();

@@ -47,7 +47,7 @@ impl Default for ToHost {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FromHost {
-    /// Nodes as they are, instead of stand-ins.
+    /// Nodes as they are, instead of fake nodes.
     pub nodes: Nodes,
     /// Storage classes.
     pub storage_classes: Classes,

@@ -17,7 +17,7 @@ pub struct GenericSync {
     pub cluster_role: Role,
     /// What it may do in the tenant's own namespaces.
     pub role: Role,
-    /// Imported kinds that are in no namespace, by plural and group. Those of [`Import::cluster_scoped`] need not be
+    /// Imported cluster-scoped kinds, by plural and group. Those of [`Import::cluster_scoped`] need not be
     /// here.
     pub cluster_scoped: Vec<String>,
     /// Which kinds go up and down.
@@ -25,7 +25,7 @@ pub struct GenericSync {
 }
 
 impl GenericSync {
-    /// All imported kinds that are in no namespace, by plural and group.
+    /// All imported cluster-scoped kinds, by plural and group.
     #[must_use]
     pub fn of_the_whole_host(&self) -> BTreeSet<String> {
         let imports = self.kinds.import.iter().filter(|import| import.cluster_scoped);
@@ -114,7 +114,7 @@ pub struct Export {
     /// A host that does not have the kind is fine.
     #[serde(default)]
     pub optional: bool,
-    /// An object that the host refuses to change is made anew.
+    /// An object that the host refuses to change is recreated.
     #[serde(default)]
     pub replace_on_conflict: bool,
     /// Which of its objects go; all if not given.
@@ -146,14 +146,14 @@ pub struct Import {
     /// A host that does not have the kind is fine.
     #[serde(default)]
     pub optional: bool,
-    /// Its objects are in no namespace; only of kinds that are named by resource.
+    /// Its objects are cluster-scoped; only of kinds that are named by resource.
     #[serde(default)]
     pub cluster_scoped: bool,
     /// Which of them and where they are in the guest, in the notation of [`ByName`](super::ByName); if empty, all that
     /// others make in the virtual cluster's own host namespaces, where it is.
     #[serde(default)]
     pub mappings: BTreeMap<String, String>,
-    /// An object that the guest refuses to change is made anew. Of what is nobody's namespace, one of the tenant's own
+    /// An object that the guest refuses to change is recreated. Of what is nobody's namespace, one of the tenant's own
     /// gives way.
     #[serde(default)]
     pub replace_on_conflict: bool,

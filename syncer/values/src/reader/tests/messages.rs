@@ -232,7 +232,7 @@ fn what_cannot_be_read_is_told_with_its_line(#[case] text: &str, #[case] line: u
 )]
 #[case::a_mapping_of_the_whole_host(
     "sync:\n  toHost:\n    namespaces: {enabled: true}\n  fromHost:\n    customResources: {a.b: {enabled: true, scope: Cluster, mappings: {byName: {a/b: b/c}}}}\n",
-    "5: `sync.fromHost.customResources` has `a.b`, which is in no namespace and cannot be mapped from one to another"
+    "5: `sync.fromHost.customResources` has `a.b`, which is cluster-scoped and cannot be mapped from one to another"
 )]
 #[case::a_kind_twice(
     "multiNamespaceMode: {enabled: true}\nsync:\n  generic:\n    config: |-\n      export:\n      - {apiVersion: dapr.io/v1alpha1, kind: Subscription}\n      - {apiVersion: dapr.io/v2alpha1, kind: Subscription}\n",

@@ -34,7 +34,7 @@ impl Form for Accounts {
     }
 
     fn stays(&self, guest: &Object) -> bool {
-        !has_twin(&guest.name_any())
+        !has_mirror(&guest.name_any())
     }
 
     fn field(&self) -> &'static str {
@@ -46,7 +46,7 @@ impl Form for Accounts {
     }
 }
 
-/// Whether an account of this name has a twin.
-pub(crate) fn has_twin(name: &str) -> bool {
+/// Whether an account of this name has a mirror.
+pub(crate) fn has_mirror(name: &str) -> bool {
     !matches!(name, "" | DEFAULT)
 }

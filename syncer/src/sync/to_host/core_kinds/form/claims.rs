@@ -1,7 +1,7 @@
 //! Claims on volumes: the host provisions and binds, the guest shows it.
 //!
 //! A volume is the host's and has data in it. So the tenant does not choose one by name, where another tenant's may
-//! be free, and a claim that was bound is not silently given an empty one when its twin has gone.
+//! be free, and a claim that was bound is not silently given an empty one when its mirror has gone.
 
 use std::collections::BTreeMap;
 

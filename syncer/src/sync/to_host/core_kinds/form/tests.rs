@@ -18,8 +18,8 @@ fn tenant() -> Tenant {
     Tenant::new("tenant-a", "vcluster-tenant-a")
 }
 
-/// What of a twin is not as in the guest: annotations and spec.
-fn twin(kind: CoreKind, guest: &Object) -> Result<Value, String> {
+/// What of a mirror is not as in the guest: annotations and spec.
+fn mirror(kind: CoreKind, guest: &Object) -> Result<Value, String> {
     let form = of(kind);
     let mut annotations = guest.metadata.annotations.clone().unwrap_or_default();
     form.annotate(&mut annotations, &tenant());
@@ -29,7 +29,7 @@ fn twin(kind: CoreKind, guest: &Object) -> Result<Value, String> {
 #[test]
 fn a_claim_asks_for_what_the_guest_asks_for_and_hides_the_storage_controllers_notes() {
     let guest = object(include_str!("tests/claim.yaml"));
-    insta::assert_yaml_snapshot!(twin(CoreKind::PersistentVolumeClaim, &guest).unwrap());
+    insta::assert_yaml_snapshot!(mirror(CoreKind::PersistentVolumeClaim, &guest).unwrap());
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_claim_that_was_bound_is_not_given_another_volume() {
 #[test]
 fn an_ingress_names_secrets_in_the_tenants_namespaces() {
     let guest = object(include_str!("tests/ingress.yaml"));
-    insta::assert_yaml_snapshot!(twin(CoreKind::Ingress, &guest).unwrap());
+    insta::assert_yaml_snapshot!(mirror(CoreKind::Ingress, &guest).unwrap());
     let key = Key::new("default", "site");
     let named: Vec<String> = (of(CoreKind::Ingress).references(&key, &guest).into_iter())
         .map(|(_, secret)| secret.to_string())
@@ -96,7 +96,7 @@ fn an_ingress_names_secrets_in_the_tenants_namespaces() {
 #[test]
 fn a_policy_lets_in_nobody_but_the_tenant() {
     let guest = object(include_str!("tests/network-policy.yaml"));
-    insta::assert_yaml_snapshot!(twin(CoreKind::NetworkPolicy, &guest).unwrap());
+    insta::assert_yaml_snapshot!(mirror(CoreKind::NetworkPolicy, &guest).unwrap());
 }
 
 #[test]
@@ -104,12 +104,12 @@ fn a_budget_counts_the_same_pods() {
     let spec = "{minAvailable: 50%, selector: {matchLabels: {app: write}}}";
     let guest = object(&format!("spec: {spec}"));
     let expected: Value = serde_saphyr::from_str(spec).unwrap();
-    let twin = twin(CoreKind::PodDisruptionBudget, &guest).unwrap();
-    assert_eq!(twin["spec"], expected);
+    let mirror = mirror(CoreKind::PodDisruptionBudget, &guest).unwrap();
+    assert_eq!(mirror["spec"], expected);
 }
 
 #[test]
-fn what_says_whose_a_twin_is_stays() {
+fn what_says_whose_a_mirror_is_stays() {
     for kind in KINDS {
         let own = (vcluster_values::naming::OBJECT_UID.to_owned(), "1-2-3".to_owned());
         let mut annotations = BTreeMap::from([own.clone()]);

@@ -11,7 +11,7 @@ use crate::sync::{Own, is_copy_of, is_made_from};
 
 /// A pod of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Twin {
+pub(super) struct TargetPod {
     /// Its namespace.
     pub(super) namespace: String,
     /// Its name.
@@ -20,7 +20,7 @@ pub(super) struct Twin {
 
 /// Finds the host pod of the guest pod that was asked about. A container has to be the guest's own there: what the host
 /// put into its pod is not the tenant's.
-pub(super) async fn find(sides: &Sides, asked: &Asked) -> Result<Twin, Refusal> {
+pub(super) async fn find(sides: &Sides, asked: &Asked) -> Result<TargetPod, Refusal> {
     let Asked {
         namespace, pod: name, ..
     } = asked;
@@ -30,15 +30,15 @@ pub(super) async fn find(sides: &Sides, asked: &Asked) -> Result<Twin, Refusal> 
         .map_err(|error| Refusal::of_api("read a pod of the guest", &error))?
         .filter(|guest| asked.uid.is_none() || asked.uid == guest.uid())
         .ok_or_else(|| Refusal::not_found(format!("there is no pod {namespace}/{name}")))?;
-    let twin = Twin {
+    let mirror = TargetPod {
         namespace: sides.tenant.host_namespace(namespace),
         name: name.clone(),
     };
-    let hosts: Api<Pod> = Api::namespaced(sides.host.clone(), &twin.namespace);
+    let hosts: Api<Pod> = Api::namespaced(sides.host.clone(), &mirror.namespace);
     let host = hosts.get_opt(name).await;
     let host = host
         .map_err(|error| Refusal::of_api("read a pod of the host", &error))?
-        .filter(|host| are_twins(sides, &guest.metadata, &host.metadata))
+        .filter(|host| is_pair(sides, &guest.metadata, &host.metadata))
         .ok_or_else(|| Refusal::not_found(format!("pod {namespace}/{name} is not on the host")))?;
     if let Some(container) = &asked.container
         && !Own::of(&guest, &host).has(container)
@@ -49,10 +49,10 @@ pub(super) async fn find(sides: &Sides, asked: &Asked) -> Result<Twin, Refusal> 
              the pod's status and Events say why"
         )));
     }
-    Ok(twin)
+    Ok(mirror)
 }
 
 /// Tells whether a host pod was made from a guest pod, or is shown by it.
-pub(super) fn are_twins(sides: &Sides, guest: &ObjectMeta, host: &ObjectMeta) -> bool {
+pub(super) fn is_pair(sides: &Sides, guest: &ObjectMeta, host: &ObjectMeta) -> bool {
     is_made_from(host, guest) || (sides.imports_pods && is_copy_of(guest, host))
 }

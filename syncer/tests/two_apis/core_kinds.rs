@@ -30,7 +30,7 @@ async fn it_is_on_the_host_follows_its_changes_and_goes_with_it(
     assert_eq!(theirs["metadata"]["labels"], json!({"team": "a"}));
     guest.merge(&kind, "app", &change).await;
     host.shows(&kind, "app", place, after).await;
-    // What somebody takes away there is made anew.
+    // What somebody takes away there is recreated.
     host.delete(&kind, "app").await;
     host.sees(&kind, "app", "another", |found| {
         (found["metadata"]["uid"] != theirs["metadata"]["uid"]).then_some(())
