@@ -1,6 +1,7 @@
 //! The write app against a sidecar that fails on demand.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -288,7 +289,11 @@ async fn the_key_stays_open_to_writers_without_an_etag() {
 async fn a_list_ends_where_dapr_would_refuse_it() {
     let sidecar = FakeSidecar::start().await;
     sidecar.store("values", json!(["x".repeat(4 * 1024 * 1024 - 50)]));
-    let app = app(&sidecar.settings());
+    // To read 4 MiB of JSON without optimization takes half a second on a busy machine.
+    let app = app(&Settings {
+        request_timeout_ms: Duration::from_secs(30),
+        ..sidecar.settings()
+    });
     assert_eq!(
         problem(append(&app, &"x".repeat(100)).await),
         (507, "list_full".into())
