@@ -38,7 +38,7 @@ impl MetricsServer {
     }
 }
 
-/// Waits until a cluster's API server finds figures where its APIService points to.
+/// Waits until a cluster's API server finds figures where its `APIService` points to.
 pub(crate) fn is_there(kubectl: &Kubectl) {
     kubectl.run(&[
         "wait",

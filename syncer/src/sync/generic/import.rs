@@ -196,7 +196,7 @@ impl Importer {
         let guests: Api<PartialObjectMeta<Object>> = Api::all_with(self.context.guest(), &self.kind);
         self.context
             .watch_guest(&what, guests, guest, metadata, move |change| {
-                reconciler.seen(&change)
+                reconciler.seen(&change);
             });
         let (reconciler, known) = (self.clone(), guest.clone());
         let kind = self.kind.clone();

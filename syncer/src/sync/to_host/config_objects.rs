@@ -120,22 +120,18 @@ impl ConfigObjects {
         );
     }
 
-    /// The guest's name of what the host calls so.
+    /// Returns the key in the guest of a key on the host.
     pub(crate) fn guest_key(&self, host: &Key) -> Key {
         let found = self.host.get(host);
-        match found
-            .as_deref()
-            .and_then(|host| ownership::owner_of(host, &self.kind))
-        {
-            Some(guest) => guest.key,
-            None => {
-                let root_ca = Key::new(host.namespace.clone(), ROOT_CA);
-                if self.host_key(&root_ca) == *host {
-                    root_ca
-                } else {
-                    host.clone()
-                }
-            }
+        let owner = found.and_then(|found| ownership::owner_of(&found, &self.kind));
+        if let Some(owner) = owner {
+            return owner.key;
+        }
+        let root_ca = Key::new(host.namespace.clone(), ROOT_CA);
+        if self.host_key(&root_ca) == *host {
+            root_ca
+        } else {
+            host.clone()
         }
     }
 
