@@ -336,7 +336,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the program is not there at all.
+    /// Returns true if the program is not there at all.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Run { source, .. } if source.kind() == io::ErrorKind::NotFound)
@@ -351,7 +351,7 @@ impl Error {
         }
     }
 
-    /// Whether it failed for want of room on a disk.
+    /// Returns true if it failed for want of room on a disk.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
         self.said().contains("o space left on device")

@@ -140,7 +140,7 @@ impl Comparison {
         })
     }
 
-    /// Whether a scenario failed, or something differs that nobody can explain.
+    /// Returns true if a scenario failed, or something differs that nobody can explain.
     #[must_use]
     pub fn is_bad(&self) -> bool {
         let failed = |verdict: Option<Verdict>| verdict == Some(Verdict::Failed);

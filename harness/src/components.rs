@@ -88,7 +88,7 @@ impl Components {
         })
     }
 
-    /// Whether a program is there.
+    /// Returns true if a program is there.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.programs.contains_key(name)

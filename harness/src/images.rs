@@ -68,7 +68,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Whether only nodes of kubeadm's run it.
+    /// Returns true if only nodes of kubeadm's run it.
     #[must_use]
     pub fn is_of_a_node(&self) -> bool {
         pins().images.get(&self.short).is_some_and(|pin| pin.of_a_node)

@@ -58,7 +58,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the cluster does not know the kind of an object, or not yet.
+    /// Returns true if the cluster does not know the kind of an object, or not yet.
     #[must_use]
     pub fn is_unknown_kind(&self) -> bool {
         matches!(self, Self::Apply { source: kube::Error::Api(status), .. } if status.code == 404)

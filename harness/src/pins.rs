@@ -214,7 +214,7 @@ pub struct ImagePin {
 }
 
 impl ImagePin {
-    /// Whether it has only programs that a user gave.
+    /// Returns true if it has only programs that a user gave.
     #[must_use]
     pub fn is_given(&self) -> bool {
         self.files
@@ -222,7 +222,7 @@ impl ImagePin {
             .all(|program| pins().given.programs.contains(program))
     }
 
-    /// Whether it has programs of this workspace, which nobody else publishes.
+    /// Returns true if it has programs of this workspace, which nobody else publishes.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.version_of.as_deref() == Some(pins().cargo.name.as_str())

@@ -125,7 +125,7 @@ pub fn logs(folder: &Path) -> PathBuf {
     folder.join("logs")
 }
 
-/// Whether a process of the sandbox whose run folder is `folder` has ended. It is then started again, which is of no use to
+/// Returns true if a process of the sandbox whose run folder is `folder` has ended. It is then started again, which is of no use to
 /// one that cannot run.
 #[must_use]
 pub fn has_ended(folder: &Path, process: &str) -> bool {

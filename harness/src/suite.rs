@@ -66,7 +66,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether what the user asked for is at fault, and not the environment.
+    /// Returns true if what the user asked for is at fault, and not the environment.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::NoMatch { .. })

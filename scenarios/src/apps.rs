@@ -191,7 +191,7 @@ async fn succeeded(answer: Response) -> anyhow::Result<Response> {
     anyhow::bail!("the app answered {status}: {text}")
 }
 
-/// Whether an answer says that the app could not get at its state: an error of the server's side.
+/// Returns true if an answer says that the app could not get at its state: an error of the server's side.
 #[must_use]
 pub fn is_refusal(status: StatusCode) -> bool {
     status.is_server_error()

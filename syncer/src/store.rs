@@ -1,5 +1,5 @@
-//! Whether the guest is the one that the host's objects come from: compares the identity of the guest with that of the host's
-//! namespaces.
+//! The check that the guest is the one that the host's objects come from: compares the identity of the guest with that of the
+//! host's namespaces.
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::{Api, Client, ResourceExt};

@@ -1,8 +1,8 @@
-//! The engine: keeps guest and host in step, from what it watches on both, until it is stopped.
+//! The engine: keeps guest and host in sync until it is stopped.
 //!
-//! It takes a [`Config`] and a client for either side, and gives a [`Readiness`] and [`Metrics`]. Each part watches
-//! one kind on both sides and puts the keys of what changed in its queue; a look at a key compares the two sides and
-//! does what it takes, whatever it was that changed. So it does not matter what was missed while it was away.
+//! It takes a [`Config`] and a client for each side, and returns a [`Readiness`] and [`Metrics`]. Each reconciler watches one kind on
+//! both sides and enqueues the keys of changed objects. Reconciliation is level-triggered: it compares both objects and converges
+//! them, whatever event triggered it, so changes missed during downtime are picked up by the initial sync.
 
 use std::sync::Arc;
 

@@ -62,7 +62,7 @@ pub async fn run(client: &Client, tenant: &Tenant, replicas: &[Replica]) -> Resu
     Ok(())
 }
 
-/// Whether it was made for a namespace of the guest. Labels alone can be put on any namespace; names follow a rule.
+/// Returns true if it was made for a namespace of the guest. Labels alone can be put on any namespace; names follow a rule.
 fn is_own(tenant: &Tenant, namespace: &PartialObjectMeta<Namespace>) -> bool {
     let mirrored = namespace.annotations().get(naming::OBJECT_NAME);
     let own = mirrored.is_some_and(|guest| tenant.host_namespace(guest) == namespace.name_any());

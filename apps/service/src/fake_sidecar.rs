@@ -150,7 +150,7 @@ impl FakeSidecar {
         self.memory().stored.get(key).map(|entry| entry.value.clone())
     }
 
-    /// Whether a write to `key` without an `ETag` would be refused from now on.
+    /// Returns true if a write to `key` without an `ETag` would be refused from now on.
     #[must_use]
     pub fn is_first_write(&self, key: &str) -> bool {
         self.memory()

@@ -407,7 +407,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call may well succeed a moment later.
+    /// Returns true if the same call may well succeed a moment later.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Away(_) | Self::Broken(_) | Self::Failing { .. })

@@ -218,7 +218,7 @@ impl Context {
     }
 }
 
-/// Whether a Docker daemon answers, where that decides something.
+/// Returns true if a Docker daemon answers, where that decides something.
 async fn docker_decides(substrate: SubstrateChoice) -> bool {
     substrate == SubstrateChoice::Auto && Docker::here().info().await.is_ok()
 }

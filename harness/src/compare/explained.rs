@@ -88,7 +88,7 @@ impl Explanation {
     }
 }
 
-/// Whether `text` is as `pattern` says, in which `*` stands for any text, also none.
+/// Returns true if `text` is as `pattern` says, in which `*` stands for any text, also none.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else {
         return pattern == text;

@@ -80,7 +80,7 @@ pub struct Info {
 }
 
 impl Info {
-    /// Whether it runs without root, and so may not give a container all privileges.
+    /// Returns true if it runs without root, and so may not give a container all privileges.
     #[must_use]
     pub fn is_rootless(&self) -> bool {
         self.security_options

@@ -62,7 +62,7 @@ impl Recipe {
         .with_folders(["dapr"])
     }
 
-    /// Whether an image is assembled.
+    /// Returns true if an image is assembled.
     pub(super) fn assembles(&self, image: &ImagePin) -> bool {
         (!image.of_a_node || self.substrate == Substrate::Kind)
             && (image.is_ours() || image.is_given() || !self.pulls)

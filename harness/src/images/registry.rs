@@ -15,7 +15,7 @@ const PUBLIC: &str = "https://registry.k8s.io/v2/";
 /// One that answers does so within a second.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Whether images can be pulled from where they are published. Asked once, so that all of a run goes by one answer.
+/// Returns true if images can be pulled from where they are published. Asked once, so that all of a run goes by one answer.
 pub async fn answers() -> bool {
     static ANSWERS: OnceCell<bool> = OnceCell::const_new();
     let ask = || async {

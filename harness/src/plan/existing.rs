@@ -31,7 +31,7 @@ pub enum Dapr {
 }
 
 impl Existing {
-    /// Whether nothing is said.
+    /// Returns true if nothing is said.
     #[must_use]
     pub fn is_none(&self) -> bool {
         *self == Self::default()

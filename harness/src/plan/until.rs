@@ -20,7 +20,7 @@ pub enum Until {
 }
 
 impl Until {
-    /// Whether that is everything.
+    /// Returns true if that is everything.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         *self == Self::Workloads

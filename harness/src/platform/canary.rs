@@ -154,7 +154,7 @@ pub async fn create_as(client: &Client, user: &str, pod: &Pod, only_try: bool) -
     client.request(request).await
 }
 
-/// Whether the injector added its container.
+/// Returns true if the injector added its container.
 #[must_use]
 pub fn has_sidecar(pod: &Pod) -> bool {
     pod.spec

@@ -38,7 +38,7 @@ pub fn free_on_disk(path: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize) / 1_000_000)
 }
 
-/// Whether two paths are on one file system.
+/// Returns true if two paths are on one file system.
 #[must_use]
 pub fn same_disk(one: &Path, other: &Path) -> bool {
     let id = |path: &Path| {

@@ -197,7 +197,7 @@ fn inside(tenant: Option<&str>) -> String {
     tenant.map(|tenant| format!(" in {tenant}")).unwrap_or_default()
 }
 
-/// Whether a step is a new one, or the same and due again.
+/// Returns true if a step is a new one, or the same and due again.
 fn worth_a_line(event: &Event, verbosity: Verbosity, last: &mut HashMap<String, Step>) -> bool {
     let Event::Progress {
         stage,

@@ -89,7 +89,7 @@ fn journal_of(folder: &Path) -> PathBuf {
     logs(folder).join("init.log")
 }
 
-/// Whether a process has ended, whatever has become of it since.
+/// Returns true if a process has ended, whatever has become of it since.
 pub(super) fn has_ended(folder: &Path, process: &str) -> bool {
     let ended = format!(" ended {process}: ");
     fs::read_to_string(journal_of(folder)).is_ok_and(|journal| journal.contains(&ended))

@@ -150,7 +150,7 @@ impl Selection {
         self.side_by_side.len() + self.alone.len()
     }
 
-    /// Whether nothing is to run.
+    /// Returns true if nothing is to run.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

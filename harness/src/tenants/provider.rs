@@ -50,7 +50,7 @@ impl Provider {
         })
     }
 
-    /// Whether the kubeconfig is there before the syncer has begun to work, so that only a canary tells.
+    /// Returns true if the kubeconfig is there before the syncer has begun to work, so that only a canary tells.
     pub(super) fn is_early(&self) -> bool {
         match self {
             Self::Embedded { .. } => false,

@@ -59,7 +59,7 @@ impl Registry {
         &self.prefix
     }
 
-    /// Whether it has an image of this name.
+    /// Returns true if it has an image of this name.
     pub(crate) fn serves(&self, name: &str) -> bool {
         let kept = PathBuf::from("data/docker/registry/v2/repositories")
             .join(PREFIX)

@@ -98,7 +98,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Whether requests can still be sent.
+    /// Returns true if requests can still be sent.
     pub(super) fn is_open(&self) -> bool {
         !self.requests.is_closed()
     }

@@ -56,13 +56,13 @@ pub async fn remove(guest: &Client) -> Result<(), Error> {
     let Some(ours) = there.filter(leads_here) else {
         return Ok(());
     };
-    let only = delete::of(&ours.metadata);
+    let only = delete::if_uid(&ours.metadata);
     unless_gone(apis.delete(&name(), &only).await).map_err(failed)?;
     let services: Api<Service> = Api::namespaced(guest.clone(), NAMESPACE);
     unless_gone(services.delete(SERVICE, &DeleteParams::default()).await).map_err(failed)
 }
 
-/// Whether an API is the one that the syncer answers for.
+/// Returns true if an API is the one that the syncer answers for.
 fn leads_here(api: &APIService) -> bool {
     let service = api.spec.as_ref().and_then(|spec| spec.service.as_ref());
     service.is_some_and(|service| {

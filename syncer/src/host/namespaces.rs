@@ -36,7 +36,7 @@ pub(crate) async fn look(host: &Client, name: &str) -> kube::Result<Found> {
     }
 }
 
-/// Whether a policy has refused it, and not the role, which may not be bound yet.
+/// Returns true if a policy has refused it, and not the role, which may not be bound yet.
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>)
 fn is_by_policy(status: &Status) -> bool {
     status.is_forbidden() && status.message.contains("ValidatingAdmissionPolicy")

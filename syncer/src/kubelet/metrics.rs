@@ -25,7 +25,7 @@ use super::refusal::{Refusal, content};
 use super::target_pod::is_pair;
 use crate::guest::metrics::{GROUP, VERSION};
 
-/// Whether a path is of this API.
+/// Returns true if a path is of this API.
 pub(super) fn is_of(path: &str) -> bool {
     path.split('/').skip(1).take(2).eq(["apis", GROUP])
 }

@@ -152,7 +152,7 @@ impl Import {
         entry.with(!self.mappings.is_empty(), !self.reverse_patches.is_empty())
     }
 
-    /// Whether the kind is that of pods, which are kept in step in any case.
+    /// Returns true if the kind is that of pods, which are kept in step in any case.
     pub(crate) fn is_of_pods(&self) -> bool {
         self.api_version == "v1" && self.kind == "Pod"
     }

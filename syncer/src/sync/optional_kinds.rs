@@ -27,7 +27,7 @@ pub(crate) struct OptionalKinds {
     replicas: Vec<Arc<ReplicatedServices>>,
 }
 
-/// What there is beside claims on volumes.
+/// Reconcilers beside that of PVCs.
 #[derive(Debug)]
 struct Claims {
     volumes: Arc<PersistentVolumes>,

@@ -634,7 +634,7 @@ impl Reconciler for Pods {
     }
 }
 
-/// Whether a guest pod shows one that something on the host has made.
+/// Returns true if a guest pod shows one that something on the host has made.
 fn is_copy(context: &Context, guest: &Pod) -> bool {
     context.is_copy(&ApiResource::erase::<Pod>(&()), &guest.metadata)
 }
@@ -649,8 +649,8 @@ pub(crate) fn has_ended(pod: &Pod) -> bool {
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-/// Whether a guest pod has had a mirror: only what ran, or was bound by us, has this. A node's name alone the tenant
-/// may have written.
+/// Returns true if a guest pod has had a mirror: only a pod that ran, or that the syncer bound, has these fields. The tenant may
+/// have written the name of a node by itself.
 fn was_bound(guest: &Pod) -> bool {
     let Some(status) = &guest.status else { return false };
     let scheduled = (status.conditions.iter().flatten())
@@ -661,6 +661,6 @@ fn was_bound(guest: &Pod) -> bool {
 
 /// Deletes exactly this pod, not one that has taken its name.
 pub(crate) async fn delete(pods: &Api<Pod>, pod: &Pod, grace: Option<i64>) -> Result<(), kube::Error> {
-    let params = delete::within(&pod.metadata, grace);
+    let params = delete::with_grace(&pod.metadata, grace);
     unless_gone(pods.delete(&pod.name_any(), &params).await)
 }

@@ -201,7 +201,7 @@ fn concat_name(parts: &[&str]) -> String {
     format!("{head}-{}", &hash(&whole)[..10]).replace(".-", "-")
 }
 
-/// Whether a text is a label as DNS has them (RFC 1123), in lower case; such are the names of namespaces.
+/// Returns true if a text is a label as DNS has them (RFC 1123), in lower case; such are the names of namespaces.
 #[must_use]
 pub fn is_label(text: &str) -> bool {
     text.len() <= 63 && is_word(text)

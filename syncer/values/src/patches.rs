@@ -96,13 +96,13 @@ impl Patches {
         Ok(all)
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.forward.is_empty()
     }
 
-    /// Whether any of them looks at the other side's object.
+    /// Returns true if any of them looks at the other side's object.
     #[must_use]
     pub fn look_across(&self) -> bool {
         self.forward.iter().any(Prepared::looks_across)

@@ -106,7 +106,7 @@ impl Manifest {
         serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()
     }
 
-    /// Whether the files are still what they were.
+    /// Returns true if the files are still what they were.
     pub(super) fn matches(&self, folder: &Path, verify: Verify) -> bool {
         self.files
             .iter()

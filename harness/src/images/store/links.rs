@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-/// What of containerd's root folder a store consists of; it recreates the rest when it starts.
+/// The folders of containerd's root folder that a store consists of; containerd recreates the rest when it starts.
 const PARTS: [&str; 3] = [
     "io.containerd.content.v1.content",
     "io.containerd.metadata.v1.bolt",

@@ -46,7 +46,7 @@ pub async fn left_behind(environment: &str, docker: &Docker, state: &Path) -> Re
         .collect())
 }
 
-/// Whether it was a daemon of this program's own, whose folder is gone. Any other may only have been stopped.
+/// Returns true if it was a daemon of this program's own, whose folder is gone. Any other may only have been stopped.
 fn is_gone(docker: &Docker, state: &Path) -> bool {
     docker
         .host

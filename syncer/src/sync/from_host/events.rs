@@ -1,6 +1,6 @@
 //! What the host's scheduler, kubelets and storage say about the tenant's pods and claims, told in the guest.
 //!
-//! Of an event no more is kept than what it is about; it is read when it is published. One that comes before its object
+//! The store keeps only what an event is about; the event is read when it is published. One that comes before its object
 //! waits for it. The guest lets what it was told expire by itself, as it does all events.
 
 use std::collections::{BTreeSet, HashMap};

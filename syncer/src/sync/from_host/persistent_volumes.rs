@@ -128,7 +128,7 @@ impl PersistentVolumes {
         self.context
             .metrics()
             .write("guest", "PersistentVolume", "delete");
-        unless_gone(volumes.delete(&key.name, &delete::of(volume)).await).attempting(attempted)?;
+        unless_gone(volumes.delete(&key.name, &delete::if_uid(volume)).await).attempting(attempted)?;
         let free = json!({"metadata": {"uid": volume.uid, "finalizers": null}});
         unless_gone(
             volumes

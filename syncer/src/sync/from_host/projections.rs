@@ -47,7 +47,7 @@ mod source;
 /// Annotation on a copy: the host object that it shows, `NAMESPACE/NAME`, or `NAME` of what has no namespace.
 const COPY_OF: &str = "vcluster.loft.sh/copy-of";
 
-/// Whether a guest object is marked as a copy. Only a tenant's own object could be so by mistake.
+/// Returns true if a guest object is marked as a copy. Only a tenant's own object could be so by mistake.
 pub(crate) fn is_marked(guest: &ObjectMeta) -> bool {
     (guest.annotations.as_ref()).is_some_and(|annotations| annotations.contains_key(COPY_OF))
 }
@@ -142,7 +142,7 @@ impl Projections {
             field_selector: self.source.fields(),
             ..watcher::Config::default()
         };
-        let feed = self.context.feed("host", &self.name(), &self.host);
+        let informer = self.context.informer("host", &self.name(), &self.host);
         let source = self.source.clone();
         let keep = move |mut object: Object| {
             object.metadata.managed_fields = None;
@@ -161,20 +161,22 @@ impl Projections {
                 .into_iter()
                 .for_each(|key| reconciler.queue.add(key)),
         };
-        self.context.tasks().spawn(feed.run(hosts, config, keep, changed));
+        self.context
+            .tasks()
+            .spawn(informer.run(hosts, config, keep, changed));
     }
 
-    /// Whether these are copies of a kind.
+    /// Returns true if these are copies of a kind.
     pub(crate) fn are_of(&self, kind: &str) -> bool {
         self.kind.kind == kind
     }
 
-    /// Whether all that the host shows is known.
+    /// Returns true if all that the host shows is known.
     pub(crate) fn are_known(&self) -> bool {
         self.host.has_listed(&Scope::Everything)
     }
 
-    /// Whether the host shows an object of that name, which is cluster-scoped.
+    /// Returns true if the host shows a cluster-scoped object of that name.
     pub(crate) fn shows(&self, name: &str) -> bool {
         self.host.get(&Key::new("", name)).is_some()
     }
@@ -281,7 +283,7 @@ impl Projections {
     async fn delete(&self, key: &Key, guest: &Object) -> Result<Action, ReconcileError> {
         self.written.forget(key);
         self.context.metrics().write("guest", &self.kind.kind, "delete");
-        let params = delete::as_seen(&guest.metadata);
+        let params = delete::if_unchanged(&guest.metadata);
         unless_gone(self.guests(&key.namespace).delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))?;
         Ok(Action::AwaitChange)

@@ -108,7 +108,7 @@ pub(crate) fn status(definition: &CustomResourceDefinition, version: &str) -> St
     }
 }
 
-/// Whether the API serves what a definition defines.
+/// Returns true if the API serves what a definition defines.
 pub(crate) fn is_established(status: Option<&CustomResourceDefinitionStatus>) -> bool {
     (status
         .iter()

@@ -79,7 +79,7 @@ struct Configured {
 }
 
 impl Configured {
-    /// Whether a definition, of which the name is known, is of the kind's group.
+    /// Returns true if a definition, of which the name is known, is of the kind's group.
     fn may_be(&self, definition: &str) -> bool {
         let group = self.api_version.split_once('/').map(|(group, _)| group);
         definition.split_once('.').map(|(_, of)| of) == group

@@ -175,7 +175,7 @@ impl Exporter {
         Ok(Action::AwaitChange)
     }
 
-    /// Whether anything of the host object is shown in the guest.
+    /// Returns true if anything of the host object is shown in the guest.
     fn brings_back(&self) -> bool {
         self.status != Status::None || self.rule.has_reverse()
     }
@@ -337,7 +337,7 @@ impl Exporter {
 
     async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
         let hosts = self.context.host_objects(&self.kind, &key.namespace);
-        let params = delete::as_seen(host);
+        let params = delete::if_unchanged(host);
         self.context.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
@@ -345,7 +345,7 @@ impl Exporter {
 
     async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<(), ReconcileError> {
         let guests = self.context.guest_objects(&self.kind, &key.namespace);
-        let params = delete::of(&guest.metadata);
+        let params = delete::if_uid(&guest.metadata);
         self.context.metrics().write("guest", &self.kind.kind, "delete");
         unless_gone(guests.delete(&key.name, &params).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))

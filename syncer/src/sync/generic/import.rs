@@ -481,7 +481,7 @@ impl Importer {
     ) -> Result<(), ReconcileError> {
         self.context.metrics().write("guest", &self.kind.kind, "delete");
         let guests = self.context.guest_objects(&self.kind, &key.namespace);
-        unless_gone(guests.delete(&key.name, &delete::within(guest, grace)).await)
+        unless_gone(guests.delete(&key.name, &delete::with_grace(guest, grace)).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
     }
 
@@ -510,7 +510,7 @@ impl Importer {
         let Some(now) = marked.filter(|now| now.metadata.uid == host.uid) else {
             return Ok(());
         };
-        let mut params = delete::within(host, grace);
+        let mut params = delete::with_grace(host, grace);
         if let Some(preconditions) = &mut params.preconditions {
             preconditions.resource_version = now.metadata.resource_version;
         }

@@ -26,12 +26,12 @@ impl PatchRule {
         })
     }
 
-    /// Whether what is on the other side has to be known to write there.
+    /// Returns true if what is on the other side has to be known to write there.
     pub(crate) fn looks_across(&self) -> bool {
         self.forward.look_across()
     }
 
-    /// Whether anything goes the other way.
+    /// Returns true if anything goes the other way.
     pub(crate) fn has_reverse(&self) -> bool {
         !self.reverse.is_empty()
     }

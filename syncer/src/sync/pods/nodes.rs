@@ -240,7 +240,7 @@ impl Reconciler for Nodes {
         if !left.is_zero() {
             return Ok(Action::RequeueAfter(left));
         }
-        let params = delete::of(&meta);
+        let params = delete::if_uid(&meta);
         self.context.metrics().write("guest", "Node", "delete");
         unless_gone(
             Api::<Node>::all(self.context.guest())
@@ -259,7 +259,7 @@ fn runs_on(pod: &Pod, node: &str) -> bool {
     pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node)
 }
 
-/// Whether a guest node stands for one of the host's.
+/// Returns true if a guest node stands for one of the host's.
 pub(crate) fn is_fake(meta: &ObjectMeta) -> bool {
     meta.labels
         .as_ref()

@@ -196,7 +196,7 @@ impl Tokens {
             let Some(meta) = host.get(&secret) else { continue };
             let stale = pod_of(&meta).as_ref() == Some(key) && current != Some(secret.name.as_str());
             if stale && meta.deletion_timestamp.is_none() {
-                let params = delete::of(&meta);
+                let params = delete::if_uid(&meta);
                 self.context.metrics().write("host", "Secret", "delete");
                 unless_gone(
                     self.context

@@ -100,7 +100,7 @@ pub(crate) fn ephemeral(
     added
 }
 
-/// Whether a pod asks the guest's DNS.
+/// Returns true if a pod asks the guest's DNS.
 pub(crate) fn needs_dns(guest: &Pod) -> bool {
     guest.spec.as_ref().is_some_and(dns::is_the_guests)
 }

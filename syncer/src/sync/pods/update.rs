@@ -50,7 +50,7 @@ pub(super) fn patch(wanted: &Pod, host: &Pod) -> Option<Value> {
     (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
-/// Whether the guest's pod has been changed since the host last heard of it, in more than labels and annotations.
+/// Returns true if the guest's pod has been changed since the host last heard of it, in more than labels and annotations.
 pub(super) fn is_changed(wanted: &Pod, host: &Pod) -> bool {
     wanted.annotations().get(OBJECT_GENERATION) != host.annotations().get(OBJECT_GENERATION)
 }

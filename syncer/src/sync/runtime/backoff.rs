@@ -1,14 +1,14 @@
-//! The one place where the engine lets time pass.
+//! Pauses of the engine: exponential backoff.
 
 use std::time::{Duration, Instant};
 
 /// The first pause after a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest pause between two tries.
+/// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Lets time pass until `deadline`; for ever if there is none.
+/// Sleeps until `deadline`; without one, for ever.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that may: queues rest here between retries"
@@ -20,15 +20,15 @@ pub(crate) async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// The pause after the given number of failures in a row: doubling from 50 ms to 30 s, a quarter of it by chance,
-/// so that what failed together does not come back together.
+/// Returns the pause after a number of failures in a row: it doubles from 50 ms to 30 s. A quarter of it is random, so that keys
+/// that failed together are not retried together.
 pub(crate) fn pause_after(failures: u32) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16));
     let full = doubled.min(LONGEST_PAUSE);
     full.mul_f64(0.75 + 0.25 * chance())
 }
 
-/// A number from 0 to 1 that differs from call to call; spread is all it has to give.
+/// Returns a random number from 0 to 1.
 fn chance() -> f64 {
     use std::hash::{BuildHasher, RandomState};
     let bits = u32::try_from(RandomState::new().hash_one(Instant::now()) >> 32).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What all parts of the engine share.
+//! The context that all reconcilers share.
 
 use std::sync::Arc;
 
@@ -27,10 +27,10 @@ use crate::sync::from_host::projections;
 use crate::sync::write::object::Object;
 use crate::sync::write::ownership;
 
-/// The field manager that everything is written as.
+/// The field manager of all writes.
 pub(crate) const MANAGER: &str = "vcluster-syncer";
 
-/// The two sides, and what is known and said about them; cheap to copy.
+/// Configuration, clients, stores, recorder and metrics of the engine; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Context(Arc<Inner>);
 
@@ -50,12 +50,12 @@ struct Inner {
 
 impl std::fmt::Debug for Context {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Engine({})", self.0.config.tenant.name())
+        write!(formatter, "Context({})", self.0.config.tenant.name())
     }
 }
 
 impl Context {
-    /// Brings the two sides together; nothing is read or written yet.
+    /// Creates the context; nothing is read or written yet.
     pub(crate) fn new(
         config: Config,
         host: Client,
@@ -81,27 +81,27 @@ impl Context {
         }))
     }
 
-    /// What to keep in step.
+    /// Returns the configuration.
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// The virtual cluster.
+    /// Returns the virtual cluster.
     pub(crate) fn tenant(&self) -> &Tenant {
         &self.0.config.tenant
     }
 
-    /// The host's API.
+    /// Returns a client for the host.
     pub(crate) fn host(&self) -> Client {
         self.0.host.clone()
     }
 
-    /// The guest's API.
+    /// Returns a client for the guest.
     pub(crate) fn guest(&self) -> Client {
         self.0.guest.clone()
     }
 
-    /// One kind in the host's mirror of a guest namespace.
+    /// Returns the API of a kind in the host namespace of a guest namespace.
     pub(crate) fn host_api<K>(&self, namespace: &str) -> Api<K>
     where
         K: Kind<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -109,7 +109,7 @@ impl Context {
         Api::namespaced(self.host(), &self.tenant().host_namespace(namespace))
     }
 
-    /// One kind in a guest namespace.
+    /// Returns the API of a kind in a guest namespace.
     pub(crate) fn guest_api<K>(&self, namespace: &str) -> Api<K>
     where
         K: Kind<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -117,29 +117,29 @@ impl Context {
         Api::namespaced(self.guest(), namespace)
     }
 
-    /// One kind, known at run time, in the host's mirror of a guest namespace.
+    /// Returns the API of a kind that is known at run time, in the host namespace of a guest namespace.
     pub(crate) fn host_objects(&self, kind: &ApiResource, namespace: &str) -> Api<Object> {
         Api::namespaced_with(self.host(), &self.tenant().host_namespace(namespace), kind)
     }
 
-    /// One kind, known at run time, in a guest namespace.
+    /// Returns the API of a kind that is known at run time, in a guest namespace.
     pub(crate) fn guest_objects(&self, kind: &ApiResource, namespace: &str) -> Api<Object> {
         Api::namespaced_with(self.guest(), namespace, kind)
     }
 
-    /// Whether a guest object is a copy of what something on the host has made. On kinds that are not imported, its
-    /// marks are the tenant's own idea and mean nothing.
+    /// Returns true if a guest object is a copy of a host object. On kinds that are not imported, the annotations that say so are
+    /// the tenant's own and mean nothing.
     pub(crate) fn is_copy(&self, kind: &ApiResource, guest: &ObjectMeta) -> bool {
         (ownership::is_imported(guest) || projections::is_marked(guest)) && self.is_imported(kind)
     }
 
-    /// Whether what others make of a kind in the tenant's host namespaces is shown in the guest.
+    /// Returns true if a kind is imported: the guest shows foreign objects in the tenant's host namespaces.
     pub(crate) fn is_imported(&self, kind: &ApiResource) -> bool {
         let is_of = |import: &Import| import.api_version == kind.api_version && import.kind == kind.kind;
         self.config().imports.iter().any(is_of)
     }
 
-    /// Refuses an object that the host is not to have, before the host does; the tenant learns which field and why.
+    /// Refuses an object that the host's policies would refuse; the error names the field and the reason.
     pub(crate) fn admit(&self, resource: Resource, object: &impl Serialize) -> Result<(), ReconcileError> {
         let violations = self.config().admission.violations(resource, object);
         if violations.is_empty() || fault_injection::is(Mutation::OverlookViolations) {
@@ -152,7 +152,7 @@ impl Context {
         )))
     }
 
-    /// What is counted.
+    /// Returns the metrics.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
@@ -162,43 +162,43 @@ impl Context {
         &self.0.recorder
     }
 
-    /// The bytes that the tenant may keep on the host.
+    /// Returns the budget of bytes on the host.
     pub(crate) fn budget(&self) -> &Budget {
         &self.0.budget
     }
 
-    /// The host namespaces that are watched.
+    /// Returns the host namespaces that are watched.
     pub(crate) fn watched_namespaces(&self) -> &WatchedNamespaces {
         &self.0.watched_namespaces
     }
 
-    /// The queue of guest namespaces.
+    /// Returns the work queue of guest namespaces.
     pub(crate) fn namespaces(&self) -> &Arc<WorkQueue> {
         &self.0.namespaces
     }
 
-    /// The guest's namespaces.
+    /// Returns the store of the guest's namespaces.
     pub(crate) fn guest_namespaces(&self) -> &Arc<Store<Namespace>> {
         &self.0.guest_namespaces
     }
 
-    /// Whether the guest is known to have no such namespace.
+    /// Returns true if the guest is known to have no such namespace.
     pub(crate) fn is_without(&self, namespace: &str) -> bool {
         let known = self.guest_namespaces();
         known.has_listed(&Scope::Everything) && known.get(&Key::new("", namespace)).is_none()
     }
 
-    /// Has a guest namespace's mirror looked at, because something found it missing.
+    /// Requeues a guest namespace, because its host namespace was missing.
     pub(crate) fn recheck_namespace(&self, namespace: &str) {
         self.namespaces().add(Key::new("", namespace));
     }
 
-    /// What runs in the background.
+    /// Returns the background tasks.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
     }
 
-    /// Ends everything.
+    /// Returns the token that stops the engine.
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.0.stop
     }

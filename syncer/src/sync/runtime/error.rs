@@ -58,7 +58,7 @@ impl ReconcileError {
         }
     }
 
-    /// Whether trying again will not help before somebody changes something.
+    /// Returns true if trying again will not help before somebody changes something.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
             Self::Request {
@@ -71,7 +71,7 @@ impl ReconcileError {
         }
     }
 
-    /// Whether the host namespace may be missing or going away. The syncer's role is bound in it and goes with it, so
+    /// Returns true if the host namespace may be missing or going away. The syncer's role is bound in it and goes with it, so
     /// that then nothing is found to be missing: it is forbidden to look.
     pub(crate) fn may_be_for_want_of_a_namespace(&self) -> bool {
         let Self::Request {

@@ -70,7 +70,7 @@ pub(crate) fn is(mutation: Mutation) -> bool {
     *CHOSEN == Some(mutation)
 }
 
-/// Whether a fault is built in and chosen: none is.
+/// Returns true if a fault is built in and chosen: none is.
 #[cfg(not(feature = "mutations"))]
 pub(crate) const fn is(_: Mutation) -> bool {
     false

@@ -34,10 +34,10 @@ impl Gauges {
         &self,
         side: &'static str,
         what: &str,
-        cache: &Arc<Store<T>>,
+        store: &Arc<Store<T>>,
     ) {
-        let cache = Arc::downgrade(cache);
-        let count = move || Weak::upgrade(&cache).map(|cache| cache.len());
+        let store = Arc::downgrade(store);
+        let count = move || Weak::upgrade(&store).map(|store| store.len());
         self.change(|sources| sources.objects.insert((side, what.to_owned()), Box::new(count)));
     }
 

@@ -1,6 +1,6 @@
-//! What is known of the objects of one kind on one side, kept by watches.
+//! Stores of the objects of one kind on one side, and the informers that fill them by watches.
 //!
-//! One cache takes in several watches (the host's are one a namespace), each of which answers for its own scope.
+//! Several informers can fill one store: on the host there is one for each namespace. Each is responsible for its own scope.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Debug};
@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use super::fault_injection::{self, Mutation};
 use super::key::Key;
 
-/// What a watch covers.
+/// The scope of a watch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scope {
     /// A whole side.
@@ -26,7 +26,7 @@ pub(crate) enum Scope {
     Namespace(String),
 }
 
-/// The objects of one kind on one side, by the guest's names.
+/// The objects of one kind on one side, by their names in the guest.
 pub(crate) struct Store<T> {
     state: RwLock<State<T>>,
 }
@@ -35,9 +35,9 @@ struct State<T> {
     objects: HashMap<Key, Arc<T>>,
     /// The scopes whose watches have listed everything at least once.
     complete: HashSet<Scope>,
-    /// Those of them that the listener has been told of, object by object.
-    told: HashSet<Scope>,
-    /// Deleted objects as they were at last, if the cache keeps these.
+    /// The scopes of which the listener has seen each object.
+    delivered: HashSet<Scope>,
+    /// The last state of deleted objects, if the store keeps these.
     deleted: Option<HashMap<Key, Arc<T>>>,
 }
 
@@ -47,7 +47,7 @@ impl<T> Default for Store<T> {
             state: RwLock::new(State {
                 objects: HashMap::new(),
                 complete: HashSet::new(),
-                told: HashSet::new(),
+                delivered: HashSet::new(),
                 deleted: None,
             }),
         }
@@ -56,16 +56,16 @@ impl<T> Default for Store<T> {
 
 impl<T> Debug for Store<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.with(|state| write!(formatter, "Cache({} objects)", state.objects.len()))
+        self.with(|state| write!(formatter, "Store({} objects)", state.objects.len()))
     }
 }
 
 impl<T> Store<T> {
-    /// Makes a cache that also keeps deleted objects, until [`Store::forget_deleted`].
+    /// Creates a store that also keeps deleted objects, until [`Store::forget_deleted`].
     pub(crate) fn with_deleted() -> Self {
-        let cache = Self::default();
-        cache.change(|state| state.deleted = Some(HashMap::new()));
-        cache
+        let store = Self::default();
+        store.change(|state| state.deleted = Some(HashMap::new()));
+        store
     }
 
     /// Returns the last state of the object that had that name, if it was deleted and none has the name now.
@@ -78,32 +78,32 @@ impl<T> Store<T> {
         self.change(|state| state.deleted.as_mut().and_then(|deleted| deleted.remove(key)));
     }
 
-    /// The object of that name.
+    /// Returns the object of a name.
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<T>> {
         self.with(|state| state.objects.get(key).cloned())
     }
 
-    /// Whether everything in a scope is known.
+    /// Returns true once the initial list of a scope is complete.
     pub(crate) fn has_listed(&self, scope: &Scope) -> bool {
         self.with(|state| state.complete.contains(scope))
     }
 
-    /// Whether the listener has been told of everything in a scope.
+    /// Returns true once the listener has seen the initial list of a scope.
     pub(crate) fn has_delivered(&self, scope: &Scope) -> bool {
-        self.with(|state| state.told.contains(scope))
+        self.with(|state| state.delivered.contains(scope))
     }
 
-    /// Whether the listener has been told of everything in the host's mirror of a guest namespace.
+    /// Returns true if the listener has seen everything in the host's mirror of a guest namespace.
     pub(crate) fn has_delivered_namespace(&self, namespace: &str) -> bool {
         self.has_delivered(&Scope::Namespace(namespace.to_owned()))
     }
 
-    /// Whether everything in the host's mirror of a guest namespace is known.
+    /// Returns true if the store has everything in the host's mirror of a guest namespace.
     pub(crate) fn has_listed_namespace(&self, namespace: &str) -> bool {
         self.has_listed(&Scope::Namespace(namespace.to_owned()))
     }
 
-    /// The keys in a guest namespace.
+    /// Returns the keys in a guest namespace.
     pub(crate) fn keys_in(&self, namespace: &str) -> Vec<Key> {
         self.with(|state| {
             state
@@ -115,22 +115,22 @@ impl<T> Store<T> {
         })
     }
 
-    /// How many objects it has.
+    /// Returns the number of objects.
     pub(crate) fn len(&self) -> usize {
         self.with(|state| state.objects.len())
     }
 
-    /// All keys.
+    /// Returns all keys.
     pub(crate) fn keys(&self) -> Vec<Key> {
         self.with(|state| state.objects.keys().cloned().collect())
     }
 
-    /// Whether an object answers a question.
+    /// Returns true if an object meets a condition.
     pub(crate) fn any(&self, question: impl Fn(&T) -> bool) -> bool {
         self.with(|state| state.objects.values().any(|object| question(object)))
     }
 
-    /// The first answer to a question.
+    /// Returns the first result of a search.
     pub(crate) fn find_map<A>(&self, question: impl Fn(&Key, &T) -> Option<A>) -> Option<A> {
         self.with(|state| {
             state
@@ -144,7 +144,7 @@ impl<T> Store<T> {
     fn forget(&self, scope: &Scope) {
         self.change(|state| {
             state.complete.remove(scope);
-            state.told.remove(scope);
+            state.delivered.remove(scope);
             state.objects.retain(|key, _| !scope.holds(key));
         });
     }
@@ -166,7 +166,7 @@ impl<T> State<T> {
         self.objects.insert(key, Arc::new(object));
     }
 
-    /// Removes an object that was deleted; `last` is its last state, if the watch told it.
+    /// Removes an object that was deleted; `last` is its last state, if the watch event has it.
     fn remove(&mut self, key: Key, last: Option<T>) {
         let known = self.objects.remove(&key);
         if let (Some(deleted), Some(last)) = (&mut self.deleted, last.map(Arc::new).or(known)) {
@@ -184,32 +184,32 @@ impl Scope {
     }
 }
 
-/// What a watch has just done to a cache.
+/// A change of a store.
 #[derive(Debug)]
 pub(crate) enum Change {
-    /// The object of that name came, went or differs.
+    /// The object of that name was added, updated or deleted.
     Object(Key),
-    /// Everything in the scope is known now.
+    /// The initial list of the scope is complete.
     Complete,
 }
 
-/// One watch that feeds a cache.
+/// One watch that fills a store.
 pub(crate) struct Informer<T> {
-    /// Where it goes.
-    pub(crate) cache: Arc<Store<T>>,
-    /// What it answers for.
+    /// The store.
+    pub(crate) store: Arc<Store<T>>,
+    /// The scope of the watch.
     pub(crate) scope: Scope,
-    /// What it is called in the log.
+    /// The name in the log.
     pub(crate) what: String,
-    /// Ends it.
+    /// Ends the watch.
     pub(crate) stop: CancellationToken,
 }
 
 impl<T: Send + Sync> Informer<T> {
-    /// Keeps the cache up to date until it is stopped; a watch that breaks is taken up again.
+    /// Keeps the store up to date until it is stopped; a watch that breaks is started again.
     ///
-    /// `keep` says under which key an object is kept and what of it, or that it is of no interest. `changed` learns
-    /// of what a list holds when the list is at its end: before that, what is missing may be still to come.
+    /// `keep` returns the key and the part of an object to keep, or nothing to leave the object out. `changed` gets the objects
+    /// of a list when the list is complete: before that, an object that is missing may still come.
     pub(crate) async fn run<K>(
         self,
         api: Api<K>,
@@ -220,7 +220,7 @@ impl<T: Send + Sync> Informer<T> {
         K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     {
         let Self {
-            cache,
+            store,
             scope,
             what,
             stop,
@@ -233,11 +233,11 @@ impl<T: Send + Sync> Informer<T> {
                 Ok(watcher::Event::InitApply(object)) => {
                     if let Some((key, value)) = keep(object) {
                         listed.insert(key.clone());
-                        cache.change(|state| state.insert(key, value));
+                        store.change(|state| state.insert(key, value));
                     }
                 }
                 Ok(watcher::Event::InitDone) => {
-                    let gone = cache.change(|state| {
+                    let gone = store.change(|state| {
                         state.complete.insert(scope.clone());
                         let gone: Vec<Key> = (state.objects.keys())
                             .filter(|key| scope.holds(key) && !listed.contains(key))
@@ -254,25 +254,25 @@ impl<T: Send + Sync> Informer<T> {
                         .map(Change::Object)
                         .for_each(&changed);
                     changed(Change::Complete);
-                    cache.change(|state| state.told.insert(scope.clone()));
+                    store.change(|state| state.delivered.insert(scope.clone()));
                 }
                 Ok(watcher::Event::Apply(object)) => {
                     if let Some((key, value)) = keep(object) {
-                        if !(fault_injection::is(Mutation::StaleReads) && cache.get(&key).is_some()) {
-                            cache.change(|state| state.insert(key.clone(), value));
+                        if !(fault_injection::is(Mutation::StaleReads) && store.get(&key).is_some()) {
+                            store.change(|state| state.insert(key.clone(), value));
                         }
                         changed(Change::Object(key));
                     }
                 }
                 Ok(watcher::Event::Delete(object)) => {
                     if let Some((key, value)) = keep(object) {
-                        cache.change(|state| state.remove(key.clone(), Some(value)));
+                        store.change(|state| state.remove(key.clone(), Some(value)));
                         changed(Change::Object(key));
                     }
                 }
                 Err(error) => warn!(%what, error = &error as &dyn std::error::Error, "lost a watch"),
             }
         }
-        cache.forget(&scope);
+        store.forget(&scope);
     }
 }

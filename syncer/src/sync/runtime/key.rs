@@ -1,10 +1,10 @@
-//! What an object is called within its kind, as the guest calls it.
+//! Keys of objects of one kind: namespace and name in the guest.
 
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-/// A guest namespace and a name in it; the namespace of what has none is empty.
+/// A guest namespace and a name in it; the namespace of cluster-scoped objects is empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
     /// The guest namespace.
@@ -14,7 +14,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Names an object.
+    /// Creates a key.
     pub(crate) fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             namespace: namespace.into(),
@@ -22,7 +22,7 @@ impl Key {
         }
     }
 
-    /// The key of a guest object.
+    /// Returns the key of a guest object.
     pub(crate) fn of(meta: &ObjectMeta) -> Self {
         Self::new(
             meta.namespace.clone().unwrap_or_default(),

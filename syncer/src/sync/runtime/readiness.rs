@@ -1,9 +1,9 @@
-//! Whether everything was looked at once, and what was not.
+//! The initial sync of all reconcilers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A handle that says when every part of the engine has done its first full pass.
+/// A handle that is ready when every reconciler has done its initial sync.
 ///
 /// It is not ready before the engine has started, and once ready stays so.
 #[derive(Clone, Debug, Default)]
@@ -12,24 +12,24 @@ pub struct Readiness(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     started: bool,
-    /// Each part, and why it has not passed, if that is known.
+    /// The reconcilers that have not synced yet, and the reason if it is known.
     waiting: BTreeMap<String, Option<String>>,
 }
 
 impl Readiness {
-    /// Makes a handle that waits for the engine to start.
+    /// Creates a handle that waits for the engine to start.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether every part has done its first full pass.
+    /// Returns true if every reconciler has done its initial sync.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.with(|state| state.started && state.waiting.is_empty())
     }
 
-    /// The parts that have not, in the words of a person, and why if that is known: `pods`, `export of Component of dapr.io/v1alpha1
+    /// Returns the reconcilers that have not synced yet, with the reason if it is known: `pods`, `export of Component of dapr.io/v1alpha1
     /// (the host does not know the kind)`.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<String> {
@@ -45,12 +45,12 @@ impl Readiness {
         })
     }
 
-    /// Adds a part to wait for.
+    /// Adds a reconciler to wait for.
     pub(crate) fn expect(&self, reconciler: &str) {
         self.with(|state| state.waiting.insert(reconciler.to_owned(), None));
     }
 
-    /// Says why a part has not passed yet.
+    /// Records the reason why a reconciler has not synced yet.
     pub(crate) fn held_up(&self, reconciler: &str, why: String) {
         self.with(|state| {
             if let Some(waiting) = state.waiting.get_mut(reconciler) {
@@ -59,12 +59,12 @@ impl Readiness {
         });
     }
 
-    /// Takes a part off the list.
+    /// Records that a reconciler has synced.
     pub(crate) fn passed(&self, reconciler: &str) {
         self.with(|state| state.waiting.remove(reconciler));
     }
 
-    /// Says that no part will be added any more.
+    /// Records that no reconciler will be added any more.
     pub(crate) fn started(&self) {
         self.with(|state| state.started = true);
     }

@@ -1,4 +1,4 @@
-//! Telling the tenant, by Events in the guest, what could not be brought in step and why.
+//! Events in the guest about objects that could not be reconciled.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,28 +12,28 @@ use tracing::warn;
 
 use super::error::ReconcileError;
 
-/// What passes by itself, such as a write that met another, is over before this many tries (0.4 s).
+/// The number of failures before the first Event. A transient error, such as a write conflict, is over by then (0.4 s).
 const TRIES_IN_SILENCE: u32 = 4;
 
-/// The same words about the same object are said at most this often.
+/// The minimum interval between two Events with the same note about the same object.
 const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
-/// A note that comes again within this is counted in its first Event; later it is an Event of its own.
+/// A note that is repeated within this time increases the count of its first Event; later it becomes an Event of its own.
 const COUNTED_FOR: Duration = Duration::from_mins(6);
 
-/// An object has at most this many different Events at a time. Some words tell sizes and seconds, which change with each try.
+/// The maximum number of different Events of an object at a time. Some notes have sizes and seconds, which change each time.
 const EVENTS_OF_ONE: usize = 20;
 
-/// The API takes no longer note.
+/// The maximum length of a note that the API accepts.
 const LONGEST_NOTE: usize = 1024;
 
-/// Writes Events to the guest.
+/// Recorder of Events in the guest.
 pub(crate) struct EventRecorder {
     guest: Client,
     said: Mutex<HashMap<(String, String), Said>>,
 }
 
-/// The last time that something was said about an object, and what counts how often.
+/// The time of the last Event about an object, and the recorders of its notes.
 struct Said {
     at: Instant,
     /// One for each note: a recorder takes Events about an object that differ in nothing but their notes for the same one, and
@@ -43,12 +43,12 @@ struct Said {
 
 impl std::fmt::Debug for EventRecorder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Reporter")
+        formatter.write_str("EventRecorder")
     }
 }
 
 impl EventRecorder {
-    /// Makes a reporter for a guest.
+    /// Creates a recorder for a guest.
     pub(crate) fn new(guest: Client) -> Self {
         Self {
             guest,
@@ -56,7 +56,7 @@ impl EventRecorder {
         }
     }
 
-    /// Reports a failure about a guest object, unless it may well pass by itself or was just reported.
+    /// Records an Event about a failure, unless the failure may be transient or was just reported.
     pub(crate) async fn failed(&self, about: &ObjectReference, failure: &ReconcileError, tries: u32) {
         if failure.is_lasting() || tries >= TRIES_IN_SILENCE {
             self.say(about, EventType::Warning, "SyncError", failure.message())
@@ -64,7 +64,7 @@ impl EventRecorder {
         }
     }
 
-    /// Reports something about a guest object that its owner may want to change.
+    /// Records an Event about a guest object that its owner may want to change.
     pub(crate) async fn warn(&self, about: &ObjectReference, reason: &str, note: String) {
         self.say(about, EventType::Warning, reason, note).await;
     }
@@ -88,7 +88,7 @@ impl EventRecorder {
         }
     }
 
-    /// Returns the recorder for a note, unless it was just said.
+    /// Returns the recorder for a note, unless the note was just recorded.
     fn due(&self, about: &ObjectReference, note: &str) -> Option<Recorder> {
         let now = Instant::now();
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The objects of one kind that could not be brought to the host, for those that need them.
+//! Objects of one kind that could not be written to the host, for the objects that depend on them.
 //!
 //! The Event about a failure is on the object that failed. An object that waits for it gets an Event with the same reason from
 //! here, so that its owner does not have to search.
@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::error::ReconcileError;
 use super::key::Key;
 
-/// Why objects of one kind are not on the host, by key.
+/// The reasons why objects of one kind are not on the host, by key.
 #[derive(Debug, Default)]
 pub(crate) struct Unmet(Mutex<HashMap<Key, Why>>);
 
@@ -20,7 +20,7 @@ struct Why {
 }
 
 impl Unmet {
-    /// Notes how a look at an object went.
+    /// Records the result of a reconciliation.
     pub(crate) fn note<T>(&self, key: &Key, look: &Result<T, ReconcileError>) {
         let mut noted = self.lock();
         match look {
@@ -39,7 +39,7 @@ impl Unmet {
         }
     }
 
-    /// Fails if the object could not be brought to the host; `kind` is what it is called.
+    /// Returns an error if the object could not be written to the host; `kind` is its kind in the message.
     pub(crate) fn check(&self, kind: &str, key: &Key) -> Result<(), ReconcileError> {
         let why = self.lock().get(key).cloned();
         why.map_or(Ok(()), |Why { words, is_lasting }| {

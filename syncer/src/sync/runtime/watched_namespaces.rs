@@ -1,7 +1,7 @@
-//! The host namespaces that are watched, and who watches what in them.
+//! The host namespaces that are watched, and the watches in them.
 //!
-//! The syncer may list nothing across the host. So each kind's watch is started a namespace at a time, once the
-//! namespace is there, and ended with it.
+//! The syncer may not list objects across the host. So the watches of each kind are started by namespace, once the namespace
+//! exists, and end with it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,14 +9,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A guest namespace whose mirror on the host is watched.
+/// A guest namespace whose host namespace is watched.
 #[derive(Clone, Debug)]
 pub(crate) struct WatchedNamespace {
     /// The guest namespace.
     pub(crate) namespace: String,
     /// Ends the watches.
     pub(crate) stop: CancellationToken,
-    /// The tasks that watch.
+    /// The tasks of the watches.
     pub(crate) tasks: TaskTracker,
 }
 
@@ -37,7 +37,7 @@ struct State {
 }
 
 impl WatchedNamespaces {
-    /// Starts with no namespaces.
+    /// Creates an empty set.
     pub(crate) fn new(stop: CancellationToken) -> Self {
         Self {
             state: Mutex::default(),
@@ -45,14 +45,14 @@ impl WatchedNamespaces {
         }
     }
 
-    /// Adds a follower: it is started in each namespace that is there, and in each that comes.
+    /// Adds a follower, which is started in each namespace that is watched now or later.
     pub(crate) fn follow(&self, follower: impl Fn(&WatchedNamespace) + Send + Sync + 'static) {
         let mut state = self.state();
         state.namespaces.values().for_each(&follower);
         state.followers.push(Box::new(follower));
     }
 
-    /// Has a namespace watched, if it is not already.
+    /// Watches a namespace, if it is not watched yet.
     pub(crate) fn begin(&self, namespace: &str) {
         let mut state = self.state();
         if state.namespaces.contains_key(namespace) {
@@ -69,7 +69,7 @@ impl WatchedNamespaces {
         state.namespaces.insert(namespace.to_owned(), watched);
     }
 
-    /// Ends a namespace's watches and waits until what they knew is forgotten.
+    /// Ends the watches in a namespace and waits until the stores have forgotten its objects.
     pub(crate) async fn end(&self, namespace: &str) {
         let watched = self.state().namespaces.remove(namespace);
         if let Some(watched) = watched {
@@ -79,12 +79,12 @@ impl WatchedNamespaces {
         }
     }
 
-    /// The guest namespaces whose mirrors are watched.
+    /// Returns the guest namespaces whose host namespaces are watched.
     pub(crate) fn namespaces(&self) -> Vec<String> {
         self.state().namespaces.keys().cloned().collect()
     }
 
-    /// Notes whether a guest namespace can't have a mirror, so that nothing waits for it.
+    /// Records that a guest namespace can't have a host namespace, or that it can, so that nothing waits in vain.
     pub(crate) fn refuse(&self, namespace: &str, refused: bool) {
         let mut state = self.state();
         if refused {
@@ -94,7 +94,7 @@ impl WatchedNamespaces {
         }
     }
 
-    /// Whether a guest namespace can't have a mirror.
+    /// Returns true if a guest namespace can't have a mirror.
     pub(crate) fn is_refused(&self, namespace: &str) -> bool {
         self.state().refused.contains(namespace)
     }

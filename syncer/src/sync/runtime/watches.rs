@@ -1,4 +1,4 @@
-//! Starting watches: one on the guest, one a namespace on the host.
+//! Starting informers: one for the guest, one for each namespace of the host.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use super::key::Key;
 use crate::sync::pods;
 
 impl Context {
-    /// Keeps a cache of all guest objects of a kind.
+    /// Fills a store with all guest objects of a kind.
     pub(crate) fn watch_guest<K, T>(
         &self,
         what: &str,
         api: Api<K>,
-        cache: &Arc<Store<T>>,
+        store: &Arc<Store<T>>,
         keep: impl Fn(K) -> T + Send + 'static,
         changed: impl Fn(Change) + Send + 'static,
     ) where
@@ -28,15 +28,15 @@ impl Context {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
-        self.watch_all(self.feed("guest", what, cache), api, keep, changed);
+        self.watch_all(self.informer("guest", what, store), api, keep, changed);
     }
 
-    /// Keeps a cache of all host objects of a kind that belongs to nobody in particular.
+    /// Fills a store with all host objects of a kind.
     pub(crate) fn watch_host<K, T>(
         &self,
         what: &str,
         api: Api<K>,
-        cache: &Arc<Store<T>>,
+        store: &Arc<Store<T>>,
         keep: impl Fn(K) -> T + Send + 'static,
         changed: impl Fn(Change) + Send + 'static,
     ) where
@@ -44,17 +44,17 @@ impl Context {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
-        self.watch_all(self.feed("host", what, cache), api, keep, changed);
+        self.watch_all(self.informer("host", what, store), api, keep, changed);
     }
 
-    /// One watch of a whole side for a cache, whose objects are counted from now on.
-    pub(crate) fn feed<T>(&self, side: &'static str, what: &str, cache: &Arc<Store<T>>) -> Informer<T>
+    /// Returns an informer of a whole side. The objects of its store are counted from now on.
+    pub(crate) fn informer<T>(&self, side: &'static str, what: &str, store: &Arc<Store<T>>) -> Informer<T>
     where
         T: Send + Sync + 'static,
     {
-        self.metrics().gauges().hold(side, what, cache);
+        self.metrics().gauges().hold(side, what, store);
         Informer {
-            cache: cache.clone(),
+            store: store.clone(),
             scope: Scope::Everything,
             what: format!("{what} of the {side}"),
             stop: self.stop().clone(),
@@ -63,7 +63,7 @@ impl Context {
 
     fn watch_all<K, T>(
         &self,
-        feed: Informer<T>,
+        informer: Informer<T>,
         api: Api<K>,
         keep: impl Fn(K) -> T + Send + 'static,
         changed: impl Fn(Change) + Send + 'static,
@@ -77,18 +77,18 @@ impl Context {
             Some((Key::of(object.meta()), keep(object)))
         };
         self.tasks()
-            .spawn(feed.run(api, watcher::Config::default(), keep, changed));
+            .spawn(informer.run(api, watcher::Config::default(), keep, changed));
     }
 
-    /// Keeps a cache of the host objects of a kind in the tenant's namespaces, by guest namespace and host name.
+    /// Fills a store with the host objects of a kind in the tenant's namespaces, by guest namespace and host name.
     ///
-    /// `changed` learns, besides, in which guest namespace.
+    /// `changed` also gets the guest namespace.
     pub(crate) fn watch_hosts<K, T>(
         &self,
         what: &str,
         api: impl Fn(&Self, &str) -> Api<K> + Send + Sync + 'static,
         config: &watcher::Config,
-        cache: &Arc<Store<T>>,
+        store: &Arc<Store<T>>,
         keep: impl Fn(K) -> T + Clone + Send + Sync + 'static,
         changed: impl Fn(&str, Change) + Clone + Send + Sync + 'static,
     ) where
@@ -96,13 +96,13 @@ impl Context {
         K::DynamicType: Send + Sync,
         T: Send + Sync + 'static,
     {
-        self.metrics().gauges().hold("host", what, cache);
+        self.metrics().gauges().hold("host", what, store);
         let context = self.clone();
-        let (what, config, cache) = (what.to_owned(), config.clone(), cache.clone());
+        let (what, config, store) = (what.to_owned(), config.clone(), store.clone());
         self.watched_namespaces().follow(move |watched| {
             let namespace = watched.namespace.clone();
-            let feed = Informer {
-                cache: cache.clone(),
+            let informer = Informer {
+                store: store.clone(),
                 scope: Scope::Namespace(namespace.clone()),
                 what: format!("{what} of the host for {namespace}"),
                 stop: watched.stop.clone(),
@@ -117,17 +117,17 @@ impl Context {
             let api = api(&context, &watched.namespace);
             watched
                 .tasks
-                .spawn(feed.run(api, config.clone(), keep, move |change| changed(&of, change)));
+                .spawn(informer.run(api, config.clone(), keep, move |change| changed(&of, change)));
         });
     }
 }
 
-/// Keeps nothing but the metadata.
+/// Returns the metadata alone.
 pub(crate) fn metadata<K>(object: PartialObjectMeta<K>) -> ObjectMeta {
     object.metadata
 }
 
-/// Drops what is long and never looked at.
+/// Drops metadata that is long and never read.
 fn slim(meta: &mut ObjectMeta) {
     if let Some(entries) = &mut meta.managed_fields {
         entries.retain(pods::is_record);

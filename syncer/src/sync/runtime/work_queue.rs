@@ -1,6 +1,6 @@
-//! Keys to look at, each by one worker at a time.
+//! Work queues of keys, each reconciled by one worker at a time.
 //!
-//! A key that is added while it is being looked at is looked at again afterwards; added twice, it waits once.
+//! A key that is added while a worker reconciles it is reconciled again afterwards. A key that is added twice waits once.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::backoff;
 use super::key::Key;
 
-/// A queue of keys.
+/// A work queue of keys.
 #[derive(Debug, Default)]
 pub(crate) struct WorkQueue {
     state: Mutex<State>,
@@ -24,19 +24,19 @@ struct State {
     ready: VecDeque<Key>,
     /// The keys in `ready`.
     queued: HashSet<Key>,
-    /// The keys being looked at, and whether they were added again meanwhile.
+    /// The keys that workers reconcile, and whether they were added again meanwhile.
     running: HashMap<Key, bool>,
-    /// Later looks, by time.
+    /// The keys that are requeued later, by time.
     later: BTreeSet<(Instant, Key)>,
     /// The same by key, the earliest only.
     due: HashMap<Key, Instant>,
     /// Failures in a row.
     failures: HashMap<Key, u32>,
-    /// What the first full pass still has to look at; `None` before it began.
+    /// The keys that the initial sync still has to reconcile; `None` before it began.
     first: Option<HashSet<Key>>,
 }
 
-/// Whether a look counts for the first full pass.
+/// The effect of a reconciliation on the initial sync.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counts {
     Yes,
@@ -44,13 +44,13 @@ enum Counts {
 }
 
 impl WorkQueue {
-    /// Adds a key to be looked at as soon as a worker is free.
+    /// Adds a key for the next free worker.
     pub(crate) fn add(&self, key: Key) {
         self.state().add(key);
         self.added.notify_one();
     }
 
-    /// Adds a key to be looked at after a while, unless it is to be looked at sooner.
+    /// Adds a key after a pause, unless it is due sooner.
     pub(crate) fn add_after(&self, key: Key, pause: Duration) {
         self.state().add_at(key, Instant::now() + pause);
         self.added.notify_one();
@@ -77,21 +77,21 @@ impl WorkQueue {
         }
     }
 
-    /// Ends a look that went well.
+    /// Ends a successful reconciliation.
     pub(crate) fn done(&self, key: &Key) {
         let mut state = self.state();
         state.failures.remove(key);
         self.give_back(state, key, Counts::Yes);
     }
 
-    /// Ends a look that came too early: for the first full pass, it has still to come.
+    /// Ends a reconciliation that came too early: the initial sync does not count it.
     pub(crate) fn postpone(&self, key: &Key, pause: Duration) {
         let mut state = self.state();
         state.add_at(key.clone(), Instant::now() + pause);
         self.give_back(state, key, Counts::No);
     }
 
-    /// Ends a look that failed and plans the next; returns how many failed in a row.
+    /// Ends a failed reconciliation and requeues the key with backoff; returns the number of failures in a row.
     pub(crate) fn failed(&self, key: &Key) -> u32 {
         let mut state = self.state();
         let failures = state.failures.entry(key.clone()).or_default();
@@ -102,12 +102,12 @@ impl WorkQueue {
         failures
     }
 
-    /// How many keys wait for a worker; those that wait for their time do not.
+    /// Returns the number of keys that wait for a worker, without those that are requeued later.
     pub(crate) fn len(&self) -> usize {
         self.state().ready.len()
     }
 
-    /// Begins the first full pass: what is queued by now.
+    /// Begins the initial sync of the keys that are queued by now.
     pub(crate) fn begin_initial_sync(&self) {
         let mut state = self.state();
         let keys = state.queued.iter().chain(state.running.keys()).cloned().collect();
@@ -116,7 +116,7 @@ impl WorkQueue {
         self.initial_sync.notify_waiters();
     }
 
-    /// Waits for the beginning of the first full pass.
+    /// Waits for the beginning of the initial sync.
     pub(crate) async fn begun(&self) {
         loop {
             let begun = self.initial_sync.notified();
@@ -127,7 +127,7 @@ impl WorkQueue {
         }
     }
 
-    /// Waits for the end of the first full pass.
+    /// Waits for the end of the initial sync.
     pub(crate) async fn initial_sync(&self) {
         loop {
             let passed = self.initial_sync.notified();

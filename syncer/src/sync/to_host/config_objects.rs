@@ -145,7 +145,7 @@ impl ConfigObjects {
         }
     }
 
-    /// Whether something is kept that nothing names. Of what each cluster has of its own, and of what the host shows, the
+    /// Returns true if something is kept that nothing names. Of what each cluster has of its own, and of what the host shows, the
     /// host needs none.
     fn is_kept_unnamed(&self, guest: &ObjectMeta) -> bool {
         let Unnamed { config_maps, secrets } = self.context.config().unnamed;
@@ -333,7 +333,7 @@ impl ConfigObjects {
 
     async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
         let hosts = self.context.host_objects(&self.kind, &host_key.namespace);
-        let params = delete::as_seen(host);
+        let params = delete::if_unchanged(host);
         self.context.metrics().write("host", &self.kind.kind, "delete");
         unless_gone(hosts.delete(&host_key.name, &params).await)
             .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))

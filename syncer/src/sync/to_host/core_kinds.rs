@@ -95,7 +95,7 @@ impl CoreKindSync {
         ownership::owner_of(&host.metadata, &self.kind)
     }
 
-    /// Whether this is the part of a kind.
+    /// Returns true if this is the part of a kind.
     pub(crate) fn is_of(&self, kind: &ApiResource) -> bool {
         self.kind == *kind
     }
@@ -280,15 +280,19 @@ impl CoreKindSync {
     async fn delete_host(&self, key: &Key, host: &Object) -> Result<Action, ReconcileError> {
         let hosts = self.context.host_objects(&self.kind, &key.namespace);
         self.context.metrics().write("host", &self.kind.kind, "delete");
-        unless_gone(hosts.delete(&key.name, &delete::as_seen(&host.metadata)).await)
-            .attempting(|| format!("delete {} {key} on the host", self.kind.kind))?;
+        unless_gone(
+            hosts
+                .delete(&key.name, &delete::if_unchanged(&host.metadata))
+                .await,
+        )
+        .attempting(|| format!("delete {} {key} on the host", self.kind.kind))?;
         Ok(Action::AwaitChange)
     }
 
     async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<Action, ReconcileError> {
         let guests = self.context.guest_objects(&self.kind, &key.namespace);
         self.context.metrics().write("guest", &self.kind.kind, "delete");
-        unless_gone(guests.delete(&key.name, &delete::of(&guest.metadata)).await)
+        unless_gone(guests.delete(&key.name, &delete::if_uid(&guest.metadata)).await)
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))?;
         Ok(Action::AwaitChange)
     }

@@ -175,7 +175,7 @@ impl EndpointSlices {
     }
 
     async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<Action, ReconcileError> {
-        let params = delete::as_seen(host);
+        let params = delete::if_unchanged(host);
         self.context.metrics().write("host", "EndpointSlice", "delete");
         unless_gone(
             self.context
@@ -241,7 +241,7 @@ fn service_of(slice: &EndpointSlice) -> Option<Key> {
     Some(Key::new(namespace, slice.labels().get(SERVICE)?))
 }
 
-/// Whether a slice was not made from a selector.
+/// Returns true if a slice was not made from a selector.
 fn is_by_hand(slice: &EndpointSlice) -> bool {
     slice
         .labels()

@@ -46,7 +46,7 @@ const GOING: Duration = Duration::from_millis(300);
 /// How soon a namespace is looked at again that waits until the others are counted.
 const UNCOUNTED: Duration = Duration::from_millis(100);
 
-/// How often a mirror is looked at, since namespaces can't be watched one by one; nothing is written if it is as it
+/// The interval in which a mirror is checked, since namespaces can't be watched one by one; nothing is written if it is as it
 /// should be.
 const RECHECK: Duration = Duration::from_mins(1);
 
@@ -73,22 +73,24 @@ impl Namespaces {
     /// Watches the guest's namespaces.
     pub(crate) fn watch(self: &Arc<Self>) {
         let namespaces = self.context.guest_namespaces();
-        let feed = self.context.feed("guest", &self.name(), namespaces);
+        let informer = self.context.informer("guest", &self.name(), namespaces);
         let queue = self.context.namespaces().clone();
         let api: Api<Namespace> = Api::all(self.context.guest());
         let keep = |mut namespace: Namespace| {
             namespace.metadata.managed_fields = None;
             Some((Key::of(&namespace.metadata), namespace))
         };
-        self.context.tasks().spawn(feed.run(
-            api,
-            watcher::Config::default(),
-            keep,
-            move |change| match change {
-                Change::Object(key) => queue.add(key),
-                Change::Complete => queue.begin_initial_sync(),
-            },
-        ));
+        self.context.tasks().spawn(
+            informer.run(
+                api,
+                watcher::Config::default(),
+                keep,
+                move |change| match change {
+                    Change::Object(key) => queue.add(key),
+                    Change::Complete => queue.begin_initial_sync(),
+                },
+            ),
+        );
     }
 
     async fn keep(&self, guest: &Namespace) -> Result<Action, ReconcileError> {
@@ -183,7 +185,7 @@ impl Namespaces {
             Err(failure) => return Err(failure),
         };
         if mirror.metadata.deletion_timestamp.is_none() {
-            let params = delete::of(&mirror.metadata);
+            let params = delete::if_uid(&mirror.metadata);
             let host_name = mirror.name_any();
             unless_gone(self.host().delete(&host_name, &params).await)
                 .attempting(|| format!("delete host namespace {host_name}"))?;
@@ -364,7 +366,7 @@ impl Reconciler for Namespaces {
     }
 }
 
-/// What became of a mirror.
+/// The state of a mirror that is to be deleted.
 #[derive(Debug, PartialEq, Eq)]
 enum Mirrors {
     Gone,
@@ -434,7 +436,7 @@ impl Mirror {
     }
 }
 
-/// Whether a host namespace is the mirror of this guest namespace of this tenant. The name does not prove it: it is
+/// Returns true if a host namespace is the mirror of this guest namespace of this tenant. The name does not prove it: it is
 /// ambiguous (see [`Tenant::suffix`]), and 32 bits of a hash may meet.
 fn is_ours(tenant: &Tenant, name: &str, mirror: &PartialObjectMeta<Namespace>) -> bool {
     let labels = mirror.labels();

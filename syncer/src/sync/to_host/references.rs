@@ -76,7 +76,7 @@ impl References {
         }
     }
 
-    /// Whether anything names it.
+    /// Returns true if anything names it.
     pub(crate) fn holds(&self, reference: &Reference) -> bool {
         self.state().by_reference.contains_key(reference) && !fault_injection::is(Mutation::DropReferences)
     }
@@ -98,7 +98,7 @@ impl References {
         self.state().unknown.remove(kind);
     }
 
-    /// Whether everything that is named is known: until then, what nothing seems to name may yet be.
+    /// Returns true if everything that is named is known: until then, what nothing seems to name may yet be.
     pub(crate) fn are_known(&self) -> bool {
         self.state().unknown.is_empty()
     }

@@ -94,18 +94,20 @@ impl ReplicatedServices {
         &self,
         key: &Key,
         api: Api<Object>,
-        cache: &Arc<Store<Object>>,
+        store: &Arc<Store<Object>>,
         side: &'static str,
         changed: impl Fn(Change) + Send + 'static,
     ) {
-        let feed = self.context.feed(side, &self.name(), cache);
+        let informer = self.context.informer(side, &self.name(), store);
         let keep = |mut object: Object| {
             object.metadata.managed_fields = None;
             Some((Key::of(&object.metadata), object))
         };
         // A role can be for single names, and then lets no other watch pass.
         let config = watcher::Config::default().fields(&format!("metadata.name={}", key.name));
-        self.context.tasks().spawn(feed.run(api, config, keep, changed));
+        self.context
+            .tasks()
+            .spawn(informer.run(api, config, keep, changed));
     }
 
     async fn write(&self, guest: &Object, host: Option<&Object>) -> Result<Action, ReconcileError> {
@@ -172,7 +174,7 @@ impl ReplicatedServices {
     async fn delete(&self, host: &Object) -> Result<Action, ReconcileError> {
         self.written.forget(&self.guest_key);
         self.context.metrics().write("host", &self.kind.kind, "delete");
-        let params = delete::as_seen(&host.metadata);
+        let params = delete::if_unchanged(&host.metadata);
         unless_gone(self.hosts().delete(&self.host_key.name, &params).await)
             .attempting(|| format!("delete the replica of {self} on the host"))?;
         Ok(Action::AwaitChange)

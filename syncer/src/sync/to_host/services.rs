@@ -246,7 +246,7 @@ impl Services {
             .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
             .await
             .attempting(|| format!("note on the host that Service {key} is recreated"))?;
-        let params = delete::of(&guest.metadata);
+        let params = delete::if_uid(&guest.metadata);
         self.context.metrics().write("guest", "Service", "delete");
         unless_gone(guests.delete(&key.name, &params).await)
             .attempting(|| format!("delete Service {key} to recreate it with the host's address"))?;
@@ -320,7 +320,7 @@ impl Services {
     }
 
     async fn delete_host(&self, key: &Key, host: &Service) -> Result<(), ReconcileError> {
-        let params = delete::as_seen(&host.metadata);
+        let params = delete::if_unchanged(&host.metadata);
         self.context.metrics().write("host", "Service", "delete");
         unless_gone(
             self.context

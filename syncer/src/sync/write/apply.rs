@@ -179,7 +179,7 @@ pub(crate) fn is_outdated<T>(written: &kube::Result<T>, seen: Option<&ObjectMeta
     seen.is_some() && refused.is_some_and(|status| status.is_conflict() || status.is_not_found())
 }
 
-/// Whether somebody else has written more of an object than its status.
+/// Returns true if somebody else has written more of an object than its status.
 fn is_shared(object: &ObjectMeta) -> bool {
     let entries = object.managed_fields.iter().flatten();
     entries

@@ -1,29 +1,29 @@
-//! Deleting the object that was seen, and none that has got its name since.
+//! Deletion of the object that was seen, and of none that has the same name since.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Preconditions};
 
-/// How to delete just the object with this metadata; what it owns goes after it.
-pub(crate) fn of(seen: &ObjectMeta) -> DeleteParams {
+/// Deletes only the object with this UID; its dependents are deleted in the background.
+pub(crate) fn if_uid(seen: &ObjectMeta) -> DeleteParams {
     DeleteParams::background().preconditions(Preconditions {
         uid: seen.uid.clone(),
         ..Preconditions::default()
     })
 }
 
-/// How to delete the object with this metadata if nothing of it has changed since: its marks may have been taken off
-/// meanwhile, by which whoever did so keeps it. If something has, the answer is a conflict.
-pub(crate) fn as_seen(seen: &ObjectMeta) -> DeleteParams {
+/// Deletes only if the object is unchanged (UID and resourceVersion). If someone removed the syncer's ownership annotations in the
+/// meantime, the API answers 409 and the object is kept.
+pub(crate) fn if_unchanged(seen: &ObjectMeta) -> DeleteParams {
     DeleteParams::background().preconditions(Preconditions {
         uid: seen.uid.clone(),
         resource_version: seen.resource_version.clone(),
     })
 }
 
-/// How to delete just the object with this metadata, with a grace, in seconds; its own if there is none.
-pub(crate) fn within(seen: &ObjectMeta, grace: Option<i64>) -> DeleteParams {
+/// Deletes only the object with this UID, with a grace period in seconds; `None` stands for the object's own.
+pub(crate) fn with_grace(seen: &ObjectMeta, grace: Option<i64>) -> DeleteParams {
     DeleteParams {
         grace_period_seconds: grace.and_then(|seconds| u32::try_from(seconds).ok()),
-        ..of(seen)
+        ..if_uid(seen)
     }
 }

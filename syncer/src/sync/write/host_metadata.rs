@@ -1,9 +1,11 @@
 //! Labels and annotations that the host has given a mirror, shown in the guest.
 //!
-//! What admission and controllers of the host add to a mirror is on the guest's object, too. A name that the tenant has
-//! set is the tenant's: its value goes to the host, whatever the host had there. The guest's object notes what came from
-//! the host, each with a digest of its value. By that it does not go back as if it were the tenant's, leaves the guest
-//! when it leaves the host, and is the tenant's from the moment that the tenant gives it another value.
+//! Labels and annotations that admission and controllers of the host add to a mirror are shown on the guest's object, too. A key
+//! that the tenant has set is the tenant's: its value goes to the host, whatever the host had there.
+//!
+//! The guest's object has an annotation with the keys that came from the host, each with a digest of its value. The digest lets the
+//! syncer (1) not sync host-set keys back, (2) remove them when the host removes them, and (3) hand a key to the tenant once the
+//! tenant changes its value.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -165,7 +167,7 @@ impl<'a> Note<'a> {
         }
     }
 
-    /// Whether a value is as it came from the host.
+    /// Returns true if a value is as it came from the host.
     pub(crate) fn has(&self, named: Named, name: &str, value: &str) -> bool {
         !self.lines.is_empty() && self.lines.contains(&line(named, name, value).as_str())
     }

@@ -52,7 +52,7 @@ impl Written {
             .transpose()
     }
 
-    /// Whether an object was left at just these versions.
+    /// Returns true if an object was left at just these versions.
     pub(crate) fn is_at(&self, key: &Key, versions: &Versions) -> bool {
         lock(&self.ours)
             .get(key)
@@ -72,7 +72,7 @@ impl Written {
         lock(&self.given_back).remove(key);
     }
 
-    /// Whether the syncer has made this object.
+    /// Returns true if the syncer has made this object.
     pub(crate) fn has_made(&self, key: &Key, object: &ObjectMeta) -> bool {
         let ours = lock(&self.ours);
         let made = ours.get(key).and_then(|ours| ours.made.as_ref());
@@ -86,7 +86,7 @@ impl Written {
         }
     }
 
-    /// Whether this object is somebody else's, whatever it looks like.
+    /// Returns true if this object is somebody else's, whatever it looks like.
     pub(crate) fn was_given_back(&self, key: &Key, seen: &ObjectMeta) -> bool {
         let given_back = lock(&self.given_back);
         seen.uid.is_some() && given_back.get(key) == seen.uid.as_ref()

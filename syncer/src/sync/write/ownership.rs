@@ -69,17 +69,17 @@ pub(crate) struct HostName<'a> {
     pub(crate) name: &'a str,
 }
 
-/// Whether a label or annotation is the syncer's own.
+/// Returns true if a label or annotation is the syncer's own.
 pub(crate) fn is_own(name: &str) -> bool {
     name.starts_with(OWN)
 }
 
-/// Whether a label or annotation stays on the side that it is on.
+/// Returns true if a label or annotation stays on the side that it is on.
 pub(crate) fn is_kept_back(name: &str) -> bool {
     is_own(name) || name == LAST_APPLIED
 }
 
-/// Whether a guest object is marked as a copy of what something on the host has made. To make it its own, a tenant
+/// Returns true if a guest object is marked as a copy of what something on the host has made. To make it its own, a tenant
 /// would have to take off both marks.
 pub(crate) fn is_imported(guest: &ObjectMeta) -> bool {
     let by = (guest.annotations.as_ref()).and_then(|annotations| annotations.get(naming::CONTROLLED_BY));

@@ -310,7 +310,7 @@ impl Tenant {
         self.syncer.as_ref().expect("it runs").probed(path).await
     }
 
-    /// What the syncer says of a series, as in `syncer_failures_total{controller="pods",reason="Forbidden"}`.
+    /// Returns the value of a series of the syncer, such as `syncer_failures_total{controller="pods",reason="Forbidden"}`.
     pub(crate) async fn counted(&self, series: &str) -> u64 {
         let metrics = self.syncer.as_ref().expect("it runs").metrics().await;
         let value = (metrics.lines()).find_map(|line| line.strip_prefix(series)?.trim().parse().ok());

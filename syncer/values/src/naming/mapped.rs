@@ -86,7 +86,7 @@ impl FromStr for MappedNamespaces {
     }
 }
 
-/// Whether it is a name that a namespace may have, or the beginning of one and `*`.
+/// Returns true if it is a name that a namespace may have, or the beginning of one and `*`.
 fn is_name(side: &str) -> bool {
     let name = side.replace(NAME, "n");
     match name.strip_suffix('*') {

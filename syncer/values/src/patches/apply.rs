@@ -73,7 +73,7 @@ impl Prepared {
         }
     }
 
-    /// Whether it looks at the other side's object.
+    /// Returns true if it looks at the other side's object.
     pub(super) fn looks_across(&self) -> bool {
         matches!(self.action, Action::Copy(_))
     }

@@ -48,7 +48,7 @@ impl Condition {
         Ok(Self { at, is })
     }
 
-    /// Whether it holds; one value that fits is enough.
+    /// Returns true if it holds; one value that fits is enough.
     fn holds(&self, object: &Json, found: Option<&Json>) -> bool {
         let values = match &self.at {
             At::Object(path) => path.values(object),
@@ -66,17 +66,17 @@ impl Condition {
     }
 }
 
-/// Whether all conditions hold for an object, and what a patch has found in it.
+/// Returns true if all conditions hold for an object, and what a patch has found in it.
 pub(super) fn all_hold(conditions: &[Condition], object: &Json, found: Option<&Json>) -> bool {
     conditions.iter().all(|condition| condition.holds(object, found))
 }
 
-/// Whether a value is a map of labels.
+/// Returns true if a value is a map of labels.
 pub(super) fn is_labels(value: &Json) -> bool {
     matches!(value, Json::Map(labels) if labels.values().all(|value| matches!(value, Json::Text(_))))
 }
 
-/// Whether a value is a label selector.
+/// Returns true if a value is a label selector.
 pub(super) fn is_selector(value: &Json) -> bool {
     matches!(value, Json::Map(keys) if keys.iter().all(|(key, value)| match key.as_str() {
         "matchLabels" => *value == Json::Null || is_labels(value),
@@ -85,7 +85,7 @@ pub(super) fn is_selector(value: &Json) -> bool {
     }))
 }
 
-/// Whether two values are the same. A number or truth value is also the same as the text that it is written as, as a
+/// Returns true if two values are the same. A number or truth value is also the same as the text that it is written as, as a
 /// values file may have either.
 fn same(value: &Json, other: &Json) -> bool {
     let is_scalar = |value: &Json| !matches!(value, Json::List(_) | Json::Map(_));

@@ -115,13 +115,13 @@ impl Table {
         self.keys.iter().find(|key| key.path == path)
     }
 
-    /// Whether a path is that of a key or on the way to one.
+    /// Returns true if a path is that of a key or on the way to one.
     pub(super) fn knows(&self, path: &str) -> bool {
         self.keys.iter().any(|key| is_within(&key.path, path))
     }
 }
 
-/// Whether a path is another one or below it.
+/// Returns true if a path is another one or below it.
 pub(super) fn is_within(path: &str, above: &str) -> bool {
     path.strip_prefix(above)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("[]"))

@@ -73,12 +73,12 @@ impl Tree {
         }
     }
 
-    /// Whether nothing is said.
+    /// Returns true if nothing is said.
     pub(super) fn is_null(&self) -> bool {
         matches!(self, Self::Leaf(serde_json::Value::Null))
     }
 
-    /// Whether it asks for nothing, as [`is_off`].
+    /// Returns true if it asks for nothing, as [`is_off`].
     pub(super) fn is_off(&self) -> bool {
         is_off(&self.to_json())
     }
@@ -105,7 +105,7 @@ impl Place {
     }
 }
 
-/// Whether a value asks for nothing: false, zero, empty, left to others, or a mapping of nothing but such.
+/// Returns true if a value asks for nothing: false, zero, empty, left to others, or a mapping of nothing but such.
 pub(super) fn is_off(value: &serde_json::Value) -> bool {
     use serde_json::Value;
     match value {

@@ -48,7 +48,7 @@ impl Subject {
         }
     }
 
-    /// Whether it is about something that the host has added.
+    /// Returns true if it is about something that the host has added.
     fn hides(&self, field_path: &str) -> bool {
         match (self, container(field_path)) {
             (Self::Pod(guest, host), Some(container)) => !Own::of(guest, host).has(container),

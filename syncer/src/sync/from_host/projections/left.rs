@@ -76,7 +76,7 @@ async fn delete(context: &Context, kind: &ApiResource, copy: &ObjectMeta) -> Res
         context.guest_objects(kind, &key.namespace)
     };
     context.metrics().write("guest", &kind.kind, "delete");
-    unless_gone(one.delete(&key.name, &delete::as_seen(copy)).await).attempting(|| {
+    unless_gone(one.delete(&key.name, &delete::if_unchanged(copy)).await).attempting(|| {
         format!(
             "delete {} {key} of the guest, which is not shown any more",
             kind.kind
@@ -148,7 +148,7 @@ fn kinds() -> impl Iterator<Item = ApiResource> {
     classes.map(super::resource).into_iter().chain(mapped)
 }
 
-/// Whether a guest object is the syncer's.
+/// Returns true if a guest object is the syncer's.
 fn is_applied(object: &ObjectMeta) -> bool {
     let entries = object.managed_fields.iter().flatten();
     entries

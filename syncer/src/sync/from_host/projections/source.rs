@@ -36,7 +36,7 @@ pub(super) enum Source {
         kind: ApiResource,
         /// How its status is written.
         status: Status,
-        /// Which of them; none if the kind is cluster-scoped.
+        /// The mapping; none if the kind is cluster-scoped.
         mapping: Option<Mapping>,
         /// Whether what the tenant has made itself under such a name gives way.
         replaces: bool,
@@ -169,12 +169,12 @@ impl Source {
         self.is_copy(guest) || (is_of_nodes && nodes::is_fake(guest))
     }
 
-    /// Whether what the tenant has made itself gives way to a copy of its name.
+    /// Returns true if what the tenant has made itself gives way to a copy of its name.
     pub(super) fn takes_names(&self) -> bool {
         matches!(self, Self::Imported { replaces: true, .. })
     }
 
-    /// Whether a guest object is a copy of something at this source.
+    /// Returns true if a guest object is a copy of something at this source.
     pub(super) fn is_copy(&self, guest: &ObjectMeta) -> bool {
         let annotations = guest.annotations.as_ref();
         let Some(original) = annotations.and_then(|annotations| annotations.get(COPY_OF)) else {

@@ -8,7 +8,7 @@ use kube::core::ApiResource;
 use crate::sync::to_host::config_objects::TOKEN_TYPE;
 use crate::sync::write::object::Fields;
 
-/// Whether an object is a Secret that the guest must not have.
+/// Returns true if an object is a Secret that the guest must not have.
 pub(super) fn is_of_the_host_alone(kind: &ApiResource, fields: &Fields) -> bool {
     kind.group.is_empty()
         && kind.kind == "Secret"

@@ -13,7 +13,7 @@ const SEARCHES: usize = 32;
 /// The most characters that its search domains may have, with a blank between two of them.
 const SEARCH_CHARACTERS: usize = 2048;
 
-/// Whether a pod's policy means the cluster's DNS, which for it is the guest's.
+/// Returns true if a pod's policy means the cluster's DNS, which for it is the guest's.
 pub(super) fn is_the_guests(spec: &PodSpec) -> bool {
     match spec.dns_policy.as_deref() {
         None | Some("ClusterFirst") => spec.host_network != Some(true),

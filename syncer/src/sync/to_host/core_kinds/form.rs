@@ -1,4 +1,4 @@
-//! What differs between kinds that have mirrors.
+//! Differences between kinds that have mirrors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -44,12 +44,12 @@ pub(crate) trait Form: Debug + Send + Sync {
         None
     }
 
-    /// Whether a guest's object is the guest's alone.
+    /// Returns true if a guest's object is the guest's alone.
     fn stays(&self, _guest: &Object) -> bool {
         false
     }
 
-    /// What the mirror has besides its metadata.
+    /// The fields of the mirror besides its metadata.
     fn field(&self) -> &'static str {
         "spec"
     }
@@ -70,7 +70,7 @@ pub(crate) trait Form: Debug + Send + Sync {
         BTreeSet::new()
     }
 
-    /// Whether an object has had a mirror and can't do with another: it goes when its mirror has gone.
+    /// Returns true if an object has had a mirror and can't have another one: it is deleted after its mirror.
     fn stands_and_falls(&self, _guest: &Object) -> bool {
         false
     }

@@ -100,7 +100,7 @@ const OPERATIONS: &[&str] = &[
     "remove",
 ];
 
-/// What the dialect of 0.28 calls it that a kind is cluster-scoped.
+/// The word of the dialect of 0.28 for a cluster-scoped kind.
 const CLUSTER: &str = "Cluster";
 
 /// Which way a list of kinds goes.

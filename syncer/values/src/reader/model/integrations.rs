@@ -33,13 +33,13 @@ impl Default for MetricsServer {
 }
 
 impl MetricsServer {
-    /// Whether pods' metrics are asked for.
+    /// Returns true if pods' metrics are asked for.
     #[must_use]
     pub fn shows_pods(&self) -> bool {
         self.enabled && self.pods
     }
 
-    /// Whether nodes' metrics are asked for.
+    /// Returns true if nodes' metrics are asked for.
     #[must_use]
     pub fn shows_nodes(&self) -> bool {
         self.enabled && self.nodes

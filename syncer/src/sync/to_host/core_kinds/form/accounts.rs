@@ -46,7 +46,7 @@ impl Form for Accounts {
     }
 }
 
-/// Whether an account of this name has a mirror.
+/// Returns true if an account of this name has a mirror.
 pub(crate) fn has_mirror(name: &str) -> bool {
     !matches!(name, "" | DEFAULT)
 }

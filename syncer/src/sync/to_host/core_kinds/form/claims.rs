@@ -77,7 +77,7 @@ impl Form for Claims {
     }
 }
 
-/// Whether a guest's claim was bound once.
+/// Returns true if a guest's claim was bound once.
 fn is_bound(guest: &Object) -> bool {
     let status: Option<Value> = guest.field("status").ok().flatten();
     let phase = status.as_ref().and_then(|status| status["phase"].as_str());
