@@ -1,14 +1,14 @@
-//! Whether the tests with two API servers notice a broken syncer.
+//! Broken syncers, each of which a test with two API servers has to catch.
 //!
-//! Each case builds one fault into the syncer (`syncer/src/sync/mutation.rs`) and expects the test that is to catch it to
-//! fail; the same build without a fault has to pass them all. They take minutes, so they are asked for:
-//! `cargo test -p syncer --test mutations -- --ignored --test-threads 3`.
+//! Each test builds one fault into the syncer (`syncer/src/sync/runtime/fault_injection.rs`) and expects the test that has to
+//! catch it to fail. The same build without a fault has to pass all of these tests. They take minutes, so they are ignored by
+//! default: `cargo test -p syncer --test mutations -- --ignored`, with the name of a fault for that one alone.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
 use std::sync::LazyLock;
 
-use rstest::rstest;
+use libtest_mimic::{Arguments, Trial};
 
 /// A fault, and the test that catches it.
 struct Mutation {
@@ -18,7 +18,7 @@ struct Mutation {
 }
 
 /// All of them.
-const MUTATIONS: [Mutation; 21] = [
+static MUTATIONS: [Mutation; 21] = [
     mutation(
         "drop-creations",
         "objects are not made on the host",
@@ -154,12 +154,34 @@ static SYNCER: LazyLock<PathBuf> = LazyLock::new(|| {
     kept
 });
 
-#[rstest]
-#[ignore = "takes minutes; name it, and give --ignored"]
-fn a_fault_is_caught(
-    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)] which: usize,
-) {
-    let Mutation { name, caught_by, .. } = &MUTATIONS[which];
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(2);
+    let faults = MUTATIONS
+        .iter()
+        .map(|mutation| test(mutation.name, || is_caught(mutation)).with_ignored_flag(true));
+    let none = test("without_a_fault", without_a_fault_there_is_nothing_to_catch);
+    let quick = [
+        test("the_table_has_every_fault", the_table_has_every_fault),
+        test("the_page_has_the_table", the_page_has_the_table),
+    ];
+    let trials = faults
+        .chain([none.with_ignored_flag(true)])
+        .chain(quick)
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Returns a test that fails by a panic.
+fn test(name: &str, run: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(name, || {
+        run();
+        Ok(())
+    })
+}
+
+fn is_caught(mutation: &Mutation) {
+    let Mutation { name, caught_by, .. } = mutation;
     let run = two_apis(Some(name), &[caught_by]);
     let said = text(&run);
     assert!(
@@ -168,8 +190,6 @@ fn a_fault_is_caught(
     );
 }
 
-#[test]
-#[ignore = "takes minutes; name it, and give --ignored"]
 fn without_a_fault_there_is_nothing_to_catch() {
     let mut all: Vec<&str> = MUTATIONS.iter().map(|mutation| mutation.caught_by).collect();
     all.sort_unstable();
@@ -180,9 +200,36 @@ fn without_a_fault_there_is_nothing_to_catch() {
     assert!(run.status.success() && said.contains(&passed), "{said}");
 }
 
+/// Each variant of the enum is in the table. Variants are in the case of the names, as clap derives them.
+fn the_table_has_every_fault() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sync/runtime/fault_injection.rs");
+    let source = std::fs::read_to_string(source).expect("it is there");
+    let (_, variants) = source
+        .split_once("pub(crate) enum Mutation {")
+        .expect("the enum is there");
+    let (variants, _) = variants.split_once("\n}").expect("it has an end");
+    let variants = variants
+        .lines()
+        .map(str::trim)
+        .filter_map(|line| line.strip_suffix(','));
+    let faults: Vec<String> = variants.map(in_kebab_case).collect();
+    let names: Vec<&str> = MUTATIONS.iter().map(|mutation| mutation.name).collect();
+    assert_eq!(names, faults, "the table and the enum differ");
+}
+
+fn in_kebab_case(variant: &str) -> String {
+    let mut name = String::new();
+    for letter in variant.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
 /// The page has the table, as it is here.
-#[test]
-fn the_page_says_which_test_catches_what() {
+fn the_page_has_the_table() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/mutations.md");
     let page = std::fs::read_to_string(page).expect("it is there");
     for Mutation {
