@@ -1,5 +1,5 @@
-//! Processes in the background: those of this program that outlive the command that started them, and those of others
-//! that a killed command left at work.
+//! Processes in the background: those of this program that outlive the command that started them, and those of other
+//! programs that a killed command left running.
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -20,8 +20,8 @@ pub(crate) const GONE: Budget = Budget {
     every: Duration::from_millis(20),
 };
 
-/// Starts this program as one of its hidden commands, for `folder` and with what else it takes; it outlives the caller
-/// and writes to `log`.
+/// Starts this program as one of its hidden commands, for `folder` and with the arguments `more`. It outlives the
+/// caller and writes to `log`.
 pub(crate) fn start(command: &str, folder: &Path, more: &[&OsStr], log: &Path) -> io::Result<()> {
     let log = OpenOptions::new().create(true).append(true).open(log)?;
     std::process::Command::new(std::env::current_exe()?)
@@ -38,13 +38,13 @@ pub(crate) fn start(command: &str, folder: &Path, more: &[&OsStr], log: &Path) -
         .map(drop)
 }
 
-/// Leaves the caller's session: what closes its terminal must not reach a process in the background.
+/// Leaves the caller's session. A signal that ends the caller's terminal must not reach a process in the background.
 pub(crate) fn detach() {
     // One that leads a session already has nothing to leave.
     let _session = rustix::process::setsid();
 }
 
-/// Ends all that `find` finds, until it finds nothing; `what` is waited for.
+/// Ends all processes that `find` finds, until it finds none. `what` describes that state in errors.
 pub(crate) async fn end(what: impl Display, find: impl Fn() -> io::Result<Vec<i32>>) -> io::Result<()> {
     wait::until(what, GONE, async || {
         let left = find()?;
@@ -60,7 +60,7 @@ pub(crate) async fn end(what: impl Display, find: impl Fn() -> io::Result<Vec<i3
     .map_err(io::Error::other)
 }
 
-/// The processes that [`start`] started as one of these commands for `folder`.
+/// Returns the processes that [`start`] started as one of these commands for `folder`.
 pub(crate) fn started(commands: &[&str], folder: &Path) -> io::Result<Vec<i32>> {
     find(|arguments| {
         let is_one = |name: &&[u8]| commands.iter().any(|command| command.as_bytes() == *name);
@@ -69,7 +69,7 @@ pub(crate) fn started(commands: &[&str], folder: &Path) -> io::Result<Vec<i32>> 
     })
 }
 
-/// The processes of these programs that have an argument of which `is_it` says that it is the one.
+/// Returns the processes of these programs that have an argument for which `is_it` is true.
 pub(crate) fn of_programs(programs: &[&str], is_it: impl Fn(&[u8]) -> bool) -> io::Result<Vec<i32>> {
     find(|arguments| {
         let program = arguments
@@ -80,7 +80,7 @@ pub(crate) fn of_programs(programs: &[&str], is_it: impl Fn(&[u8]) -> bool) -> i
     })
 }
 
-/// What a process is, for people: its id and the beginning of its command line.
+/// Describes a process for people: its id and the beginning of its command line.
 pub(crate) fn describe(pid: i32) -> String {
     let line = command_line(pid);
     let line = String::from_utf8_lossy(&line).replace('\0', " ");
@@ -102,12 +102,12 @@ fn find(is_one: impl Fn(&[&[u8]]) -> bool) -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
-/// One that has ended meanwhile has none.
+/// Returns the command line of a process. A process that has ended has none.
 fn command_line(pid: i32) -> Vec<u8> {
     fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
-/// One that is gone by now needs no killing.
+/// Kills a process, if it still runs.
 fn kill(pid: i32) {
     if let Some(pid) = Pid::from_raw(pid) {
         let _gone = rustix::process::kill_process(pid, Signal::KILL);

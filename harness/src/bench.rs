@@ -1,7 +1,8 @@
 //! Measures an environment: one that is up, or one of the benchmark's own.
 //!
-//! Each benchmark gives its figures as plain data, which [`text`] makes tables of and which are JSON as they stand.
-//! Whatever it makes for that, a namespace or a whole environment, it removes again, also when it is interrupted.
+//! Each benchmark returns its figures as plain data. [`text`] makes tables of them, and they are serialized as JSON
+//! without a change. A benchmark removes everything that it creates, a namespace or a whole environment, even if it
+//! is interrupted.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,13 +15,13 @@ use crate::sandbox;
 use crate::substrate;
 use crate::{environment, ledger, preflight, wait};
 
-/// How long a Component that is made in a tenant takes to be on the host.
+/// The time until a Component that is created in a tenant is on the host.
 pub mod sync;
 
-/// What memory the host cluster and every tenant take.
+/// The memory that the host cluster and every tenant use.
 pub mod memory;
 
-/// How long the stages of bringing an environment up take.
+/// The time that the stages of bringing an environment up take.
 pub mod up;
 
 /// The environment that is measured.
@@ -35,19 +36,19 @@ pub mod spread;
 /// For people: tables.
 pub mod text;
 
-/// What every benchmark works with.
+/// The setting of every benchmark.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
-    /// Where environments and caches are.
+    /// The places of environments and caches.
     pub places: &'a Places,
-    /// Where it tells how far it is.
+    /// The receiver of progress events.
     pub events: &'a Events,
-    /// Fires when it is to stop, and to remove what it made.
+    /// Fires when the benchmark has to stop and to remove what it created.
     pub cancel: &'a CancellationToken,
 }
 
 impl Setting<'_> {
-    /// Tells what is left, and returns it.
+    /// Reports the objects that are left, and returns them.
     fn tell_left(&self, left: Vec<String>) -> Vec<String> {
         for what in &left {
             self.events.tell(Event::LeftBehind { what: what.clone() });
@@ -56,29 +57,29 @@ impl Setting<'_> {
     }
 }
 
-/// What a benchmark came to.
+/// The result of a benchmark.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured<T> {
     /// The figures.
     pub figures: T,
-    /// What it made and could not remove.
+    /// The objects that the benchmark created and could not remove.
     pub left_behind: Vec<String>,
 }
 
-/// Why there are no figures.
+/// Errors of a benchmark.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The machine lacks something for an environment of the benchmark's own.
     #[error(transparent)]
     Preflight(#[from] preflight::Error),
-    /// The environment could not be had or removed.
+    /// The environment could not be created or removed.
     #[error(transparent)]
     Environment(Box<environment::Error>),
-    /// Somebody else is at it.
+    /// Another process holds the environment.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
-    /// What is there already is not the benchmark's to remove.
+    /// The environment exists already, so it is not the benchmark's to remove.
     #[error("bring up {name} to measure it: it is there already, whole or in part")]
     There {
         /// The environment's name.
@@ -92,7 +93,7 @@ pub enum Error {
         /// The environment's.
         environment: String,
     },
-    /// It was told to stop.
+    /// It was asked to stop.
     #[error("go on: interrupted")]
     Interrupted,
     /// A cluster cannot be reached.
@@ -100,17 +101,17 @@ pub enum Error {
     Client {
         /// Its kubeconfig.
         kubeconfig: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: substrate::ClientError,
     },
     /// A cluster refused something.
     #[error("{action} in {cluster}")]
     Refused {
-        /// What was attempted.
+        /// The action that failed.
         action: String,
-        /// Where.
+        /// The name of the cluster.
         cluster: String,
-        /// Why not.
+        /// The underlying error.
         source: Box<kube::Error>,
     },
     /// Something did not happen in time.
@@ -132,7 +133,7 @@ pub enum Error {
     Process {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
     /// A part of the benchmark was cut off.
@@ -147,7 +148,7 @@ impl From<environment::Error> for Error {
 }
 
 impl Error {
-    /// What the user can do about it, where there is something.
+    /// Returns the remedy for the user, if there is one.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -172,7 +173,7 @@ impl Error {
     }
 }
 
-/// A client for the cluster that a kubeconfig is for, with connections of its own.
+/// Returns a client for the cluster that a kubeconfig is for, with connections of its own.
 async fn client(kubeconfig: &std::path::Path) -> Result<kube::Client, Error> {
     let made = substrate::client(kubeconfig).await;
     made.map_err(|source| Error::Client {

@@ -1,6 +1,6 @@
-//! The command line: reads it, does what it asks for, and says what became of it.
+//! The command line: reads it, runs the command, and prints the result.
 //!
-//! The only place that prints errors, and the only one that knows exit codes.
+//! This is the only place that prints errors, and the only one that knows exit codes.
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
@@ -10,19 +10,19 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
-/// What can be asked for.
+/// The arguments of the command line.
 mod arguments;
 
-/// What a command does.
+/// The commands.
 mod commands;
 
 /// The codes that a command exits with.
 pub mod exit;
 
-/// Why a command did not do what it was asked for.
+/// Errors of commands.
 mod failure;
 
-/// Ctrl-C and its kin.
+/// Ctrl-C and similar signals.
 mod interrupt;
 
 /// Data, on standard output.
@@ -63,12 +63,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What does not return has no result but its failure.
+/// Converts the result of a function that returns only if it fails.
 fn never(done: io::Result<Infallible>) -> io::Result<Exit> {
     done.map(|never| match never {})
 }
 
-/// Runs a command of the user's in a sandbox's network; says why it cannot by the codes that shells and Docker use for that.
+/// Runs a command of the user's in a sandbox's network. If it cannot, its exit codes are those of shells and Docker
+/// for this.
 fn enter(wanted: &Enter) -> ExitCode {
     let [program, arguments @ ..] = &*wanted.command else {
         return Exit::Usage.into();
@@ -94,7 +95,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
     done
 }
 
-/// Prints help, or what is wrong with the arguments.
+/// Prints help, or the error in the arguments.
 fn refuse(error: &clap::Error) -> ExitCode {
     // Nobody is there to be told that nobody reads it.
     let _unread = error.print();
@@ -104,7 +105,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Sends what the stages log to standard error; `RUST_LOG` overrules how much of it.
+/// Sends the log of the stages to standard error. `RUST_LOG` overrides the level.
 fn log(verbosity: Verbosity) {
     // The client logs as an error each request that a wait for something to come up makes too early.
     let default = match verbosity {

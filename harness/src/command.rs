@@ -1,4 +1,4 @@
-//! External commands, with what they said when they fail.
+//! External commands. Their errors include their output.
 //!
 //! A [`Command`] is data: it prints as a line that can be pasted into a shell, before it runs and in the error when
 //! it fails. It runs in a process group of its own, so that Ctrl-C reaches the harness alone and ending the command
@@ -19,9 +19,9 @@ use tokio::process::Child;
 
 use crate::wait;
 
-/// How many of a failed command's last lines its error keeps.
+/// The number of a failed command's last lines that its error keeps.
 ///
-/// Go's and cargo's errors fit; more would push what came before off a terminal of usual height.
+/// Go's and cargo's errors fit. More lines would push the earlier output off a terminal of usual height.
 const TAIL_LINES: usize = 20;
 
 /// An external command and everything it runs with.
@@ -38,7 +38,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// A run of `program`: a path, or a name to look up in `PATH`.
+    /// Creates a run of `program`: a path, or a name to look up in `PATH`.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self {
             program: program.as_ref().to_owned(),
@@ -51,10 +51,10 @@ impl Command {
         }
     }
 
-    /// A run of cargo, which finds what it built before also when the harness was itself started by cargo.
+    /// Creates a run of cargo that reuses earlier builds even if cargo started the harness.
     ///
-    /// `cargo run` describes the program's package in variables; build scripts that watch those (ring's does) would
-    /// run again, and all that depends on them.
+    /// `cargo run` describes the program's package in variables. Build scripts that watch those (ring's does) would
+    /// run again, and with them all that depends on them.
     pub fn cargo() -> Self {
         Self::new("cargo").without_cargos_variables()
     }
@@ -129,7 +129,7 @@ impl Command {
         self.succeed(&mut line).await
     }
 
-    /// Starts it and leaves it running until the group is dropped; what it writes goes to `log`.
+    /// Starts it and leaves it running until the group is dropped. Its output goes to `log`.
     pub(crate) fn start(&self, log: &File) -> Result<Group, Error> {
         let start = || {
             let mut command = self.prepare();
@@ -157,7 +157,7 @@ impl Command {
         })
     }
 
-    /// Runs it to its end and returns what it said, whether it succeeded or not.
+    /// Runs it to its end and returns its output, even if it failed.
     pub async fn finish(&self) -> Result<Finished, Error> {
         self.run_bounded(&mut |_| {}).await
     }
@@ -291,10 +291,10 @@ impl fmt::Debug for Command {
     }
 }
 
-/// What a command that ran to its end said.
+/// The result of a command that ran to its end.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
     /// Its standard output.
     pub stdout: Vec<u8>,
@@ -302,15 +302,15 @@ pub struct Finished {
     pub stderr: Vec<u8>,
 }
 
-/// Why a command did not do what it was run for.
+/// Errors of a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It could not be started, or be spoken with.
+    /// It could not be started, or its pipes failed.
     #[error("run `{command}`")]
     Run {
         /// The command, to be pasted.
         command: String,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
     /// It ended with an exit code other than 0, or by a signal.
@@ -320,7 +320,7 @@ pub enum Error {
         command: String,
         /// The exit code or signal.
         status: ExitStatus,
-        /// The end of what it wrote to standard error.
+        /// The end of its standard error.
         said: Tail,
     },
     /// It was ended because it took too long.
@@ -328,9 +328,9 @@ pub enum Error {
     TooSlow {
         /// The command, to be pasted.
         command: String,
-        /// How long it had.
+        /// The time that it had.
         limit: Duration,
-        /// The end of what it wrote to standard error.
+        /// The end of its standard error.
         said: Tail,
     },
 }
@@ -342,7 +342,7 @@ impl Error {
         matches!(self, Self::Run { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// The end of what it wrote to standard error; nothing if it did not run.
+    /// Returns the end of its standard error, or nothing if it did not run.
     #[must_use]
     pub fn said(&self) -> String {
         match self {
@@ -370,7 +370,7 @@ impl fmt::Display for Tail {
     }
 }
 
-/// The last lines of `text`, without empty ones.
+/// Returns the last lines of `text`, without empty ones.
 #[must_use]
 pub fn tail(text: &[u8]) -> Tail {
     let text = String::from_utf8_lossy(text);
@@ -385,7 +385,7 @@ pub fn tail(text: &[u8]) -> Tail {
     Tail(lines)
 }
 
-/// The last `count` lines of `text`, as they stand.
+/// Returns the last `count` lines of `text`, as they stand.
 #[must_use]
 pub fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -423,7 +423,7 @@ impl Group {
         Ok(Self { child, leader })
     }
 
-    /// Waits until the leader ends by itself; what it left running on purpose stays.
+    /// Waits until the leader ends by itself. Processes that it left running on purpose stay.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
         self.forget();
@@ -471,7 +471,7 @@ async fn collect(
     }
 }
 
-/// `word` as a POSIX shell reads it back.
+/// Returns `word` as a POSIX shell reads it back.
 fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./=:,@%+".contains(character);

@@ -1,7 +1,8 @@
-//! Two kinds of virtual cluster side by side: what becomes of the same input, and what it costs.
+//! Two kinds of virtual cluster side by side: their results for the same input, and their cost.
 //!
-//! Takes what was seen of two sides; gives their differences as plain data, which [`text`] makes a table of and which is
-//! JSON as it stands. What is meant to differ is explained in [`explained`]; everything else is said to be unexplained.
+//! This module takes the observations of two sides. It returns their differences as plain data, which [`text`] makes
+//! a table of and which are serialized as JSON without a change. [`explained`] has the reasons of intended
+//! differences; all others are reported as unexplained.
 
 use serde::Serialize;
 
@@ -13,13 +14,13 @@ use crate::report::Summary;
 pub use difference::{Difference, Kind};
 pub use objects::Objects;
 
-/// Which differences are meant, and why.
+/// The differences that are intended, and the reasons.
 pub mod explained;
 
-/// The host's objects of a tenant, without what is different each time.
+/// The host's objects of a tenant, without the parts that differ each time.
 pub mod objects;
 
-/// What both sides are given.
+/// The input that both sides get.
 pub mod input;
 
 /// For people: tables.
@@ -27,7 +28,7 @@ pub mod text;
 
 mod difference;
 
-/// Why two sides could not be compared; each text follows "failed to".
+/// Errors of a comparison. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -40,54 +41,54 @@ pub enum Error {
     /// The host's objects could not be listed.
     #[error("list the host's objects of {tenant}")]
     Objects {
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
-        /// Why not.
+        /// The underlying error.
         source: kube::Error,
     },
-    /// The tenant's password could not be had.
+    /// The tenant's password could not be read.
     #[error("find the password of {tenant} in Redis")]
     Password {
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
-        /// Why not.
+        /// The underlying error.
         source: crate::platform::Error,
     },
 }
 
-/// What was seen of one side.
+/// The observations of one side.
 #[derive(Debug)]
 pub struct Side {
-    /// What made its virtual clusters.
+    /// The kind of its virtual clusters.
     pub virtual_cluster: String,
     /// The host's objects of one tenant, after the same input.
     pub objects: Objects,
-    /// How long a Component takes to the host.
+    /// The times until a Component is on the host.
     pub sync: sync::Figures,
-    /// What memory it takes.
+    /// The memory that it uses.
     pub memory: memory::Figures,
-    /// What became of the scenarios.
+    /// The results of the scenarios.
     pub scenarios: Summary,
 }
 
 /// Two sides, compared.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Which Kubernetes both had.
+    /// The Kubernetes version of both sides.
     pub kubernetes: Kubernetes,
-    /// What is on the left.
+    /// The kind of virtual cluster on the left.
     pub left: String,
-    /// What is on the right.
+    /// The kind of virtual cluster on the right.
     pub right: String,
     /// Scenarios, in the order of the left one's report.
     pub scenarios: Vec<Scenario>,
-    /// What was measured.
+    /// The measurements of both sides.
     pub figures: Vec<Figure>,
-    /// How many of the host's objects there were on both sides, and the same.
+    /// The number of the host's objects that exist on both sides and are the same.
     pub same_objects: usize,
-    /// What differs in the host's objects.
+    /// The differences in the host's objects.
     pub differences: Vec<Difference>,
-    /// Explanations of this pair that nothing needed: what they say is no longer so.
+    /// The explanations of this pair that no difference needed: they are outdated.
     pub unneeded: Vec<String>,
 }
 
@@ -102,14 +103,14 @@ pub struct Scenario {
     pub left: Option<Verdict>,
     /// The verdict on the right.
     pub right: Option<Verdict>,
-    /// Why it did not pass on the right, else on the left.
+    /// The reason why it did not pass on the right, else on the left.
     pub reason: Option<String>,
 }
 
 /// Something measured on both sides.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
-    /// What it is, with its unit.
+    /// The name of the figure, with its unit.
     pub what: &'static str,
     /// On the left.
     pub left: f64,
@@ -140,7 +141,7 @@ impl Comparison {
         })
     }
 
-    /// Returns true if a scenario failed, or something differs that nobody can explain.
+    /// Returns true if a scenario failed, or if there is an unexplained difference.
     #[must_use]
     pub fn is_bad(&self) -> bool {
         let failed = |verdict: Option<Verdict>| verdict == Some(Verdict::Failed);
@@ -151,7 +152,7 @@ impl Comparison {
     }
 }
 
-/// Each scenario once, with the worst verdict of all places that it ran in.
+/// Returns each scenario once, with the worst verdict of all places that it ran in.
 fn scenarios(left: &Summary, right: &Summary) -> Vec<Scenario> {
     let mut names: Vec<(&str, &str)> = Vec::new();
     for scenario in left.scenarios.iter().chain(&right.scenarios) {
@@ -175,7 +176,7 @@ fn scenarios(left: &Summary, right: &Summary) -> Vec<Scenario> {
         .collect()
 }
 
-/// The worst verdict over a scenario, and the reason for it.
+/// Returns the worst verdict on a scenario, and the reason for it.
 fn worst(side: &Summary, name: &str) -> (Option<Verdict>, Option<String>) {
     let badness = |verdict: Verdict| match verdict {
         Verdict::Passed => 0,
@@ -222,7 +223,7 @@ fn figures(left: &Side, right: &Side) -> Vec<Figure> {
     ]
 }
 
-/// The program that syncs: ours, or vcluster's.
+/// Returns the memory of the program that syncs: ours, or vcluster's.
 fn rss_of_syncer(tenant: &memory::Tenant) -> f64 {
     tenant
         .processes

@@ -19,7 +19,7 @@ pub use debian::{DEBIAN, DOCKER, Debian, Iptables};
 pub use error::Error;
 pub use request::{Options, Verify, Wanted};
 
-/// What is asked for, resolved to components.
+/// The request, resolved to components.
 mod request;
 
 /// The shared cache: keys, locks, damage.
@@ -34,10 +34,10 @@ mod debian;
 /// Built from this workspace.
 mod workspace;
 
-/// How far a build is and how long it will take.
+/// The progress of a build, and the time that it will take.
 mod pace;
 
-/// Why a component could not be had.
+/// Errors of components.
 mod error;
 
 /// Progress on stderr, for tests of other crates.
@@ -48,13 +48,14 @@ pub use tests_progress::for_tests;
 /// The stage's name in events and reports.
 pub const STAGE: &str = "components";
 
-/// How many builds run side by side: each already keeps several cores busy, two of them fill each other's gaps.
+/// The number of builds that run side by side. Each already keeps several cores busy, and two of them fill each
+/// other's gaps.
 const SIDE_BY_SIDE: usize = 2;
 
-/// A program and what it contains.
+/// A program's path and content hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// Where it is.
+    /// The path of the program.
     pub path: PathBuf,
     /// Its content's SHA-256, in hexadecimal.
     pub sha256: String,
@@ -70,18 +71,18 @@ pub struct Components {
 }
 
 impl Components {
-    /// Which Kubernetes they are of.
+    /// Returns the Kubernetes version of the components.
     #[must_use]
     pub fn kubernetes(&self) -> Kubernetes {
         self.kubernetes
     }
 
-    /// Where a program is, such as `kube-apiserver`.
+    /// Returns the path of a program, such as `kube-apiserver`.
     pub fn program(&self, name: &str) -> Result<&Path, Error> {
         self.found(name).map(|program| program.path.as_path())
     }
 
-    /// Where a program is and what it contains.
+    /// Returns the path and the content hash of a program.
     pub fn found(&self, name: &str) -> Result<&Program, Error> {
         self.programs.get(name).ok_or_else(|| Error::NotWanted {
             name: name.to_owned(),
@@ -94,7 +95,7 @@ impl Components {
         self.programs.contains_key(name)
     }
 
-    /// The folder of a component that is kept besides its programs: `dapr`'s is its chart.
+    /// Returns the folder of a component that is kept besides its programs: `dapr`'s is its chart.
     pub fn folder(&self, component: &str) -> Result<&Path, Error> {
         let found = self.folders.get(component);
         found.map(PathBuf::as_path).ok_or_else(|| Error::NotWanted {
@@ -102,7 +103,8 @@ impl Components {
         })
     }
 
-    /// The distribution's packages of this name in `pins.toml`, with the environment that their programs run in.
+    /// Returns the distribution's packages of this name in `pins.toml`, with the environment that their programs run
+    /// in.
     pub fn debian(&self, name: &str) -> Result<&Debian, Error> {
         self.debian.get(name).ok_or_else(|| Error::NotWanted {
             name: name.to_owned(),
@@ -110,11 +112,11 @@ impl Components {
     }
 }
 
-/// Makes sure that the wanted programs are there.
+/// Ensures that the wanted programs exist.
 ///
-/// `cache` is the folder that components, images and stores share. What is cached and undamaged is used as it is,
-/// without asking Go or apt for more than a version; everything else is built side by side. Another run that
-/// builds the same is waited for.
+/// `cache` is the folder that components, images and stores share. Cached and undamaged components are used as they
+/// are, without asking Go or apt for more than a version. All others are built side by side. If another run builds
+/// the same, it is waited for.
 pub async fn ensure(
     cache: &Path,
     wanted: &Wanted,
@@ -160,7 +162,7 @@ pub async fn ensure(
     Ok(components)
 }
 
-/// The names of all programs that can be asked for or replaced by a file.
+/// Returns the names of all programs that can be asked for or replaced by a file.
 #[must_use]
 pub fn names() -> BTreeSet<String> {
     // Every Kubernetes has the same programs.

@@ -71,7 +71,7 @@ pub struct Setting<'a> {
 #[derive(Debug)]
 pub struct Prepared {
     components: Components,
-    /// A file that says where the images are, if not where their names say.
+    /// The file with the registries of the images, if they are not the ones in their names.
     registries: Option<PathBuf>,
     /// True if the images were assembled here, rather than pulled from their publisher.
     assembled: bool,
@@ -87,7 +87,7 @@ pub async fn tests(
     selection::all(components.program(PROGRAM)?).await
 }
 
-/// Why there are no results. Texts follow "failed to".
+/// Errors of the conformance tests. Texts follow "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -113,7 +113,7 @@ pub enum Error {
         /// The options that select.
         by: String,
     },
-    /// A program or image could not be had.
+    /// A program or image could not be obtained.
     #[error(transparent)]
     Components(#[from] components::Error),
     /// An image could not be assembled or pushed.
@@ -201,7 +201,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The action that helps the user, where there is one.
+    /// Returns the action that helps the user, if there is one.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -219,7 +219,7 @@ impl Error {
         }
     }
 
-    /// Returns whether the command was called in a wrong way.
+    /// Returns true if the command was called in a wrong way.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(

@@ -1,8 +1,8 @@
 //! A private Docker daemon, for machines that have none.
 //!
 //! A [sandbox](crate::sandbox) runs the distribution's dockerd and containerd. Images and containers are in the run's
-//! folder, so all of it goes with that. Containers have a network of their own; published ports are on the sandbox's
-//! loopback, where [`Daemon::command`] has commands run.
+//! folder, so they are removed with it. Containers have a network of their own. Their published ports are on the
+//! sandbox's loopback, where [`Daemon::command`] runs commands.
 
 use std::ffi::OsString;
 use std::io;
@@ -43,10 +43,10 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 /// The sandbox's host name.
 const HOST_NAME: &str = "docker";
 
-/// Where the run folder has the programs that others are to find.
+/// The folder in the run folder with the programs that other programs look for on their `PATH`.
 const PROGRAMS: &str = "programs";
 
-/// Where containerd listens.
+/// The socket on which containerd listens.
 const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// The processes of the sandbox, which log under these names.
@@ -61,7 +61,7 @@ const UP: Budget = Budget {
     every: Duration::from_millis(50),
 };
 
-/// What a daemon is made from.
+/// The parameters of a daemon.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The environment's name.
@@ -84,7 +84,7 @@ pub struct Daemon {
     folder: PathBuf,
 }
 
-/// Why there is no daemon.
+/// Errors of a daemon.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -94,9 +94,9 @@ pub enum Error {
     /// A file of the daemon could not be written.
     #[error("{what}")]
     Io {
-        /// What was attempted.
+        /// The action that failed.
         what: &'static str,
-        /// Why it failed.
+        /// The underlying error.
         #[source]
         source: io::Error,
     },
@@ -129,12 +129,12 @@ impl Request {
         self.folder.join(name)
     }
 
-    /// The daemon's socket. It is a file that everybody sees, so it leads out of the sandbox.
+    /// Returns the daemon's socket. It is a file that everybody sees, so it leads out of the sandbox.
     fn socket(&self) -> PathBuf {
         self.path("docker.sock")
     }
 
-    /// The sandbox that runs the daemon.
+    /// Returns the sandbox that runs the daemon.
     async fn sandbox(&self) -> Spec {
         let iptables = self.packages.iptables().await;
         let environment = self.packages.environment_with(iptables);
@@ -160,7 +160,8 @@ impl Request {
         }
     }
 
-    /// This program, in a copy that stays as it is while the daemon runs, whatever is compiled meanwhile.
+    /// Returns the path of a copy of this program. The copy does not change while the daemon runs, whatever is
+    /// compiled meanwhile.
     fn own_program(&self) -> PathBuf {
         self.path(PROGRAMS).join("harness")
     }
@@ -249,8 +250,9 @@ fn not_up(folder: &Path, source: wait::Error<Ended>) -> Error {
 }
 
 impl Daemon {
-    /// What runs `words`, a program and its arguments, as a user of the daemon: with `DOCKER_HOST`, in the network where
-    /// containers publish their ports, and with a `docker` on its `PATH` also where the machine has none.
+    /// Returns a command that runs `words`, a program and its arguments, as a user of the daemon: with `DOCKER_HOST`,
+    /// in the network where containers publish their ports, and with a `docker` on its `PATH` even if the machine has
+    /// none.
     pub fn command(&self, words: &[OsString]) -> io::Result<Command> {
         let mut path = std::env::var_os("PATH").unwrap_or_default();
         if !path.is_empty() {

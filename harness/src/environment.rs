@@ -1,7 +1,7 @@
-//! The one place that knows the order of all this.
+//! The one place that knows the order of all stages.
 //!
-//! Each stage takes the handle of the one before, so the order is the types'. What a stage makes is in the ledger
-//! before it is made; [`down`] needs nothing else to remove it.
+//! Each stage takes the handle of the previous one, so the types enforce the order. The ledger records the objects of
+//! a stage before their creation. [`down`] needs nothing else to remove them.
 
 use std::path::{Path, PathBuf};
 
@@ -34,14 +34,14 @@ mod salvage;
 mod stages;
 mod trouble;
 
-/// Why an environment could not be brought up, found or removed.
+/// Errors of bringing up, finding or removing an environment.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The environment's folder could not be had.
+    /// The environment's ledger could not be used.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
-    /// A component is not there and could not be made.
+    /// A component does not exist and could not be built.
     #[error("have all components")]
     Components(#[from] components::Error),
     /// An image could not be assembled or stored.
@@ -50,7 +50,7 @@ pub enum Error {
     /// There is no host cluster.
     #[error("bring up the host cluster")]
     Substrate(#[from] substrate::Error),
-    /// What runs in it could not be ended.
+    /// The processes of the environment could not be ended.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
     /// Dapr or Redis is not there.
@@ -62,7 +62,7 @@ pub enum Error {
     /// An app is not there.
     #[error("deploy the apps")]
     Workloads(#[from] workloads::Error),
-    /// The user, or whoever started the run, stopped it.
+    /// The user, or the process that started the run, stopped it.
     #[error("bring up {name}: it was interrupted")]
     Interrupted {
         /// The environment's name.
@@ -79,9 +79,9 @@ pub enum Error {
     Different {
         /// Its name.
         name: String,
-        /// What is there.
+        /// The property that the environment has.
         has: String,
-        /// What was asked for.
+        /// The property that was asked for.
         wanted: String,
     },
     /// A pod will not start, however long one waits.
@@ -91,24 +91,24 @@ pub enum Error {
         pod: String,
         /// The image.
         image: String,
-        /// What the kubelet says.
+        /// The kubelet's message.
         why: String,
     },
     /// A file of the environment could not be read or written.
     #[error("{what} {}", path.display())]
     File {
-        /// What was attempted.
+        /// The action that failed.
         what: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The underlying error.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl Error {
-    /// What the user can do about it, where there is something.
+    /// Returns the remedy for the user, if there is one.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -131,7 +131,7 @@ impl Error {
 /// An environment that this process brought up or found up.
 #[derive(Debug)]
 pub struct Up {
-    /// What is needed to use it.
+    /// The data that is needed to use the environment.
     pub attached: Attached,
     /// The components it runs on.
     pub components: Components,
@@ -146,7 +146,7 @@ impl Up {
     }
 }
 
-/// Has everything in the cache that an environment is made from, and makes none.
+/// Puts everything that an environment is made from into the cache, and creates no environment.
 pub async fn prepare(
     recipe: &Recipe,
     options: &components::Options,
@@ -156,7 +156,7 @@ pub async fn prepare(
     Ok(provide(recipe, options, places, events).await?.0)
 }
 
-/// The two stages that fill the cache.
+/// Runs the two stages that fill the cache.
 async fn provide(
     recipe: &Recipe,
     options: &components::Options,
@@ -174,7 +174,7 @@ async fn provide(
 
 /// Takes the planned environment for `doing`, so that nobody else changes it.
 ///
-/// Fails if somebody else holds it, or if it is up and other than planned. Nothing of it is changed by that.
+/// Fails if another process holds it, or if it is up and differs from the plan. This changes nothing of it.
 pub fn claim(plan: &Plan, places: &Places, doing: &str) -> Result<Ledger, Error> {
     let folder = places.environment(&plan.name);
     let ledger = Ledger::take(&folder, doing)?;
@@ -182,9 +182,10 @@ pub fn claim(plan: &Plan, places: &Places, doing: &str) -> Result<Ledger, Error>
     Ok(ledger)
 }
 
-/// Brings the planned environment up, which was claimed. Run again after an interruption, it goes on where it stopped.
+/// Brings the planned environment up, which was claimed. Run again after an interruption, it goes on where it
+/// stopped.
 ///
-/// When `cancel` fires, it stops where it is: what was made is in the ledger, for [`down`] or the next `up`.
+/// When `cancel` fires, it stops where it is. The ledger has the objects that exist, for [`down`] or the next `up`.
 pub async fn up(
     plan: &Plan,
     ledger: Ledger,
@@ -211,7 +212,7 @@ pub async fn up(
     })
 }
 
-/// The order.
+/// Runs all stages, in their order.
 async fn bring_up(
     plan: &Plan,
     options: &components::Options,
@@ -265,7 +266,7 @@ async fn bring_up(
     Ok((attached, components))
 }
 
-/// What comes onto the host cluster, as far as it is planned.
+/// Fills the host cluster, as far as planned.
 async fn fill(
     plan: &Plan,
     settings: &tenants::Settings,
@@ -298,7 +299,8 @@ pub(crate) fn kubeconfig(folder: &Path) -> PathBuf {
     folder.join("host/kubeconfig/admin")
 }
 
-/// Removes everything that the environment's ledger owns, and says what is left all the same, one thing a line.
+/// Removes everything that the environment's ledger owns, and returns the objects that are left all the same, one per
+/// line.
 pub async fn down(name: &str, places: &Places, events: &Events) -> Result<Vec<String>, Error> {
     let folder = places.environment(name);
     if !folder.exists() {
@@ -313,9 +315,9 @@ pub async fn down(name: &str, places: &Places, events: &Events) -> Result<Vec<St
 pub struct Status {
     /// Its name.
     pub name: String,
-    /// Whether it is up as a whole; else it was cut off, or is just being made or removed.
+    /// True if the environment is up as a whole. Otherwise it was cut off, or is just being created or removed.
     pub up: bool,
-    /// Since when, if it is up.
+    /// The time since when it is up.
     pub since: Option<jiff::Timestamp>,
     /// Its substrate, if it is up.
     pub substrate: Option<String>,
@@ -325,7 +327,7 @@ pub struct Status {
     pub kubeconfig: Option<PathBuf>,
 }
 
-/// All environments of this user that are there, by name.
+/// Returns all existing environments of this user, by name.
 pub fn status(places: &Places) -> Result<Vec<Status>, Error> {
     let failed = |source| Error::File {
         what: "list",

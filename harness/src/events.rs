@@ -1,6 +1,6 @@
-//! What happens in a run, as it happens.
+//! The events of a run, as they happen.
 //!
-//! Stages only emit events; `report` renders them. The same stream makes the progress on the terminal,
+//! Stages only emit events; `report` renders them. The same stream feeds the progress on the terminal,
 //! `events.jsonl`, and every report.
 
 use std::future::Future;
@@ -21,15 +21,15 @@ pub enum Event {
         run: String,
         /// The environment's name.
         environment: String,
-        /// Who provides the host cluster.
+        /// The provider of the host cluster.
         substrate: String,
-        /// Which Kubernetes.
+        /// The Kubernetes version.
         kubernetes: Kubernetes,
-        /// What kind of virtual cluster.
+        /// The kind of virtual cluster.
         virtual_cluster: String,
         /// The tenants' names.
         tenants: Vec<String>,
-        /// What unique names are derived from.
+        /// The seed that unique names are derived from.
         seed: u64,
         /// The name of the machine that it runs on.
         #[serde(default)]
@@ -37,29 +37,29 @@ pub enum Event {
     },
     /// A stage began.
     StageStarted {
-        /// Which.
+        /// The name of the stage.
         stage: String,
     },
-    /// A stage got on: a line where there is no terminal, a bar where there is one.
+    /// A stage made progress. It is shown as a bar on a terminal, and as a line otherwise.
     Progress {
-        /// Which stage.
+        /// The name of the stage.
         stage: String,
-        /// What it is at.
+        /// The current step.
         what: String,
-        /// How many parts are done, of `total`.
+        /// The number of parts that are done, of `total`.
         done: Option<u64>,
-        /// How many there are.
+        /// The number of parts.
         total: Option<u64>,
         /// Estimated seconds to go.
         seconds_left: Option<f64>,
     },
     /// A stage, or a named part of one (`tenants/tenant-1`), ended.
     StageFinished {
-        /// Which.
+        /// The name of the stage, or of its part.
         stage: String,
-        /// How long it took.
+        /// The duration in seconds.
         seconds: f64,
-        /// How it ended.
+        /// The result of the stage.
         status: Status,
     },
     /// A scenario began.
@@ -68,21 +68,21 @@ pub enum Event {
         id: String,
         /// Its path in the test binary.
         name: String,
-        /// The tenant it runs in, where it runs in one.
+        /// The tenant it runs in, if it runs in one.
         tenant: Option<String>,
     },
     /// A scenario ended, or was left out before the run.
     ScenarioFinished(ScenarioResult),
     /// Something is still there that should not be.
     LeftBehind {
-        /// What and where.
+        /// The kind and the place of the object.
         what: String,
     },
     /// The run ended.
     RunFinished {
-        /// How long it took.
+        /// The duration in seconds.
         seconds: f64,
-        /// Why it could not go on to its end, where it could not.
+        /// The reason why it could not go on to its end, if it could not.
         stopped_by: Option<String>,
     },
 }
@@ -104,19 +104,19 @@ impl Event {
     }
 }
 
-/// The name of this machine, for whoever gets reports of several.
+/// Returns the name of this machine, for readers who get reports of several.
 #[must_use]
 pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// How a stage ended.
+/// The result of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It did what it is for.
+    /// It succeeded.
     Ok,
-    /// It did not.
+    /// It failed.
     Failed,
 }
 
@@ -125,31 +125,31 @@ pub enum Status {
 pub struct ScenarioResult {
     /// Its id, such as `IS-01`.
     pub id: String,
-    /// Its path in the test binary, with what distinguishes the case.
+    /// Its path in the test binary, with the part that distinguishes the case.
     pub name: String,
-    /// What it promises, in a sentence.
+    /// Its promise, in a sentence.
     pub promise: String,
     /// The verdict.
     pub status: Verdict,
-    /// How long it ran; 0 if it did not.
+    /// The duration in seconds; 0 if it did not run.
     pub seconds: f64,
-    /// The tenant it ran in, where it ran in one.
+    /// The tenant it ran in, if it ran in one.
     pub tenant: Option<String>,
-    /// Where its evidence is, below the report folder.
+    /// The path of its evidence, below the report folder.
     pub evidence: Option<String>,
-    /// Why it failed, is known to fail or was not run; one paragraph.
+    /// The reason why it failed, is known to fail or was not run, in one paragraph.
     pub reason: Option<String>,
 }
 
-/// What became of a scenario.
+/// The verdict on a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// What it promises holds.
+    /// The promise holds.
     Passed,
-    /// It does not.
+    /// The promise does not hold.
     Failed,
-    /// It does not, as is known of this provider.
+    /// The promise does not hold, which is known of this provider.
     Known,
     /// It was left out before the run, with a reason.
     NotRun,
@@ -160,24 +160,24 @@ pub enum Verdict {
 pub struct Stamped {
     /// RFC 3339, UTC.
     pub at: jiff::Timestamp,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// Where stages tell what happens. Cheap to clone; never blocks.
+/// A sender of a run's events. It is cheap to clone and never blocks.
 #[derive(Clone, Debug)]
 pub struct Events(mpsc::UnboundedSender<Stamped>);
 
 impl Events {
-    /// A stream of events and its reading end.
+    /// Creates a stream of events and its reading end.
     #[must_use]
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Stamped>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Self(sender), receiver)
     }
 
-    /// Events that nobody reads, for tests.
+    /// Creates events that nobody reads, for tests.
     #[must_use]
     pub fn ignored() -> Self {
         Self::channel().0
@@ -222,7 +222,7 @@ impl Events {
     }
 }
 
-/// Seconds to the millisecond, as reports give them.
+/// Returns seconds, rounded to the millisecond, as in reports.
 #[must_use]
 pub fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0

@@ -1,8 +1,8 @@
 //! Evidence of a scenario or a stage that failed.
 //!
-//! The objects of the tenants concerned, as the guest has them and as the host has them, and the logs of every
-//! container on the host. Bounded in size and time, and never a reason to fail: what could not be had is said in
-//! the folder itself. Secrets are left out.
+//! Evidence is the objects of the tenants concerned, as the guest has them and as the host has them, and the logs of
+//! every container on the host. It is bounded in size and time, and never a reason to fail: the folder itself lists
+//! the missing parts. Secrets are left out.
 
 use std::fs;
 use std::io::Write;
@@ -17,23 +17,23 @@ use kube::{Client, ResourceExt};
 use crate::answer::said;
 use crate::{plan, wait};
 
-/// The label of host namespaces that a tenant's control plane in this namespace made (vcluster's own).
+/// The label of host namespaces that a tenant's control plane in this namespace created (vcluster's own).
 const OWNER: &str = "vcluster.loft.sh/vcluster-namespace";
 
-/// Where what all tenants share runs.
+/// The namespaces of the shared platform.
 const SHARED: [&str; 2] = ["dapr-system", "shared-dapr"];
 
-/// How much of a container's log is kept, from its end.
+/// The amount of a container's log that is kept, from its end.
 const LOG_LINES: i64 = 1000;
 const LOG_BYTES: i64 = 256 * 1024;
 
-/// How many of one kind of object are kept in a namespace; a scale scenario makes thousands.
+/// The number of objects of one kind that are kept per namespace. A scale scenario creates thousands.
 const OBJECTS: u32 = 200;
 
-/// How many requests are under way at a time: an apiserver in trouble should not get more of it from here.
+/// The number of requests at a time. An API server in trouble must not get more of it from here.
 const REQUESTS: usize = 4;
 
-/// What the folder says about what it lacks.
+/// The file that lists the missing parts of the evidence.
 const NOTES: &str = "missing.txt";
 
 /// The kinds that are kept: group, version, kind, plural.
@@ -86,13 +86,13 @@ impl std::fmt::Debug for Collector {
 }
 
 impl Collector {
-    /// Will ask the host cluster and these tenants.
+    /// Creates a collector for the host cluster and these tenants.
     #[must_use]
     pub fn new(host: Client, tenants: Vec<Witness>) -> Self {
         Self { host, tenants }
     }
 
-    /// Writes what is to be seen of the tenants called `concerned` into `folder`.
+    /// Writes the evidence of the tenants called `concerned` into `folder`.
     pub async fn collect(&self, concerned: &[&str], folder: &Path) {
         let look = async {
             let tenants = self
@@ -171,7 +171,7 @@ async fn objects(client: &Client, namespace: Option<&str>, folder: &Path) {
     }
 }
 
-/// The objects as YAML documents, without what only machines read.
+/// Returns the objects as YAML documents, without the fields that only machines read.
 fn yaml(objects: Vec<DynamicObject>) -> Result<String, serde_saphyr::ser::Error> {
     let mut text = String::new();
     for mut object in objects {
@@ -215,7 +215,7 @@ async fn logs(client: &Client, namespace: &str, folder: &Path) {
     }
 }
 
-/// Every container of a pod that has a log, and whether it is the log of the run before.
+/// Returns every container of a pod that has a log, and true if it is the log of the previous run.
 fn containers(pod: &Pod) -> Vec<(String, String, bool)> {
     let Some(spec) = &pod.spec else { return Vec::new() };
     let name = pod.name_any();

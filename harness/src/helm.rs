@@ -1,4 +1,4 @@
-//! Helm, run as the program it is, without touching the user's own configuration of it.
+//! Helm, run as a program, without touching the user's own configuration of it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{self, Command};
 
-/// How long one run of Helm may take. It takes about a second; the API server of a busy machine may make it wait.
+/// The time limit of one run of Helm. It takes about a second; the API server of a busy machine may make it wait.
 const AT_MOST: Duration = Duration::from_mins(2);
 
 /// The Helm program, for one cluster.
@@ -16,13 +16,13 @@ const AT_MOST: Duration = Duration::from_mins(2);
 pub struct Helm {
     /// The program.
     pub program: PathBuf,
-    /// Which cluster, and as whom.
+    /// The kubeconfig of the cluster, with the user's credentials.
     pub kubeconfig: PathBuf,
-    /// Where it keeps what it would else keep in the user's home.
+    /// The folder for files that Helm would otherwise keep in the user's home.
     pub home: PathBuf,
 }
 
-/// Where a chart is.
+/// The location of a chart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Chart {
@@ -54,7 +54,7 @@ impl std::fmt::Display for Chart {
 }
 
 impl Chart {
-    /// What follows the release's name on Helm's command line.
+    /// Returns the arguments that follow the release's name on Helm's command line.
     fn arguments(&self) -> Vec<OsString> {
         match self {
             Self::Folder(folder) => vec![folder.clone().into()],
@@ -69,12 +69,12 @@ impl Chart {
     }
 }
 
-/// A release to be made.
+/// A release to install.
 #[derive(Clone, Copy, Debug)]
 pub struct Release<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its namespace, made if it is not there.
+    /// Its namespace, which is created if it does not exist.
     pub namespace: &'a str,
     /// The chart.
     pub chart: &'a Chart,
@@ -82,13 +82,13 @@ pub struct Release<'a> {
     pub values: &'a str,
     /// Single values on top, as `key=value`.
     pub set: &'a [String],
-    /// Whether Helm compares what the chart makes with the cluster's `OpenAPI` document, which takes 0.2 s of a processor.
-    /// Otherwise, a field that the cluster does not know is dropped by it.
+    /// True if Helm validates the chart's objects with the cluster's OpenAPI document, which takes 0.2 s of a
+    /// processor. Otherwise, the cluster drops fields that it does not know.
     pub compared: bool,
 }
 
 impl Helm {
-    /// Installs a release, or brings one that is there up to date. Waits for nothing that the chart makes.
+    /// Installs a release, or upgrades an existing one. It waits for none of the chart's objects.
     pub async fn install(&self, release: Release<'_>) -> Result<(), command::Error> {
         let Release {
             name,
@@ -121,7 +121,7 @@ impl Helm {
         command.run().await.map(drop)
     }
 
-    /// Helm with nothing to do yet, for this cluster.
+    /// Returns a Helm command for this cluster, without a subcommand.
     pub fn command(&self) -> Command {
         Command::new(&self.program)
             .env("HELM_CACHE_HOME", self.home.join("cache"))

@@ -1,7 +1,7 @@
 //! Container images, assembled from components and from our own programs.
 //!
-//! Takes components; gives an archive an image, written once for what is in it, that containerd, `docker load` and
-//! `kind load image-archive` take.
+//! This module takes components. For each image it returns an archive, which is written once for the same content,
+//! and which containerd, `docker load` and `kind load image-archive` accept.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::places::Places;
 pub use error::Error;
 pub use store::Store;
 
-/// What is in an image.
+/// The content of an image.
 mod contents;
 
 /// A layer, byte for byte the same for the same content.
@@ -32,7 +32,7 @@ pub mod store;
 /// Registries that images are pulled from and pushed to.
 pub mod registry;
 
-/// Why images could not be had.
+/// Errors of images.
 mod error;
 
 /// The stage's name in events and reports.
@@ -41,10 +41,11 @@ pub const STAGE: &str = "images";
 /// An archive's name in its cache entry.
 const FILE: &str = "image.tar";
 
-/// How many archives of an image are kept: the one in use and the one that was in use before, of each Kubernetes.
+/// The number of archives of an image that are kept: the one in use and the one in use before, of each Kubernetes
+/// version.
 const KEPT: usize = 4;
 
-/// How many archives are written side by side: writing is hashing, one each for two cores.
+/// The number of archives that are written side by side. Writing is hashing, so there is one for each of two cores.
 const SIDE_BY_SIDE: usize = 2;
 
 /// Images, each in an archive of its own.
@@ -63,7 +64,7 @@ pub struct Archive {
     pub name: String,
     /// The archive.
     pub path: PathBuf,
-    /// The digest of its manifest, `sha256:…`, by which it can be told from every other image.
+    /// The digest of its manifest, `sha256:…`, which distinguishes it from every other image.
     pub digest: String,
 }
 
@@ -83,7 +84,7 @@ impl std::fmt::Display for Archive {
 }
 
 impl Images {
-    /// Those with these short names.
+    /// Returns the images with these short names.
     #[must_use]
     pub fn only(&self, shorts: &[&str]) -> Self {
         Self {
@@ -96,14 +97,14 @@ impl Images {
         }
     }
 
-    /// The archive of an image by its short name.
+    /// Returns the archive of an image by its short name.
     #[must_use]
     pub fn get(&self, short: &str) -> Option<&Archive> {
         self.archives.iter().find(|archive| archive.short == short)
     }
 }
 
-/// The architecture of images that are assembled here, as registries and nodes call it.
+/// Returns the architecture of images that are assembled here, as registries and nodes call it.
 #[must_use]
 pub fn architecture() -> &'static str {
     match std::env::consts::ARCH {
@@ -170,9 +171,9 @@ pub async fn build(
     })
 }
 
-/// Gives the archives of the images of these short names, from the user's cache.
+/// Returns the archives of the images of these short names, from the user's cache.
 ///
-/// For tests that run real containers: nothing has to be up, and a first run builds what is missing.
+/// It is for tests that run real containers: nothing has to be up, and a first run builds the missing images.
 pub async fn for_tests(wanted: &[&str]) -> Result<Images, Error> {
     let programs: Vec<&str> = wanted
         .iter()

@@ -1,8 +1,8 @@
-//! What a run owes: everything it made, written down before it was made.
+//! The ledger of a run: everything that it created, recorded before it was created.
 //!
-//! One folder an environment, below the user's state folder. Whoever brings an environment up, tests it or takes
-//! it down holds the folder's lock; the lock ends with its process. What is written in the ledger is
-//! removed by `down`, whatever instant the run was cut off at.
+//! Each environment has one folder, below the user's state folder. A process that brings an environment up, tests it
+//! or takes it down holds the folder's lock; the lock ends with the process. `down` removes everything that the
+//! ledger records, at whatever instant the run was cut off.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -16,10 +16,10 @@ use crate::docker::Docker;
 /// The ledger's file in the environment's folder.
 const FILE: &str = "ledger.jsonl";
 
-/// Who holds the environment, for whoever finds it held.
+/// The file that identifies the process that holds the environment.
 const HOLDER: &str = "holder.json";
 
-/// Something that a run makes and owes the removal of.
+/// An object that a run creates and has to remove.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "made", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Entry {
@@ -42,42 +42,42 @@ pub enum Entry {
         /// Its folder.
         folder: PathBuf,
     },
-    /// What a run added to a cluster that is not its own.
+    /// Objects that a run added to a cluster that is not its own.
     Added {
         /// The cluster's kubeconfig.
         kubeconfig: PathBuf,
-        /// The run's id, which is the label of all of it.
+        /// The run's id, which is the label of all objects.
         run: String,
     },
 }
 
-/// Why an environment's ledger could not be had.
+/// Errors of an environment's ledger.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Somebody else is at it.
+    /// Another process holds the environment.
     #[error("take environment {environment}: {holder} holds it")]
     Held {
         /// The environment's name.
         environment: String,
-        /// Which process, doing what.
+        /// The process, and its activity.
         holder: String,
     },
     /// A file could not be read or written.
     #[error("{what} {}", path.display())]
     Io {
-        /// What was attempted.
+        /// The action that failed.
         what: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The underlying error.
         #[source]
         source: io::Error,
     },
 }
 
 impl Error {
-    /// Returns what the user can do about it.
+    /// Returns the remedy for the user.
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
@@ -96,11 +96,11 @@ pub struct Ledger {
     folder: PathBuf,
     /// The folders that `take` created, the innermost first. They are removed with the ledger if nothing was written to them.
     made: Vec<PathBuf>,
-    /// The folder itself is what is locked, so that removing it removes the lock too.
+    /// The lock is on the folder itself, so that removing the folder removes the lock too.
     lock: File,
 }
 
-/// What the process that holds an environment says of itself.
+/// The information of the process that holds an environment about itself.
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
@@ -108,8 +108,8 @@ struct Holder {
 }
 
 impl Ledger {
-    /// Takes the environment whose folder is `folder`, making the folder if it is not there; `doing` is what
-    /// others get a message meanwhile.
+    /// Takes the environment whose folder is `folder`, and creates the folder if it does not exist. Other processes
+    /// get `doing` in their messages in that time.
     pub fn take(folder: &Path, doing: &str) -> Result<Self, Error> {
         loop {
             let missing = folder.ancestors().take_while(|ancestor| !ancestor.exists());
@@ -140,7 +140,7 @@ impl Ledger {
         }
     }
 
-    /// Writes down what is about to be made, and returns once that is on the disk.
+    /// Records an object that is about to be created, and returns once the record is on the disk.
     pub fn record(&self, entry: &Entry) -> Result<(), Error> {
         if self.entries()?.contains(entry) {
             return Ok(());
@@ -157,9 +157,10 @@ impl Ledger {
         write().map_err(failed("write", &path))
     }
 
-    /// What was written down, in that order.
+    /// Returns the recorded entries, in their order.
     ///
-    /// A last line that was cut off in the middle is passed over: what it was going to name was not made yet.
+    /// A last line that was cut off in the middle is skipped: the entry that it was going to name was not created
+    /// yet.
     pub fn entries(&self) -> Result<Vec<Entry>, Error> {
         let path = self.folder.join(FILE);
         let text = match fs::read_to_string(&path) {

@@ -1,16 +1,16 @@
 //! Brings up many tenants that share one Dapr, checks them end to end, reports, and removes them again.
 //!
-//! The flow, each stage taking the handle of the one before:
+//! The flow, in which each stage takes the handle of the previous one:
 //!
 //! ```text
 //! plan -> preflight -> components -> images -> substrate -> platform -> tenants -> workloads -> suite -> report
 //!         \____________ ledger: written before each thing is made, read by `down` in reverse ____________/
 //! ```
 
-/// What a run would make, as plain data.
+/// The plan of a run, as plain data.
 pub mod plan;
 
-/// What this machine lacks for it, each with its remedy.
+/// The requirements that this machine lacks, each with its remedy.
 pub mod preflight;
 
 /// The programs that are run and were not written here.
@@ -34,7 +34,7 @@ pub mod sandbox;
 /// A private Docker daemon.
 pub mod docker;
 
-/// Who provides the host cluster.
+/// The providers of the host cluster.
 pub mod substrate;
 
 /// Dapr and Redis on the host cluster.
@@ -52,7 +52,7 @@ pub mod suite;
 /// The one place that knows the order of all this.
 pub mod environment;
 
-/// What happens in a run, as it happens.
+/// The events of a run, as they happen.
 pub mod events;
 
 /// Events rendered for people and for programs.
@@ -64,13 +64,13 @@ pub mod bench;
 /// Two kinds of virtual cluster side by side.
 pub mod compare;
 
-/// What a failed scenario leaves for whoever looks into it.
+/// The evidence of a failed scenario, for its investigation.
 pub mod evidence;
 
-/// What a run owes: everything it made, written down before it was made.
+/// The ledger of a run: everything that it created, recorded before it was created.
 pub mod ledger;
 
-/// Where state and caches are kept.
+/// The folders of state and caches.
 pub mod places;
 
 /// The versions of everything that is not ours.
@@ -82,7 +82,7 @@ mod answer;
 /// The nearest known name to one that is not known.
 mod nearest;
 
-/// Waiting for a state, with a deadline and what was last seen.
+/// Waiting for a state, with a deadline and the last state that was seen.
 pub mod wait;
 
 /// YAML templates, filled in and applied to a cluster.
@@ -91,7 +91,7 @@ pub mod manifests;
 /// The Helm program.
 pub mod helm;
 
-/// External commands, with what they said when they fail.
+/// External commands. Their errors include their output.
 pub mod command;
 
 /// The command line.

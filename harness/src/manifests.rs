@@ -6,10 +6,10 @@ use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
 
-/// Who the objects' fields belong to (server-side apply's field manager).
+/// The owner of the objects' fields (server-side apply's field manager).
 pub const MANAGER: &str = "shared-dapr";
 
-/// Label: the run that made the object.
+/// Label: the run that created the object.
 pub const RUN: &str = "shared-dapr/run";
 
 /// Cluster-scoped kinds, of those that our templates use.
@@ -20,7 +20,7 @@ const CLUSTER_SCOPED: [&str; 4] = [
     "CustomResourceDefinition",
 ];
 
-/// Why a manifest was not applied.
+/// Errors of applying a manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The template and the values do not fit.
@@ -28,15 +28,15 @@ pub enum Error {
     Template {
         /// The manifest.
         name: String,
-        /// What does not fit.
+        /// The error of the template.
         source: minijinja::Error,
     },
-    /// What came out is not what Kubernetes calls an object.
+    /// The rendered manifest is not a Kubernetes object.
     #[error("read the manifest {name} as YAML")]
     Yaml {
         /// The manifest.
         name: String,
-        /// Where it breaks.
+        /// The error of the YAML parser.
         source: Box<serde_saphyr::Error>,
     },
     /// An object has no kind.
@@ -52,7 +52,7 @@ pub enum Error {
         kind: String,
         /// Its namespace, if it has one, and its name.
         object: String,
-        /// Why.
+        /// The underlying error.
         source: kube::Error,
     },
 }
@@ -83,7 +83,7 @@ pub fn objects(name: &str, template: &str, values: minijinja::Value) -> Result<V
     read(name, &fill(name, template, values)?)
 }
 
-/// The objects in a manifest that is no template.
+/// Returns the objects in a manifest that is no template.
 fn read(name: &str, text: &str) -> Result<Vec<DynamicObject>, Error> {
     serde_saphyr::from_multiple(text).map_err(|source| Error::Yaml {
         name: name.to_owned(),
@@ -117,8 +117,8 @@ pub async fn own_namespace(client: &Client, name: &str, run: &str) -> Result<(),
         .map(drop)
 }
 
-/// Applies the objects in a manifest that is no template, such as one of somebody else's, as [`apply`] does, with the
-/// run's label.
+/// Applies the objects in a manifest that is not a template, such as a foreign one, as [`apply`] does, with the run's
+/// label.
 pub async fn apply_as_is(
     client: &Client,
     namespace: &str,
@@ -176,7 +176,8 @@ async fn apply_object(
         })
 }
 
-/// Says what a Deployment lacks to be complete; `None` when all replicas of its newest version are available.
+/// Returns the reason why a Deployment is not complete, or `None` when all replicas of its newest version are
+/// available.
 #[must_use]
 pub fn lacks(deployment: &Deployment) -> Option<String> {
     let wanted = deployment.spec.replicas.unwrap_or(1);

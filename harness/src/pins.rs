@@ -1,6 +1,6 @@
-//! The versions of everything that is not ours.
+//! The versions of everything that is not part of this project.
 //!
-//! `pins.toml` is part of the program: a build of the harness and what it runs belong together.
+//! `pins.toml` is part of the program: a build of the harness and the programs that it runs belong together.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ static PINS: LazyLock<Pins> = LazyLock::new(|| {
     pins
 });
 
-/// Gives what `pins.toml` says.
+/// Returns the content of `pins.toml`.
 #[must_use]
 pub fn pins() -> &'static Pins {
     &PINS
@@ -46,7 +46,7 @@ pub struct Pins {
 pub struct GoPin {
     /// The component's name.
     pub name: String,
-    /// The folder in `components/` with its go.mod, where that is not its name.
+    /// The folder in `components/` with its go.mod, if it is not its name.
     folder: Option<String>,
     /// The Kubernetes that it is, or belongs to; any, if there is none.
     kubernetes: Option<Kubernetes>,
@@ -67,18 +67,18 @@ pub struct GoPin {
     /// Folders of the module that are kept besides the programs.
     #[serde(default)]
     pub folders: Vec<String>,
-    /// What the module's one program is called, where that is not its package's last element.
+    /// The name of the module's one program, if it is not its package's last element.
     pub rename: Option<String>,
 }
 
 impl GoPin {
-    /// The name of its folder in `components/`: one of its own for each version that can be chosen.
+    /// Returns the name of its folder in `components/`: one of its own for each version that can be chosen.
     #[must_use]
     pub fn folder(&self) -> &str {
         self.folder.as_deref().unwrap_or(&self.name)
     }
 
-    /// The same module without its programs, for its folders alone.
+    /// Returns the same module without its programs, for its folders alone.
     #[must_use]
     pub fn folders_only(&self) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl GoPin {
         }
     }
 
-    /// The names of all programs that it becomes.
+    /// Returns the names of all programs that it is built into.
     pub fn names(&self) -> impl Iterator<Item = String> {
         let programs = self
             .programs
@@ -97,7 +97,7 @@ impl GoPin {
         programs.chain(self.test_program())
     }
 
-    /// The name of the program that its tests become, as `go test -c` names it.
+    /// Returns the name of the program of its tests, as `go test -c` names it.
     #[must_use]
     pub fn test_program(&self) -> Option<String> {
         let package = self.tests.as_deref()?;
@@ -105,7 +105,7 @@ impl GoPin {
         Some(format!("{last}.test"))
     }
 
-    /// The program that a package becomes, as `go build` names it or as `rename` says.
+    /// Returns the name of a package's program, as `go build` names it or as `rename` sets it.
     #[must_use]
     pub fn program<'a>(&'a self, package: &'a str) -> &'a str {
         self.rename
@@ -136,7 +136,8 @@ pub struct DebianPin {
     /// Programs that those look for on their `PATH`. Others may have the same names.
     #[serde(default)]
     pub helpers: Vec<String>,
-    /// Whether they are scripts for what the machine has: then nothing that the packages depend on is had.
+    /// True if the programs are scripts for programs of the machine. Then the dependencies of the packages are not
+    /// installed.
     #[serde(default)]
     pub scripts: bool,
 }
@@ -153,7 +154,7 @@ pub struct CargoPin {
     pub programs: Vec<String>,
 }
 
-/// Programs that no recipe here makes: whoever wants them gives a file.
+/// Programs that no recipe here builds. A user who wants them gives a file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GivenPin {
@@ -173,7 +174,7 @@ pub struct ImagePin {
     version_of: Option<String>,
     /// The image that it is another name of; then it has no contents of its own.
     same_as: Option<String>,
-    /// Where the image has which program.
+    /// The paths of programs in the image.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
     /// Symbolic links, each with the path that it leads to.
@@ -203,10 +204,10 @@ pub struct ImagePin {
     pub user: String,
     /// In which folder, which then belongs to the user.
     pub workdir: Option<String>,
-    /// Whether it has `iptables`, in the implementation that this machine's kernel has.
+    /// True if it has `iptables`, in the implementation that this machine's kernel has.
     #[serde(default)]
     pub iptables: bool,
-    /// Whether only nodes of kubeadm's run it.
+    /// True if only nodes of kubeadm run it.
     #[serde(default)]
     pub of_a_node: bool,
     /// The program without which it is of no use; it is assembled only where that was asked for or given.
@@ -222,7 +223,7 @@ impl ImagePin {
             .all(|program| pins().given.programs.contains(program))
     }
 
-    /// Returns true if it has programs of this workspace, which nobody else publishes.
+    /// Returns true if it has programs of this workspace, which are published nowhere else.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.version_of.as_deref() == Some(pins().cargo.name.as_str())
@@ -243,14 +244,15 @@ impl Pins {
         }
     }
 
-    /// The programs built from Go modules of an environment with this Kubernetes, the longest build first.
+    /// Returns the programs built from Go modules of an environment with this Kubernetes version, the longest build
+    /// first.
     pub fn go(&self, kubernetes: Kubernetes) -> impl Iterator<Item = &GoPin> {
         self.go
             .iter()
             .filter(move |pin| pin.kubernetes.is_none_or(|its| its == kubernetes))
     }
 
-    /// The version of a component where Kubernetes is this; `None` for one that is not pinned.
+    /// Returns the version of a component for this Kubernetes version, or `None` if it is not pinned.
     #[must_use]
     pub fn version(&self, component: &str, kubernetes: Kubernetes) -> Option<&str> {
         if component == self.cargo.name {
@@ -264,7 +266,7 @@ impl Pins {
             .map(|pin| pin.version.as_str())
     }
 
-    /// The packages that bring this program, if any do.
+    /// Returns the packages that bring this program, if any do.
     #[must_use]
     pub fn packages_of(&self, program: &str) -> Option<&DebianPin> {
         self.debian
@@ -272,17 +274,18 @@ impl Pins {
             .find(|pin| pin.programs.iter().any(|name| name == program))
     }
 
-    /// The image that its makers published for the nodes of kind's clusters, by digest.
+    /// Returns the image that its makers published for the nodes of kind's clusters, by digest.
     #[must_use]
     pub fn kind_node(&self, kubernetes: Kubernetes) -> Option<&str> {
         self.kind_nodes.get(&kubernetes).map(String::as_str)
     }
 
-    /// The full name of the image with this short name, such as `registry.k8s.io/pause:3.10.1` for `pause`, where
-    /// Kubernetes is this.
+    /// Returns the full name of the image with this short name for this Kubernetes version, such as
+    /// `registry.k8s.io/pause:3.10.1` for `pause`.
     ///
     /// # Panics
-    /// If there is no such image: short names are written in the program, not given by a user.
+    ///
+    /// Panics if there is no such image: short names are written in the program, not given by a user.
     #[must_use]
     pub fn image(&self, short: &str, kubernetes: Kubernetes) -> String {
         let Some(image) = self.images.get(short) else {
@@ -291,7 +294,7 @@ impl Pins {
         self.full_name(image, kubernetes)
     }
 
-    /// The full name of an image where Kubernetes is this.
+    /// Returns the full name of an image for this Kubernetes version.
     #[must_use]
     pub fn full_name(&self, image: &ImagePin, kubernetes: Kubernetes) -> String {
         let version = image

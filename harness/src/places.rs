@@ -1,7 +1,7 @@
-//! Where state and caches are kept.
+//! The folders of state and caches.
 //!
-//! State (what a run owes) is kept apart from `target/`, so that `cargo clean` cannot lose it, and apart from the
-//! cache, which may be deleted at any time while nothing runs.
+//! State (the ledgers of runs) is kept apart from `target/`, so that `cargo clean` cannot lose it. It is kept apart
+//! from the cache too, which may be deleted at any time while nothing runs.
 
 use std::path::PathBuf;
 
@@ -11,9 +11,9 @@ const PROJECT: &str = "shared-dapr";
 /// The two folders that the harness writes to, besides the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
-    /// What runs owe, a folder an environment.
+    /// The ledgers of runs, one folder for each environment.
     pub state: PathBuf,
-    /// Components, images and image stores, all of which can be made again.
+    /// Components, images and image stores, all of which can be rebuilt.
     pub cache: PathBuf,
 }
 
@@ -26,8 +26,8 @@ pub enum Error {
 }
 
 impl Places {
-    /// Finds them by the XDG base directory rules: `XDG_STATE_HOME` and `XDG_CACHE_HOME`, else below the user's home, which
-    /// is `HOME` or what the system's list of users says.
+    /// Finds them by the XDG base directory rules: `XDG_STATE_HOME` and `XDG_CACHE_HOME`, else below the user's home.
+    /// The home is `HOME`, else the one in the system's list of users.
     pub fn from_environment() -> Result<Self, Error> {
         let absolute = |path: &PathBuf| path.is_absolute();
         let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(absolute);
@@ -42,7 +42,7 @@ impl Places {
         })
     }
 
-    /// The folder of one environment.
+    /// Returns the folder of one environment.
     #[must_use]
     pub fn environment(&self, name: &str) -> PathBuf {
         self.state.join(name)

@@ -1,7 +1,7 @@
-//! What a run would make, as plain data.
+//! The plan of a run, as plain data.
 //!
-//! [`Settings`] (what the user asked for) and [`Machine`] (what there is to run it on) make a [`Plan`], or an
-//! [`Error`] that says what to change. Nothing here reads or writes anything, so `harness plan` needs no cluster.
+//! [`Settings`] (the user's request) and [`Machine`] (the resources to run it on) make a [`Plan`], or an [`Error`]
+//! that says what to change. Nothing here reads or writes anything, so `harness plan` needs no cluster.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,10 +16,10 @@ mod vcluster;
 mod kubernetes;
 
 pub use kubernetes::Kubernetes;
-/// What there is to say of a cluster that is there already.
+/// The settings for an existing cluster.
 mod existing;
 
-/// How far an environment is brought up.
+/// The extent to which an environment is brought up.
 mod until;
 
 use names::Name;
@@ -31,11 +31,11 @@ pub use until::Until;
 /// The environment that is meant where none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "default";
 
-/// How many tenants there are unless the user says otherwise: the fewest that show that a third one, which is
-/// neither the one that acts nor the one that is spied on, is left alone.
+/// The default number of tenants. It is the fewest that show that a third tenant, which is neither the acting one nor
+/// the one that is spied on, is left alone.
 pub const DEFAULT_TENANTS: usize = 3;
 
-/// Memory that the host cluster, Dapr and Redis take, in MB: the sum of what was measured of each (`docs/benchmarks.md`),
+/// The memory of the host cluster, Dapr and Redis, in MB: the sum of the measurements of each (`docs/benchmarks.md`),
 /// rounded up.
 pub const HOST_MEGABYTES: u64 = 1500;
 
@@ -43,107 +43,107 @@ pub const HOST_MEGABYTES: u64 = 1500;
 /// and their sidecars.
 pub const TENANT_MEGABYTES: u64 = 350;
 
-/// The same where real vcluster makes the virtual clusters: 517 MB (PSS) for one with its DNS, the rest for its apps.
+/// The same if real vcluster makes the virtual clusters: 517 MB (PSS) for one with its DNS, the rest for its apps.
 pub const VCLUSTER_TENANT_MEGABYTES: u64 = 650;
 
-/// How many tenants a core carries before probes with a timeout of a second start to fail.
+/// The number of tenants per core before probes with a timeout of a second start to fail.
 ///
 /// An idle tenant takes 3 to 6 % of a core; creating it takes five CPU seconds.
 pub const TENANTS_PER_CORE: u64 = 10;
 
-/// How long the scenario test binary may take to compile, on two cores with nothing cached.
+/// The time limit for compiling the scenario test binary, on two cores with nothing cached.
 pub const BUILD_SCENARIOS: Duration = Duration::from_mins(30);
 
-/// How long one scenario may take unless the catalogue says otherwise: ten times the slowest of those that wait for a
-/// pod, so that it ends only what hangs.
+/// The time limit of one scenario unless the catalogue has another one: ten times the slowest of those that wait for
+/// a pod, so that it ends only scenarios that hang.
 pub const SCENARIO: Duration = Duration::from_mins(4);
 
-/// How long collecting the evidence of one failed scenario may take; a cluster in trouble answers slowly or never.
+/// The time limit for collecting the evidence of one failed scenario. A cluster in trouble answers slowly or never.
 pub const EVIDENCE: Duration = Duration::from_secs(30);
 
-/// What a user asked for, before it is known whether it can be had.
+/// The user's request, before it is known if it can be fulfilled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The environment's name.
     pub name: String,
-    /// Who is to provide the host cluster.
+    /// The requested provider of the host cluster.
     pub substrate: SubstrateChoice,
-    /// Which Kubernetes.
+    /// The Kubernetes version.
     pub kubernetes: Kubernetes,
-    /// What makes the virtual clusters.
+    /// The provider of the virtual clusters.
     pub virtual_cluster: VirtualCluster,
     /// The folder of vcluster's chart, if it is not to come from its repository.
     pub vcluster_chart: Option<PathBuf>,
     /// The program of vcluster, if its image is to be assembled.
     pub vcluster_program: Option<PathBuf>,
-    /// Where images come from.
+    /// The source of images.
     pub images: Images,
-    /// How many tenants, or their names.
+    /// The number or the names of the tenants.
     pub tenants: TenantChoice,
-    /// The tenants' values, and where they come from.
+    /// The tenants' values, and their origin.
     pub values: Values,
-    /// What remains after a run.
+    /// The rule for keeping the environment after a run.
     pub keep: Keep,
-    /// Where the reports go.
+    /// The folder for the reports.
     pub report_dir: PathBuf,
-    /// How many scenarios run at a time.
+    /// The number of scenarios that run at a time.
     pub jobs: Option<usize>,
-    /// What unique names are derived from.
+    /// The seed that unique names are derived from.
     pub seed: u64,
-    /// Which scenarios; all of them if there is none.
+    /// The filter that selects scenarios. Without a filter, all of them run.
     pub filter: Option<String>,
     /// Run more tenants than are estimated to fit.
     pub overcommit: bool,
-    /// What there is to say of a cluster that is there already.
+    /// The settings for an existing cluster.
     pub existing: Existing,
-    /// How far it is brought up.
+    /// The extent to which the environment is brought up.
     pub until: Until,
 }
 
-/// What there is to run on, as far as a plan depends on it.
+/// The resources of the machine, as far as a plan depends on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// CPU cores that the harness may use.
     pub cores: u64,
     /// Memory that is free or can be freed, in MB.
     pub free_megabytes: u64,
-    /// Whether a Docker daemon answers.
+    /// True if a Docker daemon answers.
     pub docker: bool,
 }
 
-/// What a run would make.
+/// The plan of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The environment's name.
     pub name: String,
-    /// Who provides the host cluster.
+    /// The provider of the host cluster.
     pub substrate: Substrate,
-    /// Which Kubernetes, on the host and in the virtual clusters.
+    /// The Kubernetes version, on the host and in the virtual clusters.
     pub kubernetes: Kubernetes,
-    /// What makes the virtual clusters.
+    /// The provider of the virtual clusters.
     pub virtual_cluster: VirtualCluster,
-    /// What real vcluster is made from, where that is what makes them.
+    /// The parts of real vcluster, if it makes the virtual clusters.
     pub vcluster: Option<Vcluster>,
-    /// Where images come from.
+    /// The source of images.
     pub images: Images,
     /// The tenants, in the order of their making.
     pub tenants: Vec<Tenant>,
     /// The values of every tenant.
     pub values: Values,
-    /// What remains after a run.
+    /// The rule for keeping the environment after a run.
     pub keep: Keep,
-    /// Where the reports go.
+    /// The folder for the reports.
     pub report_dir: PathBuf,
-    /// How many scenarios run at a time.
+    /// The number of scenarios that run at a time.
     pub jobs: usize,
-    /// What unique names are derived from.
+    /// The seed that unique names are derived from.
     pub seed: u64,
-    /// Which scenarios; all of them if there is none.
+    /// The filter that selects scenarios. Without a filter, all of them run.
     pub filter: Option<String>,
-    /// Which cluster that is there already, and how it is used.
+    /// The existing cluster, and its use.
     #[serde(default, skip_serializing_if = "Existing::is_none")]
     pub existing: Existing,
-    /// How far it is brought up.
+    /// The extent to which the environment is brought up.
     #[serde(default, skip_serializing_if = "Until::is_everything")]
     pub until: Until,
 }
@@ -169,13 +169,13 @@ impl Tenant {
 /// A tenant's values: a file in the dialect of vcluster's charts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Values {
-    /// Where they come from: a path, or a description.
+    /// The origin of the values: a path, or a description.
     pub origin: String,
     /// The file as it stands.
     pub text: String,
 }
 
-/// How many tenants, or which.
+/// The number or the names of the tenants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TenantChoice {
     /// So many, named `tenant-1` and so on.
@@ -228,7 +228,7 @@ pub enum SubstrateChoice {
     Existing,
 }
 
-/// Who provides the host cluster.
+/// The provider of the host cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Substrate {
@@ -306,13 +306,13 @@ impl std::fmt::Display for Substrate {
     }
 }
 
-/// Why there is no plan for what was asked.
+/// Errors of a plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There would be no tenant.
     #[error("plan an environment without tenants: --tenants takes 1 or more")]
     NoTenants,
-    /// They would not fit.
+    /// The tenants would not fit.
     #[error(
         "plan {wanted} tenants: {fit} fit this machine ({} MB free and {} cores; the host cluster takes about \
          {HOST_MEGABYTES} MB, a tenant about {tenant_megabytes} MB)",
@@ -320,13 +320,13 @@ pub enum Error {
         machine.cores
     )]
     TooManyTenants {
-        /// How many were asked for.
+        /// The number of tenants that were asked for.
         wanted: usize,
-        /// How many are estimated to fit.
+        /// The number of tenants that are estimated to fit.
         fit: usize,
-        /// What that is estimated from.
+        /// The machine that the estimate is for.
         machine: Machine,
-        /// What one of them is estimated to take, in MB.
+        /// The memory that one of them is estimated to use, in MB.
         tenant_megabytes: u64,
     },
     /// Two tenants would have the same name.
@@ -341,7 +341,7 @@ pub enum Error {
     /// The tenants' values cannot be used.
     #[error(transparent)]
     Values(#[from] vcluster_values::Error),
-    /// Real vcluster cannot be had like this.
+    /// Real vcluster cannot be used with these settings.
     #[error(transparent)]
     Vcluster(#[from] vcluster::Error),
     /// No scenario would run.
@@ -350,18 +350,18 @@ pub enum Error {
     /// The native host cluster has no way out to a registry.
     #[error("pull images with --substrate native: its host cluster has no way out; its images are assembled")]
     NativePullsNothing,
-    /// Something is said of an existing cluster, and another one is asked for.
+    /// An option for an existing cluster is given, but the substrate is another one.
     #[error("use {option}: it is for --substrate existing, and this is {substrate}")]
     NotExisting {
-        /// What was given.
+        /// The option that was given.
         option: &'static str,
-        /// Who provides the host cluster.
+        /// The provider of the host cluster.
         substrate: Substrate,
     },
 }
 
 impl Error {
-    /// What the user can do about it, where the error does not say.
+    /// Returns the remedy for the user, if the error's text does not name it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -374,7 +374,7 @@ impl Error {
     }
 }
 
-/// How many tenants that take so much memory each are estimated to fit `machine`.
+/// Returns the number of tenants that are estimated to fit `machine` if each uses so much memory.
 #[must_use]
 pub fn tenants_that_fit(machine: Machine, tenant_megabytes: u64) -> usize {
     let by_memory = machine.free_megabytes.saturating_sub(HOST_MEGABYTES) / tenant_megabytes;
@@ -383,7 +383,7 @@ pub fn tenants_that_fit(machine: Machine, tenant_megabytes: u64) -> usize {
 }
 
 impl Plan {
-    /// Makes the plan for what was asked, on `machine`.
+    /// Creates the plan for the request, on `machine`.
     pub fn new(settings: Settings, machine: Machine) -> Result<Self, Error> {
         let Settings {
             name,
@@ -490,8 +490,8 @@ fn tenants_of(choice: TenantChoice) -> Result<Vec<Tenant>, Error> {
     }
 }
 
-/// Returns how many scenarios run at a time: as many as the user says, else twice as many as there are cores, since they
-/// mostly wait.
+/// Returns the number of scenarios that run at a time: the user's number, else twice the number of cores, because
+/// scenarios mostly wait.
 pub fn jobs(wanted: Option<usize>, machine: Machine) -> Result<usize, Error> {
     match wanted {
         Some(0) => Err(Error::NoJobs),
@@ -503,7 +503,7 @@ pub fn jobs(wanted: Option<usize>, machine: Machine) -> Result<usize, Error> {
 }
 
 impl SubstrateChoice {
-    /// Who it is, where a Docker daemon answers or does not.
+    /// Returns the provider of the host cluster. `docker` is true if a Docker daemon answers.
     #[must_use]
     pub fn decide(self, docker: bool) -> Substrate {
         match self {

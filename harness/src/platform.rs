@@ -1,7 +1,7 @@
-//! Dapr and Redis on the host cluster: what all tenants share.
+//! Dapr and Redis on the host cluster, which all tenants share.
 //!
-//! Takes a host cluster; gives a [`Platform`] that tenants are admitted to. Redis and Dapr come up side by side, and
-//! each is ready when it was seen to work, not when its pod says so.
+//! This module takes a host cluster and returns a [`Platform`] to which tenants are admitted. Redis and Dapr come up
+//! side by side. Each is ready when a test of it succeeds, not when its pod is ready.
 
 use std::path::PathBuf;
 
@@ -19,12 +19,12 @@ pub mod redis;
 /// The one Dapr control plane.
 pub mod dapr;
 
-/// A pod made the way that a tenant's are, to see whether it gets a working sidecar.
+/// A pod that is created as a tenant's are, to check that it gets a working sidecar.
 pub mod canary;
 
 pub use redis::{Login, Redis};
 
-/// What the platform is made of.
+/// The settings of the platform.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The run's id: a label on what is made.
@@ -39,11 +39,11 @@ pub struct Settings {
     pub redis_image: String,
     /// An image that does nothing, for the canary's app.
     pub pause_image: String,
-    /// Whether Dapr is installed; else the cluster's own is used as it is.
+    /// True if Dapr is installed. Otherwise, the cluster's own is used as it is.
     pub installs_dapr: bool,
 }
 
-/// What all tenants share, up and seen to work.
+/// The platform that all tenants share, up and tested.
 #[derive(Clone, Debug)]
 pub struct Platform {
     /// The host cluster that it is on.
@@ -52,7 +52,7 @@ pub struct Platform {
     pub redis: Redis,
 }
 
-/// Installs Redis and Dapr and returns when both work. Done again, it goes on where it stopped.
+/// Installs Redis and Dapr and returns when both work. Repeated, it goes on where it stopped.
 pub async fn install(settings: &Settings, cluster: &Cluster, events: &Events) -> Result<Platform, Error> {
     let redis = events.stage("platform/redis", Redis::install(settings, cluster));
     let dapr = events.stage("platform/dapr", dapr::install(settings, cluster, events));
@@ -71,7 +71,7 @@ pub async fn attach(cluster: &Cluster) -> Result<Platform, Error> {
     })
 }
 
-/// Why there is no platform. What was made until then stays, and is removed with the cluster.
+/// Errors of the platform. Its parts that exist already stay, and are removed with the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A manifest was not applied.
@@ -82,50 +82,50 @@ pub enum Error {
     Chart {
         /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: std::io::Error,
     },
     /// Helm did not install Dapr.
     #[error("install Dapr")]
     Helm(#[source] command::Error),
-    /// The certificates that Dapr's Sentry signs with could not be made.
+    /// The certificates with which Dapr's Sentry signs could not be created.
     #[error("make Dapr's certificate authority")]
     Certificates(#[from] rcgen::Error),
-    /// A file with something secret in it could not be read or written.
+    /// A random password could not be drawn.
     #[error("draw a random password")]
     Random(#[source] std::io::Error),
     /// An object on the host could not be read or written.
     #[error("{action} {object} on the host")]
     Host {
-        /// What was attempted.
+        /// The action that failed.
         action: &'static str,
-        /// On what.
+        /// The object on the host.
         object: String,
-        /// Why not.
+        /// The underlying error.
         source: kube::Error,
     },
-    /// An object on the host is not as this program makes it.
+    /// An object on the host differs from the one that this program creates.
     #[error("find {what} in {object} on the host")]
     Incomplete {
-        /// What is missing.
+        /// The part that is missing.
         what: &'static str,
-        /// Where.
+        /// The object that lacks it.
         object: String,
     },
     /// A Service or pod is not reachable from here.
     #[error("reach {what} in the host cluster")]
     Reach {
-        /// What.
+        /// The Service or pod.
         what: String,
-        /// Why not.
+        /// The underlying error.
         source: sandbox::Error,
     },
     /// Redis refused.
     #[error("{action} in Redis")]
     Redis {
-        /// What was attempted.
+        /// The action that failed.
         action: &'static str,
-        /// Why not.
+        /// The underlying error.
         source: ::redis::RedisError,
     },
     /// It did not come up in time.
@@ -134,9 +134,9 @@ pub enum Error {
     /// Pods of tenants would have no sidecar, silently.
     #[error("get a sidecar for a pod of {account}: {seen}")]
     NoSidecar {
-        /// Who made the pod.
+        /// The account that created the pod.
         account: String,
-        /// What came back instead.
+        /// The answer that came back instead.
         seen: String,
     },
 }

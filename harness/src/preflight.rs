@@ -1,6 +1,6 @@
-//! What this machine lacks for a plan, each with its remedy.
+//! The requirements of a plan that this machine lacks, each with its remedy.
 //!
-//! Looks only: [`inspect`] neither makes nor changes anything, so it can be run at any time.
+//! [`inspect`] only reads. It neither creates nor changes anything, so it can be run at any time.
 
 use serde::Serialize;
 
@@ -21,13 +21,13 @@ mod room;
 /// One thing that a run needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What is needed.
+    /// The requirement.
     pub need: String,
-    /// Whether it is there.
+    /// True if the requirement is met.
     pub met: bool,
-    /// What is there.
+    /// The state that was found.
     pub found: String,
-    /// What to do, where it is not.
+    /// The remedy, if the requirement is not met.
     pub remedy: Option<String>,
 }
 
@@ -51,18 +51,18 @@ impl Check {
     }
 }
 
-/// Why a run is not begun.
+/// Errors that prevent a run from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Something that it needs is not there.
     #[error("find what a run needs on this machine:{}", list(lacking))]
     Lacking {
-        /// Those that are not met.
+        /// The requirements that are not met.
         lacking: Vec<Check>,
     },
 }
 
-/// Looks at everything that `plan` needs, and whether somebody holds its environment.
+/// Checks everything that `plan` needs, and that no other process holds its environment.
 pub async fn inspect(plan: &Plan, places: &Places) -> Vec<Check> {
     let mut checks = needs(plan, places).await;
     checks.push(room::name_is_free(&plan.name, &places.environment(&plan.name)));
@@ -82,7 +82,8 @@ async fn needs(plan: &Plan, places: &Places) -> Vec<Check> {
     checks
 }
 
-/// A cluster that is there, may be used and has nothing of others in the way: asked of the cluster.
+/// Checks that the existing cluster may be used, and has no objects of others that conflict with the run. Asks the
+/// cluster.
 async fn existing(plan: &Plan, places: &Places) -> Check {
     let need = "a cluster that can be used";
     let folder = places.environment(&plan.name);

@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-/// Writes a file that only its owner can read, and its folder if that is not there. Beside its place and then named, so
-/// that nobody reads half of it.
+/// Writes a file that only its owner can read, and creates its folder if necessary. The file is written beside its
+/// place and then renamed, so that nobody reads half of it.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;

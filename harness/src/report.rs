@@ -1,8 +1,8 @@
 //! Events rendered for people and for programs.
 //!
-//! A [`Recorder`] follows a run: it writes `events.jsonl` as things happen, shows them on the terminal, and renders the
-//! rest at the end. [`render`] makes the same reports again from a folder's events. All of them show one [`Summary`]
-//! and differ in form only.
+//! A [`Recorder`] follows a run: it writes `events.jsonl` as events happen, shows them on the terminal, and renders
+//! the rest at the end. [`render`] creates the same reports again from a folder's events. All of them show one
+//! [`Summary`] and differ in form only.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -19,7 +19,7 @@ pub mod folder;
 /// Events written down as they happen.
 mod recorder;
 
-/// What a run came to.
+/// The result of a run.
 pub mod summary;
 
 /// For people: tables.
@@ -31,7 +31,7 @@ pub mod junit;
 /// For people with a browser: one file with everything in it.
 pub mod html;
 
-/// What is going on, on the terminal.
+/// The progress of a run, on the terminal.
 pub mod terminal;
 
 pub use recorder::{Recorded, Recorder};
@@ -40,7 +40,7 @@ pub use summary::{Outcome, Summary};
 /// Everything that happened, a line each, as it happened.
 pub const EVENTS: &str = "events.jsonl";
 
-/// Where the evidence of scenarios that failed is.
+/// The folder with the evidence of scenarios that failed.
 pub const EVIDENCE: &str = "evidence";
 
 const JSON: &str = "report.json";
@@ -48,7 +48,7 @@ const TEXT: &str = "report.txt";
 const JUNIT: &str = "junit.xml";
 const HTML: &str = "index.html";
 
-/// Why there is no report.
+/// Errors of reports.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The report folder cannot be created or written to.
@@ -56,10 +56,10 @@ pub enum Error {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
-    /// A file or folder of somebody else has a name that a report needs.
+    /// A foreign file or folder has a name that a report needs.
     #[error("create the link {} to the report: a file or folder of that name exists already", path.display())]
     Taken {
         /// The name.
@@ -68,17 +68,17 @@ pub enum Error {
     /// A file or folder could not be written.
     #[error("write {}", path.display())]
     Write {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
     /// A run's events could not be read.
     #[error("read the events of a run from {}", path.display())]
     Read {
-        /// Where they should be.
+        /// The file that should have them.
         path: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
     /// A line is no event.
@@ -88,7 +88,7 @@ pub enum Error {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The underlying error.
         source: serde_json::Error,
     },
     /// The events are of no run.
@@ -100,9 +100,9 @@ pub enum Error {
     /// A report could not be rendered.
     #[error("render {what}")]
     Render {
-        /// Which.
+        /// The report.
         what: &'static str,
-        /// Why not.
+        /// The underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -183,7 +183,7 @@ fn whole(path: &Path, content: &str) -> io::Result<()> {
     written
 }
 
-/// A summary with what it comes to.
+/// A summary with its outcome.
 #[derive(Serialize)]
 struct Judged<'s> {
     #[serde(flatten)]
@@ -192,7 +192,7 @@ struct Judged<'s> {
     exit_code: u8,
 }
 
-/// The summary as `report.json` has it.
+/// Returns the summary as in `report.json`.
 pub fn json(summary: &Summary) -> Result<String, Error> {
     let verdict = summary.outcome();
     let judged = Judged {

@@ -1,8 +1,8 @@
-//! Processes in namespaces of their own, of which nothing is left when they end.
+//! Processes in namespaces of their own, which leave nothing behind when they end.
 //!
-//! A supervisor outside starts the sandbox, whose init starts what a [`Spec`] lists in private mount, network, pid,
-//! ipc and uts namespaces. Nothing of the machine is touched but one subtree of its cgroups and the run's folder, so
-//! ending the subtree's processes and removing both removes everything.
+//! A supervisor outside starts the sandbox. The sandbox's init starts the processes of a [`Spec`] in private mount,
+//! network, pid, ipc and uts namespaces. It changes nothing of the machine but one subtree of its cgroups and the
+//! run's folder. So ending the subtree's processes and removing both removes everything.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -27,7 +27,7 @@ pub mod spec;
 /// The half of a sandbox that stays outside.
 pub mod supervisor;
 
-/// Ending a sandbox, and looking for what is left of one.
+/// Ending a sandbox, and finding its remains.
 pub mod teardown;
 
 mod cgroup;
@@ -43,34 +43,34 @@ const STARTED: Budget = Budget {
     every: Duration::from_millis(20),
 };
 
-/// Why there is no sandbox, or no way into it.
+/// Errors of a sandbox, or of the way into it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file, directory or process of the sandbox could not be made.
+    /// A file, directory or process of the sandbox could not be created.
     #[error("{what}")]
     Io {
-        /// What was attempted.
+        /// The action that failed.
         what: String,
-        /// Why it failed.
+        /// The underlying error.
         #[source]
         source: io::Error,
     },
     /// The supervisor gave no address.
     #[error("open a way to {target} through {}", control.display())]
     Forward {
-        /// Where to.
+        /// The address to connect to.
         target: SocketAddr,
         /// The supervisor's socket.
         control: PathBuf,
-        /// Why it failed.
+        /// The underlying error.
         #[source]
         source: io::Error,
     },
-    /// The sandbox was not made in time.
+    /// The sandbox was not created in time.
     #[error("start the sandbox (logs: {})", logs.display())]
     NotUp {
-        /// Where its processes log.
+        /// The folder of its processes' logs.
         logs: PathBuf,
         /// The state that did not come.
         #[source]
@@ -85,14 +85,14 @@ impl Error {
     }
 }
 
-/// The name of a run's cgroup subtree.
+/// Returns the name of a run's cgroup subtree.
 #[must_use]
 pub fn cgroup_name(environment: &str) -> String {
     format!("shared-dapr-{environment}")
 }
 
-/// Every process of an environment, and its cgroup as a path below the environment's own: `system` for what the
-/// sandbox itself starts, `kubepods/…/pod<UID>/<container>` for processes of pods.
+/// Returns every process of an environment, and its cgroup as a path below the environment's own: `system` for
+/// processes that the sandbox itself starts, `kubepods/…/pod<UID>/<container>` for processes of pods.
 pub fn members(environment: &str) -> Result<BTreeMap<i32, PathBuf>, Error> {
     let name = cgroup_name(environment);
     cgroup::members(&name).map_err(Error::io(format!("list the processes of the cgroup {name}")))
@@ -119,7 +119,7 @@ pub async fn start(spec: &Spec) -> Result<(), Error> {
     })
 }
 
-/// Where the processes of the sandbox whose run folder is `folder` log, a file each.
+/// Returns the folder with the logs of the sandbox whose run folder is `folder`. Each process has a file.
 #[must_use]
 pub fn logs(folder: &Path) -> PathBuf {
     folder.join("logs")

@@ -1,4 +1,4 @@
-//! Who provides the host cluster.
+//! The providers of the host cluster.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ mod nodes;
 /// The host cluster's DNS.
 pub(crate) mod dns;
 
-/// Why there is no host cluster, or a part of it.
+/// Errors of a host cluster, or of a part of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -46,7 +46,7 @@ pub enum Error {
     /// The existing cluster is not used.
     #[error(transparent)]
     Existing(#[from] existing::Error),
-    /// No client could be made.
+    /// No client could be created.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// A manifest was not applied.
@@ -58,7 +58,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the user can do about it, where there is something.
+    /// Returns the remedy for the user, if there is one.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -69,7 +69,7 @@ impl Error {
     }
 }
 
-/// Why no client could be made of a kubeconfig.
+/// The error of creating a client from a kubeconfig.
 #[derive(Debug, thiserror::Error)]
 #[error("use the kubeconfig {}", path.display())]
 pub struct ClientError {
@@ -77,7 +77,7 @@ pub struct ClientError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// A client for the cluster that a kubeconfig file names.
+/// Returns a client for the cluster that a kubeconfig file names.
 pub async fn client(kubeconfig: &Path) -> Result<kube::Client, ClientError> {
     let unusable = |source: Box<dyn std::error::Error + Send + Sync>| ClientError {
         path: kubeconfig.to_owned(),
@@ -87,7 +87,7 @@ pub async fn client(kubeconfig: &Path) -> Result<kube::Client, ClientError> {
     client_of(read).await.map_err(unusable)
 }
 
-/// The same for a kubeconfig that is not in a file of its own.
+/// Returns a client for the cluster that a kubeconfig names.
 async fn client_of(
     kubeconfig: kube::config::Kubeconfig,
 ) -> Result<kube::Client, Box<dyn std::error::Error + Send + Sync>> {
@@ -102,16 +102,16 @@ pub struct Cluster {
     pub client: kube::Client,
     /// The same for programs: works from outside of the substrate.
     pub kubeconfig: PathBuf,
-    /// How a Service or pod is reached from here.
+    /// The way to reach a Service or pod from here.
     pub reach: Reach,
     /// The range of addresses that it gives its Services.
     pub service_cidr: String,
-    /// Where its images are, if not where their names say.
+    /// The registry of its images, if it is not the one in their names.
     pub registry: Option<String>,
 }
 
 impl Cluster {
-    /// The name by which it gets an image.
+    /// Returns the name by which it gets an image.
     #[must_use]
     pub fn image(&self, name: &str) -> String {
         registry::name_in(self.registry.as_deref(), name)
@@ -127,9 +127,9 @@ impl std::fmt::Debug for Cluster {
     }
 }
 
-/// How addresses inside of the cluster are reached from the machine that the harness runs on: a process in the background
-/// listens on loopback and connects there. The native substrate's supervisor connects inside of its sandbox, a
-/// [forwarder](forwarder) by way of the API server.
+/// The way to reach addresses inside the cluster from the machine that the harness runs on: a process in the
+/// background listens on loopback and connects there. The native substrate's supervisor connects inside of its
+/// sandbox, a [forwarder](forwarder) through the API server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
     /// The socket on which that process is asked.

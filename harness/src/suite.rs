@@ -1,22 +1,22 @@
 //! Running the scenarios against an environment.
 //!
-//! The scenarios are one test binary. [`Binary::build`] makes it, [`Selection::of`] joins what is in it with the
-//! catalogue and says what runs where, and [`run()`] runs that: a process a scenario and tenant, several at a time, and
-//! those that disturb the environment alone at the end.
+//! The scenarios are one test binary. [`Binary::build`] builds it. [`Selection::of`] joins its tests with the
+//! catalogue and decides what runs where. [`run()`] runs them: one process for each scenario and tenant, several at a
+//! time, and those that disturb the environment alone at the end.
 
-/// What every scenario promises and needs.
+/// The promises and requirements of all scenarios.
 pub mod catalogue;
 
 /// The scenarios' test binary.
 pub mod binary;
 
-/// What runs where, and what is left out.
+/// The scenarios to run and their places, and those that are left out.
 pub mod selection;
 
-/// Running what was selected.
+/// Running the selected scenarios.
 pub mod run;
 
-/// What a scenario's process came to.
+/// The verdict on a scenario's process.
 mod verdict;
 
 pub use binary::Binary;
@@ -26,7 +26,7 @@ pub use selection::{Planned, Selection};
 
 use crate::command;
 
-/// Why scenarios could not be run. A scenario that fails is no such error.
+/// Errors of running scenarios. A failed scenario is not such an error.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The catalogue is not written as it should be.
@@ -47,12 +47,12 @@ pub enum Error {
         /// The tests that no entry is for.
         tests: Vec<String>,
     },
-    /// No scenario has what the filter asks for.
+    /// No scenario matches the filter.
     #[error("find a scenario for `{filter}`{}", nearest.as_ref().map(|nearest| format!(": is it `{nearest}`?")).unwrap_or_default())]
     NoMatch {
-        /// What was asked for.
+        /// The filter that was given.
         filter: String,
-        /// What was perhaps meant.
+        /// The nearest existing name.
         nearest: Option<String>,
     },
     /// A scenario's process could not be started.
@@ -60,20 +60,20 @@ pub enum Error {
     Start {
         /// The scenario's path.
         scenario: String,
-        /// Why not.
+        /// The underlying error.
         source: std::io::Error,
     },
 }
 
 impl Error {
-    /// Returns true if what the user asked for is at fault, and not the environment.
+    /// Returns true if the user's request is at fault, and not the environment.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::NoMatch { .. })
     }
 }
 
-/// The id that a scenario's function name begins with: `IS-01` of `is_01_…`.
+/// Returns the id at the beginning of a scenario's function name: `IS-01` of `is_01_…`.
 #[must_use]
 pub fn id_of(function: &str) -> Option<String> {
     let (area, rest) = function.split_once('_')?;

@@ -1,6 +1,7 @@
 //! The virtual clusters, one for each tenant.
 //!
-//! Takes the platform; gives for each tenant a client of its own API server. Several are made side by side.
+//! This module takes the platform. For each tenant it returns a client of the tenant's own API server. Several
+//! tenants are created side by side.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -22,19 +23,19 @@ use crate::sandbox;
 use crate::substrate::{self, Cluster};
 use crate::wait::{self, Budget, Seen};
 
-/// What makes the virtual clusters.
+/// The providers of virtual clusters.
 mod provider;
 
-/// What a tenant of real vcluster is made from.
+/// The parts of a tenant of real vcluster.
 pub mod vcluster;
 
-/// A Component made in the guest, to see whether it comes to the host.
+/// A Component that is created in the guest, to check that it arrives on the host.
 mod canary;
 
 /// A kubeconfig that works from outside of the host cluster.
 pub mod access;
 
-/// Whether a tenant's cluster is still the one that the host has namespaces of.
+/// The check that a tenant's cluster is still the one that the host has namespaces of.
 mod store;
 
 /// When a tenant's cluster is ready to be used.
@@ -46,15 +47,15 @@ pub mod control_plane;
 /// Kinds that tenants' values name and the host has to have.
 pub mod kinds;
 
-/// Where a tenant's things are on the host.
+/// The names of a tenant's objects on the host.
 pub mod naming;
 
 pub use provider::Provider;
 
-/// The blog's values file as it stands, in the dialect of vcluster 0.15: what a tenant gets unless told otherwise.
+/// The blog's values file as it stands, in the dialect of vcluster 0.15. It is a tenant's default.
 pub const BLOG_VALUES: &str = include_str!("../manifests/tenants/blog-values.yaml");
 
-/// The same with every kind of Dapr's that rules sidecars, for a tenant who may have more than Components.
+/// The same with every kind of Dapr's that configures sidecars, for a tenant who may have more than Components.
 pub const DAPR_VALUES: &str = include_str!("../manifests/tenants/dapr-values.yaml");
 
 /// Values for Kubernetes' conformance tests: all nodes and classes of the host, and no bounds.
@@ -63,7 +64,7 @@ pub const CONFORMANCE_VALUES: &str = include_str!("../manifests/tenants/conforma
 /// A Redis of a tenant's own, to be applied in its virtual cluster.
 pub const OWN_REDIS: &str = include_str!("../manifests/tenants/redis.yaml");
 
-/// What a tenant gets who shares the host's cert-manager.
+/// The values of a tenant who shares the host's cert-manager.
 pub const CERT_MANAGER_VALUES: &str = include_str!("../manifests/tenants/cert-manager-values.yaml");
 
 /// Label on a host namespace: the name of the virtual cluster that it mirrors a namespace of.
@@ -75,20 +76,20 @@ pub const OF_NAMESPACE: &str = "vcluster.loft.sh/vcluster-namespace";
 /// Namespaces go in the background; a controller manager that is busy with a crowd of pods takes its time.
 const NAMESPACES_GONE: Budget = Budget::seconds(120);
 
-/// How tenants are made. Kept with the environment, so that a scenario can make one more.
+/// The settings for creating tenants. They are kept with the environment, so that a scenario can create one more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The run's id: a label on what is made.
+    /// The run's id: a label on the created objects.
     pub run: String,
     /// Helm, for the host cluster.
     pub helm: Helm,
-    /// What makes the virtual clusters.
+    /// The provider of the virtual clusters.
     pub provider: Provider,
-    /// Where the kubeconfigs are written to, as `NAME.kubeconfig`.
+    /// The folder to which the kubeconfigs are written, as `NAME.kubeconfig`.
     pub kubeconfigs: PathBuf,
 }
 
-/// A tenant to be made.
+/// A tenant to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Its name.
@@ -125,26 +126,26 @@ impl std::fmt::Debug for Tenant {
 }
 
 impl Tenant {
-    /// The host namespace that mirrors one of the tenant's own.
+    /// Returns the host namespace that mirrors one of the tenant's own.
     #[must_use]
     pub fn host_namespace(&self, guest: &str) -> String {
         naming::host_namespace(&self.name, &self.namespace, guest)
     }
 }
 
-/// The host namespace of a tenant's control plane, as vcluster's own command line has it.
+/// Returns the host namespace of a tenant's control plane, as in vcluster's own command line.
 #[must_use]
 pub fn namespace_of(tenant: &str) -> String {
     format!("vcluster-{tenant}")
 }
 
-/// How many tenants start at a time on a small machine. An API server takes seconds of a processor to start, so of 25 at
-/// once on two processors the last was not there after three minutes.
+/// The number of tenants that start at a time on a small machine. An API server takes seconds of a processor to
+/// start. So of 25 at once on two processors, the last was not there after three minutes.
 const AT_A_TIME: usize = 5;
 
-/// Makes tenants, several side by side, and returns them in the order asked for when each can be used.
+/// Creates tenants, several side by side, and returns them in the requested order when each can be used.
 ///
-/// Done again, it goes on where it stopped. When one fails, the others are not waited for.
+/// Repeated, it goes on where it stopped. When one fails, it does not wait for the others.
 pub async fn create(
     settings: &Settings,
     wanted: &[Wanted],
@@ -258,7 +259,7 @@ async fn make(settings: &Settings, wanted: &Wanted, platform: &Platform) -> Resu
     })
 }
 
-/// Finds a tenant that was made before and can be used.
+/// Finds a tenant that was created before and can be used.
 pub async fn attach(settings: &Settings, name: &str, platform: &Platform) -> Result<Tenant, Error> {
     let kubeconfig = settings.kubeconfigs.join(format!("{name}.kubeconfig"));
     let login = platform.redis.admit(name).await.map_err(|source| Error::Redis {
@@ -333,7 +334,8 @@ async fn delete(namespaces: &Api<Namespace>, namespace: &ObjectMeta) -> Result<(
     }
 }
 
-/// Why a tenant was not made or removed. What was made of it stays, and is removed with the cluster.
+/// Errors of creating or removing a tenant. Parts of the tenant that exist already stay, and are removed with the
+/// cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The tenant's values cannot be used.
@@ -342,63 +344,63 @@ pub enum Error {
     /// The values name kinds that the host does not have, or that cannot be synced on it.
     #[error("make {tenant} with its values: {why}")]
     Kinds {
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
         /// The kinds, the reasons, and what to do.
         why: String,
     },
-    /// The host did not say which kinds it has.
+    /// The host did not report its kinds.
     #[error("ask the host for the kinds of {group} that the values of {tenant} name")]
     Discovery {
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
         /// The API group.
         group: String,
-        /// Why not.
+        /// The underlying error.
         source: Box<kube::Error>,
     },
     /// Helm failed.
     #[error("{action} the virtual cluster of {tenant}")]
     Helm {
-        /// What was attempted.
+        /// The action that failed.
         action: &'static str,
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
-        /// What it said.
+        /// The error of the command.
         source: command::Error,
     },
     /// The host refused.
     #[error("{action} {tenant} on the host")]
     Host {
-        /// What was attempted.
+        /// The action that failed.
         action: &'static str,
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
-        /// Why not.
+        /// The underlying error.
         source: kube::Error,
     },
-    /// Redis did not take or let go of the tenant.
+    /// Redis did not add or remove the user of the tenant.
     #[error("change the user of {tenant} in Redis")]
     Redis {
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
-        /// Why not.
+        /// The underlying error.
         source: platform::Error,
     },
     /// The virtual cluster's address is not reachable from here.
     #[error("reach the API server of {tenant}")]
     Reach {
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
-        /// Why not.
+        /// The underlying error.
         source: sandbox::Error,
     },
-    /// The kubeconfig that the virtual cluster gave is none.
+    /// The virtual cluster gave no valid kubeconfig.
     #[error("read the kubeconfig of {tenant}: {why}")]
     Kubeconfig {
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
-        /// What is wrong with it.
+        /// The reason why it is not valid.
         why: String,
     },
     /// The kubeconfig could not be kept.
@@ -406,19 +408,19 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: std::io::Error,
     },
     /// The kubeconfig could not be used.
     #[error(transparent)]
     Client(#[from] substrate::ClientError),
-    /// The virtual cluster is another than the host's namespaces were made for.
+    /// The virtual cluster is not the one that the host's namespaces were created for.
     #[error(
         "go on with {tenant}: its control plane's pod is a new one, as when an environment gets another syncer, and its \
          store went with the former. `harness down` removes the environment, and `harness up` recreates it"
     )]
     Store {
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
         /// The identities that differ.
         source: vcluster_values::identity::Mismatch,
@@ -426,7 +428,7 @@ pub enum Error {
     /// It did not come up in time.
     #[error("bring up {tenant}: {condition}")]
     NotReady {
-        /// Whose.
+        /// The name of the tenant.
         tenant: String,
         /// The condition of its control plane.
         condition: String,

@@ -1,26 +1,27 @@
-//! Waiting for a state, with a deadline and what was last seen.
+//! Waiting for a state, with a deadline and the last state that was seen.
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// What one look at the world found.
+/// The result of one look at the state.
 #[derive(Debug)]
 pub enum Seen<T> {
     /// The state is there.
     Ready(T),
-    /// It is not; the text says what is there instead and ends up in the error of a wait that ran out.
+    /// It is not. The text describes the state that is there instead, and becomes part of the error of a wait that
+    /// timed out.
     NotYet(String),
 }
 
 impl<T> Seen<T> {
-    /// Not there yet, because of `status`.
+    /// Creates a result for a state that is not there yet, because of `status`.
     pub fn not_yet(status: impl Into<String>) -> Self {
         Self::NotYet(status.into())
     }
 }
 
-/// How long to wait, and how long to rest between two looks.
+/// The time limit of a wait, and the rest between two looks.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     /// The wait fails once this much time has passed.
@@ -40,7 +41,7 @@ impl Budget {
     }
 }
 
-/// Why a wait ended without the state.
+/// Errors of a wait.
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E: Debug + Display> {
     /// Time ran out.
@@ -48,17 +49,17 @@ pub enum Error<E: Debug + Display> {
     TimedOut {
         /// The state that did not come.
         what: String,
-        /// How long.
+        /// The time that was waited.
         waited: Duration,
-        /// What the last look that came back found.
+        /// The result of the last look that returned.
         last: String,
     },
-    /// A look said that waiting longer is of no use.
+    /// A look found that waiting longer is of no use.
     #[error("stopped waiting for {what}")]
     Failed {
         /// The state that did not come.
         what: String,
-        /// Why it will not come.
+        /// The reason why it will not come.
         source: E,
     },
 }

@@ -25,11 +25,11 @@ pub const NAMESPACE: &str = "default";
 /// A tenant's two apps, both ready.
 #[derive(Clone, Debug)]
 pub struct Apps {
-    /// Whose.
+    /// The name of the tenant.
     pub tenant: String,
-    /// Where the write app answers.
+    /// The address of the write app.
     pub write: SocketAddr,
-    /// Where the read app answers.
+    /// The address of the read app.
     pub read: SocketAddr,
 }
 
@@ -70,7 +70,7 @@ async fn deploy_in(tenant: &Tenant) -> Result<Apps, Error> {
     })
 }
 
-/// Why the apps do not run. What was made of them stays, and is removed with their tenant.
+/// Errors of the apps. Parts of them that exist already stay, and are removed with their tenant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A manifest was not applied.

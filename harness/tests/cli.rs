@@ -1,6 +1,6 @@
-//! What the command line prints, and by which code it exits.
+//! The output of the command line, and its exit codes.
 //!
-//! Each test runs the program as a user would, in folders of its own, and compares all that it said.
+//! Each test runs the program as a user would, in folders of its own, and compares its whole output.
 
 use std::fmt;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use rstest::rstest;
 
-/// Requests that are refused because of what is there.
+/// Requests that are refused because of existing objects.
 #[path = "cli/refused.rs"]
 mod refused;
 
@@ -22,7 +22,7 @@ struct Harness {
     folder: tempfile::TempDir,
 }
 
-/// Everything that a run of it said.
+/// The whole output of a run.
 struct Said(String);
 
 impl fmt::Display for Said {
@@ -34,7 +34,7 @@ impl fmt::Display for Said {
 /// A kubeconfig of one context.
 const KUBECONFIG: &str = r#"{"contexts": [{"name": "blue", "context": {"cluster": "a", "user": "b"}}], "clusters": [], "users": []}"#;
 
-/// Where no daemon listens.
+/// An address on which no daemon listens.
 const NO_DOCKER: &str = "unix:///nowhere/docker.sock";
 
 impl Harness {

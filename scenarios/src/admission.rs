@@ -1,4 +1,4 @@
-//! What accounts of the host may do, and which of them get a sidecar.
+//! The permissions of the host's accounts, and the accounts whose pods get a sidecar.
 
 use harness::platform::canary;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -22,7 +22,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// The one that a tenant's control plane makes pods as.
+    /// Returns the account that a tenant's control plane creates pods as.
     #[must_use]
     pub fn of_tenant(tenant: &Tenant) -> Self {
         Self {
@@ -35,12 +35,13 @@ impl Account {
         format!("system:serviceaccount:{}:{}", self.namespace, self.name)
     }
 
-    /// The API server learns of a role binding a moment after it is made.
+    /// Returns true if the account may create pods. The API server learns of a role binding a moment after its
+    /// creation.
     async fn may_make_pods(&self, client: &Client) -> anyhow::Result<bool> {
         self.may(client, "create", "pods", Some(&self.namespace)).await
     }
 
-    /// Whether the host lets it read Secrets of a namespace, or of all namespaces at once.
+    /// Returns true if the host lets the account read Secrets of a namespace, or of all namespaces at once.
     pub async fn may_read_secrets(&self, client: &Client, namespace: Option<&str>) -> anyhow::Result<bool> {
         self.may(client, "list", "secrets", namespace).await
     }
@@ -64,7 +65,7 @@ impl Account {
     }
 }
 
-/// Makes a service account in a new namespace of the host, where it may make pods.
+/// Creates a service account in a new namespace of the host, where it may create pods.
 pub async fn stranger(environment: &Environment, namespace: &str) -> anyhow::Result<Account> {
     let client = &environment.host().client;
     let account = Account {
@@ -111,7 +112,8 @@ pub async fn remove(environment: &Environment, account: Account) -> anyhow::Resu
     Ok(())
 }
 
-/// Asks whether a pod that wants a sidecar would get one, made by `account` in a host namespace. Nothing is made.
+/// Returns true if a pod that wants a sidecar would get one when `account` creates it in a host namespace. It is a
+/// dry run, which creates nothing.
 pub async fn gets_sidecar(client: &Client, account: &Account, namespace: &str) -> anyhow::Result<bool> {
     let pod: v1::Pod = serde_json::from_value(json!({
         "metadata": {

@@ -14,7 +14,7 @@ use crate::environment::Alone;
 use crate::eventually::{SOON, eventually};
 use crate::space::Space;
 
-/// Apps answer within ten seconds or say that they can't.
+/// Apps answer within ten seconds or report that they can't.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// A scenario's own apps have nothing to finish when they end.
@@ -44,13 +44,13 @@ pub struct ReadApp {
     address: SocketAddr,
 }
 
-/// What the write app answers.
+/// The answer of the write app.
 #[derive(Debug, Deserialize)]
 struct Written {
     values: Option<Vec<String>>,
 }
 
-/// What the read app answers.
+/// The answer of the read app.
 #[derive(Debug, Deserialize)]
 struct Read {
     #[serde(rename = "Values")]
@@ -121,7 +121,7 @@ impl WriteApp {
         .await
     }
 
-    /// All values.
+    /// Returns all values.
     pub async fn values(&self) -> anyhow::Result<Vec<String>> {
         written(self.try_values().await?).await
     }
@@ -160,7 +160,7 @@ impl ReadApp {
         })
     }
 
-    /// All values.
+    /// Returns all values.
     pub async fn values(&self) -> anyhow::Result<Vec<String>> {
         let url = format!("http://{}/", self.address);
         let answer = self.http.get(url).send().await.context("GET from the read app")?;
@@ -191,7 +191,7 @@ async fn succeeded(answer: Response) -> anyhow::Result<Response> {
     anyhow::bail!("the app answered {status}: {text}")
 }
 
-/// Returns true if an answer says that the app could not get at its state: an error of the server's side.
+/// Returns true if an answer reports that the app could not reach its state: an error of the server's side.
 #[must_use]
 pub fn is_refusal(status: StatusCode) -> bool {
     status.is_server_error()

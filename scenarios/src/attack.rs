@@ -1,4 +1,4 @@
-//! Attempts to reach what is not the tenant's, and the layers that stop them, each on its own.
+//! Attempts to reach objects that are not the tenant's, and the layers that stop them, each on its own.
 
 use harness::platform::canary;
 use k8s_openapi::api::core::v1;
@@ -35,11 +35,11 @@ pub struct Attempt {
     spec: Value,
     /// The field by which it is refused.
     pub field: &'static str,
-    /// Whether the Pod Security Standard "baseline" knows the field.
+    /// True if the Pod Security Standard "baseline" knows the field.
     pub is_of_baseline: bool,
 }
 
-/// One attempt of each kind.
+/// Returns one attempt of each kind.
 #[must_use]
 pub fn attempts() -> Vec<Attempt> {
     let of_container = |fields: Value| {
@@ -143,8 +143,8 @@ impl Attempt {
     }
 }
 
-/// A host namespace that is a tenant's by its name and labels, and that no guest namespace goes with: the place to try one
-/// layer of the host's without the others.
+/// A host namespace that is a tenant's by its name and labels, but has no guest namespace. It is the place to try one
+/// of the host's layers without the others.
 #[derive(Debug)]
 pub struct Ground {
     side: Side,
@@ -205,12 +205,13 @@ impl Ground {
         Ok(ground)
     }
 
-    /// Tries a pod as the virtual cluster's account, and says why it is refused. Nothing is made.
+    /// Tries a pod as the virtual cluster's account, and returns the reason why it is refused. Nothing is created.
     pub async fn refuses_account(&self, attempt: &Attempt) -> anyhow::Result<Option<String>> {
         self.refuses(attempt, Some(&self.account.user())).await
     }
 
-    /// The same as the host's administrator, whom the policies do not concern.
+    /// Tries a pod as the host's administrator, whom the policies do not concern, and returns the reason why it is
+    /// refused. Nothing is created.
     pub async fn refuses_administrator(&self, attempt: &Attempt) -> anyhow::Result<Option<String>> {
         self.refuses(attempt, None).await
     }
@@ -244,7 +245,7 @@ impl Ground {
     }
 }
 
-/// Makes a pod in the guest that the host is not to have; returns when the tenant has been told why.
+/// Creates a pod in the guest that must not get to the host. Returns when the tenant gets the reason.
 pub async fn is_told(space: &Space, attempt: &Attempt) -> anyhow::Result<()> {
     create_pod(space, &attempt.pod()?).await?;
     told(space.guest(), attempt.name, attempt.field).await?;
@@ -312,7 +313,7 @@ async fn event_with(client: &Client, namespace: &str, names: &[&str], words: &st
     .await
 }
 
-/// Creates an object as a tenant's account on the host, and says why it is refused. Nothing is kept.
+/// Creates an object as a tenant's account on the host, and returns the reason why it is refused. Nothing is kept.
 pub async fn refuses_object(tenant: &Tenant, object: &Value) -> anyhow::Result<Option<String>> {
     let account = Account::of_tenant(tenant);
     let host = tenant.default_space().host().clone();
@@ -346,7 +347,7 @@ pub async fn label(space: &Space, labels: Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The labels of the host's namespace of a guest namespace, once one of them has this value.
+/// Returns the labels of the host's namespace of a guest namespace, once one of them has this value.
 pub async fn labels_with(space: &Space, value: &str) -> anyhow::Result<Vec<(String, String)>> {
     let namespaces: Api<v1::Namespace> = Api::all(space.host().client().clone());
     eventually(

@@ -16,7 +16,7 @@ const SECONDS: u32 = 120;
 /// The number of processes for each processor.
 const PROCESSES: usize = 50;
 
-/// The weight of an ordinary process or cgroup, by the file that says so: in cgroups v1 and v2.
+/// The weight of an ordinary process or cgroup, by the file that has it: in cgroups v1 and v2.
 const WEIGHTS: [(&str, u64, u64); 2] = [("cpu.shares", 1024, 262_144), ("cpu.weight", 100, 10_000)];
 
 /// Keeps the processors of a native host cluster busy for two minutes, and returns the load average at the end of that.

@@ -9,7 +9,7 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
 
-/// Where daprd finds the one Redis.
+/// The address at which daprd finds the one Redis.
 const REDIS: &str = "redis-master.shared-dapr.svc.cluster.local:6379";
 
 /// A Component as a scenario declares it.
@@ -24,7 +24,7 @@ pub struct Component {
 }
 
 impl Component {
-    /// A state store in Redis.
+    /// Creates a state store in Redis.
     #[must_use]
     pub fn redis(name: &str) -> Self {
         Self::of_kind("state.redis", name)
@@ -48,7 +48,8 @@ impl Component {
         component.with("redisHost", REDIS)
     }
 
-    /// The blog's Component: named as the apps expect, keys prefixed by that name, and the password of all in it.
+    /// Creates the blog's Component: named as the apps expect, keys prefixed by that name, and the password of all in
+    /// it.
     #[must_use]
     pub fn of_the_blog(password: &str) -> Self {
         Self::redis(store::NAME)
@@ -56,7 +57,7 @@ impl Component {
             .with("redisPassword", password)
     }
 
-    /// A Component with a prefix of one's own choice, and the password of all.
+    /// Creates a Component with a prefix of one's own choice, and the password of all.
     #[must_use]
     pub fn with_prefix(prefix: &str, password: &str) -> Self {
         Self::redis(store::NAME)
@@ -64,7 +65,7 @@ impl Component {
             .with("redisPassword", password)
     }
 
-    /// A Component with a prefix of one's own choice, and one's own user of Redis.
+    /// Creates a Component with a prefix of one's own choice, and one's own user of Redis.
     #[must_use]
     pub fn with_user(prefix: &str, login: &Login) -> Self {
         Self::with_prefix(prefix, &login.password).with("redisUsername", &login.username)
@@ -86,7 +87,7 @@ impl Component {
         self
     }
 
-    /// Sets a metadata item to what a Secret has.
+    /// Sets a metadata item to the value of a Secret's key.
     #[must_use]
     pub fn with_secret(mut self, name: &str, secret: &str, key: &str) -> Self {
         self.items.retain(|(item, _)| item != name);
@@ -131,13 +132,13 @@ impl Component {
         self
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it says, as both sides must have it.
+    /// Returns its content, as both sides must have it.
     #[must_use]
     pub fn content(&self) -> Content {
         let items: Vec<&Value> = self.items.iter().map(|(_, item)| item).collect();
@@ -155,7 +156,7 @@ impl Component {
         Content(content)
     }
 
-    /// A number that differs between Components that say different things.
+    /// Returns a number that differs between Components of different content.
     #[must_use]
     pub fn fingerprint(&self) -> u32 {
         let mut hasher = DefaultHasher::new();
@@ -164,7 +165,7 @@ impl Component {
         u32::try_from(hasher.finish() >> 32).unwrap_or(u32::MAX)
     }
 
-    /// The object that declares it in a namespace.
+    /// Returns the object that declares it in a namespace.
     pub(crate) fn object(&self) -> Value {
         let mut object = self.content().0;
         object.insert("apiVersion".to_owned(), json!("dapr.io/v1alpha1"));
@@ -178,7 +179,7 @@ impl Component {
     }
 }
 
-/// What a Component says, apart from who and where it is.
+/// The content of a Component, without its name and namespace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content(Map<String, Value>);
 
@@ -187,11 +188,11 @@ pub struct Content(Map<String, Value>);
 pub struct Found {
     /// Its UID.
     pub uid: String,
-    /// What it says.
+    /// Its content.
     pub content: Content,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-    /// Whether it is being deleted.
+    /// True if it is being deleted.
     pub is_going: bool,
 }
 

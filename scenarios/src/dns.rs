@@ -1,4 +1,4 @@
-//! What guest DNS answers.
+//! The answers of guest DNS.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use harness::wait;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A resolver gives up after five seconds, so that is what an answer may take.
+/// The time limit of an answer. A resolver gives up after five seconds.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// The code for "no such name" (RFC 1035, section 4.1.1).
@@ -21,19 +21,19 @@ pub struct Dns {
     address: SocketAddr,
 }
 
-/// What a DNS server says of a name.
+/// The answer of a DNS server about a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It has these IPv4 addresses.
     Addresses(Vec<Ipv4Addr>),
     /// There is no such name.
     NoSuchName,
-    /// It could not tell; the response code says why.
+    /// The server failed, with this response code.
     Failed(u8),
 }
 
 impl Dns {
-    /// The DNS server at an address in the cluster.
+    /// Attaches to the DNS server at an address in the cluster.
     pub(crate) async fn at(reach: &Reach, address: IpAddr) -> anyhow::Result<Self> {
         Ok(Self {
             address: reach.open(SocketAddr::new(address, 53)).await?,
@@ -57,7 +57,7 @@ async fn exchange(address: SocketAddr, question: &[u8]) -> anyhow::Result<Vec<u8
     Ok(message)
 }
 
-/// A query for one name's A records (RFC 1035, section 4).
+/// Returns a query for one name's A records (RFC 1035, section 4).
 fn question(name: &str) -> anyhow::Result<Vec<u8>> {
     // Id 0, recursion desired, one question.
     let mut message = vec![0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -94,7 +94,7 @@ fn parse(message: &[u8]) -> Option<Answer> {
     Some(Answer::Addresses(addresses))
 }
 
-/// The position after a name: labels up to the root, or up to a pointer to elsewhere.
+/// Returns the position after a name: labels up to the root, or up to a pointer to elsewhere.
 fn after_name(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *message.get(at)? {

@@ -23,16 +23,16 @@ use crate::pod::Pod as SeenPod;
 use crate::state::State;
 use crate::tenant::{Pair, Tenant};
 
-/// Where the harness says which environment it is.
+/// The variable with which the harness names the environment's file.
 const VARIABLE: &str = "HARNESS_ENVIRONMENT";
 
-/// Which tenant, for a scenario that runs in each of them.
+/// The variable with the tenant, for a scenario that runs in each of them.
 const TENANT: &str = "HARNESS_TENANT";
 
-/// Which other tenant, for a scenario that runs in two.
+/// The variable with the other tenant, for a scenario that runs in two.
 const OTHER_TENANT: &str = "HARNESS_OTHER_TENANT";
 
-/// What unique names are made from; the environment's own seed if it is not there.
+/// The variable with the seed of unique names. Without it, the environment's own seed is used.
 const SEED: &str = "HARNESS_SEED";
 
 /// A running environment.
@@ -46,7 +46,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Attaches to the environment that the harness, or whoever runs the tests, names.
+    /// Attaches to the environment that the harness, or the user who runs the tests, names.
     pub async fn attach() -> anyhow::Result<Self> {
         let file = PathBuf::from(variable(VARIABLE).with_context(|| {
             format!(
@@ -71,7 +71,7 @@ impl Environment {
         &self.attached.name
     }
 
-    /// The host cluster.
+    /// Returns the host cluster.
     #[must_use]
     pub fn host(&self) -> &Cluster {
         &self.host
@@ -83,7 +83,7 @@ impl Environment {
         self.host.image(&pins().image(short, self.attached.kubernetes))
     }
 
-    /// Every tenant, in order.
+    /// Returns every tenant, in order.
     pub async fn tenants(&self) -> anyhow::Result<Vec<Tenant>> {
         let mut tenants = Vec::new();
         for tenant in &self.attached.tenants {
@@ -92,12 +92,12 @@ impl Environment {
         Ok(tenants)
     }
 
-    /// The tenant that this scenario is to run in: the first, unless told otherwise.
+    /// Returns the tenant that this scenario is to run in: the first, unless the variable names another.
     pub async fn tenant(&self) -> anyhow::Result<Tenant> {
         self.attach_tenant(self.chosen(TENANT, 0)?).await
     }
 
-    /// The two tenants that this scenario is to run in: the first two, unless told otherwise.
+    /// Returns the two tenants that this scenario is to run in: the first two, unless the variables name others.
     pub async fn pair(&self) -> anyhow::Result<Pair> {
         let ours = self.chosen(TENANT, 0)?;
         let theirs = self.chosen(OTHER_TENANT, 1)?;
@@ -112,12 +112,12 @@ impl Environment {
         })
     }
 
-    /// The names of all that the host's administrator can list.
+    /// Returns the names of all objects that the host's administrator can list.
     pub async fn everything(&self) -> anyhow::Result<Everything> {
         Everything::listed_by(&self.host.client).await
     }
 
-    /// The host namespaces that have a Deployment of this name.
+    /// Returns the host namespaces that have a Deployment of this name.
     pub async fn namespaces_with_deployment(&self, name: &str) -> anyhow::Result<Vec<String>> {
         let deployments: Api<Deployment> = Api::all(self.host.client.clone());
         let named = ListParams::default().fields(&format!("metadata.name={name}"));
@@ -125,7 +125,7 @@ impl Environment {
         Ok(list.iter().filter_map(kube::ResourceExt::namespace).collect())
     }
 
-    /// The address that a Service has on the host.
+    /// Returns the address that a Service has on the host.
     pub async fn address_of(&self, service: &str, namespace: &str) -> anyhow::Result<Ipv4Addr> {
         let services: Api<Service> = Api::namespaced(self.host.client.clone(), namespace);
         let address = services.get(service).await?.spec.and_then(|spec| spec.cluster_ip);
@@ -151,7 +151,7 @@ impl Environment {
         Ok(pod.into())
     }
 
-    /// What Redis really holds, seen by its administrator.
+    /// Returns the state that Redis really holds, as its administrator sees it.
     pub async fn state(&self) -> anyhow::Result<State> {
         Ok(State::new(Redis::attach(&self.host).await?))
     }
@@ -168,7 +168,7 @@ impl Environment {
         Ok(Tenant::made(self.clone(), made))
     }
 
-    /// Has Helm remove a tenant's release, and nothing else.
+    /// Lets Helm remove a tenant's release, and nothing else.
     pub async fn uninstall(&self, tenant: &Tenant) -> anyhow::Result<()> {
         let helm = &self.attached.tenant_settings.helm;
         Ok(helm.uninstall(tenant.name(), tenant.namespace()).await?)
@@ -179,13 +179,13 @@ impl Environment {
         self.make(tenant.name().to_owned(), values).await
     }
 
-    /// Removes a tenant that was made by [`Environment::make_tenant`].
+    /// Removes a tenant that [`Environment::make_tenant`] created.
     pub async fn remove_tenant(&self, tenant: Tenant) -> anyhow::Result<()> {
         let platform = platform::attach(&self.host).await?;
         Ok(tenants::remove(&self.attached.tenant_settings, tenant.name(), &platform).await?)
     }
 
-    /// Waits until no other scenario uses what `name` stands for, and keeps it until the returned guard is dropped.
+    /// Waits until no other scenario uses the resource `name`, and keeps it until the returned guard is dropped.
     ///
     /// Scenarios run as processes side by side, so this is a lock on a file beside the environment's.
     pub async fn alone_with(&self, name: &str) -> anyhow::Result<Alone> {
@@ -215,7 +215,7 @@ impl Environment {
     }
 }
 
-/// The names of all Components, namespaces and pods that somebody can list.
+/// The names of all Components, namespaces and pods that a user can list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Everything {
     /// Components, of all namespaces.
@@ -249,7 +249,7 @@ where
         .collect())
 }
 
-/// What a scenario has for itself until this is dropped.
+/// Exclusive use of a resource by one scenario, until this is dropped.
 #[derive(Debug)]
 #[must_use = "dropped, it is shared again"]
 pub struct Alone {

@@ -1,4 +1,4 @@
-//! Waiting for what must become true.
+//! Waiting for a state that must come.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -6,22 +6,24 @@ use std::time::Duration;
 
 use harness::wait::{self, Budget, Seen};
 
-/// What takes milliseconds when all is well; a machine with both cores busy was seen to take ten seconds.
+/// The time limit for changes that take milliseconds when all is well. A machine with both cores busy was seen to
+/// take ten seconds.
 pub const SOON: Budget = Budget {
     at_most: Duration::from_secs(30),
     every: Duration::from_millis(50),
 };
 
-/// What needs a pod to start, or a container to be started again after a back-off.
+/// The time limit for changes that need a pod to start, or a container to restart after a back-off.
 pub const LATER: Budget = Budget {
     at_most: Duration::from_secs(150),
     every: Duration::from_millis(200),
 };
 
-/// Looks until `look` finds what it wants, and returns that.
+/// Looks until `look` finds the wanted state, and returns that.
 ///
-/// A look answers `Ok(Ok(value))`, `Ok(Err(what it saw instead))`, or an error, which is as good as not yet: while
-/// things start or restart, anything may fail. What was seen last is in the error of a wait that ran out.
+/// A look returns `Ok(Ok(value))`, `Ok(Err(what it saw instead))`, or an error. An error counts as not yet, because
+/// anything may fail while things start or restart. The error of a wait that timed out has the last state that was
+/// seen.
 pub async fn eventually<T, Fut>(
     what: impl Display,
     budget: Budget,

@@ -1,8 +1,8 @@
-//! The words that scenarios are written in: tenants and what both sides of one show, apps, stores, disturbances.
+//! The vocabulary of scenarios: tenants and the objects on both sides of one, apps, stores, disturbances.
 //!
-//! A scenario attaches to a running environment and looks at two sides: the **guest**, which is what a tenant sees of
-//! its own cluster, and the **host**, which is what really runs. Whatever it makes has a name of its own, derived from
-//! the run's seed.
+//! A scenario attaches to a running environment and looks at two sides: the **guest**, which is a tenant's view of
+//! its own cluster, and the **host**, where everything really runs. Every object that it creates has a name of its
+//! own, derived from the run's seed.
 
 /// The environment that a scenario runs against.
 pub mod environment;
@@ -13,13 +13,13 @@ pub mod tenant;
 /// A namespace of a tenant, seen from both sides.
 pub mod space;
 
-/// What one side has: Components, pods, and objects of any kind.
+/// The objects of one side: Components, pods, and objects of any kind.
 pub mod side;
 
 /// Dapr's Components: as declared, and as found.
 pub mod component;
 
-/// What rules sidecars besides Components: Dapr's Subscriptions, Configurations and Resiliencies.
+/// The kinds that configure sidecars besides Components: Dapr's Subscriptions, Configurations and Resiliencies.
 pub mod sidecars;
 
 /// Objects of any kind: as declared, and as found.
@@ -28,25 +28,25 @@ pub mod object;
 /// Pods as found.
 pub mod pod;
 
-/// A pod with a shell, and what is done in pods.
+/// A pod with a shell, and actions in pods.
 pub mod toolbox;
 
 /// The write and the read app, spoken to.
 pub mod apps;
 
-/// What Redis really holds.
+/// The state that Redis really holds.
 pub mod state;
 
 /// A user of a Redis: of the shared one, or of one that a tenant runs for itself.
 pub mod redis_user;
 
-/// What guest DNS answers.
+/// The answers of guest DNS.
 pub mod dns;
 
-/// Who gets a sidecar.
+/// The accounts whose pods get a sidecar.
 pub mod admission;
 
-/// Attempts to reach what is not the tenant's.
+/// Attempts to reach objects that are not the tenant's.
 pub mod attack;
 
 /// Killing and freezing a container's processes.
@@ -61,13 +61,13 @@ pub mod busy;
 /// Requests that go on while something is disturbed.
 pub mod load;
 
-/// What must not have changed when a scenario ends.
+/// The state that must not have changed when a scenario ends.
 pub mod witness;
 
 /// Names that are unique to a run.
 pub mod names;
 
-/// Waiting for what must become true.
+/// Waiting for a state that must come.
 pub mod eventually;
 
 /// The catalogue of all scenarios.
@@ -82,5 +82,5 @@ pub use space::Space;
 pub use tenant::{Pair, Tenant};
 pub use toolbox::Toolbox;
 
-/// How a scenario ends: well, or with what it found instead of what it promises.
+/// The end of a scenario: success, or an error that describes what it found instead of its promise.
 pub type Outcome = anyhow::Result<()>;

@@ -20,12 +20,12 @@ pub struct Load {
     running: JoinHandle<Report>,
 }
 
-/// What became of the requests.
+/// The results of the requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The values whose writing was confirmed, in order.
     pub written: Vec<String>,
-    /// What went wrong.
+    /// The values whose writing or reading failed, each with its error.
     pub lost: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ impl Load {
         Self { end, running }
     }
 
-    /// Ends it, when the request under way is answered, and tells what became of all.
+    /// Ends it when the current request is answered, and returns the results of all requests.
     pub async fn end(self) -> anyhow::Result<Report> {
         self.end.store(true, Ordering::Relaxed);
         Ok(self.running.await?)

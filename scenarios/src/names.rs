@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// Makes names from a seed: the same seed makes the same ones, so that a failure can be made again.
+/// Creates names from a seed. The same seed creates the same names, so that a failure can be reproduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Names {
     seed: u64,
@@ -15,7 +15,7 @@ impl Names {
         Self { seed }
     }
 
-    /// A name that begins with `stem`; what is the same for every run follows from both.
+    /// Returns a name that begins with `stem`. The rest is derived from the seed and `stem`.
     #[must_use]
     pub fn unique(self, stem: &str) -> String {
         let mut hasher = DefaultHasher::new();

@@ -13,7 +13,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// An object of `kind` in `group` and `version`, with this spec.
+    /// Creates an object of `kind` in `group` and `version`, with this spec.
     #[must_use]
     pub fn new(group: &str, version: &str, kind: &str, name: &str, spec: Value) -> Self {
         Self {
@@ -23,24 +23,24 @@ impl Object {
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it says, as both sides must have it.
+    /// Returns its content, as both sides must have it.
     #[must_use]
     pub fn spec(&self) -> &Value {
         &self.spec
     }
 
-    /// How its kind is called in the API.
+    /// Returns the API resource of its kind.
     pub(crate) fn resource(&self) -> ApiResource {
         ApiResource::from_gvk(&self.kind)
     }
 
-    /// The object that declares it in a namespace.
+    /// Returns the object that declares it in a namespace.
     pub(crate) fn declaration(&self) -> DynamicObject {
         let mut object = DynamicObject::new(&self.name, &self.resource());
         object.data = Value::Object(Map::from_iter([("spec".to_owned(), self.spec.clone())]));

@@ -23,28 +23,28 @@ pub struct Pod {
     pub restarts: BTreeMap<String, i32>,
     /// The containers that are ready.
     pub ready_containers: Vec<String>,
-    /// Where its containers are to be found, by their runtime's id.
+    /// The ids of its containers in their runtime.
     pub ids: BTreeMap<String, String>,
-    /// Whether the pod is ready as a whole.
+    /// True if the pod is ready as a whole.
     pub is_ready: bool,
-    /// Whether it is being deleted.
+    /// True if it is being deleted.
     pub is_going: bool,
 }
 
 impl Pod {
-    /// What `kubectl get pods` shows as READY.
+    /// Returns the READY column of `kubectl get pods`.
     #[must_use]
     pub fn ready(&self) -> String {
         format!("{}/{}", self.ready_containers.len(), self.restarts.len())
     }
 
-    /// The containers that run, the sidecars of Kubernetes' own kind among them.
+    /// Returns the containers that run, including the sidecars of Kubernetes' own kind.
     #[must_use]
     pub fn running(&self) -> Vec<&str> {
         self.ids.keys().map(String::as_str).collect()
     }
 
-    /// How many sidecars it has.
+    /// Returns the number of its sidecars.
     #[must_use]
     pub fn sidecars(&self) -> usize {
         self.containers
@@ -97,7 +97,7 @@ impl From<&v1::Pod> for Pod {
     }
 }
 
-/// The id in `containerd://<id>`.
+/// Returns the id in `containerd://<id>`.
 fn runtime_id(id: &str) -> String {
     id.rsplit_once("//").map_or(id, |(_, id)| id).to_owned()
 }

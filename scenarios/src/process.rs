@@ -1,8 +1,8 @@
 //! Killing and freezing a container's processes.
 //!
 //! On the native substrate, and on any whose node is this machine, a container's processes are processes of this
-//! machine, told by their cgroup, whose path ends with the container's id. So a container is killed as a crash kills
-//! it, without a shell in it and without its API server's knowing.
+//! machine. They are identified by their cgroup, whose path ends with the container's id. So a container is killed as
+//! by a crash, without a shell in it and without its API server's knowledge.
 
 use std::fs;
 

@@ -20,7 +20,7 @@ use crate::tenant::Tenant;
 /// The name of a tenant's own Redis: of its Deployment, its Service and the Secret with its password.
 pub const OWN: &str = "own-redis";
 
-/// How long an answer may take: as long as a script runs that the kubelet ends.
+/// The time limit of an answer: as long as a script runs that the kubelet ends.
 const ANSWER: Duration = Duration::from_mins(2);
 
 /// A Redis that is up answers within this.
@@ -29,7 +29,8 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 /// The sizes of the values that fill a Redis: the large ones first. Redis disconnects a client that sends much more at once.
 const SIZES: [usize; 4] = [2 << 20, 64 << 10, 1 << 10, 1];
 
-/// More of them than Redis holds, 128 MB of the largest and what is left between two sizes of the others.
+/// A number of values that is more than Redis can hold: of the largest, 128 MB; of each other size, the room that the
+/// larger size leaves.
 const MANY: u32 = 20_000;
 
 /// A script that writes and does not end.
@@ -101,8 +102,8 @@ impl RedisUser {
             .await
     }
 
-    /// Connects, once the node leads new connections to Redis: when its container was restarted, kube-proxy takes the pod away
-    /// and brings it back up to two seconds later than that happens. A connection that is there stays.
+    /// Connects, once the node leads new connections to Redis. When its container was restarted, kube-proxy removes
+    /// the pod and adds it again up to two seconds later than that happens. An existing connection stays.
     pub async fn connect(&self) -> anyhow::Result<MultiplexedConnection> {
         eventually("a connection to Redis", SOON, || async {
             Ok(Ok(self.log_in(ANSWER).await?))
@@ -110,8 +111,8 @@ impl RedisUser {
         .await
     }
 
-    /// Starts a script that writes to a key and does not end; returns when Redis answers nobody. The handle gives the answer
-    /// to the script.
+    /// Starts a script that writes to a key and does not end. Returns when Redis answers no client. The handle
+    /// returns the answer to the script.
     pub async fn hold_up(&self, key: &str) -> anyhow::Result<JoinHandle<RedisResult<Value>>> {
         let user = self.clone();
         let mut script = redis::cmd("EVAL");

@@ -1,4 +1,4 @@
-//! What one side has: Components, pods, and objects of any kind.
+//! The objects of one side: Components, pods, and objects of any kind.
 
 use std::fmt;
 
@@ -15,10 +15,10 @@ use crate::eventually::{LATER, SOON, becomes, eventually};
 use crate::object::Object;
 use crate::pod::Pod;
 
-/// Whom a scenario's changes belong to (server-side apply's field manager).
+/// The owner of a scenario's changes (server-side apply's field manager).
 const MANAGER: &str = "scenario";
 
-/// A finalizer: whoever has it goes only when it is let go.
+/// A finalizer: an object that has it is deleted only when the finalizer is removed.
 const HOLD: &str = "shared-dapr/hold";
 
 /// A namespace on one side.
@@ -50,7 +50,7 @@ impl Side {
         }
     }
 
-    /// Its name on this side.
+    /// Returns its name on this side.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
@@ -82,7 +82,7 @@ impl Side {
             .into())
     }
 
-    /// Whether a Component could be made here. Nothing is made.
+    /// Returns true if a Component can be created here. It is a dry run, which creates nothing.
     pub(crate) async fn takes(&self, component: Component) -> anyhow::Result<bool> {
         let params = PatchParams {
             dry_run: true,
@@ -106,18 +106,18 @@ impl Side {
             .into())
     }
 
-    /// The Component of this name, if there is one.
+    /// Returns the Component of this name, if there is one.
     pub async fn component(&self, name: &str) -> anyhow::Result<Option<Found>> {
         Ok(self.components().get_opt(name).await?.map(Found::from))
     }
 
-    /// The names of all Components here.
+    /// Returns the names of all Components here.
     pub async fn components_named(&self) -> anyhow::Result<Vec<String>> {
         let list = self.components().list_metadata(&ListParams::default()).await?;
         Ok(list.iter().map(kube::ResourceExt::name_any).collect())
     }
 
-    /// Deletes a Component. One that is held goes when it is let go.
+    /// Deletes a Component. If it is held, it goes when the finalizer is removed.
     pub async fn delete(&self, name: &str) -> anyhow::Result<()> {
         self.components().delete(name, &DeleteParams::default()).await?;
         Ok(())
@@ -141,7 +141,7 @@ impl Side {
         Ok(())
     }
 
-    /// Waits until a Component is here and says exactly what was declared.
+    /// Waits until a Component is here with exactly the declared content.
     pub async fn has(&self, component: &Component) -> anyhow::Result<Found> {
         let name = component.name();
         let declared = component.content();
@@ -274,18 +274,18 @@ impl Side {
         .await
     }
 
-    /// Whether the account that pods run as is there: without it, a pod is refused.
+    /// Returns true if the account that pods run as exists. Without it, a pod is refused.
     pub(crate) async fn takes_pods(&self) -> anyhow::Result<bool> {
         let accounts: Api<v1::ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
         Ok(accounts.get_opt("default").await?.is_some())
     }
 
-    /// The pods of an app here, without those that are being deleted.
+    /// Returns the pods of an app here, without those that are being deleted.
     pub async fn pods_of(&self, app: &str) -> anyhow::Result<Vec<Pod>> {
         self.list_pods(&format!("app={app}")).await
     }
 
-    /// All pods here, without those that are being deleted.
+    /// Returns all pods here, without those that are being deleted.
     pub async fn pods(&self) -> anyhow::Result<Vec<Pod>> {
         self.list_pods("").await
     }
@@ -296,7 +296,7 @@ impl Side {
         Ok(list.iter().map(Pod::from).filter(|pod| !pod.is_going).collect())
     }
 
-    /// The one pod of an app here.
+    /// Returns the one pod of an app here.
     pub async fn pod_of(&self, app: &str) -> anyhow::Result<Pod> {
         let mut pods = self.pods_of(app).await?;
         anyhow::ensure!(

@@ -1,27 +1,27 @@
-//! What rules sidecars besides Components: Dapr's Subscriptions, Configurations and Resiliencies.
+//! The kinds that configure sidecars besides Components: Dapr's Subscriptions, Configurations and Resiliencies.
 
 use serde_json::{Value, json};
 
 use crate::object::Object;
 
-/// Where a write app takes events.
+/// The path at which a write app takes events.
 const ROUTE: &str = "/events";
 
-/// A Subscription that leads what is published to a topic to the write app.
+/// Creates a Subscription that delivers messages of a topic to the write app.
 #[must_use]
 pub fn subscription(name: &str, pubsub: &str, topic: &str) -> Object {
     let spec = json!({"pubsubname": pubsub, "topic": topic, "routes": {"default": ROUTE}});
     Object::new("dapr.io", "v2alpha1", "Subscription", name, spec)
 }
 
-/// The same in the version before.
+/// Creates the same Subscription in the previous version.
 #[must_use]
 pub fn old_subscription(name: &str, pubsub: &str, topic: &str) -> Object {
     let spec = json!({"pubsubname": pubsub, "topic": topic, "route": ROUTE});
     Object::new("dapr.io", "v1alpha1", "Subscription", name, spec)
 }
 
-/// A Configuration that lets an app call these APIs of its sidecar and no others.
+/// Creates a Configuration that lets an app call these APIs of its sidecar and no others.
 #[must_use]
 pub fn configuration(name: &str, allowed: &[&str]) -> Object {
     let allowed: Vec<Value> = allowed
@@ -37,7 +37,8 @@ pub fn configuration(name: &str, allowed: &[&str]) -> Object {
     )
 }
 
-/// A Configuration that refuses calls of an app by others, but those by `caller` in the host namespace `namespace`.
+/// Creates a Configuration that refuses calls of an app by others, but those by `caller` in the host namespace
+/// `namespace`.
 #[must_use]
 pub fn own_calls_only(name: &str, caller: &str, namespace: &str) -> Object {
     let spec = json!({"accessControl": {
@@ -53,7 +54,7 @@ pub fn own_calls_only(name: &str, caller: &str, namespace: &str) -> Object {
     Object::new("dapr.io", "v1alpha1", "Configuration", name, spec)
 }
 
-/// A Resiliency that has calls to a Component given up after `timeout`.
+/// Creates a Resiliency that gives up calls to a Component after `timeout`.
 #[must_use]
 pub fn resiliency(name: &str, component: &str, timeout: &str) -> Object {
     let spec = json!({

@@ -23,19 +23,19 @@ impl Space {
         Self { tenant, guest, host }
     }
 
-    /// Whose it is.
+    /// Returns the tenant that it belongs to.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
     }
 
-    /// What the tenant sees of it.
+    /// Returns the tenant's view of it.
     #[must_use]
     pub fn guest(&self) -> &Side {
         &self.guest
     }
 
-    /// What is really there.
+    /// Returns the host's view of it, which has the objects that really exist.
     #[must_use]
     pub fn host(&self) -> &Side {
         &self.host
@@ -92,12 +92,12 @@ impl Space {
         WriteApp::deploy(self, None).await
     }
 
-    /// The same, whose sidecar has this Configuration.
+    /// Deploys a write app whose sidecar has this Configuration.
     pub async fn deploy_configured_write_app(&self, configuration: &str) -> anyhow::Result<WriteApp> {
         WriteApp::deploy(self, Some(configuration)).await
     }
 
-    /// The read app of this name.
+    /// Returns the read app of this name.
     pub async fn read_app(&self, name: &str) -> anyhow::Result<ReadApp> {
         ReadApp::find(self, name).await
     }

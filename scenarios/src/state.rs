@@ -1,4 +1,4 @@
-//! What Redis really holds.
+//! The state that Redis really holds.
 
 use harness::platform::Redis;
 
@@ -13,7 +13,7 @@ impl State {
         Self { redis }
     }
 
-    /// The values that are kept under a key, as Dapr writes them; none if there is no such key.
+    /// Returns the values that are kept under a key, as Dapr writes them; none if there is no such key.
     pub async fn values(&self, key: &str) -> anyhow::Result<Vec<String>> {
         let mut connection = self.redis.connect().await?;
         let data: Option<String> = redis::cmd("HGET")
@@ -29,7 +29,7 @@ impl State {
         Ok(serde_json::from_value(values.clone())?)
     }
 
-    /// How many messages a topic has that hold one of these values.
+    /// Returns the number of messages of a topic that hold this value.
     pub async fn messages_with(&self, topic: &str, value: &str) -> anyhow::Result<usize> {
         let mut connection = self.redis.connect().await?;
         let messages: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
@@ -49,7 +49,7 @@ impl State {
         Ok(())
     }
 
-    /// Every key that has one of these values in it.
+    /// Returns every key whose data contains this value.
     pub async fn keys_with(&self, value: &str) -> anyhow::Result<Vec<String>> {
         let mut connection = self.redis.connect().await?;
         let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await?;

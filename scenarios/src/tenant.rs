@@ -49,12 +49,12 @@ impl fmt::Debug for Tenant {
 }
 
 impl Pair {
-    /// Remembers what a scenario must not change, to be compared when it ends.
+    /// Records the state that a scenario must not change, to be compared when it ends.
     pub async fn witness(&self) -> anyhow::Result<Witness> {
         Witness::of_all(vec![self.ours.clone(), self.theirs.clone()]).await
     }
 
-    /// The standard apps of both, for this scenario alone until the returned guards are dropped.
+    /// Returns the standard apps of both, for this scenario alone until the returned guards are dropped.
     pub async fn apps(&self) -> anyhow::Result<[Apps; 2]> {
         // Always in the same order, or two scenarios would wait for each other.
         if self.ours.name < self.theirs.name {
@@ -78,7 +78,7 @@ impl Tenant {
         }
     }
 
-    /// One that a scenario made: it has no standard apps, which would have the login.
+    /// Creates a tenant that a scenario made. It has no standard apps, which would have the login.
     pub(crate) fn made(environment: Environment, tenant: harness::tenants::Tenant) -> Self {
         Self {
             environment,
@@ -89,19 +89,19 @@ impl Tenant {
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The host namespace of its control plane.
+    /// Returns the host namespace of its control plane.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// The environment that it is in.
+    /// Returns the environment that it is in.
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
@@ -117,33 +117,33 @@ impl Tenant {
         &self.environment.host().client
     }
 
-    /// The host namespace that mirrors a guest namespace.
+    /// Returns the host namespace that mirrors a guest namespace.
     #[must_use]
     pub fn host_namespace(&self, guest: &str) -> String {
         naming::host_namespace(&self.name, &self.namespace, guest)
     }
 
-    /// The namespace of the standard apps, seen from both sides.
+    /// Returns the namespace of the standard apps, seen from both sides.
     #[must_use]
     pub fn default_space(&self) -> Space {
         Space::new(self.clone(), DEFAULT)
     }
 
-    /// A new namespace, for one scenario alone.
+    /// Creates a namespace for one scenario alone.
     pub async fn new_space(&self, stem: &str) -> anyhow::Result<Space> {
         let space = Space::new(self.clone(), &self.environment.names.unique(stem));
         space.make().await?;
         Ok(space)
     }
 
-    /// A new namespace that the host need not have yet.
+    /// Creates a namespace that the host need not have yet.
     pub async fn begun_space(&self, stem: &str) -> anyhow::Result<Space> {
         let space = Space::new(self.clone(), &self.environment.names.unique(stem));
         space.begin().await?;
         Ok(space)
     }
 
-    /// The standard write and read app, for this scenario alone until the returned guard is dropped.
+    /// Returns the standard write and read app, for this scenario alone until the returned guard is dropped.
     pub async fn apps(&self) -> anyhow::Result<Apps> {
         let alone = self
             .environment
@@ -158,7 +158,7 @@ impl Tenant {
         })
     }
 
-    /// Its user of Redis.
+    /// Returns its user of Redis.
     pub async fn login(&self) -> anyhow::Result<Login> {
         if let Some(login) = &self.login {
             return Ok(login.clone());
@@ -177,7 +177,7 @@ impl Tenant {
         })
     }
 
-    /// Its DNS, once that answers: the node may learn a moment later than its pod is ready where to lead to it.
+    /// Returns its DNS, once that answers. The node may learn the way to the pod a moment after the pod is ready.
     pub async fn dns(&self) -> anyhow::Result<Dns> {
         let services: Api<Service> = Api::namespaced(self.guest.clone(), "kube-system");
         let service = services.get("kube-dns").await?;
@@ -195,14 +195,14 @@ impl Tenant {
         Ok(dns)
     }
 
-    /// The names of all namespaces that the tenant sees.
+    /// Returns the names of all namespaces that the tenant sees.
     pub async fn namespaces(&self) -> anyhow::Result<Vec<String>> {
         let namespaces: Api<Namespace> = Api::all(self.guest.clone());
         let list = namespaces.list_metadata(&ListParams::default()).await?;
         Ok(list.iter().map(kube::ResourceExt::name_any).collect())
     }
 
-    /// The host namespaces that are this tenant's by their labels.
+    /// Returns the host namespaces that are this tenant's by their labels.
     pub async fn host_namespaces(&self) -> anyhow::Result<Vec<String>> {
         let namespaces: Api<Namespace> = Api::all(self.host_client().clone());
         let labels = format!(
@@ -218,7 +218,7 @@ impl Tenant {
         Ok(list.iter().map(kube::ResourceExt::name_any).collect())
     }
 
-    /// The pod of its control plane, on the host.
+    /// Returns the pod of its control plane, on the host.
     pub async fn control_plane(&self) -> anyhow::Result<SeenPod> {
         let pods: Api<Pod> = Api::namespaced(self.host_client().clone(), &self.namespace);
         let found = pods.list(&ListParams::default()).await?;
@@ -228,7 +228,7 @@ impl Tenant {
             .with_context(|| format!("no pod in {} has a container called syncer", self.namespace))
     }
 
-    /// The address of that pod.
+    /// Returns the address of that pod.
     pub async fn control_plane_address(&self) -> anyhow::Result<String> {
         let pods: Api<Pod> = Api::namespaced(self.host_client().clone(), &self.namespace);
         let pod = pods.get(&self.control_plane().await?.name).await?;
@@ -272,18 +272,18 @@ impl Tenant {
         space.remove().await
     }
 
-    /// A name for one thing in this tenant alone, unique to the run.
+    /// Returns a name for one object in this tenant alone, unique to the run.
     #[must_use]
     pub fn unique(&self, stem: &str) -> String {
         self.environment.names.unique(&format!("{}-{stem}", self.name))
     }
 
-    /// The names of all that the tenant's administrator can list.
+    /// Returns the names of all objects that the tenant's administrator can list.
     pub async fn everything(&self) -> anyhow::Result<Everything> {
         Everything::listed_by(&self.guest).await
     }
 
-    /// The names of the pods in this tenant's host namespaces.
+    /// Returns the names of the pods in this tenant's host namespaces.
     pub async fn host_pod_names(&self) -> anyhow::Result<Vec<String>> {
         let mut names = Vec::new();
         for namespace in self.host_namespaces().await? {
@@ -298,18 +298,20 @@ impl Tenant {
         Ok(names)
     }
 
-    /// Remembers what a scenario must not change, to be compared when it ends.
+    /// Records the state that a scenario must not change, to be compared when it ends.
     pub async fn witness(&self) -> anyhow::Result<Witness> {
         Witness::of(self).await
     }
 
-    /// The tenant's own keys in Redis, as `<tenant>||<key>`.
+    /// Returns the tenant's own keys in Redis, as `<tenant>
+    ///
+    /// <key>`.
     #[must_use]
     pub fn key(&self, key: &str) -> String {
         format!("{}||{key}", self.name)
     }
 
-    /// The administrator's password of Redis, which the blog hands to every tenant.
+    /// Returns the administrator's password of Redis, which the blog gives to every tenant.
     pub async fn shared_password(&self) -> anyhow::Result<String> {
         let secrets: Api<Secret> =
             Api::namespaced(self.host_client().clone(), harness::platform::redis::NAMESPACE);

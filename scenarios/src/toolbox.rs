@@ -1,4 +1,4 @@
-//! A pod with a shell, and what is done in pods with `kubectl logs`, `exec`, `attach`, `debug`, `port-forward` and `cp`.
+//! A pod with a shell, and actions in pods with `kubectl logs`, `exec`, `attach`, `debug`, `port-forward` and `cp`.
 
 use std::pin::Pin;
 
@@ -19,10 +19,10 @@ const NAME: &str = "toolbox";
 /// The name of the container that [`Toolbox::debug`] adds.
 const DEBUGGER: &str = "debugger";
 
-/// Where its tools are.
+/// The folder of its tools.
 const TOOLS: &str = "/tools";
 
-/// What it runs: its log is what comes by a pipe.
+/// The command that it runs. Its log is the text that comes through a pipe.
 const PROGRAM: &str =
     "busybox --install -s /tools; mkfifo /tmp/log; echo started; while true; do cat /tmp/log; done";
 
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Log {
 }
 
 impl Log {
-    /// Its next line; `None` at its end.
+    /// Returns its next line, or `None` at its end.
     pub async fn line(&mut self) -> anyhow::Result<Option<String>> {
         let mut line = String::new();
         let read = futures::AsyncBufReadExt::read_line(&mut self.0, &mut line).await?;
@@ -115,7 +115,7 @@ impl Toolbox {
         Ok(toolbox)
     }
 
-    /// A container of a pod that is there.
+    /// Attaches to a container of an existing pod.
     #[must_use]
     pub fn of(side: &Side, pod: &str, container: &str) -> Self {
         Self {
@@ -125,13 +125,13 @@ impl Toolbox {
         }
     }
 
-    /// The same container, as another side reaches it.
+    /// Returns the same container, as another side reaches it.
     #[must_use]
     pub fn on(&self, side: &Side) -> Self {
         Self::of(side, &self.pod, &self.container)
     }
 
-    /// Its log so far.
+    /// Returns its log so far.
     pub async fn log(&self) -> anyhow::Result<String> {
         let params = LogParams {
             container: Some(self.container.clone()),
@@ -158,7 +158,7 @@ impl Toolbox {
         Ok(())
     }
 
-    /// Runs a command that reads all of `input`, and gives what it writes. It has to succeed.
+    /// Runs a command that reads all of `input`, and returns its output. It has to succeed.
     pub async fn run(&self, command: &[&str], input: &[u8]) -> anyhow::Result<Vec<u8>> {
         let streams = AttachParams::default()
             .container(&self.container)
@@ -186,8 +186,8 @@ impl Toolbox {
         Ok(output)
     }
 
-    /// Attaches to a toolbox's first process, and reads what that writes until it is this line, which it is made to write
-    /// over and over: what was written before the container's runtime had somebody attached is not seen.
+    /// Attaches to a toolbox's first process, which is made to write this line over and over, and reads its output
+    /// until the line is seen. Output from before the container's runtime had a client attached is not seen.
     pub async fn attached_sees(&self, line: &str) -> anyhow::Result<()> {
         let streams = AttachParams::default()
             .container(&self.container)
@@ -213,7 +213,7 @@ impl Toolbox {
         }
     }
 
-    /// Returns whether a port of a host is open to a toolbox's pod.
+    /// Returns true if a port of a host is open to a toolbox's pod.
     pub async fn reaches(&self, host: &str, port: u16) -> anyhow::Result<bool> {
         let probe = format!("nc -w 3 {host} {port} < /dev/null && echo yes || echo no");
         let said = self.run(&["sh", "-c", &probe], &[]).await?;
@@ -261,7 +261,7 @@ impl Toolbox {
         })
     }
 
-    /// Attaches to a shell that runs, gives it a command, and reads what that writes as its first line.
+    /// Attaches to a running shell, gives it a command, and returns the first line of its output.
     pub async fn told_by_attaching(&self, command: &str) -> anyhow::Result<Option<String>> {
         let streams = AttachParams::default()
             .container(&self.container)
@@ -276,7 +276,7 @@ impl Toolbox {
         Ok(BufReader::new(stdout).lines().next_line().await?)
     }
 
-    /// Changes what its container asks of the processor while it runs, as `kubectl patch --subresource resize` does it.
+    /// Changes the CPU request of its container while it runs, as `kubectl patch --subresource resize` does.
     pub async fn resize(&self, processor: &str) -> anyhow::Result<()> {
         let resources = json!({"requests": {"cpu": processor}});
         let container = json!({"name": self.container, "resources": resources});
@@ -287,7 +287,7 @@ impl Toolbox {
         Ok(())
     }
 
-    /// What its container has of the processor, as its status tells.
+    /// Returns the CPU request of its container, from its status.
     pub async fn processor(&self) -> anyhow::Result<Option<String>> {
         let status = self.pods.get(&self.pod).await?.status.unwrap_or_default();
         let mut all = status.container_statuses.unwrap_or_default().into_iter();
@@ -298,7 +298,7 @@ impl Toolbox {
         Ok(requests.and_then(|mut requests| Some(requests.remove("cpu")?.0)))
     }
 
-    /// What one of the pod's ports answers to a request.
+    /// Returns the answer of one of the pod's ports to a request.
     pub async fn get(&self, port: u16, path: &str) -> anyhow::Result<String> {
         let mut forwarder = self.pods.portforward(&self.pod, &[port]).await?;
         let mut stream = forwarder.take_stream(port).context("no stream")?;

@@ -1,4 +1,4 @@
-//! What must not have changed when a scenario ends.
+//! The state that must not have changed when a scenario ends.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use kube::api::{Api, ListParams, LogParams};
 use crate::pod::Pod;
 use crate::tenant::Tenant;
 
-/// What a program that gave up says: Rust's words and Go's.
+/// The words in the log of a program that panicked: Rust's and Go's.
 const PANICS: [&str; 3] = ["panicked at", "panic:", "Observed a panic"];
 
-/// A tenant's syncer and everybody else's things, as they were when the scenario began.
+/// A tenant's syncer and everybody else's objects, as they were when the scenario began.
 #[derive(Clone, Debug)]
 #[must_use = "ask it at the end"]
 pub struct Witness {
@@ -27,12 +27,12 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Looks at the syncer of a tenant and at what is not that tenant's.
+    /// Records the syncer of a tenant and the objects that are not that tenant's.
     pub async fn of(tenant: &Tenant) -> anyhow::Result<Self> {
         Self::of_all(vec![tenant.clone()]).await
     }
 
-    /// Looks at the syncers of tenants and at what is none of theirs.
+    /// Records the syncers of tenants and the objects that are none of theirs.
     pub async fn of_all(tenants: Vec<Tenant>) -> anyhow::Result<Self> {
         let mut control_planes = Vec::new();
         for tenant in &tenants {
@@ -61,7 +61,7 @@ impl Witness {
         self.saw_nothing_foreign_change().await
     }
 
-    /// The same after a control plane was killed on purpose: that it was started again is fine.
+    /// Checks the same after a control plane was killed on purpose. A restart of it is fine.
     pub async fn is_content_with_a_restart(self) -> anyhow::Result<()> {
         self.saw_no_panic().await?;
         self.saw_nothing_foreign_change().await
@@ -106,7 +106,8 @@ impl Witness {
     }
 }
 
-/// What scenarios leave alone: the shared platform, and the standard apps and store of the other tenants.
+/// Returns the state of the objects that scenarios must not change: the shared platform, and the standard apps and
+/// store of the other tenants.
 async fn bystanders(tenants: &[Tenant]) -> anyhow::Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     let Some(environment) = tenants.first().map(Tenant::environment) else {

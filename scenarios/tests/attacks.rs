@@ -1,5 +1,5 @@
-//! IS, continued: attempts of a tenant's administrator, and of whoever holds the token of a control plane. Each has a
-//! control, which is the same without what is refused.
+//! IS, continued: attempts of a tenant's administrator, and of an attacker with the token of a control plane. Each
+//! has a control, which is the same without the refused part.
 
 use anyhow::{Context as _, ensure};
 use rstest::rstest;

@@ -1,9 +1,9 @@
-//! Who and where: the tenants that a scenario runs in.
+//! The cast and the place: the tenants that a scenario runs in.
 
 use rstest::fixture;
 use scenarios::{Environment, Pair, Tenant};
 
-/// The running environment.
+/// Returns the running environment.
 #[fixture]
 pub(crate) async fn environment() -> Environment {
     Environment::attach()
@@ -11,13 +11,13 @@ pub(crate) async fn environment() -> Environment {
         .expect("a scenario needs a running environment")
 }
 
-/// One tenant.
+/// Returns one tenant.
 #[fixture]
 pub(crate) async fn tenant(#[future(awt)] environment: Environment) -> Tenant {
     environment.tenant().await.expect("a scenario needs a tenant")
 }
 
-/// Two tenants.
+/// Returns two tenants.
 #[fixture]
 pub(crate) async fn pair(#[future(awt)] environment: Environment) -> Pair {
     environment.pair().await.expect("a scenario needs two tenants")

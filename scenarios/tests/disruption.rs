@@ -1,4 +1,5 @@
-//! RE: what goes on when a control plane does not. Those that stop one of a tenant of all run alone.
+//! RE: the operations that go on without a control plane. Scenarios that stop the control plane of a tenant that all
+//! scenarios use run alone.
 
 use harness::tenants::BLOG_VALUES;
 use rstest::rstest;

@@ -1,4 +1,4 @@
-//! SY, continued: what is done in a tenant's pods, with nothing but the tenant's own kubeconfig.
+//! SY, continued: actions in a tenant's pods, with nothing but the tenant's own kubeconfig.
 
 use harness::platform::redis;
 use harness::tenants::BLOG_VALUES;
@@ -124,7 +124,7 @@ async fn sy_13_a_running_pod_is_resized(#[future(awt)] tenant: Tenant) -> Outcom
     witness.is_content().await
 }
 
-/// Redis says goodbye to whoever goes, known or not.
+/// A `QUIT`, which Redis answers for any client, known or not.
 const FAREWELL: &str = "printf 'QUIT\\r\\n' | nc -w 10 $0 $1";
 
 #[rstest]

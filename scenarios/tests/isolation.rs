@@ -1,4 +1,4 @@
-//! IS: no tenant reaches what is another's.
+//! IS: no tenant reaches the objects of another.
 
 use rstest::rstest;
 use scenarios::admission::{self, Account};
@@ -6,7 +6,7 @@ use scenarios::{Component, Environment, Outcome, Pair, Tenant, WriteApp, apps};
 
 use crate::cast::{environment, pair};
 
-/// What a tenant gets to see of the other's state.
+/// The access that a tenant has to the other's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sees {
     /// The other's values, which it may change as well.
@@ -17,7 +17,7 @@ enum Sees {
     AnError,
 }
 
-/// How both tenants reach the one Redis: each rung of the ladder, and who climbs over it.
+/// The ways in which both tenants reach the one Redis: each rung of the ladder, and the tenant that climbs over it.
 #[derive(Clone, Copy, Debug)]
 enum Rung {
     /// As in the blog: one Component for all, its prefix the Component's name, with the password of all.
@@ -31,7 +31,7 @@ enum Rung {
 }
 
 impl Rung {
-    /// The Components of the tenant whose state it is, and of the one that looks at it.
+    /// Returns the Component of the tenant that owns the state, and that of the tenant that looks at it.
     async fn components(self, pair: &Pair) -> anyhow::Result<(Component, Component)> {
         let password = pair.ours.shared_password().await?;
         let own = pair.ours.unique("prefix");

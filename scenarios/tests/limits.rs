@@ -1,4 +1,4 @@
-//! IS, continued: a tenant comes to the ends of what it may have, and the host and the other tenants go on.
+//! IS, continued: a tenant reaches its limits, and the host and the other tenants go on.
 
 use anyhow::ensure;
 use harness::tenants::BLOG_VALUES;
@@ -21,7 +21,8 @@ defaults:
 /// The namespaces that a new virtual cluster has, which count.
 const OF_KUBERNETES: usize = 4;
 
-/// The size of a config map, of which three are less than the limit and four are more, with what a tenant has anyway.
+/// The size of a ConfigMap. With the objects that a tenant has anyway, three are less than the limit and four are
+/// more.
 const LARGE: usize = 1_000_000;
 
 #[rstest]

@@ -1,4 +1,4 @@
-//! RE, continued: what goes on when there is too much to do. These run alone.
+//! RE, continued: the operations that go on under too much load. These run alone.
 
 use std::collections::BTreeSet;
 
@@ -91,8 +91,8 @@ async fn has_settled(environment: &Environment, before: &[Pod], since: Timestamp
     .await
 }
 
-/// Returns which containers of these pods do not run any more. It looks for their processes: a kubelet that had to wait for a
-/// processor tells of a restart late.
+/// Returns the containers of these pods that do not run any more. It looks for their processes, because a kubelet
+/// that had to wait for a processor reports a restart late.
 fn ended(environment: &Environment, pods: &[Pod]) -> anyhow::Result<Vec<String>> {
     let members = sandbox::members(environment.name())?;
     let running: BTreeSet<_> = members

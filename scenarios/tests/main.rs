@@ -1,37 +1,37 @@
-//! What must hold when many tenants share one Dapr. This file is the table of contents.
+//! The promises that must hold when many tenants share one Dapr. This file is the table of contents.
 //!
-//! Every scenario attaches to a running environment, makes what it needs under names of its own, and looks at both
-//! sides: what the tenant sees, and what the host really has. `cargo harness test` runs them.
+//! Every scenario attaches to a running environment, creates the objects that it needs under names of its own, and
+//! looks at both sides: the tenant's view, and the objects that the host really has. `cargo harness test` runs them.
 
 /// SH: one Dapr serves every tenant.
 mod shared_state;
 
-/// SH, continued: what rules a tenant's sidecars besides Components.
+/// SH, continued: the kinds that configure a tenant's sidecars besides Components.
 mod sidecars;
 
-/// IS: no tenant reaches what is another's.
+/// IS: no tenant reaches the objects of another.
 mod isolation;
 
 /// IS, continued: attempts of a tenant's administrator, and with a stolen token.
 mod attacks;
 
-/// IS, continued: what a tenant does to the Redis that all tenants share, and to one of its own.
+/// IS, continued: a tenant's actions on the Redis that all tenants share, and on one of its own.
 mod redis;
 
-/// IS, continued: a tenant comes to the ends of what it may have.
+/// IS, continued: a tenant reaches its limits.
 mod limits;
 
-/// SY: what a tenant declares is what the host has.
+/// SY: the host has the objects that a tenant declares.
 mod sync;
 
-/// SY, continued: what is done in a tenant's pods.
+/// SY, continued: actions in a tenant's pods.
 mod inside;
 
-/// RE: what goes on when a control plane does not. These run alone.
+/// RE: the operations that go on without a control plane. These run alone.
 mod disruption;
 
-/// RE, continued: what goes on when there is too much to do. These run alone.
+/// RE, continued: the operations that go on under too much load. These run alone.
 mod load;
 
-/// Who and where: the tenants that a scenario runs in.
+/// The cast and the place: the tenants that a scenario runs in.
 mod cast;

@@ -1,4 +1,4 @@
-//! IS, continued: what a tenant does to the Redis that all tenants share, and to one of its own.
+//! IS, continued: a tenant's actions on the Redis that all tenants share, and on one of its own.
 
 use std::time::Duration;
 
@@ -92,7 +92,8 @@ impl Sharing {
     }
 }
 
-/// Waits until a Redis's container was restarted in its pod and is ready. Redis answers before its pod's status says so.
+/// Waits until a Redis's container was restarted in its pod and is ready. Redis answers before its pod's status
+/// reports that.
 async fn was_restarted_once<Fut>(before: &Pod, now: impl Fn() -> Fut) -> Outcome
 where
     Fut: Future<Output = anyhow::Result<Pod>>,

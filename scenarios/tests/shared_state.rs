@@ -105,7 +105,7 @@ async fn sh_03_the_guests_ready_follows_the_sidecars(#[future(awt)] tenant: Tena
     witness.is_content().await
 }
 
-/// What a sidecar has to find, by the names that it looks for.
+/// The Services that a sidecar has to find, by the names that it looks for.
 const SHARED: [(&str, &str); 3] = [
     ("dapr-api", "dapr-system"),
     ("dapr-sentry", "dapr-system"),

@@ -1,4 +1,5 @@
-//! SH, continued: what rules a tenant's sidecars besides Components, each kind exported by the tenant's values.
+//! SH, continued: the kinds that configure a tenant's sidecars besides Components, each exported by the tenant's
+//! values.
 
 use rstest::rstest;
 use scenarios::eventually::SOON;
@@ -14,12 +15,13 @@ const PUBSUB: &str = "my-pubsub";
 /// A second one, for which all tenants have the same password.
 const SHARED_PUBSUB: &str = "shared-pubsub";
 
-/// The topic of a tenant. Its user of Redis reaches no topic without its prefix.
+/// Returns the topic of a tenant. Its user of Redis reaches no topic without its prefix.
 fn orders_of(tenant: &Tenant) -> String {
     tenant.key("orders")
 }
 
-/// Declares what an app needs to use topics: a state store, topics as the tenant's own user, and topics as everybody.
+/// Declares the Components that an app needs to use topics: a state store, topics as the tenant's own user, and
+/// topics with the password of all.
 async fn declare_components(space: &Space) -> Outcome {
     let tenant = space.tenant();
     let login = tenant.login().await?;
@@ -87,7 +89,7 @@ async fn sh_07_what_is_published_in_a_tenant_is_delivered_there_alone(
     witness.is_content().await
 }
 
-/// What an app gets done with its sidecar.
+/// The actions that an app can do with its sidecar.
 #[derive(Debug, PartialEq, Eq)]
 struct Can {
     write: bool,

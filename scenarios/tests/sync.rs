@@ -1,4 +1,4 @@
-//! SY: what a tenant declares is what the host has.
+//! SY: the host has the objects that a tenant declares.
 
 use rstest::rstest;
 use scenarios::sidecars::{configuration, old_subscription, resiliency, subscription};
@@ -7,7 +7,7 @@ use scenarios::{Component, Environment, Outcome, Tenant, quota};
 
 use crate::cast::{environment, tenant};
 
-/// A Component with something of everything.
+/// Returns a Component with something of everything.
 fn full() -> Component {
     Component::redis("store")
         .with("keyPrefix", "namespace")
@@ -47,7 +47,7 @@ async fn sy_01_a_component_is_exported_under_its_own_name(#[future(awt)] tenant:
     witness.is_content().await
 }
 
-/// How many namespaces are made at once: one of them may be quick enough by chance, not all.
+/// The number of namespaces that are created at once. One of them may be quick enough by chance, but not all.
 const AT_ONCE: usize = 20;
 
 #[rstest]
@@ -175,7 +175,8 @@ async fn sy_06_what_the_guest_holds_goes_when_it_is_let_go(#[future(awt)] tenant
     witness.is_content().await
 }
 
-/// Whoever brings a later Component to the host had every opportunity to bring the deleted one back.
+/// Checks that a deleted Component does not come back. If a later Component is on the host, its syncer had every
+/// opportunity to bring the deleted one back.
 async fn comes_not_back(space: &scenarios::Space) -> Outcome {
     let later = Component::redis("later");
     space.guest().apply(&later).await?;

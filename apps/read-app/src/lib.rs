@@ -11,7 +11,7 @@ use serde::Serialize;
 use service::problem::Problem;
 use service::shell::{self, App, alive, ready};
 
-/// The app's routes; those under `/health` are the tutorial's names for the probes.
+/// Returns the app's routes. Those under `/health` are the tutorial's names for the probes.
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .route("/", get(read))

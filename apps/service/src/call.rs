@@ -15,7 +15,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call that has `limit` from now on.
+    /// Creates a call that has `limit` from now on.
     #[must_use]
     pub fn within(limit: Duration, trace: Trace) -> Self {
         Self {

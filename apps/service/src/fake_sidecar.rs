@@ -38,7 +38,7 @@ pub enum Fault {
     Silence,
     /// The connection ends before the answer does; nothing was done.
     HangsUp,
-    /// The connection ends before the answer does; what was asked for has been done.
+    /// The connection ends before the answer does, but the request has been done.
     LosesTheAnswer,
     /// This status and text are the answer; nothing was done.
     Says(u16, &'static str),
@@ -48,7 +48,7 @@ pub enum Fault {
     Nothing,
 }
 
-/// How the store treats an `ETag` where nothing is stored.
+/// The treatment of an `ETag` by the store if nothing is stored.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Store {
     /// It takes any, as Redis does.
@@ -91,18 +91,20 @@ struct Options {
 }
 
 impl FakeSidecar {
-    /// A sidecar that works, with nothing stored.
+    /// Starts a sidecar that works, with nothing stored.
     ///
     /// # Panics
-    /// There is no free port.
+    ///
+    /// Panics if there is no free port.
     pub async fn start() -> Self {
         Self::of(Store::default()).await
     }
 
-    /// The same with a store of another kind.
+    /// Starts a sidecar like [`Self::start`], with a store of another kind.
     ///
     /// # Panics
-    /// There is no free port.
+    ///
+    /// Panics if there is no free port.
     pub async fn of(store: Store) -> Self {
         let called = Arc::default();
         let memory = Memory {
@@ -125,10 +127,11 @@ impl FakeSidecar {
         }
     }
 
-    /// Settings of an app that uses this sidecar; one of its requests may take half a second.
+    /// Returns the settings of an app that uses this sidecar. One of its requests may take half a second.
     ///
     /// # Panics
-    /// Never: they are valid.
+    ///
+    /// Never panics, because the settings are valid.
     #[must_use]
     pub fn settings(&self) -> Settings {
         settings_for(self.port)
@@ -144,7 +147,7 @@ impl FakeSidecar {
         self.memory().write(key, value, false);
     }
 
-    /// What is stored at `key`.
+    /// Returns the value that is stored at `key`.
     #[must_use]
     pub fn stored(&self, key: &str) -> Option<Value> {
         self.memory().stored.get(key).map(|entry| entry.value.clone())
@@ -159,13 +162,13 @@ impl FakeSidecar {
             .is_some_and(|entry| entry.first_write)
     }
 
-    /// The headers of every call so far.
+    /// Returns the headers of every call so far.
     #[must_use]
     pub fn heard(&self) -> Vec<HeaderMap> {
         self.memory().heard.clone()
     }
 
-    /// What was published so far, and where: the component, the topic and the message.
+    /// Returns the messages that were published so far: the component, the topic and the message.
     #[must_use]
     pub fn published(&self) -> Vec<(String, String, Value)> {
         self.memory().published.clone()
@@ -187,10 +190,11 @@ impl Drop for FakeSidecar {
     }
 }
 
-/// Settings for a sidecar at `port`, where none need be.
+/// Returns the settings for a sidecar at `port`, if no sidecar needs to run.
 ///
 /// # Panics
-/// Never: they are valid.
+///
+/// Never panics, because the settings are valid.
 #[must_use]
 pub fn settings_for(port: u16) -> Settings {
     #[derive(Parser)]
@@ -250,7 +254,7 @@ async fn faulty(State(memory): State<Arc<Mutex<Memory>>>, request: Request, next
     }
 }
 
-/// An answer whose connection ends in its midst.
+/// Returns an answer whose connection ends in the middle.
 fn broken() -> Response {
     let body = futures::stream::iter([Err::<Bytes, _>(std::io::Error::other("hung up"))]);
     (StatusCode::INTERNAL_SERVER_ERROR, Body::from_stream(body)).into_response()

@@ -1,16 +1,16 @@
-//! What the write app and the read app share: everything but their routes.
+//! The code that the write app and the read app share: everything but their routes.
 //!
 //! ```text
 //! Settings -> Sidecar (one HTTP call to Dapr) -> Values (the list, without losing an update) -> routes -> serve
 //! ```
 
-/// What the environment says: ports, names, limits.
+/// The settings from environment variables: ports, names, limits.
 pub mod settings;
 
 /// JSON logs on standard output.
 pub mod telemetry;
 
-/// What `/metrics` shows.
+/// The metrics of `/metrics`.
 pub mod metrics;
 
 /// The caller's place in a distributed trace, handed on to Dapr.

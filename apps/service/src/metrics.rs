@@ -1,4 +1,4 @@
-//! What `/metrics` shows.
+//! The metrics of `/metrics`.
 
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ impl Metrics {
     /// The media type of [`Metrics::text`].
     pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    /// Everything, as Prometheus reads it.
+    /// Returns all metrics in the format of Prometheus.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();

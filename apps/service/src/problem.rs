@@ -11,7 +11,7 @@ use crate::telemetry::chain;
 
 /// A status, a code for programs and a sentence for people: `{"error":{"code":"…","message":"…"}}`.
 ///
-/// What caused it is logged and not sent: it may name addresses and users of the store.
+/// The cause is logged and not sent, because it may name addresses and users of the store.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
     status: StatusCode,
@@ -20,7 +20,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of the caller's or of this app's making.
+    /// Creates a problem that the caller or this app caused.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,

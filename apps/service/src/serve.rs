@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::shell::App;
 use crate::telemetry;
 
-/// Runs an app: logs, listens, serves until a signal. Whatever goes wrong is logged and makes the exit code 1.
+/// Runs an app: logs, listens, serves until a signal. Any error is logged and makes the exit code 1.
 pub async fn run(settings: Settings, router: fn(App) -> Router) -> ExitCode {
     if let Err(error) = telemetry::start(&settings.log) {
         // There is no log to say it in.

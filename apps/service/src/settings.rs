@@ -1,4 +1,4 @@
-//! What the environment says: ports, names, limits.
+//! The settings from environment variables: ports, names, limits.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -49,18 +49,18 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Where to listen.
+    /// Returns the address to listen on.
     #[must_use]
     pub fn listen(&self) -> SocketAddr {
         SocketAddr::new(self.listen_address, self.port)
     }
 
-    /// The token to show the sidecar.
+    /// Returns the token for the sidecar.
     pub(crate) fn token(&self) -> Option<&HeaderValue> {
         self.dapr_api_token.as_ref()?.0.as_ref()
     }
 
-    /// Where the sidecar answers.
+    /// Returns the URL of the sidecar.
     #[must_use]
     pub fn sidecar(&self) -> Url {
         self.dapr_http_endpoint.clone().unwrap_or_else(|| {
@@ -80,7 +80,7 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// An empty token is no token: a manifest that takes it from an optional Secret gives an empty one.
+/// Parses a token. An empty token is no token: a manifest that takes it from an optional Secret gives an empty one.
 fn token(text: &str) -> Result<Token, String> {
     if text.is_empty() {
         return Ok(Token(None));

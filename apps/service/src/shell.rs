@@ -23,22 +23,23 @@ use crate::values::Values;
 /// Shorter than the second that Kubernetes gives a probe by default, so that it learns the reason.
 const PROBE_LIMIT: Duration = Duration::from_millis(900);
 
-/// What the handlers of an app share.
+/// The state that the handlers of an app share.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The list in the state store.
     pub values: Arc<Values>,
-    /// The sidecar, for what is no value.
+    /// The sidecar, for requests other than for values.
     pub sidecar: Arc<Sidecar>,
     metrics: Arc<Metrics>,
     limit: Duration,
 }
 
 impl App {
-    /// An app with `settings`.
+    /// Creates an app with `settings`.
     ///
     /// # Errors
-    /// The HTTP client could not be set up.
+    ///
+    /// Fails if the HTTP client cannot be set up.
     pub fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
         let metrics = Arc::new(Metrics::new());
         let sidecar = Arc::new(Sidecar::new(settings, Arc::clone(&metrics))?);
@@ -51,7 +52,7 @@ impl App {
         })
     }
 
-    /// The call that a request with `headers` makes: its time runs from now on.
+    /// Returns the call that a request with `headers` makes. Its time runs from now on.
     #[must_use]
     pub fn call(&self, headers: &HeaderMap) -> Call {
         Call::within(self.limit, Trace::of(headers))
@@ -87,10 +88,11 @@ pub async fn alive() -> Json<Value> {
     Json(json!({"status": "UP"}))
 }
 
-/// Answers whether requests can be met: the sidecar has connected its components, the store among them.
+/// Reports that requests can be met: the sidecar has connected its components, the store among them.
 ///
 /// # Errors
-/// The reason why not.
+///
+/// Fails with the reason if they cannot.
 pub async fn ready(State(app): State<App>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
     app.sidecar
         .ready(&Call::within(PROBE_LIMIT, Trace::of(&headers)))
@@ -129,7 +131,7 @@ async fn observed(State(app): State<App>, request: Request, next: Next) -> Respo
     .await
 }
 
-/// The method as a label: a caller may send any word.
+/// Returns the method as a label. A caller may send any word.
 fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,8 +1,7 @@
 //! One call to Dapr's HTTP API at a time.
 //!
-//! The state API is described at <https://docs.dapr.io/reference/api/state_api/>, publishing at
-//! <https://docs.dapr.io/reference/api/pubsub_api/>; what it says when something is wrong was read in the source of
-//! Dapr 1.16.
+//! The state API is described at <https://docs.dapr.io/reference/api/state_api/>, and publishing at
+//! <https://docs.dapr.io/reference/api/pubsub_api/>. Its error answers are from the source of Dapr 1.16.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -42,7 +41,7 @@ pub struct Found {
     pub body: Vec<u8>,
 }
 
-/// What must be true for a write to be taken.
+/// The condition on which a write is accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Only<'a> {
     /// Nobody wrote since the value with this `ETag` was read.
@@ -53,7 +52,7 @@ pub enum Only<'a> {
     IfFirst,
 }
 
-/// Why a call did not give what it was made for, as words that follow "failed to".
+/// Errors of a call. Their texts follow "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing listens there, so nothing was sent.
@@ -77,7 +76,7 @@ pub enum Error {
     /// The sidecar has no state store at all: no Component reached it.
     #[error("find any state store")]
     NoStore,
-    /// The store took the write to rest on an outdated value. Redis says this of all its errors.
+    /// The store reports that the write rests on an outdated value. Redis reports all its errors so.
     #[error("write over the value that was read ({message})")]
     Outdated {
         /// Dapr's own words.
@@ -111,7 +110,7 @@ pub enum Error {
         /// Dapr's own words.
         message: String,
     },
-    /// What is stored is not a list of strings.
+    /// The stored value is not a list of strings.
     #[error("read what is stored as a list of strings")]
     Unreadable(#[source] serde_json::Error),
     /// The list is as long as Dapr takes.
@@ -123,10 +122,11 @@ pub enum Error {
 }
 
 impl Sidecar {
-    /// The sidecar that `settings` name. Makes no connection yet.
+    /// Creates the sidecar that `settings` name. It makes no connection yet.
     ///
     /// # Errors
-    /// The HTTP client could not be set up.
+    ///
+    /// Fails if the HTTP client cannot be set up.
     pub fn new(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, reqwest::Error> {
         Ok(Self {
             client: Client::builder().build()?,
@@ -138,7 +138,7 @@ impl Sidecar {
         })
     }
 
-    /// Reads what is stored at `key`; `None` if nothing is.
+    /// Reads the value that is stored at `key`. Returns `None` if there is none.
     pub async fn get(&self, call: &Call, key: &str) -> Result<Option<Found>, Error> {
         self.counted("get", async {
             let request = self.request(call, Method::GET, &["v1.0", "state", &self.store, key]);
@@ -159,9 +159,9 @@ impl Sidecar {
 
     /// Writes `value` to `key`, on one condition.
     ///
-    /// The `ETag` alone makes the store compare, whatever Dapr's documentation leaves open: the option
-    /// `first-write` is needed only where there is no `ETag` yet. It is avoided where possible, because Redis
-    /// remembers it with the key and from then on refuses every write without an `ETag`, also those of others.
+    /// The `ETag` alone makes the store compare, although Dapr's documentation leaves that open. The option
+    /// `first-write` is needed only if there is no `ETag` yet. It is avoided if possible, because Redis remembers it
+    /// with the key and from then on refuses every write without an `ETag`, even those of others.
     pub async fn save(
         &self,
         call: &Call,
@@ -208,7 +208,7 @@ impl Sidecar {
         .await
     }
 
-    /// Whether the sidecar has connected its components and the store is one of them.
+    /// Returns successfully if the sidecar has connected its components and the store is one of them.
     pub async fn ready(&self, call: &Call) -> Result<(), Error> {
         self.counted("ready", async {
             let outbound = self.request(call, Method::GET, &["v1.0", "healthz", "outbound"]);
@@ -268,7 +268,8 @@ impl Sidecar {
         Err(self.error(status, &self.body(response).await?))
     }
 
-    /// The whole body of an answer. Long ones are read one after another: a pod has room for one, not for fifty.
+    /// Returns the whole body of an answer. Long ones are read one after another: a pod has room for one, not for
+    /// fifty.
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Error> {
         let mut body = Vec::new();
         let mut turn = None;
@@ -285,7 +286,7 @@ impl Sidecar {
         Ok(body)
     }
 
-    /// What an answer with an error's status means.
+    /// Converts an answer with an error's status to an error.
     fn error(&self, status: StatusCode, body: &[u8]) -> Error {
         // All but the refusal of a token is JSON; a proxy in between may say anything.
         let Complaint { code, message } = serde_json::from_slice(body).unwrap_or_else(|_| Complaint {
@@ -343,10 +344,10 @@ const NO_VALUES_ETAG: &str = "4294967295";
 /// An answer of more bytes is long.
 const LONG: usize = 64 * 1024;
 
-/// Of a text that is no JSON, so much goes into the log.
+/// The number of characters that are logged of an answer that is not JSON.
 const LONGEST_MESSAGE: usize = 200;
 
-/// What the codes of all errors of publishing begin with.
+/// The prefix of the codes of all errors of publishing.
 const PUBSUB_ERRORS: &str = "ERR_PUBSUB_";
 
 /// Dapr's form of a write; it takes a list of them.
@@ -374,7 +375,7 @@ struct Complaint {
     message: String,
 }
 
-/// What of the sidecar's metadata matters here.
+/// The used parts of the sidecar's metadata.
 #[derive(Deserialize)]
 struct Metadata {
     #[serde(default)]
@@ -389,7 +390,7 @@ struct Component {
 }
 
 impl Error {
-    /// A word for each kind of error, for callers and metrics.
+    /// Returns a word for each kind of error, for callers and metrics.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -21,7 +21,7 @@ pub fn start(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError>
     Ok(())
 }
 
-/// An error and what caused it, in one line.
+/// Returns an error and its causes, in one line.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     match error.source() {

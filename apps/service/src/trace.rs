@@ -1,7 +1,7 @@
-//! The caller's place in a distributed trace, handed on to Dapr.
+//! The caller's place in a distributed trace, which is passed on to Dapr.
 //!
-//! The apps make no spans of their own: what came in goes out unchanged, as the recommendation allows a
-//! service that takes no part (<https://www.w3.org/TR/trace-context/>, 2021). Without one, the sidecar begins a
+//! The apps create no spans of their own. The incoming headers go out unchanged, as the recommendation allows for a
+//! service that takes no part (<https://www.w3.org/TR/trace-context/>, 2021). Without them, the sidecar begins a
 //! trace itself.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -33,20 +33,20 @@ impl Trace {
         }
     }
 
-    /// The headers to send on.
+    /// Returns the headers to send on.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The trace's id, for the log.
+    /// Returns the trace's id, for the log.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.headers.get(&PARENT).and_then(trace_id)
     }
 }
 
-/// The trace id of a valid `traceparent`: `version-traceid-parentid-flags` in lower-case hexadecimal.
+/// Returns the trace id of a valid `traceparent`: `version-traceid-parentid-flags` in lower-case hexadecimal.
 fn trace_id(parent: &HeaderValue) -> Option<&str> {
     let mut fields = parent.to_str().ok()?.split('-');
     let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);

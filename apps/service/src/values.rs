@@ -1,8 +1,8 @@
 //! The list of values in the state store.
 //!
-//! To append is to read, add and write, and between the read and the write another writer may come. Dapr's
-//! answer is the ETag: the write names the one that was read, and the store refuses it if that has changed.
-//! What has to be known beyond that, so that no value is lost, is said where it matters below.
+//! An append reads the list, adds the value and writes the list. Between the read and the write, another writer may
+//! come. Dapr's answer is the `ETag`: the write names the one that was read, and the store refuses the write if that
+//! has changed. The comments below explain the further rules that keep values from being lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,8 @@ const FAULTS: u32 = 4;
 /// other replicas, and each time one of them got on.
 const RIVALS: u32 = 32;
 
-/// The longest rest after the first fault; doubled with each more. When Redis is away, Dapr itself tries for
-/// 1.5 s a write and 3 s a read before it says so.
+/// The longest rest after the first fault; it doubles with each further fault. If Redis is away, Dapr itself retries
+/// for 1.5 s per write and 3 s per read before it reports that.
 const FAULT_REST: Duration = Duration::from_millis(50);
 
 /// The longest rest after the first rival, about one round of read and write; doubled up to a limit.
@@ -46,7 +46,7 @@ pub struct Values {
 }
 
 impl Values {
-    /// The list that `sidecar` keeps.
+    /// Creates the list that `sidecar` keeps.
     #[must_use]
     pub fn new(sidecar: Arc<Sidecar>, metrics: &Metrics) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Values {
         }
     }
 
-    /// The values, oldest first; none if nothing was ever stored.
+    /// Returns the values, oldest first; none if nothing was ever stored.
     pub async fn read(&self, call: &Call) -> Result<Vec<String>, Error> {
         self.look(call, &mut Patience::default()).await?.values
     }
@@ -82,7 +82,7 @@ impl Values {
         self.change(call, |_| Ok(Vec::new())).await.map(drop)
     }
 
-    /// Writes what `edit` makes of the stored list, from a fresh look whenever the write was refused.
+    /// Writes the result of `edit` on the stored list. Reads the list again whenever the write is refused.
     async fn change(
         &self,
         call: &Call,
@@ -117,7 +117,7 @@ impl Values {
         }
     }
 
-    /// Reads what is stored, again if that fails for a reason that may pass.
+    /// Reads the stored list, and retries if that fails for a reason that may pass.
     async fn look(&self, call: &Call, patience: &mut Patience) -> Result<Stored, Error> {
         loop {
             match self.sidecar.get(call, KEY).await {
@@ -135,11 +135,11 @@ impl Values {
     }
 }
 
-/// What a look found.
+/// The result of a look at the store.
 #[derive(Debug)]
 struct Stored {
     etag: Option<String>,
-    /// The values, or why they cannot be read: whoever writes over them need not care.
+    /// The values, or the error of reading them. A writer that replaces them need not care.
     values: Result<Vec<String>, Error>,
 }
 
@@ -176,7 +176,7 @@ enum Form {
     Nothing,
 }
 
-/// What one request has gone through.
+/// The faults and rivals that one request has met.
 #[derive(Debug, Default)]
 struct Patience {
     faults: u32,
@@ -186,7 +186,7 @@ struct Patience {
 }
 
 impl Patience {
-    /// The condition on which to write over what has this `ETag`.
+    /// Returns the condition on which to write over the value that has this `ETag`.
     ///
     /// Redis takes any `ETag` for a key that does not exist, and so needs one that no other writer has just made
     /// true. Stores such as `PostgreSQL` take none, refuse, and are then asked in Dapr's documented way.

@@ -1,7 +1,7 @@
-//! Values that go through a topic: published here, and appended where they are delivered.
+//! Values that go through a topic: published here, and appended on delivery.
 //!
-//! `POST /topics/my-pubsub/orders?value=42` has the sidecar publish a value; `POST /events` is where a Subscription of
-//! Dapr's has to lead, and takes the `CloudEvent` with such a value.
+//! `POST /topics/my-pubsub/orders?value=42` lets the sidecar publish a value. `POST /events` is the route for a
+//! Subscription of Dapr's, and takes the `CloudEvent` with such a value.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -15,7 +15,7 @@ use service::shell::App;
 
 use crate::{Asked, valid};
 
-/// What matters of a `CloudEvent` (<https://github.com/cloudevents/spec>).
+/// The used parts of a `CloudEvent` (<https://github.com/cloudevents/spec>).
 #[derive(Deserialize)]
 struct Event {
     data: String,
@@ -34,7 +34,8 @@ pub(crate) async fn publish(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Appends what is delivered. An error has Dapr deliver it again; what is no value never will be one and is dropped.
+/// Appends the delivered value. On an error, Dapr delivers it again. An event without a value would never succeed and
+/// is dropped.
 pub(crate) async fn take(
     State(app): State<App>,
     headers: HeaderMap,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use service::shell::{self, App, alive};
 
-/// Values that go through a topic: published here, and appended where they are delivered.
+/// Values that go through a topic: published here, and appended on delivery.
 pub mod events;
 
 /// The longest value that is taken, in bytes.
@@ -21,8 +21,8 @@ pub const LONGEST_VALUE: usize = 64 * 1024;
 /// The longest form that can hold such a value: each byte may be written as `%2F`.
 const LONGEST_FORM: usize = "value=".len() + 3 * LONGEST_VALUE;
 
-/// The app's routes. The tutorial's manifests use `/actuator/health` for both probes, so it must not fail when
-/// only the sidecar does: it is an alias of `/healthz`.
+/// Returns the app's routes. The tutorial's manifests use `/actuator/health` for both probes. It must not fail when
+/// only the sidecar does, so it is an alias of `/healthz`.
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .route("/", get(list).post(append).delete(clear))
@@ -71,7 +71,7 @@ struct Asked {
     value: Option<String>,
 }
 
-/// The value in a request's body, if that is a form. A long value has to come this way: the HTTP server takes
+/// Returns the value in a request's body, if that is a form. A long value has to come this way: the HTTP server takes
 /// no more than 64 KiB of path and query together.
 async fn in_form(request: Request) -> Result<Option<String>, Problem> {
     let form = request

@@ -1,4 +1,4 @@
-//! The write app as a server: what happens to connections.
+//! The write app as a server: its handling of connections.
 
 use std::io;
 use std::net::SocketAddr;

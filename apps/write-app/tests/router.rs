@@ -59,7 +59,7 @@ async fn answer(app: &Router, request: Request<Body>) -> (StatusCode, Value) {
     )
 }
 
-/// The status and the code of an error; its message is for people.
+/// Returns the status and the code of an error; its message is for people.
 fn problem((status, body): (StatusCode, Value)) -> (u16, String) {
     assert!(
         body["error"]["message"]

@@ -1,5 +1,5 @@
-//! Holds a pod's namespaces open: sleeps until a signal, and reaps what the pod's containers orphan when
-//! they share its process namespace.
+//! Holds a pod's namespaces open: sleeps until a signal, and reaps orphans of the pod's containers if they share its
+//! process namespace.
 
 use std::process::ExitCode;
 
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Takes note of all children that ended: one signal may stand for several.
+/// Reaps all children that ended. One signal may announce several.
 fn reap() {
     while waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG))
         .is_ok_and(|status| status != WaitStatus::StillAlive)

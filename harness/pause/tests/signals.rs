@@ -1,4 +1,4 @@
-//! What a container runtime relies on.
+//! The signal behaviour that a container runtime relies on.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};

@@ -5,13 +5,13 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// The significant digits that are kept: a thousandth of a duration is below what a loaded machine repeats.
+/// The significant digits that are kept. A thousandth of a duration is less than the variation on a loaded machine.
 const DIGITS: u8 = 3;
 
 /// The longest duration that is recorded exactly, in microseconds: an hour.
 const LONGEST: u64 = 3_600_000_000;
 
-/// How durations are distributed, in milliseconds.
+/// The distribution of durations, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Latency {
     /// Half of them are no longer.
@@ -25,7 +25,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// The distribution of `durations`; all zero if there are none.
+    /// Returns the distribution of `durations`; all zero if there are none.
     #[must_use]
     pub fn of(durations: impl IntoIterator<Item = Duration>) -> Self {
         let mut histogram = Histogram::<u64>::new_with_bounds(1, LONGEST, DIGITS)
@@ -44,7 +44,7 @@ impl Latency {
     }
 }
 
-/// To a hundredth.
+/// Converts to milliseconds, rounded to a hundredth.
 fn milliseconds(microseconds: u64) -> f64 {
     (Duration::from_micros(microseconds).as_secs_f64() * 100_000.0).round() / 100.0
 }

@@ -1,18 +1,19 @@
-//! What memory the host cluster and every tenant take.
+//! The memory that the host cluster and every tenant use.
 //!
-//! Takes the kernel's account of every process in the environment's cgroups, and gives it to whom the process is there
-//! for: to a tenant, where it belongs to a pod of that tenant's, and else to the host cluster.
+//! Reads the kernel's account of every process in the environment's cgroups, and assigns it to an owner: to a tenant
+//! if the process belongs to a pod of that tenant, else to the host cluster.
 //!
-//! **What is counted.** RSS counts a page that several processes share for each of them; PSS divides it among them, so
+//! **Counting.** RSS counts a page that several processes share once for each of them. PSS divides it among them, so
 //! only sums of PSS mean something. A tenant's `pss_mb` is all that its virtual cluster adds to the host: the pods of
 //! its control plane with the syncer, its DNS, and for each pod the process that holds the pod's namespaces and the
-//! shim that containerd keeps beside it. The apps that run in it, with their sidecars, are summed up apart: they would
-//! take the same without a virtual cluster. Not in it is what a tenant adds to processes that all share, such as the
-//! host's API server. A megabyte has 1024 kB of the kernel's.
+//! shim that containerd keeps beside it. The apps in the virtual cluster and their sidecars have a sum of their own:
+//! they would use the same without a virtual cluster. The memory that a tenant adds to shared processes, such as the
+//! host's API server, is not included. A megabyte is 1024 of the kernel's kB.
 //!
-//! **What it depends on.** Pages of a program are shared by all that run it from the same file: by the tenants, so what
-//! one more of them costs is seen with two or more; and by other environments, whose images are the same files, so that
-//! with another one up a tenant seems to take less. [`Figures::beside`] names those.
+//! **Conditions.** All processes that run a program from the same file share its pages. Tenants share them, so the
+//! cost of one more tenant shows only with two or more. Other environments share them too, because their images are
+//! the same files. So a tenant seems to use less while another environment is up. [`Figures::beside`] names those
+//! environments.
 
 use std::collections::HashMap;
 use std::fs;
@@ -41,7 +42,7 @@ use owners::{Found, Owner, Part, Pods};
 /// The guest namespace of a virtual cluster's own pods.
 const SYSTEM: &str = "kube-system";
 
-/// An environment that has just come up holds what its start took until its processes' collectors have run.
+/// The time that an environment needs after its start until its processes' garbage collectors have run.
 const SETTLED: Duration = Duration::from_secs(20);
 
 /// Memory, of all processes of an environment.
@@ -49,11 +50,11 @@ const SETTLED: Duration = Duration::from_secs(20);
 pub struct Figures {
     /// The sum of the host cluster's processes.
     pub host_pss_mb: f64,
-    /// The host cluster's processes and those of what the tenants share: Dapr's control plane, Redis.
+    /// The processes of the host cluster and of the shared platform: Dapr's control plane, Redis.
     pub host: Vec<Process>,
     /// Each tenant's.
     pub tenants: Vec<Tenant>,
-    /// Other environments that were there: what they share with this one makes its PSS less than it is alone.
+    /// Other environments that were up. They share pages with this one, so its PSS is less than it would be alone.
     pub beside: Vec<String>,
 }
 
@@ -86,9 +87,9 @@ pub struct Process {
     pub name: String,
     /// Its pod on the host, if it is in one or there for one.
     pub pod: Option<String>,
-    /// Pages that it has in memory, shared or not.
+    /// Resident pages, shared or not.
     pub rss_mb: f64,
-    /// The same, each page divided by how many share it.
+    /// The same, each page divided by the number of processes that share it.
     pub pss_mb: f64,
 }
 
@@ -137,7 +138,7 @@ async fn figures(attached: &Attached, setting: &Setting<'_>) -> Result<Figures, 
     Ok(figures)
 }
 
-/// All pods of the host, and whose they are.
+/// Returns all pods of the host, and their owners.
 async fn pods(attached: &Attached, client: &Client) -> Result<Pods, Error> {
     let refused = |what: &str| Error::refused(format!("list the {what}"), "the host cluster");
     let namespaces: Api<Namespace> = Api::all(client.clone());
@@ -180,7 +181,7 @@ async fn pods(attached: &Attached, client: &Client) -> Result<Pods, Error> {
         .collect())
 }
 
-/// All processes of the environment; one that ends meanwhile takes no memory.
+/// Returns all processes of the environment. A process that ends meanwhile uses no memory.
 fn processes(environment: &str) -> Result<Vec<Found>, Error> {
     let members = sandbox::members(environment).map_err(Error::Processes)?;
     if members.is_empty() {
@@ -215,13 +216,13 @@ fn processes(environment: &str) -> Result<Vec<Found>, Error> {
     Ok(found)
 }
 
-/// A process that ends between two looks has no file any more, or one that cannot be read.
+/// Returns true if the process has ended: its file does not exist, or reading it fails because the process is gone.
 fn has_ended(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
         || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
-/// The file name of its program, or what the kernel calls it.
+/// Returns the file name of its program, or the kernel's name for it.
 fn program(folder: &Path) -> String {
     let file = fs::read_link(folder.join("exe")).ok();
     let name = file.as_ref().and_then(|file| file.file_name()).map_or_else(

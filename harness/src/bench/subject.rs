@@ -8,19 +8,19 @@ use crate::preflight;
 
 use super::{Error, Measured, Setting};
 
-/// What is to be measured.
+/// The environment to measure.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// An environment that is up, and stays.
     Found(Box<Attached>),
-    /// One that whoever asks has just brought up, and holds.
+    /// An environment that the caller has just brought up, and holds.
     Held(Box<Attached>),
     /// One of the benchmark's own, to be brought up and removed.
     Own(Box<Plan>, Options),
 }
 
 impl Source {
-    /// The environment's name.
+    /// Returns the environment's name.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -29,7 +29,7 @@ impl Source {
         }
     }
 
-    /// The names of its tenants.
+    /// Returns the names of its tenants.
     #[must_use]
     pub fn tenants(&self) -> Vec<String> {
         match self {
@@ -43,7 +43,7 @@ impl Source {
     }
 }
 
-/// Has `work` measure the environment, which nobody else changes meanwhile, and removes it if it is the
+/// Lets `work` measure the environment, which nobody else changes in that time. Then removes it if it is the
 /// benchmark's own.
 pub async fn with<T>(
     source: &Source,
@@ -68,7 +68,7 @@ pub async fn with<T>(
     }
 }
 
-/// Brings an environment up where there is none; if it does not come up whole, what there is of it is removed.
+/// Brings an environment up. If it does not come up as a whole, its parts are removed.
 pub(super) async fn bring_up(plan: &Plan, options: &Options, setting: &Setting<'_>) -> Result<Up, Error> {
     if setting.places.environment(&plan.name).exists() {
         return Err(Error::There {
@@ -105,13 +105,13 @@ pub(super) async fn check(plan: &Plan, setting: &Setting<'_>) -> Result<(), Erro
     Ok(setting.events.stage("preflight", work).await?)
 }
 
-/// Removes an environment of the benchmark's own, and returns what is left of it.
+/// Removes an environment of the benchmark's own, and returns the objects that are left of it.
 pub(super) async fn take_down(up: Up, setting: &Setting<'_>) -> Result<Vec<String>, Error> {
     let left = up.down(setting.places, setting.events).await?;
     Ok(setting.tell_left(left))
 }
 
-/// After a failure, which is what will be reported; a second one is only told.
+/// Tidies up after a failure. That failure is the one to report, so a second one is only logged.
 async fn tidy(plan: &Plan, setting: &Setting<'_>) {
     let removed = environment::down(&plan.name, setting.places, setting.events).await;
     setting.tell_left(removed.unwrap_or_else(|error| {

@@ -1,15 +1,16 @@
-//! How long a Component that is made in a tenant takes to be on the host; and its change, and that it is deleted.
+//! The time until a Component that is created, changed or deleted in a tenant is so on the host.
 //!
-//! In a guest namespace of the benchmark's own: first [`PACED`] Components at an even pace, as people and controllers
-//! make them, then a burst of [`BURST`] by [`CLIENTS`] clients; then both again to change all of them, and to delete
-//! them. A watch on the host's mirror of the namespace tells when each is there, changed or gone.
+//! The benchmark works in a guest namespace of its own. First, it creates [`PACED`] Components at an even pace, as
+//! people and controllers do. Then [`CLIENTS`] clients create a burst of [`BURST`]. Then it repeats both to change
+//! all Components, and again to delete them. A watch on the host's mirror of the namespace reports when each is
+//! there, changed or gone.
 //!
-//! **What is counted.** A Component's time begins right before its request is sent to the guest's API and ends when
-//! the host's watch has told of it here. So it has in it what a user waits for and the syncer does not decide: the
-//! guest's API and its etcd, the host's API and its etcd, and the way here of both, which leads through the
-//! substrate's forwarder. [`Figures::floor_ms`] says what a request costs that does nothing at all, on either side, and one
-//! that makes a Component straight on the host; [`Figures::accept_ms`] what the guest's API took. The rest is the syncer's
-//! and the watches'.
+//! **Counting.** A Component's time begins right before its request is sent to the guest's API. It ends when the
+//! host's watch reports it here. So it includes parts that a user waits for and the syncer does not decide: the
+//! guest's API and its etcd, the host's API and its etcd, and the way here from both, which leads through the
+//! substrate's forwarder. [`Figures::floor_ms`] is the cost of a request that does nothing at all, on either side,
+//! and of one that creates a Component directly on the host. [`Figures::accept_ms`] is the time that the guest's API
+//! took. The rest is the syncer's and the watches'.
 //!
 //! **On a busy machine** this process reads an answer late, sometimes together with the host's watch: that lengthens
 //! the tail of [`Figures::accept_ms`] and [`Burst::guest_seconds`], and brings them close to what the host took. On two
@@ -38,30 +39,32 @@ pub use floor::Floor;
 use ground::Ground;
 use load::{Change, Made};
 
-/// How many Components are made at an even pace.
+/// The number of Components that are created at an even pace.
 pub const PACED: usize = 100;
 
-/// How many of these a second.
+/// The number of these Components per second.
 pub const PER_SECOND: u32 = 20;
 
-/// How many Components are made in the burst.
+/// The number of Components that are created in the burst.
 pub const BURST: usize = 1000;
 
-/// How many clients make them, each with a connection of its own and its next request as soon as the last is answered.
+/// The number of clients that create them. Each has a connection of its own, and sends its next request as soon as
+/// the last is answered.
 pub const CLIENTS: usize = 8;
 
-/// What it takes from a tenant to the host.
+/// The times from a tenant to the host.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
-    /// From sending the request that makes a Component in the guest until the host's watch has told of it.
+    /// From sending the request that creates a Component in the guest until the host's watch reports it.
     pub create_ms: Latency,
     /// From sending that request until the guest's API has answered it.
     pub accept_ms: Latency,
-    /// What requests take with nothing in between.
+    /// The times of requests without the syncer.
     pub floor_ms: Floor,
-    /// How much later than they were due the requests were sent: what this process waited for a processor, at one of its
-    /// turns. A timer alone is a millisecond or two late. More says that the machine is too busy for the other figures;
-    /// no more does not say that it is not, as this process competes most when an answer comes, not when it sends.
+    /// The delay of requests after the time that they were due: the time that this process waited for a processor, at
+    /// one of its turns. A timer alone is a millisecond or two late. A longer delay means that the machine is too
+    /// busy for the other figures. A shorter one does not mean that it is not, because this process competes most
+    /// when an answer comes, not when it sends.
     pub late_ms: Latency,
     /// Many at once.
     pub burst: Burst,
@@ -71,10 +74,10 @@ pub struct Figures {
     pub delete: Alike,
 }
 
-/// What it takes to do on the host what was done in a tenant.
+/// The times until a change in a tenant is made on the host.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Alike {
-    /// From sending the request to the guest until the host's watch has told of it.
+    /// From sending the request to the guest until the host's watch reports it.
     pub host_ms: Latency,
     /// From sending it until the guest's API has answered it.
     pub accept_ms: Latency,
@@ -82,10 +85,10 @@ pub struct Alike {
     pub burst: Burst,
 }
 
-/// What a burst takes.
+/// The times of a burst.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Burst {
-    /// How many Components.
+    /// The number of Components.
     pub objects: usize,
     /// From its beginning until the guest's API has accepted all of them.
     pub guest_seconds: f64,
@@ -93,7 +96,7 @@ pub struct Burst {
     pub host_seconds: f64,
 }
 
-/// Measures in the tenant called `tenant`, and removes what it made.
+/// Measures in the tenant called `tenant`, and removes the objects that it created.
 pub async fn measure(
     source: &Source,
     tenant: &str,
@@ -222,8 +225,8 @@ async fn burst(ground: &Ground, change: Change, arrivals: &mut Arrivals) -> Resu
     })
 }
 
-/// Logs the times of each Component, for whoever doubts the sums; only after all of them, so that it costs none of them
-/// anything.
+/// Logs the times of each Component, to verify the sums. It does so only after all of them, so that it does not slow
+/// any of them.
 fn tell(made: &[Made], arrived: &[Instant]) {
     let Some(first) = made.iter().map(|made| made.sent).min() else {
         return;
@@ -241,13 +244,13 @@ fn tell(made: &[Made], arrived: &[Instant]) {
     }
 }
 
-/// Seconds from `began` to the last of `instants`.
+/// Returns the seconds from `began` to the last of `instants`.
 fn last(began: Instant, instants: impl IntoIterator<Item = Instant>) -> f64 {
     let last = instants.into_iter().max().unwrap_or(began);
     crate::events::seconds(last.saturating_duration_since(began))
 }
 
-/// The names of what was made, each once.
+/// Returns the names of the created Components, each once.
 fn names(made: &[Made]) -> BTreeSet<&str> {
     made.iter().map(|made| made.name.as_str()).collect()
 }

@@ -10,7 +10,7 @@ use super::spread::Spread;
 use super::{sync, up};
 use crate::report::text::{push, table};
 
-/// What [`sync::measure`] found in `tenant`.
+/// Formats the figures that [`sync::measure`] found in `tenant`.
 #[must_use]
 pub fn of_sync(figures: &sync::Figures, tenant: &str) -> String {
     let sync::Figures {
@@ -73,7 +73,7 @@ pub fn of_sync(figures: &sync::Figures, tenant: &str) -> String {
     text
 }
 
-/// What [`memory::measure`] found: a row a program, and the sums.
+/// Formats the figures that [`memory::measure`] found: a row for each program, and the sums.
 #[must_use]
 pub fn of_memory(figures: &memory::Figures) -> String {
     let memory::Figures {
@@ -125,7 +125,7 @@ struct Program<'a> {
     pss_mb: f64,
 }
 
-/// The programs, in the order of the largest process of each.
+/// Returns the programs, in the order of the largest process of each.
 fn programs(processes: &[Process]) -> Vec<Program<'_>> {
     let mut programs: Vec<Program<'_>> = Vec::new();
     for process in processes {
@@ -150,7 +150,7 @@ fn programs(processes: &[Process]) -> Vec<Program<'_>> {
     programs
 }
 
-/// What [`up::measure`] found.
+/// Formats the figures that [`up::measure`] found.
 #[must_use]
 pub fn of_up(figures: &up::Figures) -> String {
     let up::Figures {

@@ -1,7 +1,7 @@
-//! How long the stages of bringing an environment up take.
+//! The time that the stages of bringing an environment up take.
 //!
-//! Brings an environment of its own up and removes it, a few times. The programs and images are made before the first
-//! time, so every run finds them made, as all but the first `up` of a machine do.
+//! Brings an environment of its own up and removes it, a few times. The programs and images are built before the
+//! first time, so every run finds them in the cache, as all but the first `up` of a machine do.
 
 use std::time::Instant;
 
@@ -16,12 +16,12 @@ use crate::events::{Event, Events, Stamped, seconds};
 use crate::plan::Plan;
 use crate::report::Summary;
 
-/// What bringing an environment up takes.
+/// The times of bringing an environment up.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
-    /// How many tenants the environment had.
+    /// The number of tenants that the environment had.
     pub tenants: usize,
-    /// How many times it was brought up.
+    /// The number of times that it was brought up.
     pub runs: usize,
     /// From the beginning of a run, its checks of the machine included, until the apps of all tenants were ready.
     pub ready_seconds: Spread,
@@ -29,7 +29,7 @@ pub struct Figures {
     pub stages: Vec<Stage>,
 }
 
-/// What one stage takes.
+/// The times of one stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stage {
     /// Its name; a part's is `stage/part`.
@@ -111,7 +111,7 @@ async fn once(plan: &Plan, options: &Options, setting: &Setting<'_>) -> Result<(
     Ok((run, left))
 }
 
-/// Events that go where `outer` go, and a task that ends with all of them once there will be no more.
+/// Returns events that are forwarded to `outer`, and a task that returns all of them once the last sender is dropped.
 fn overheard(outer: Events) -> (Events, JoinHandle<Vec<Stamped>>) {
     let (events, mut receiver) = Events::channel();
     let listening = tokio::spawn(async move {
@@ -125,7 +125,7 @@ fn overheard(outer: Events) -> (Events, JoinHandle<Vec<Stamped>>) {
     (events, listening)
 }
 
-/// `None` of no runs.
+/// Sums up the runs. Returns `None` if there are none.
 fn sum_up(tenants: usize, runs: &[Run]) -> Option<Figures> {
     let mut stages: Vec<(&str, Vec<f64>)> = Vec::new();
     for (name, took) in runs.iter().flat_map(|run| &run.stages) {

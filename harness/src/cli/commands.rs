@@ -1,4 +1,4 @@
-//! What a command does.
+//! The commands.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ mod conformance;
 /// `kubeconfig`.
 mod kubeconfig;
 
-/// Does what the arguments ask for.
+/// Runs the command of the arguments.
 pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     // A name is a part of paths, so none is used before it was checked.
     if let Some(name) = &arguments.common.name {
@@ -89,7 +89,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
 }
 
-/// What every command works with.
+/// The context of every command.
 #[derive(Clone, Debug)]
 struct Context {
     places: Places,
@@ -120,12 +120,12 @@ impl Context {
         Ok(())
     }
 
-    /// The environment, which is to be up.
+    /// Returns the environment, which has to be up.
     fn attached(&self) -> Result<Attached, Failure> {
         Ok(Attached::open(&self.places, self.name())?)
     }
 
-    /// The tenant called `name` of an environment that is up.
+    /// Returns the tenant called `name` of an environment that is up.
     fn tenant<'a>(&self, attached: &'a Attached, name: &str) -> Result<&'a AttachedTenant, Failure> {
         attached
             .tenants
@@ -149,7 +149,7 @@ impl Context {
         }
     }
 
-    /// The plan for what is wanted.
+    /// Returns the plan for the wanted environment.
     async fn plan(&self, wanted: &Wanted, scenarios: Option<&Scenarios>) -> Result<Plan, Failure> {
         let Wanted {
             tenants,
@@ -218,12 +218,12 @@ impl Context {
     }
 }
 
-/// Returns true if a Docker daemon answers, where that decides something.
+/// Returns true if a Docker daemon answers and the choice of the substrate depends on it.
 async fn docker_decides(substrate: SubstrateChoice) -> bool {
     substrate == SubstrateChoice::Auto && Docker::here().info().await.is_ok()
 }
 
-/// A path that means the same wherever it is used.
+/// Returns an absolute path, which means the same wherever it is used.
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(Failure::CurrentFolder)
 }

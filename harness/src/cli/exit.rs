@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use crate::report::Outcome;
 
-/// What a command came to.
+/// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It did what it was asked for; scenarios that ran passed.
+    /// It did what it was asked for, and all scenarios that ran passed.
     Passed,
     /// A scenario failed.
     Failed,
-    /// It was asked for something that there is not, or that makes no sense; nothing was done.
+    /// The request names something that does not exist, or makes no sense. Nothing was done.
     Usage,
     /// It could not run, or not to its end.
     CouldNotRun,
@@ -22,7 +22,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The code.
+    /// Returns the code.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {

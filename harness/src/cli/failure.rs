@@ -1,4 +1,4 @@
-//! Why a command did not do what it was asked for.
+//! Errors of commands.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use crate::{
     report, substrate, suite,
 };
 
-/// Why a command did not do what it was asked for. Texts follow "failed to".
+/// Errors of commands. Their texts follow "failed to".
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
@@ -115,7 +115,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The code to exit with.
+    /// Returns the code to exit with.
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Kept { failure, .. } => failure.exit(),
@@ -144,7 +144,7 @@ impl Failure {
         }
     }
 
-    /// What the user can do about it, where the error does not say.
+    /// Returns the remedy for the user, if the error's text does not name it.
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Plan(error) => error.remedy(),
@@ -188,7 +188,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// The whole chain of causes, a line each, and the remedy.
+/// Returns the whole chain of causes, one per line, and the remedy.
 pub(super) fn explain(failure: &Failure) -> String {
     match failure {
         Failure::Kept { failure, evidence } => {

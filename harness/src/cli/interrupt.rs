@@ -1,4 +1,4 @@
-//! Ctrl-C and its kin: the first one stops and cleans up, the second one stops at once.
+//! Ctrl-C and similar signals: the first one stops and cleans up, the second one stops at once.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;

@@ -1,4 +1,4 @@
-//! What differs between two sides' objects.
+//! The differences between the objects of two sides.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ use super::objects::{Objects, Parts};
 pub struct Difference {
     /// The object, as `kind/guest namespace/name`.
     pub object: String,
-    /// What differs.
+    /// The kind of difference.
     #[serde(flatten)]
     pub kind: Kind,
-    /// Why it is meant to; nobody knows, if there is none.
+    /// The reason why it is intended. Without one, the difference is unexplained.
     pub why: Option<String>,
 }
 
-/// How two sides differ in an object.
+/// The kinds of difference in an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "difference", rename_all = "snake_case")]
 pub enum Kind {
@@ -26,19 +26,19 @@ pub enum Kind {
     OnlyLeft,
     /// Only the right has it.
     OnlyRight,
-    /// Both have it, and say different things in one place.
+    /// Both have it, with different values in one field.
     Field {
-        /// Where, such as `spec.containers[daprd].image`.
+        /// The path of the field, such as `spec.containers[daprd].image`.
         path: String,
-        /// What the left says, if anything.
+        /// The value on the left, if there is one.
         left: Option<String>,
-        /// What the right says, if anything.
+        /// The value on the right, if there is one.
         right: Option<String>,
     },
 }
 
 impl Difference {
-    /// Where in the object it is; empty, if it is the object as a whole.
+    /// Returns the path of the field in the object. The path is empty if the whole object differs.
     #[must_use]
     pub fn path(&self) -> &str {
         match &self.kind {
@@ -48,7 +48,7 @@ impl Difference {
     }
 }
 
-/// All that differs, in the order of the objects.
+/// Returns all differences, in the order of the objects.
 pub(super) fn between(left: &Objects, right: &Objects) -> Vec<Difference> {
     let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     let mut found = Vec::new();

@@ -1,15 +1,16 @@
-//! Which differences are meant, and why.
+//! The differences that are intended, and the reasons.
 //!
-//! `explained.toml` says it by patterns. An explanation that nothing needs is reported too, as it is outdated.
+//! `explained.toml` lists them as patterns. An explanation that no difference needs is reported too, because it is
+//! outdated.
 
 use serde::Deserialize;
 
 use super::Difference;
 
-/// Beside this file's module, so that it is changed together with what it explains.
+/// The file is beside this file's module, so that it is changed together with the code that it explains.
 const TEXT: &str = include_str!("../../explained.toml");
 
-/// What is meant to differ.
+/// The differences that are intended.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Explanations {
@@ -28,7 +29,7 @@ struct Explanation {
     /// The place in them, with `*` for anything; without it, that one side does not have the object at all.
     #[serde(default)]
     path: String,
-    /// Why.
+    /// The reason.
     why: String,
 }
 
@@ -37,7 +38,7 @@ struct Explanation {
 #[error("understand the explanations that this program was built with")]
 pub struct Error(#[source] Box<toml::de::Error>);
 
-/// The explanations that this program was built with.
+/// Returns the explanations that this program was built with.
 pub fn built_in() -> Result<Explanations, Error> {
     parse(TEXT)
 }
@@ -47,7 +48,7 @@ fn parse(text: &str) -> Result<Explanations, Error> {
 }
 
 impl Explanations {
-    /// Those for these two kinds of virtual cluster.
+    /// Returns the explanations for these two kinds of virtual cluster.
     #[must_use]
     pub fn between(mut self, left: &str, right: &str) -> Self {
         self.all.retain(|explanation| {
@@ -57,7 +58,7 @@ impl Explanations {
         self
     }
 
-    /// Says of each difference why it is meant, where it is, and which explanations nothing needed.
+    /// Adds the reason to each difference that is explained. Returns the explanations too that no difference needed.
     #[must_use]
     pub fn explain(&self, mut differences: Vec<Difference>) -> (Vec<Difference>, Vec<String>) {
         let mut needed = vec![false; self.all.len()];
@@ -88,7 +89,7 @@ impl Explanation {
     }
 }
 
-/// Returns true if `text` is as `pattern` says, in which `*` stands for any text, also none.
+/// Returns true if `text` matches `pattern`, in which `*` stands for any text, including none.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else {
         return pattern == text;

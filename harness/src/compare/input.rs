@@ -1,4 +1,4 @@
-//! What both sides are given.
+//! The input that both sides get.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
@@ -20,7 +20,7 @@ const MANIFEST: &str = "compare/input.yaml";
 /// A pod takes seconds, on two busy cores a minute.
 const ARRIVED: Budget = Budget::seconds(180);
 
-/// Why the input could not be given.
+/// Errors of giving the input.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It was refused.
@@ -29,12 +29,12 @@ pub enum Error {
     /// A cluster could not be asked.
     #[error("look at what is to be compared")]
     Look(#[from] kube::Error),
-    /// It did not come to the host.
+    /// It did not arrive on the host.
     #[error(transparent)]
     NotThere(#[from] wait::Error<kube::Error>),
 }
 
-/// Gives the tenant the input and returns when all of it has come to the host.
+/// Gives the tenant the input and returns when all of it has arrived on the host.
 pub async fn give(tenant: &Tenant<'_>, guest: &Client, host: &Client, image: &str) -> Result<(), Error> {
     let mirror = naming::host_namespace(tenant.name, tenant.namespace, NAMESPACE);
     // First the namespace: vcluster never exports a Component whose namespace was not on the host yet.

@@ -1,9 +1,9 @@
-//! The host's objects of a tenant, without what is different each time.
+//! The host's objects of a tenant, without the parts that differ each time.
 //!
-//! Every kind that the host can list, in every host namespace that mirrors one of the tenant's. An object is called
-//! `kind/guest namespace/name` and taken apart into places and what they say. Left out are statuses, what an API server
-//! adds to each object, and kinds that only tell what happened. Made the same are names that are partly random,
-//! addresses, times, UIDs, tokens, certificates, and what is secret.
+//! It has every kind that the host can list, in every host namespace that mirrors one of the tenant's. The key of an
+//! object is `kind/guest namespace/name`, and its content is split into fields and their values. Statuses, fields
+//! that an API server adds to each object, and kinds that only record events are left out. Placeholders replace names
+//! that are partly random, addresses, times, UIDs, tokens, certificates, and secret values.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ use crate::tenants::naming;
 
 pub use same::Same;
 
-/// What is made the same.
+/// Replacing texts that differ each time.
 mod same;
 
-/// What an object says: places in it, such as `spec.containers[daprd].image`, and what is there.
+/// The content of an object: the paths of fields, such as `spec.containers[daprd].image`, and their values.
 pub type Parts = BTreeMap<String, String>;
 
 /// Objects by `kind/guest namespace/name`.
 pub type Objects = BTreeMap<String, Parts>;
 
-/// Kinds that tell what happened, and differ between two runs of the same.
+/// The kinds that record events, and differ between two runs of the same.
 const TOLD: [&str; 2] = ["Event", "Lease"];
 
-/// What an API server adds to an object, and what others say of it.
+/// The fields that an API server adds to an object, and those that others set on it.
 const ADDED: [&str; 7] = [
     "uid",
     "resourceVersion",
@@ -43,7 +43,7 @@ const ADDED: [&str; 7] = [
 /// Fields that identify elements of a list, where they have one.
 const KEYS: [&str; 5] = ["name", "mountPath", "containerPort", "port", "type"];
 
-/// Whose objects are looked for.
+/// The tenant whose objects are listed.
 #[derive(Clone, Debug)]
 pub struct Tenant<'a> {
     /// Its name.
@@ -85,7 +85,7 @@ pub async fn of(tenant: &Tenant<'_>, guest: &Client, host: &Client) -> Result<Ob
     Ok(normalised(tenant, &mirrors, &found))
 }
 
-/// The host namespaces of the tenant, with the guest namespaces that they mirror.
+/// Returns the host namespaces of the tenant, with the guest namespaces that they mirror.
 async fn mirrors(tenant: &Tenant<'_>, guest: &Client) -> Result<BTreeMap<String, String>, kube::Error> {
     let namespaces: Api<Namespace> = Api::all(guest.clone());
     let list = namespaces.list_metadata(&ListParams::default()).await?;
@@ -132,7 +132,8 @@ fn normalised(
         .collect()
 }
 
-/// What an object's name begins with, before what a controller or an API server drew for it.
+/// Returns the beginning of an object's name, before the random or hashed part that a controller or an API server
+/// added.
 fn stem(object: &DynamicObject) -> Option<String> {
     let name = object.name_any();
     if let Some(hash) = object.labels().get("pod-template-hash")
@@ -195,7 +196,7 @@ fn take_apart(value: &Value, path: String, same: &Same, parts: &mut Parts) {
     }
 }
 
-/// What an element of a list is called: by its name or the like, else by what it is, else by where it is.
+/// Returns the key of a list element: the value of the first of `KEYS` that it has, else its index.
 fn key_of(item: &Value, index: usize) -> String {
     let named = KEYS.iter().find_map(|key| match item.get(key)? {
         Value::String(text) => Some(text.clone()),

@@ -9,10 +9,10 @@ use super::{Comparison, Difference, Kind};
 use crate::events::Verdict;
 use crate::report::text::{push, sentence, table, word};
 
-/// How much of what a place says is shown: enough to tell two apart.
+/// The number of characters of a value that is shown: enough to distinguish two values.
 const LONGEST: usize = 100;
 
-/// A comparison as text.
+/// Returns a comparison as text.
 #[must_use]
 pub fn render(comparison: &Comparison) -> String {
     let Comparison {
@@ -72,7 +72,7 @@ fn scenarios(comparison: &Comparison) -> comfy_table::Table {
     rows
 }
 
-/// The first line of why a scenario came to something else than passed, once a reason.
+/// Adds the first line of the reason of each scenario that did not pass. Each reason appears once.
 fn reasons(text: &mut String, comparison: &Comparison) {
     let mut told = BTreeSet::new();
     for scenario in &comparison.scenarios {
@@ -99,7 +99,7 @@ fn figures(comparison: &Comparison) -> comfy_table::Table {
     rows
 }
 
-/// The unexplained differences, below the object that they are in.
+/// Adds the unexplained differences, below the object that they are in.
 fn by_object(text: &mut String, comparison: &Comparison, unexplained: &[&Difference]) {
     let Comparison { left, right, .. } = comparison;
     let mut last = "";
@@ -138,7 +138,7 @@ fn short(text: &str) -> String {
     }
 }
 
-/// The meant differences, a row a reason.
+/// Returns the intended differences, a row for each reason.
 fn by_reason(meant: &[&Difference]) -> comfy_table::Table {
     let mut rows = table(&["differences", "objects", "why"]);
     let whys: BTreeSet<&str> = meant

@@ -1,8 +1,8 @@
-//! The shared cache: what went in decides where a thing is, a lock decides who makes it, and only whole things
-//! are ever seen.
+//! The shared cache: the inputs decide the path of an entry, a lock decides which run creates it, and only complete
+//! entries are ever seen.
 //!
-//! An entry is a folder `NAME-KEY` with a manifest. It is made in a folder beside it that is renamed when
-//! everything is on the disk, so a crash leaves at most a folder that the next maker removes.
+//! An entry is a folder `NAME-KEY` with a manifest. It is created in a folder beside it, which is renamed when
+//! everything is on the disk. So a crash leaves at most a folder that the next run removes.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -17,10 +17,10 @@ use crate::wait::{self, Budget, Seen};
 
 pub(crate) use manifest::Manifest;
 
-/// What an entry holds, file by file.
+/// The content of an entry, file by file.
 mod manifest;
 
-/// How long another run may take: a cold build of everything on a slow machine, with room to spare.
+/// The time that another run may take: a cold build of everything on a slow machine, with a margin.
 const OTHERS: Budget = Budget {
     at_most: Duration::from_hours(3),
     every: Duration::from_millis(200),
@@ -36,7 +36,7 @@ pub(crate) struct Room {
     pub(crate) verify: Verify,
 }
 
-/// What goes into a thing, in the order in which it was added.
+/// The inputs of an entry, in the order in which they were added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inputs(String);
 
@@ -48,7 +48,7 @@ impl Inputs {
         self
     }
 
-    /// The key of a thing made of this.
+    /// Returns the key of a thing that is made of these inputs.
     pub(crate) fn key(&self) -> String {
         hexadecimal(&Sha256::digest(self.0.as_bytes()))[..KEY].to_owned()
     }
@@ -62,7 +62,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// A file of it, as a program.
+    /// Returns a file of the entry, as a program.
     pub(crate) fn program(&self, path: &str) -> Option<Program> {
         let sha256 = self.manifest.sha256(path)?.to_owned();
         Some(Program {
@@ -72,16 +72,16 @@ impl Entry {
     }
 }
 
-/// What became of asking for an entry.
+/// The result of a request for an entry.
 #[derive(Debug)]
 pub(crate) enum Claim {
-    /// It is there.
+    /// The entry exists.
     Filled(Entry),
-    /// It is not, and who asked is to make it.
+    /// The entry does not exist. The caller has to create it.
     Vacant(Vacancy),
 }
 
-/// An entry to be made, held by its lock.
+/// An entry to be created, held by its lock.
 #[derive(Debug)]
 #[must_use = "fill it, or the entry is not made"]
 pub(crate) struct Vacancy {
@@ -131,7 +131,7 @@ impl Room {
         }))
     }
 
-    /// The entry of this name that was used last, if it is undamaged.
+    /// Returns the entry of this name that was used last, if it is undamaged.
     pub(crate) fn latest(&self, name: &str) -> Option<Entry> {
         self.entries(name)
             .into_iter()
@@ -147,7 +147,7 @@ impl Room {
         Ok(())
     }
 
-    /// The entries of this name, the one that was used last first.
+    /// Returns the entries of this name, the one that was used last first.
     fn entries(&self, name: &str) -> Vec<PathBuf> {
         let is_key = |key: &str| key.len() == KEY && key.bytes().all(|letter| letter.is_ascii_hexdigit());
         let is_entry = |path: &PathBuf| {
@@ -185,7 +185,7 @@ impl Room {
         })
     }
 
-    /// Removes what a maker that crashed has left. Its lock is held.
+    /// Removes the remains of a run that crashed. Its lock is held.
     fn sweep(&self, prefix: &str) -> Result<(), Error> {
         let read = Error::file("read", &self.folder);
         let entries = fs::read_dir(&self.folder)
@@ -249,7 +249,7 @@ fn holder(path: &Path) -> String {
 }
 
 impl Vacancy {
-    /// The folder to make the entry's content in.
+    /// Returns the folder in which to create the entry's content.
     pub(crate) fn folder(&self) -> &Path {
         self.making.path()
     }
@@ -308,7 +308,7 @@ pub(super) fn executable(path: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// The SHA-256 of a file's content, in hexadecimal.
+/// Returns the SHA-256 of a file's content, in hexadecimal.
 pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();

@@ -22,13 +22,13 @@ mod libraries;
 
 pub(crate) use libraries::loader;
 
-/// What is kept of unpacked packages, and the folders that make it usable.
+/// The files that are kept of unpacked packages, and the folders that make them usable.
 mod tree;
 
 /// Changes when this recipe does, so that entries of the old one are not taken for the new one's.
 const RECIPE: &str = "2";
 
-/// Which distribution this is; decides what packages of the same names are.
+/// The file that identifies the distribution. The distribution decides the content of packages with the same names.
 const RELEASE: &str = "/etc/os-release";
 
 /// The packages of a host cluster and of images, by their name in `pins.toml`.
@@ -37,10 +37,10 @@ pub const DEBIAN: &str = "debian";
 /// The packages of a Docker daemon, by their name in `pins.toml`.
 pub const DOCKER: &str = "docker";
 
-/// Where a distribution has its programs.
+/// The folders in which a distribution has its programs.
 const FOLDERS: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
 
-/// The distribution's programs where they were unpacked, and what they need to run there.
+/// The distribution's programs at the place where they were unpacked, and the files that they need to run there.
 #[derive(Clone, Debug)]
 pub struct Debian {
     folder: PathBuf,
@@ -58,40 +58,41 @@ pub enum Iptables {
 }
 
 impl Debian {
-    /// The folder that stands for `/`: what is kept of the packages is below it, where they have it.
+    /// Returns the folder that represents `/`. The kept files of the packages are below it, at their original paths.
     #[must_use]
     pub fn root(&self) -> PathBuf {
         self.folder.join(tree::ROOT)
     }
 
-    /// The folder of the CNI plugins.
+    /// Returns the folder of the CNI plugins.
     #[must_use]
     pub fn cni_plugins(&self) -> PathBuf {
         self.root().join("usr/lib/cni")
     }
 
-    /// Where one of the packages' programs is, whether it can be asked for by name or is a helper.
+    /// Returns the path of one of the packages' programs, either one that can be asked for by name or a helper.
     #[must_use]
     pub fn path(&self, program: &str) -> PathBuf {
         self.folder.join(tree::PROGRAMS).join(program)
     }
 
-    /// The packages and their versions, as `NAME_VERSION_ARCHITECTURE.deb`.
+    /// Returns the packages and their versions, as `NAME_VERSION_ARCHITECTURE.deb`.
     #[must_use]
     pub fn packages(&self) -> &[String] {
         &self.packages
     }
 
-    /// What the programs need in their environment to run from where they are, with `iptables` on nftables.
+    /// Returns the environment variables that the programs need to run from their folder, with `iptables` on
+    /// nftables.
     ///
-    /// `PATH` has them before what this process has there. The C library is the machine's own: a program and its
-    /// loader must agree, and the loader's path is fixed.
+    /// In `PATH`, their folders come before the entries of this process' own `PATH`. The C library is the machine's
+    /// own: a program and its loader must agree, and the loader's path is fixed.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         self.environment_with(Iptables::Nft)
     }
 
-    /// The same with this implementation of `iptables`.
+    /// Returns the same as [`Self::environment`], with this implementation of `iptables`.
     #[must_use]
     pub fn environment_with(&self, iptables: Iptables) -> Vec<(&'static str, OsString)> {
         let mut path = self.folder.join(iptables.folder()).into_os_string();
@@ -109,7 +110,7 @@ impl Debian {
         ]
     }
 
-    /// The programs of this `iptables` and their extensions, by the path that an image has them at.
+    /// Returns the programs of this `iptables` and their extensions, by the path that an image has them at.
     pub(crate) fn iptables_files(&self, iptables: Iptables) -> Result<BTreeMap<String, PathBuf>, Error> {
         let mut files = BTreeMap::new();
         for (folder, target) in [
@@ -133,7 +134,8 @@ impl Debian {
         Ok(files)
     }
 
-    /// The loader and the libraries that programs of these packages need, by the path that they expect them at.
+    /// Returns the loader and the libraries that programs of these packages need, by the path that they expect them
+    /// at.
     pub(crate) fn needed(&self, programs: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
         libraries::needed(&self.root(), programs)
     }
@@ -169,7 +171,7 @@ impl Iptables {
         }
     }
 
-    /// The program that is all of `iptables` under this implementation's names.
+    /// Returns the program that contains all of `iptables`' commands in this implementation.
     fn program(self) -> &'static str {
         match self {
             Self::Nft => "xtables-nft-multi",
@@ -223,7 +225,7 @@ fn unpacked(pin: &DebianPin, entry: &Entry) -> Result<Debian, Error> {
     })
 }
 
-/// The lines of `os-release` that say which release this is, without those that change with its updates.
+/// Returns the lines of `os-release` that identify this release, without those that change with its updates.
 fn identity(release: &str) -> String {
     let is_identity = |line: &&str| line.starts_with("ID=") || line.starts_with("VERSION_CODENAME=");
     release.lines().filter(is_identity).collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! Why a component could not be had.
+//! Errors of components.
 
 use std::convert::Infallible;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::names;
 use crate::{command, nearest, places, wait};
 
-/// Why a component could not be had; each text follows "failed to".
+/// Errors of components. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder of the cache is not known.
@@ -30,7 +30,7 @@ pub enum Error {
         name: String,
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The underlying error.
         source: io::Error,
     },
     /// A program was asked for that was not among the wanted ones.
@@ -39,21 +39,21 @@ pub enum Error {
         /// The program or component.
         name: String,
     },
-    /// A tool that makes components is not on this machine.
+    /// A tool that builds components is not on this machine.
     #[error(
         "run {tool}, which makes {component}: install {remedy}, or give the programs by --component NAME=FILE"
     )]
     NoTool {
         /// The tool.
         tool: &'static str,
-        /// What was to be made.
+        /// The component that was to be built.
         component: String,
-        /// Where the tool comes from.
+        /// The source from which the tool can be installed.
         remedy: &'static str,
-        /// How the attempt to run it ended.
+        /// The error of the attempt to run it.
         source: io::Error,
     },
-    /// What a component is made of could not be fetched.
+    /// A source of a component could not be fetched.
     #[error(
         "fetch {what} for {component}; is the registry reachable? Programs that are there already can be given by \
          --component NAME=FILE ({programs})"
@@ -61,11 +61,11 @@ pub enum Error {
     Fetch {
         /// The component.
         component: String,
-        /// What was being fetched.
+        /// The source that could not be fetched.
         what: String,
         /// The programs that could be given instead.
         programs: String,
-        /// How the command that fetches ended.
+        /// The error of the command that fetches.
         source: command::Error,
     },
     /// A build failed.
@@ -73,23 +73,23 @@ pub enum Error {
     Build {
         /// The component.
         component: String,
-        /// How the command ended.
+        /// The error of the command.
         source: command::Error,
     },
     /// The disk is full.
     #[error("write to {}: no space is left there", folder.display())]
     DiskFull {
-        /// Where.
+        /// The folder on that disk.
         folder: PathBuf,
     },
     /// A file or folder of the cache could not be used.
     #[error("{what} {}", path.display())]
     File {
-        /// What was attempted.
+        /// The action that failed.
         what: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The underlying error.
         source: io::Error,
     },
     /// Another run holds a cache entry and does not finish it.
@@ -97,7 +97,7 @@ pub enum Error {
     Held {
         /// The component.
         component: String,
-        /// Who holds it, and how long it was waited for.
+        /// The wait that ended, with the holder of the entry and the time.
         source: wait::Error<Infallible>,
     },
     /// A program's libraries could not be found out.
@@ -105,7 +105,7 @@ pub enum Error {
     Program {
         /// The program or library.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The underlying error.
         source: object::Error,
     },
     /// A library that a program needs is not in the packages.
@@ -113,15 +113,15 @@ pub enum Error {
     Library {
         /// The library.
         library: String,
-        /// What needs it.
+        /// The program that needs it.
         needed_by: String,
     },
-    /// A build ended well and did not give what it is for.
+    /// A build succeeded without the program that it is for.
     #[error("find {program} among what building {component} gave")]
     Incomplete {
         /// The component.
         component: String,
-        /// What is missing.
+        /// The program that is missing.
         program: String,
     },
 }
@@ -144,7 +144,7 @@ impl Error {
         }
     }
 
-    /// For `map_err`: something was attempted on a file.
+    /// Returns a function for `map_err`: an action on a file failed.
     pub(crate) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
@@ -155,7 +155,7 @@ impl Error {
         }
     }
 
-    /// For `map_err`: a command that builds failed.
+    /// Returns a function for `map_err`: a command that builds failed.
     pub(super) fn build(component: &str, folder: &Path) -> impl FnOnce(command::Error) -> Self {
         let component = component.to_owned();
         let folder = folder.to_owned();

@@ -19,7 +19,7 @@ use crate::pins::GoPin;
 /// Changes when this recipe does, so that entries of the old one are not taken for the new one's.
 const RECIPE: &str = "1";
 
-/// What `go env` is asked for: what decides which programs come out.
+/// The variables of `go env` that decide the content of the built programs.
 const ENVIRONMENT: [&str; 6] = [
     "GOVERSION",
     "GOOS",
@@ -29,7 +29,7 @@ const ENVIRONMENT: [&str; 6] = [
     "GOEXPERIMENT",
 ];
 
-/// What a module became.
+/// The result of building a module.
 #[derive(Debug)]
 pub(super) struct Built {
     pub(super) name: String,
@@ -161,7 +161,7 @@ impl Module<'_> {
         Ok(())
     }
 
-    /// The packages that become programs.
+    /// Returns the packages that are built into programs.
     fn packages(&self) -> Vec<&str> {
         let packages = self.pin.programs.iter().chain(&self.pin.tests);
         packages.map(String::as_str).collect()

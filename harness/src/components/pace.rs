@@ -1,4 +1,4 @@
-//! How far a build is and how long it will take.
+//! The progress of a build, and the time that it will take.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use crate::events::{Event, Events, seconds};
 /// The shortest time between two reports.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Before this much of a build is done an estimate says nothing.
+/// The part of a build that must be done for an estimate to be useful.
 const FIRST_ESTIMATE: f64 = 0.03;
 
-/// What happens to the parts of a build.
+/// The kind of work on the parts of a build.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Words {
-    /// They are compiled, and then linked.
+    /// The parts are compiled, and then linked.
     Compiling,
-    /// They are fetched, and then unpacked.
+    /// The parts are fetched, and then unpacked.
     Fetching,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Pace<'a> {
         }
     }
 
-    /// Says in words what the build is at before its parts are known, and counts that.
+    /// Reports a step of the build before its parts are known, and counts it.
     pub(super) fn say(&mut self, what: &str) {
         self.parts.insert(what.to_owned());
         if self.is_due() {

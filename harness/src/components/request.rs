@@ -1,4 +1,4 @@
-//! What is asked for, resolved to components.
+//! The request, resolved to components.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use super::{Error, Program, cache, names};
 use crate::pins::{DebianPin, GoPin, pins};
 use crate::plan::Kubernetes;
 
-/// Which programs are wanted.
+/// The programs and folders that are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     names: BTreeSet<String>,
@@ -34,7 +34,7 @@ impl Wanted {
 
 #[cfg(test)]
 impl Wanted {
-    /// Returns whether a program is wanted, by its own name or by that of its component.
+    /// Returns true if a program is wanted, by its own name or by that of its component.
     pub(crate) fn brings(&self, program: &str) -> bool {
         let go = pins()
             .go(Kubernetes::default())
@@ -47,14 +47,14 @@ impl Wanted {
     }
 }
 
-/// How components are had.
+/// The options for obtaining components.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Files that are used instead of a program of that name, as `NAME=FILE` on the command line.
     pub overrides: BTreeMap<String, PathBuf>,
-    /// How closely the cache is looked at.
+    /// The thoroughness of the check of the cache.
     pub verify: Verify,
-    /// Which Kubernetes; the programs of the others are not wanted.
+    /// The Kubernetes version. Programs of other versions are not wanted.
     pub kubernetes: Kubernetes,
 }
 
@@ -88,17 +88,17 @@ impl Options {
     }
 }
 
-/// How closely the cache is looked at.
+/// The thoroughness of the check of the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verify {
-    /// By size, time and mode; by content only where the time differs.
+    /// Compares size, time and mode, and the content only if the time differs.
     #[default]
     Cheaply,
-    /// By content.
+    /// Compares the content.
     Content,
 }
 
-/// What has to be there.
+/// The components that must be there.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) go: Vec<Cow<'static, GoPin>>,

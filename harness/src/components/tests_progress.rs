@@ -6,9 +6,9 @@ use super::{Components, Error, Options, Wanted, ensure};
 use crate::events::{Event, Events};
 use crate::places::Places;
 
-/// Makes sure that the named programs are there, from the user's cache, telling on stderr what is built meanwhile.
+/// Ensures that the named programs are in the user's cache, and reports builds on stderr.
 ///
-/// For tests that run real programs: nothing has to be up, and a first run builds what is missing.
+/// It is for tests that run real programs: nothing has to be up, and a first run builds the missing programs.
 pub async fn for_tests(names: &[&str]) -> Result<Components, Error> {
     let (events, mut told) = Events::channel();
     let telling = async move {

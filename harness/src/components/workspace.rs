@@ -1,6 +1,6 @@
-//! Built from this workspace.
+//! Programs that are built from this workspace.
 //!
-//! Cargo is the cache here: a build of what is built already takes a moment and changes nothing.
+//! Cargo is the cache here: a repeated build takes a moment and changes nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -79,8 +79,8 @@ async fn build(programs: &[String], events: &Events) -> Result<BTreeMap<String, 
     Ok(files)
 }
 
-/// What cargo says of a build, as far as it is of use here.
-/// (<https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>)
+/// The parts of cargo's build messages that are used here
+/// (<https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>).
 #[derive(Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 enum Message {

@@ -17,7 +17,7 @@ use crate::command::{Command, Group};
 use crate::events::{Event, Events};
 use crate::wait;
 
-/// The time that an interrupted run has to remove what its tests made.
+/// The time that an interrupted run has to remove the objects of its tests.
 const GRACE: Duration = Duration::from_mins(2);
 
 /// The rest between two looks at the log.
@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The longest run: all tests, one at a time, on a slow machine.
 const TIMEOUT: &str = "12h";
 
-/// Everything that a run is made from.
+/// The parameters of a run.
 #[derive(Debug)]
 pub(super) struct Request<'a> {
     pub(super) ginkgo: &'a Path,
@@ -60,7 +60,7 @@ pub(super) enum State {
     Passed,
     Failed,
     Skipped,
-    /// The run was stopped before the test came to its end.
+    /// The run was stopped before the test ended.
     Interrupted,
 }
 
@@ -166,7 +166,7 @@ struct Progress {
 }
 
 impl Progress {
-    /// Reads the rest of the log and tells how many tests have ended.
+    /// Reads the rest of the log and reports the number of tests that have ended.
     fn tell(&mut self, request: &Request<'_>, events: &Events) {
         // A log that cannot be read now is read the next time; the report does not depend on it.
         let Ok(new) = self.rest() else { return };

@@ -25,7 +25,7 @@ pub struct Failure {
     /// The clusters in which it fails.
     #[serde(rename = "in")]
     pub place: Place,
-    /// True if it fails only where there is one node.
+    /// True if it fails only on a cluster of one node.
     #[serde(default)]
     pub one_node: bool,
     /// True if it fails only with images that were assembled here.

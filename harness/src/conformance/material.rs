@@ -57,7 +57,7 @@ pub(super) async fn ensure(
     Ok(events.stage(components::STAGE, ensuring).await?)
 }
 
-/// Builds what is missing, and brings the images to the cluster's nodes.
+/// Builds the missing programs and images, and brings the images to the cluster's nodes.
 pub async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
     let attached = setting.attached;
     let recipe = Recipe::of(attached.substrate, setting.images, attached.registry.clone()).await;
@@ -103,7 +103,8 @@ fn wanted(recipe: &Recipe) -> Wanted {
     }
 }
 
-/// Brings the images to the nodes, and returns the file that says where they are, if not where their names say.
+/// Brings the images to the nodes. Returns the file with the registries of the images, if they are not the ones in
+/// their names.
 async fn bring(
     setting: &Setting<'_>,
     recipe: &Recipe,

@@ -55,7 +55,7 @@ const VERDICTS: [Verdict; 5] = [
     Verdict::NotRun,
 ];
 
-/// The verdicts in one or more clusters, side by side, for a terminal.
+/// Returns the verdicts in one or more clusters, side by side, for a terminal.
 #[must_use]
 pub fn text(all: &[Results]) -> String {
     let mut text = String::new();
@@ -111,7 +111,7 @@ pub fn text(all: &[Results]) -> String {
     text
 }
 
-/// The same as a page in Markdown, with every test that did not pass everywhere.
+/// Returns the same as a page in Markdown, with every test that did not pass everywhere.
 #[must_use]
 pub fn markdown(all: &[Results]) -> String {
     let mut page = format!("{INTRODUCTION}\n| | ");
@@ -232,7 +232,7 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
 }
 
-/// The verdicts of one run in one cluster as XML.
+/// Returns the verdicts of one run in one cluster as XML.
 pub fn junit(results: &Results) -> Result<String, Error> {
     let mut report = Report::new("conformance");
     let mut suite = TestSuite::new(results.cluster.name.as_str());
@@ -264,7 +264,7 @@ pub fn junit(results: &Results) -> Result<String, Error> {
     })
 }
 
-/// The tests that the host passes and a tenant does not, by tenant.
+/// Returns the tests that the host passes and a tenant does not, by tenant.
 fn behind(all: &[Results]) -> Vec<(&str, Vec<&str>)> {
     let Some(host) = all.iter().find(|results| !results.cluster.tenant) else {
         return Vec::new();
@@ -286,7 +286,7 @@ fn verdict_of(results: &Results, test: &str) -> Option<Verdict> {
     results.tests.get(test).map(|result| result.verdict)
 }
 
-/// The special interest group that owns a test: `sig-node` of `[sig-node] Pods should …`.
+/// Returns the special interest group that owns a test: `sig-node` of `[sig-node] Pods should …`.
 fn group(test: &str) -> &str {
     let named = test.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     named.map_or("", |(group, _)| group)

@@ -1,7 +1,7 @@
 //! Verdicts, kept over several runs.
 //!
-//! A report folder has a file for each cluster. A run with `--focus` or `--shard` replaces the verdicts of the tests that
-//! it ran, so that several runs come to a whole.
+//! A report folder has a file for each cluster. A run with `--focus` or `--shard` replaces the verdicts of the tests
+//! that it ran, so that several runs add up to a whole.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -74,7 +74,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Returns whether the run fails by it.
+    /// Returns true if the run fails because of it.
     #[must_use]
     pub fn is_bad(self) -> bool {
         matches!(self, Self::Failed | Self::PassedUnexpectedly)
@@ -103,7 +103,7 @@ impl Results {
         }
     }
 
-    /// The file of a cluster in a report folder.
+    /// Returns the file of a cluster in a report folder.
     #[must_use]
     pub fn file(folder: &Path, cluster: &str) -> PathBuf {
         folder.join(cluster).join(FILE)

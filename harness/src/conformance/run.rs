@@ -38,7 +38,7 @@ pub struct Request<'a> {
 
 /// Runs the tests against the cluster `name`, a tenant's or the host's, and writes its reports.
 ///
-/// Returns the verdicts of this run alone. An interrupted run reports what it came to.
+/// Returns the verdicts of this run alone. An interrupted run reports the verdicts that it has.
 pub async fn run(
     name: &str,
     request: &Request<'_>,

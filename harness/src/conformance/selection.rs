@@ -103,7 +103,7 @@ impl Selection {
     }
 }
 
-/// Returns whether a test may not run beside others.
+/// Returns true if a test may not run beside others.
 #[must_use]
 pub fn is_serial(name: &str) -> bool {
     name.contains(SERIAL)

@@ -1,4 +1,5 @@
-//! Docker, by its own command line and for whoever runs this: what `DOCKER_HOST` and the user's context say goes.
+//! Docker, through its own command line and as this user: `DOCKER_HOST` and the user's context decide which daemon it
+//! is.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,11 +15,11 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// A daemon, as seen from here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Docker {
-    /// What `DOCKER_HOST` said; the user's context decides if it said nothing.
+    /// The value of `DOCKER_HOST`. Without one, the user's context decides.
     pub host: Option<String>,
 }
 
-/// Why Docker did not do what it was asked; each text follows "failed to".
+/// Errors of Docker. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -28,23 +29,23 @@ pub enum Error {
     /// No daemon answers.
     #[error("reach the Docker daemon{}: {said}", host.as_ref().map(|host| format!(" at {host}")).unwrap_or_default())]
     NoDaemon {
-        /// Where it was looked for.
+        /// The address of the daemon.
         host: Option<String>,
-        /// What the command line said.
+        /// The message of the command line.
         said: String,
     },
     /// The daemon refused.
     #[error("{what}")]
     Refused {
-        /// What was attempted.
+        /// The action that failed.
         what: String,
-        /// What it said.
+        /// The error of the command.
         source: command::Error,
     },
 }
 
 impl Error {
-    /// What the user can do about it, where there is something.
+    /// Returns the remedy for the user, if there is one.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         let private = "or run with a daemon of its own, as root: cargo harness docker -- COMMAND";
@@ -66,7 +67,7 @@ impl Error {
     }
 }
 
-/// What a daemon says of itself.
+/// The daemon's information about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Info {
@@ -90,7 +91,7 @@ impl Info {
 }
 
 impl Docker {
-    /// The daemon that commands of this process would use.
+    /// Returns the daemon that commands of this process would use.
     #[must_use]
     pub fn here() -> Self {
         Self {
@@ -123,7 +124,7 @@ impl Docker {
         }
     }
 
-    /// Whether it has an image.
+    /// Returns true if the daemon has the image.
     pub async fn has_image(&self, name: &str) -> Result<bool, Error> {
         let found = self
             .text(
@@ -134,7 +135,7 @@ impl Docker {
         Ok(!found.is_empty())
     }
 
-    /// The full names of the images whose repository is `repository`.
+    /// Returns the full names of the images whose repository is `repository`.
     pub async fn images(&self, repository: &str) -> Result<Vec<String>, Error> {
         let format = "{{.Repository}}:{{.Tag}}";
         let listed = self
@@ -175,7 +176,7 @@ impl Docker {
         told(format!("run `{}` in {container}", program.join(" ")), command).await
     }
 
-    /// The names of the containers that have a label, running or not.
+    /// Returns the names of the containers that have a label, running or not.
     pub async fn containers(&self, label: &str) -> Result<Vec<String>, Error> {
         let listed = self
             .text(
@@ -202,7 +203,7 @@ impl Docker {
         told(format!("remove {}", containers.join(", ")), command).await
     }
 
-    /// A program that talks to the same daemon.
+    /// Returns a program that talks to the same daemon.
     pub fn user(&self, program: &Path) -> Command {
         self.with_host(Command::new(program))
     }

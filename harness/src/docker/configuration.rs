@@ -18,7 +18,7 @@ pub(super) const CONTAINERD: &str = "containerd.toml";
 /// The file of dockerd in the run folder.
 pub(super) const DOCKERD: &str = "dockerd.json";
 
-/// What the runtime that asks for less is called in the daemon's configuration.
+/// The name of the runtime with fewer privileges, in the daemon's configuration.
 const RUNTIME: &str = "runc-without-sys-resource";
 
 /// Writes them into the run folder, with what they name.
@@ -50,7 +50,8 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
     )
 }
 
-/// No name server of the machine is asked: what a container resolves must not depend on where it runs.
+/// Returns dockerd's configuration. No name server of the machine is asked: the names that a container resolves must
+/// not depend on the machine.
 fn dockerd(request: &Request) -> Value {
     json!({
         "data-root": request.path("data"),
@@ -68,7 +69,7 @@ fn dockerd(request: &Request) -> Value {
     })
 }
 
-/// Whether this process, and so the daemon, may raise resource limits, as root may but in most containers.
+/// Returns true if this process, and so the daemon, may raise resource limits. Root may, but not in most containers.
 fn may_raise_limits() -> io::Result<bool> {
     Ok(capabilities(None)?
         .effective

@@ -1,9 +1,9 @@
 //! A name server that knows no name.
 //!
-//! A container asks the daemon for names, and the daemon a name server for those that it does not know. Nothing outside of
-//! the sandbox has to be found by name; but a question that nobody answers holds up whoever asks for 20 s and more, a
-//! container that asks for another one which is stopped, for instance. So this one answers at once that there is no such
-//! name.
+//! A container asks the daemon for names, and the daemon asks a name server for those that it does not know. Nothing
+//! outside of the sandbox has to be found by name. But a question without an answer delays the container for 20 s and
+//! more, for instance a container that asks for another one which is stopped. So this server answers at once that
+//! there is no such name.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,7 +12,7 @@ use std::net::{IpAddr, UdpSocket};
 /// The command line's hidden command that is this server.
 pub const COMMAND: &str = "docker-names";
 
-/// Where name servers are asked (RFC 1035, 4.2.1).
+/// The port of name servers (RFC 1035, 4.2.1).
 const PORT: u16 = 53;
 
 /// The header of a message (RFC 1035, 4.1.1).
@@ -38,7 +38,7 @@ pub fn serve(address: IpAddr) -> io::Result<Infallible> {
     }
 }
 
-/// The answer to a question; `None` to what is none.
+/// Returns the answer to a question, or `None` if the message is not one.
 fn answer(message: &[u8]) -> Option<Vec<u8>> {
     let is_question = message.get(2)? & IS_ANSWER == 0;
     let end = question_end(message)?;
@@ -50,8 +50,8 @@ fn answer(message: &[u8]) -> Option<Vec<u8>> {
     is_question.then_some(answer)
 }
 
-/// Where the first question ends: after its name, which is labels with their lengths up to an empty one, and two numbers
-/// of two bytes.
+/// Returns the end of the first question: after its name, which is labels with their lengths up to an empty one, and
+/// two numbers of two bytes.
 fn question_end(message: &[u8]) -> Option<usize> {
     let mut at = HEADER;
     loop {

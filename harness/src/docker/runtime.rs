@@ -1,8 +1,8 @@
 //! A runtime for daemons that may not do everything.
 //!
-//! A privileged container is to have every capability, and a container may be given higher limits than the daemon's.
-//! Where the daemon itself lacks `CAP_SYS_RESOURCE`, as in most containers, runc cannot do that and fails. So this one
-//! leaves it out of what runc is asked for, and then is runc.
+//! A privileged container gets every capability, and a container can get higher limits than the daemon's. If the
+//! daemon itself lacks `CAP_SYS_RESOURCE`, as in most containers, runc cannot grant that and fails. So this runtime
+//! removes it from the request, and then executes runc.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ pub const COMMAND: &str = "docker-runtime";
 /// The capability that the daemon lacks.
 const LACKING: &str = "CAP_SYS_RESOURCE";
 
-/// What only somebody with that capability can do, in the OCI runtime specification's process
+/// The fields that need that capability, in the OCI runtime specification's process
 /// (<https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config.md#process>).
 const PRIVILEGES: [&str; 2] = ["rlimits", "oomScoreAdj"];
 
@@ -34,7 +34,7 @@ pub fn run(runc: &Path, arguments: &[OsString]) -> io::Result<Infallible> {
     Err(Command::new(runc).args(arguments).exec())
 }
 
-/// What runc is asked to make, as far as it matters here.
+/// The object that runc is asked to create, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
     /// A container, described in the folder `bundle`.

@@ -1,4 +1,4 @@
-//! An environment that is up, as whoever comes later finds it.
+//! An environment that is up, as later commands find it.
 
 use std::fs;
 use std::io;
@@ -15,37 +15,38 @@ use crate::tenants;
 /// The file in the environment's folder.
 const FILE: &str = "environment.json";
 
-/// What is needed to use an environment: written when it is up, read by commands and by scenarios.
+/// The data that is needed to use an environment. It is written when the environment is up, and read by commands and
+/// scenarios.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attached {
     /// The environment's name.
     pub name: String,
-    /// The id of the run that made it.
+    /// The id of the run that created it.
     pub run: String,
-    /// What unique names are derived from.
+    /// The seed that unique names are derived from.
     pub seed: u64,
-    /// When it was made, RFC 3339.
+    /// The time of its creation, RFC 3339.
     pub started: jiff::Timestamp,
     /// The provider of the host cluster.
     pub substrate: Substrate,
-    /// Which Kubernetes.
+    /// The Kubernetes version.
     pub kubernetes: Kubernetes,
-    /// What kind of virtual cluster.
+    /// The kind of virtual cluster.
     pub virtual_cluster: String,
     /// The host cluster's kubeconfig.
     pub kubeconfig: PathBuf,
-    /// How Services and pods are reached.
+    /// The way to reach Services and pods.
     pub reach: Reach,
     /// The range of addresses that the host cluster gives its Services.
     pub service_cidr: String,
-    /// Where its images are, if not where their names say.
+    /// The registry of its images, if it is not the one in their names.
     pub registry: Option<String>,
     /// The tenants.
     pub tenants: Vec<AttachedTenant>,
-    /// How they were made, so that one more can be.
+    /// The settings that the tenants were created with, so that one more can be created.
     pub tenant_settings: tenants::Settings,
-    /// Where the run's reports go.
+    /// The folder for the run's reports.
     pub report_dir: PathBuf,
 }
 
@@ -74,12 +75,12 @@ impl Attached {
         }
     }
 
-    /// The host cluster.
+    /// Returns the host cluster.
     pub async fn cluster(&self) -> Result<Cluster, substrate::ClientError> {
         Ok(self.cluster_of(substrate::client(&self.kubeconfig).await?))
     }
 
-    /// The same for whoever has a client of it.
+    /// Returns the host cluster, with a client that exists already.
     #[must_use]
     pub fn cluster_of(&self, client: kube::Client) -> Cluster {
         Cluster {
@@ -105,13 +106,13 @@ impl Attached {
         })
     }
 
-    /// Where the description of the environment in `folder` is.
+    /// Returns the path of the environment's description in `folder`.
     #[must_use]
     pub fn file(folder: &Path) -> PathBuf {
         folder.join(FILE)
     }
 
-    /// Writes it, whole or not at all: whoever finds it may rely on the environment being up.
+    /// Writes it as a whole or not at all. A reader may rely on the environment being up.
     pub(super) fn write(&self, folder: &Path) -> Result<(), Error> {
         let (file, draft) = (Self::file(folder), folder.join("environment.draft"));
         let failed = |source| Error::File {

@@ -1,4 +1,4 @@
-//! The host cluster of each substrate: what is there before it, and how it is brought up.
+//! The host cluster of each substrate: its material, and the way to bring it up.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::platform::{dapr, redis};
 use crate::substrate::kind::{self, Nodes, node_image};
 use crate::substrate::{self, Cluster, existing, forwarder, native};
 
-/// What of it is there before the cluster is.
+/// The parts of the host cluster that exist before the cluster does.
 #[derive(Debug)]
 pub(super) enum Material {
     /// A containerd root folder that has every image.
@@ -28,7 +28,7 @@ pub(super) enum Material {
     Existing(Images),
 }
 
-/// Assembles what is assembled.
+/// Assembles the material.
 pub(super) async fn material(
     recipe: &Recipe,
     components: &Components,
@@ -170,7 +170,7 @@ impl Host<'_> {
     }
 }
 
-/// What is asked of a cluster that is there already, by a run with this id.
+/// Returns the request for an existing cluster, by a run with this id.
 pub(crate) fn existing_request(plan: &Plan, folder: PathBuf, run: String) -> existing::Request {
     let plan::Existing {
         kubeconfig,

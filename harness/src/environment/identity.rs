@@ -1,4 +1,4 @@
-//! Whether an environment is the one that was asked for.
+//! The check that an environment is the requested one.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -8,17 +8,17 @@ use uuid::Uuid;
 use super::{Attached, Error};
 use crate::plan::{Plan, Substrate};
 
-/// The file that keeps the id of a run that is not up yet. What it made carries that id.
+/// The file that keeps the id of a run that is not up yet. The objects of the run carry that id.
 const RUN: &str = "run";
 
-/// What stays the same when `up` is run again.
+/// The values that stay the same when `up` is run again.
 pub(super) struct Identity {
     pub(super) run: String,
     pub(super) started: jiff::Timestamp,
 }
 
 impl Identity {
-    /// Reads the identity of an environment that is up, or makes one.
+    /// Reads the identity of an environment that is up, or creates one.
     pub(super) fn of(folder: &Path) -> Result<Self, Error> {
         match Attached::read(&Attached::file(folder)) {
             Ok(found) => Ok(Self {
@@ -47,13 +47,13 @@ pub(super) fn require_same(folder: &Path, plan: &Plan) -> Result<(), Error> {
     }
 }
 
-/// The id of the run that was cut off in this folder, if one was.
+/// Returns the id of the run that was cut off in this folder, if one was.
 pub(crate) fn of_cut_off(folder: &Path) -> Option<String> {
     let run = std::fs::read_to_string(folder.join(RUN)).ok()?;
     Uuid::parse_str(&run).is_ok().then_some(run)
 }
 
-/// The id of a run that was cut off, or a new one, which is kept for the next.
+/// Returns the id of a run that was cut off, or a new one, which is kept for the next.
 fn kept(folder: &Path) -> Result<String, Error> {
     if let Some(run) = of_cut_off(folder) {
         return Ok(run);
@@ -68,7 +68,7 @@ fn kept(folder: &Path) -> Result<String, Error> {
     Ok(run)
 }
 
-/// What an environment that is up has and what is planned, where that is not the same.
+/// Returns a property in which an environment that is up differs from the plan, as it is and as it is planned.
 fn different(found: &Attached, plan: &Plan) -> Option<(String, String)> {
     let tenants: Vec<&str> = found.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
     let wanted: Vec<&str> = plan.tenants.iter().map(|tenant| tenant.name.as_str()).collect();

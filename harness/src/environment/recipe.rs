@@ -1,29 +1,29 @@
-//! What a host cluster is made from: which programs, and which images by whom.
+//! The programs and images that a host cluster is made from, and the source of the images.
 
 use crate::components::Wanted;
 use crate::images::registry;
 use crate::pins::{ImagePin, pins};
 use crate::plan::{self, Plan, Substrate};
 
-/// What a host cluster is made from.
+/// The parts that a host cluster is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
-    /// Who provides it.
+    /// The provider of the host cluster.
     pub substrate: Substrate,
-    /// Whether it pulls images that others publish; else they are assembled.
+    /// True if it pulls published images. Otherwise images are assembled.
     pub pulls: bool,
-    /// Where images are pushed to and pulled from, if not where their names say.
+    /// The registry that images are pushed to and pulled from, if it is not the one in their names.
     pub registry: Option<String>,
 }
 
 impl Recipe {
-    /// That of a planned environment.
+    /// Returns the recipe of a planned environment.
     pub async fn planned(plan: &Plan) -> Self {
         Self::of(plan.substrate, plan.images, plan.existing.registry.clone()).await
     }
 
-    /// Decides how a host cluster of this substrate gets its images. Asks a registry where it depends on whether one
-    /// answers.
+    /// Decides on the source of images for a host cluster of this substrate. If that depends on a registry, it asks
+    /// if the registry answers.
     pub async fn of(substrate: Substrate, images: plan::Images, registry: Option<String>) -> Self {
         let pulls = match (substrate, images) {
             (Substrate::Native, _) | (_, plan::Images::Build) => false,
@@ -39,7 +39,7 @@ impl Recipe {
         }
     }
 
-    /// The programs that have to be there.
+    /// Returns the programs that have to be there.
     pub(super) fn components(&self) -> Wanted {
         let ours = pins().cargo.name.as_str();
         let always = ["helm", ours];

@@ -1,4 +1,4 @@
-//! Removing what an environment's ledger owns.
+//! Removing the objects that an environment's ledger owns.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use crate::places::Places;
 use crate::sandbox;
 use crate::substrate::{self, existing, forwarder, kind};
 
-/// Removes all of it, the last made first, and says what is left all the same, one thing a line. The ledger is closed
-/// when nothing in it is owed any more.
+/// Removes all of them, the last created first, and returns the objects that are left all the same, one per line. The
+/// ledger is closed when it owns nothing any more.
 pub(crate) async fn remove(ledger: Ledger, places: &Places, name: &str) -> Result<Vec<String>, Error> {
     let entries = ledger.entries()?;
     let mut left = Vec::new();
@@ -22,7 +22,7 @@ pub(crate) async fn remove(ledger: Ledger, places: &Places, name: &str) -> Resul
     Ok(left)
 }
 
-/// Removes one thing, and says what is left of it.
+/// Removes one entry, and returns the objects that are left of it.
 async fn end(entry: &Entry, places: &Places) -> Result<Vec<String>, Error> {
     match entry {
         // What is left of it is looked for in the end: the folder is in it.

@@ -1,4 +1,4 @@
-//! The stages of [`super::up`], each with what it takes from the plan, the pins and the stages before.
+//! The stages of [`super::up`], each with its inputs from the plan, the pins and the previous stages.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(super) async fn components(
     Ok(components::ensure(&places.cache, &recipe.components(), options, events).await?)
 }
 
-/// How tenants of this environment are made.
+/// Returns the settings for creating tenants of this environment.
 pub(super) fn settings(
     plan: &Plan,
     run: &str,
@@ -59,8 +59,8 @@ fn provider(plan: &Plan, cluster: &Cluster, components: &Components) -> Provider
     }
 }
 
-/// What the host cluster decides of every virtual cluster where the values file says nothing: that both have the same
-/// Kubernetes, Service addresses and source of images.
+/// Returns the chart values that the host cluster decides for every virtual cluster if the values file does not set
+/// them, so that both have the same Kubernetes version, Service addresses and source of images.
 fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes, components: &Components) -> Vec<String> {
     let image = |short| pins().image(short, kubernetes);
     let registry = cluster

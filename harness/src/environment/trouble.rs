@@ -12,10 +12,11 @@ use crate::manifests::RUN;
 use crate::tenants::OF_NAMESPACE;
 use crate::wait::{self, Budget, Seen};
 
-/// Why a container waits, where the kubelet has tried more than once and nothing but a user can mend it.
+/// The reasons of a waiting container that the kubelet sets after more than one attempt, and that only a user can
+/// fix.
 const REASONS: [&str; 3] = ["ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"];
 
-/// As long as any stage takes; the stage itself says when it has waited long enough.
+/// As long as any stage takes. The stage itself reports when it has waited long enough.
 const AS_LONG_AS_IT_TAKES: Budget = Budget {
     at_most: Duration::from_hours(24),
     every: Duration::from_secs(2),
@@ -82,7 +83,7 @@ fn will_not_start(pod: &Pod) -> Option<Error> {
     })
 }
 
-/// Whether a namespace was made by the run, or mirrors one of a tenant that was.
+/// Returns true if the run created the namespace, or if it mirrors a namespace of a tenant that the run created.
 async fn is_of_run(client: &Client, run: &str, namespace: &str) -> Result<bool, kube::Error> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let Some(found) = namespaces.get_metadata_opt(namespace).await? else {

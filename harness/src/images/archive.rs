@@ -1,7 +1,7 @@
 //! An archive: an OCI layout (<https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>) that is a
 //! Docker archive as well.
 //!
-//! The layer is made twice, once for its digest, which names it in the archive, and once into the archive: reading
+//! The layer is built twice: once for its digest, which names it in the archive, and once into the archive. Reading
 //! programs again costs less than keeping a copy.
 
 use std::collections::HashMap;
@@ -115,7 +115,7 @@ impl Image {
         })
     }
 
-    /// Writes the archive and gives what was written as its layer.
+    /// Writes the archive and returns the content of its layer.
     fn write(&self, plan: &Plan, target: &Path) -> io::Result<Written> {
         let mut archive = Builder::new(BufWriter::with_capacity(1 << 20, File::create(target)?));
         let mut add = |path: &str, content: &[u8]| {

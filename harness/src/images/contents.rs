@@ -1,4 +1,4 @@
-//! What is in an image.
+//! The content of an image.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,14 @@ use crate::pins::{ImagePin, pins};
 /// Changes when the layout does, so that archives of the old one are not taken for the new one's.
 const LAYOUT: &str = "1";
 
-/// Whom programs may run as. Names are of use to people who look into a container; root and nobody else owns files.
+/// The users that programs may run as. Names are of use to people who look into a container; root and nobody else
+/// owns files.
 const PASSWD: &str = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n";
 
 /// The groups that belong to them.
 const GROUP: &str = "root:x:0:\nnonroot:x:65532:\n";
 
-/// Where a container looks for programs.
+/// The folders in which a container looks for programs.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A file or folder of an image.
@@ -45,7 +46,7 @@ impl Item {
 /// Everything that decides an image.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    /// By their path in the image, without the first slash; parents come before what is in them.
+    /// The files and folders by their path in the image, without the first slash. A parent comes before its content.
     pub(super) items: BTreeMap<String, Item>,
     pub(super) entrypoint: Vec<String>,
     pub(super) command: Vec<String>,
@@ -154,7 +155,7 @@ impl Plan {
         })
     }
 
-    /// What decides the image's bytes.
+    /// Returns the inputs that decide the image's bytes.
     pub(super) fn inputs(&self, name: &str) -> Inputs {
         Inputs::default()
             .with("layout", LAYOUT)
@@ -170,7 +171,7 @@ impl Plan {
     }
 }
 
-/// The names of busybox's applets, as it lists them itself.
+/// Returns the names of busybox's applets, as it lists them itself.
 fn applets(busybox: &Path) -> Result<Vec<String>, Error> {
     let listed = Command::new(busybox).arg("--list").output();
     let listed = listed.map_err(Error::file("list the applets of", busybox))?;

@@ -1,4 +1,4 @@
-//! Why images could not be had.
+//! Errors of images.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::substrate::kind::node_image;
 use crate::{command, components};
 
-/// Why images could not be had; each text follows "failed to".
+/// Errors of images. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A program that goes into an image, or the cache that keeps images, could not be used.
@@ -20,10 +20,10 @@ pub enum Error {
     Linked {
         /// The program.
         program: PathBuf,
-        /// What it would have to find.
+        /// The loader that it would have to find.
         loader: String,
     },
-    /// A node's image could not be made.
+    /// A node's image could not be built.
     #[error(transparent)]
     Node(#[from] Box<node_image::Error>),
     /// An image could not be pushed.
@@ -31,25 +31,25 @@ pub enum Error {
     Push {
         /// The image.
         name: String,
-        /// What it said.
+        /// The error of the command.
         source: command::Error,
     },
     /// A file could not be used.
     #[error("{what} {}", path.display())]
     File {
-        /// What was attempted.
+        /// The action that failed.
         what: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The underlying error.
         source: io::Error,
     },
-    /// A description of an image could not be made.
+    /// A description of an image could not be created.
     #[error("describe the image {name}")]
     Description {
         /// The image.
         name: String,
-        /// What is wrong.
+        /// The underlying error.
         source: oci_spec::OciSpecError,
     },
     /// A file changed while it was written into an image.
@@ -58,12 +58,12 @@ pub enum Error {
         /// The image.
         name: String,
     },
-    /// A containerd of ours did not do what it was asked.
+    /// A containerd of the harness refused a request.
     #[error("{what}")]
     Containerd {
-        /// What it was asked for.
+        /// The action that was requested.
         what: String,
-        /// How the command ended.
+        /// The error of the command.
         source: command::Error,
     },
     /// A containerd of ours did not come up or go down.
@@ -79,13 +79,13 @@ pub enum Error {
     Stopped {
         /// The image.
         name: String,
-        /// Why.
+        /// The underlying error.
         source: tokio::task::JoinError,
     },
 }
 
 impl Error {
-    /// For `map_err`: something was attempted on a file.
+    /// Returns a function for `map_err`: an action on a file failed.
     pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
@@ -97,7 +97,7 @@ impl Error {
         }
     }
 
-    /// For `map_err`: a task that wrote an image was cut off.
+    /// Returns a function for `map_err`: a task that wrote an image was cut off.
     pub(super) fn stopped(name: &str) -> impl FnOnce(tokio::task::JoinError) -> Self {
         let name = name.to_owned();
         move |source| Self::Stopped { name, source }

@@ -58,7 +58,7 @@ fn append_file(builder: &mut Builder<impl Write>, path: &str, source: &Path, mod
     builder.append_data(&mut header(EntryType::Regular, mode, size), path, file.take(size))
 }
 
-/// A tar header with nothing in it that depends on the machine or the time.
+/// Returns a tar header with nothing in it that depends on the machine or the time.
 pub(super) fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);

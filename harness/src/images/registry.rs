@@ -1,4 +1,4 @@
-//! Registries: whether the public ones answer, and a user's own that images are pushed to.
+//! Registries: the check that the public ones answer, and a user's own that images are pushed to.
 
 use std::time::Duration;
 
@@ -9,13 +9,14 @@ use crate::command::Command;
 use crate::components::Components;
 use crate::events::Events;
 
-/// The registry that most of what a run needs is in. Any answer will do, also a refusal.
+/// The registry that has most of a run's images. Any answer is enough, even a refusal.
 const PUBLIC: &str = "https://registry.k8s.io/v2/";
 
-/// One that answers does so within a second.
+/// The time limit of the check. A registry that answers does so within a second.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Returns true if images can be pulled from where they are published. Asked once, so that all of a run goes by one answer.
+/// Returns true if images can be pulled from the registries that publish them. It asks once, so that a whole run uses
+/// one answer.
 pub async fn answers() -> bool {
     static ANSWERS: OnceCell<bool> = OnceCell::const_new();
     let ask = || async {
@@ -28,7 +29,8 @@ pub async fn answers() -> bool {
     *ANSWERS.get_or_init(ask).await
 }
 
-/// An image's name in a registry that all images are pushed to: its own, with the registry's prefix before it.
+/// Returns an image's name in a registry that all images are pushed to: its own, with the registry's prefix before
+/// it.
 #[must_use]
 pub fn name_in(registry: Option<&str>, name: &str) -> String {
     registry.map_or_else(|| name.to_owned(), |registry| format!("{registry}/{name}"))

@@ -1,7 +1,7 @@
 //! A containerd root folder that has all images, unpacked.
 //!
-//! Importing takes seconds, so it is done once for a set of images. Environments get hard links of it: milliseconds
-//! to make, and the same files in memory for all of them.
+//! Importing takes seconds, so it is done once for a set of images. Environments get hard links to it: they take
+//! milliseconds to create, and the same files are in memory for all environments.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ const NAME: &str = "store";
 /// The root folder in an entry.
 const ROOT: &str = "root";
 
-/// How many stores are kept: the one in use and the one that was in use before.
+/// The number of stores that are kept: the one in use and the one in use before.
 const KEPT: usize = 2;
 
 /// A pristine containerd root folder.
@@ -152,7 +152,7 @@ async fn make(
     links::strip(&root).map_err(Error::file("clear", &root))
 }
 
-/// Starts from another store, and says which images are in it.
+/// Starts from another store, and returns the images that are in it.
 fn base(room: &Room, latest: &Entry, root: &Path) -> Result<Vec<String>, Error> {
     let _guard = reading(room)?;
     links::copy(&latest.folder.join(ROOT), root).map_err(Error::file("copy the image store to", root))?;

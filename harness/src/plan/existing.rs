@@ -1,4 +1,4 @@
-//! What there is to say of a cluster that is there already.
+//! The settings for an existing cluster.
 
 use std::path::PathBuf;
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Substrate};
 
-/// Which cluster, and how it is used.
+/// The existing cluster, and its use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Existing {
     /// The kubeconfig; that of the user's kubectl unless given.
     pub kubeconfig: Option<PathBuf>,
     /// The context in it; its current one unless given.
     pub context: Option<String>,
-    /// Where images are pushed to and pulled from, such as `registry.example.com/team`.
+    /// The registry that images are pushed to and pulled from, such as `registry.example.com/team`.
     pub registry: Option<String>,
-    /// Whose Dapr is used.
+    /// The owner of the Dapr that is used.
     pub dapr: Dapr,
 }
 
@@ -31,13 +31,13 @@ pub enum Dapr {
 }
 
 impl Existing {
-    /// Returns true if nothing is said.
+    /// Returns true if no option is given.
     #[must_use]
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Fails if something is said and the substrate is another.
+    /// Fails if an option is given and the substrate is another one.
     pub(super) fn fits(&self, substrate: Substrate) -> Result<(), Error> {
         let Self {
             kubeconfig,
@@ -60,7 +60,7 @@ impl Existing {
     }
 }
 
-/// Prints what is said, after a word for the cluster.
+/// Prints the given options, after a word for the cluster.
 impl std::fmt::Display for Existing {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(context) = &self.context {

@@ -1,10 +1,10 @@
-//! Names that Kubernetes and Helm take.
+//! Names that Kubernetes and Helm accept.
 //!
-//! Refused here, before anything is made, and not half-way by whichever program meets them first.
+//! Names are checked here, before anything is created, so that no other program refuses them half-way.
 
 use std::fmt;
 
-/// What a tenant's host namespace begins with, as vcluster's own command line has it.
+/// The prefix of a tenant's host namespace, as in vcluster's own command line.
 pub const NAMESPACE_PREFIX: &str = "vcluster-";
 
 /// The longest environment name: it is part of the paths of Unix sockets, which Linux limits to 107 bytes.
@@ -19,14 +19,15 @@ pub const LONGEST_TENANT: usize = 53;
 pub struct Name(String);
 
 impl Name {
-    /// The name of an environment: a DNS label (RFC 1123).
+    /// Checks the name of an environment: a DNS label (RFC 1123).
     pub fn environment(name: &str) -> Result<Self, Error> {
         check("environment", name, LONGEST_ENVIRONMENT, |first| {
             first.is_ascii_lowercase() || first.is_ascii_digit()
         })
     }
 
-    /// The name of a tenant: a DNS label that begins with a letter (RFC 1035), as its Service has the same name.
+    /// Checks the name of a tenant: a DNS label that begins with a letter (RFC 1035), because its Service has the
+    /// same name.
     pub fn tenant(name: &str) -> Result<Self, Error> {
         check("tenant", name, LONGEST_TENANT, |first| first.is_ascii_lowercase())
     }
@@ -38,19 +39,19 @@ impl fmt::Display for Name {
     }
 }
 
-/// Why a name would be refused.
+/// Errors of names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// There is none.
     #[error("the {of}'s name is empty")]
     Empty {
-        /// What it would name.
+        /// The kind of object that it would name.
         of: &'static str,
     },
-    /// There is too much of it.
+    /// It is too long.
     #[error("the {of} name `{name}` has {} characters; {longest} is the limit", name.chars().count())]
     TooLong {
-        /// What it would name.
+        /// The kind of object that it would name.
         of: &'static str,
         /// The name.
         name: String,
@@ -60,7 +61,7 @@ pub enum Error {
     /// A character is not allowed, or not there.
     #[error("the {of} name `{name}` {why}, such as `{instead}`")]
     Refused {
-        /// What it would name.
+        /// The kind of object that it would name.
         of: &'static str,
         /// The name.
         name: String,

@@ -1,4 +1,4 @@
-//! How far an environment is brought up.
+//! The extent to which an environment is brought up.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What real vcluster is made from, and where it can run.
+//! The parts of real vcluster, and the host clusters that it can run on.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::tenants::vcluster::{self, Images};
 /// The Kubernetes that it runs on.
 const KUBERNETES: Kubernetes = Kubernetes::V1_33;
 
-/// What real vcluster is made from.
+/// The parts of real vcluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vcluster {
     /// Its chart.
@@ -20,7 +20,7 @@ pub struct Vcluster {
     pub values: String,
 }
 
-/// Why real vcluster cannot be had as it is asked for; each text follows "failed to".
+/// Errors of real vcluster's settings. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Its pods would never be ready.
@@ -29,27 +29,27 @@ pub enum Error {
          stay unready for ever on a host of 1.34 or newer (loft-sh/vcluster#3578); say --kubernetes {KUBERNETES}"
     )]
     Kubernetes {
-        /// What was asked for.
+        /// The version that was asked for.
         asked: Kubernetes,
     },
-    /// Its image cannot come to the host cluster.
+    /// The host cluster cannot get its image.
     #[error(
         "use `--virtual-cluster vcluster` without its program: a {substrate} host cluster pulls no images; give a vcluster \
          0.25.2 by --vcluster-binary FILE"
     )]
     NoProgram {
-        /// Who provides the host cluster.
+        /// The provider of the host cluster.
         substrate: Substrate,
     },
-    /// There is no chart there.
+    /// An option for real vcluster is given with embedded virtual clusters.
     #[error("use `{option}` with embedded virtual clusters: it is for --virtual-cluster vcluster")]
     NotForThat {
-        /// What was given.
+        /// The option that was given.
         option: &'static str,
     },
 }
 
-/// What is asked for of it.
+/// The request for real vcluster.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) substrate: Substrate,
@@ -60,7 +60,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Checks that nothing is asked for of it.
+    /// Checks that no option for it is given.
     pub(super) fn not_at_all(&self) -> Result<(), Error> {
         let given = [
             ("--vcluster-chart", self.chart.is_some()),
@@ -72,7 +72,7 @@ impl Wanted {
         }
     }
 
-    /// What it will be made from.
+    /// Returns the parts that it will be made from.
     pub(super) fn planned(self, values: &Values) -> Result<Vcluster, super::Error> {
         if self.kubernetes != KUBERNETES {
             return Err(Error::Kubernetes {

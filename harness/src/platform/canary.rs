@@ -1,7 +1,7 @@
-//! A pod made the way that a tenant's are, to see whether it gets a working sidecar.
+//! A pod that is created as a tenant's are, to check that it gets a working sidecar.
 //!
-//! Dapr's injector lets a pod pass without a sidecar, and without a word, when it is not up or does not know who made
-//! the pod. So "all pods of dapr-system are ready" says nothing about the next pod; a canary does.
+//! Dapr's injector silently lets a pod pass without a sidecar if it is not up or does not know the pod's creator. So
+//! "all pods of dapr-system are ready" proves nothing for the next pod; a canary does.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +26,7 @@ const NAMESPACE: &str = "vcluster-canary";
 /// The container that Dapr's injector adds.
 const SIDECAR: &str = "daprd";
 
-/// Where a sidecar tells on the pod's address how it is (`--dapr-public-port`, Dapr's default).
+/// The port on the pod's address on which a sidecar reports its health (`--dapr-public-port`, Dapr's default).
 const PUBLIC_PORT: u16 = 3501;
 
 /// Dapr's control plane takes 5 s on an idle machine; cold caches and two busy cores make that a minute.
@@ -41,14 +41,14 @@ const SIDECAR_ANSWERS: Budget = Budget {
     every: Duration::from_millis(100),
 };
 
-/// A namespace takes 5 to 10 s to go; bringing up again what is up takes no longer.
+/// A namespace takes 5 to 10 s to go. A repeated `up` of an environment that is up takes no longer.
 const GONE: Budget = Budget {
     at_most: Duration::from_mins(1),
     every: Duration::from_millis(100),
 };
 
-/// Returns when a pod that a tenant's service account made came back with a sidecar, and the sidecar's way to its
-/// components works. The canary is removed then; on failure it stays to be looked at.
+/// Returns when a pod that a tenant's service account created has a sidecar, and the sidecar's way to its components
+/// works. Then it removes the canary. On failure the canary stays for inspection.
 pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Error> {
     let client = &cluster.client;
     let namespaces: Api<Namespace> = Api::all(client.clone());
@@ -136,7 +136,7 @@ fn canary(settings: &Settings) -> Result<Pod, Error> {
         })
 }
 
-/// Creates a pod as a service account would (or only asks what would come of it), by impersonation.
+/// Creates a pod as a service account would, by impersonation. With `only_try`, it is a dry run.
 pub async fn create_as(client: &Client, user: &str, pod: &Pod, only_try: bool) -> Result<Pod, kube::Error> {
     let namespace = pod.metadata.namespace.as_deref();
     let params = PostParams {

@@ -17,7 +17,7 @@ use crate::manifests;
 use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
 
-/// What Sentry signs the sidecars' certificates with.
+/// The authority with which Sentry signs the sidecars' certificates.
 mod authority;
 
 /// The Helm release.
@@ -26,10 +26,11 @@ pub const RELEASE: &str = "dapr";
 /// The namespace of the control plane.
 pub const NAMESPACE: &str = "dapr-system";
 
-/// Where its images are published.
+/// The registry in which its images are published.
 const REGISTRY: &str = "ghcr.io/dapr";
 
-/// Who makes a tenant's pods on the host, as the injector's setting says it: the service account of its control plane.
+/// The accounts that create tenants' pods on the host, in the form of the injector's setting: the service accounts of
+/// their control planes.
 pub const TENANTS: &str = "vcluster-*:vc-*";
 
 /// The network policy of the control plane's namespace.
@@ -76,7 +77,7 @@ pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Eve
     canary::fly(settings, cluster).await
 }
 
-/// Makes what the control plane looks for when it starts: its kinds, as in the chart, and a few objects.
+/// Creates the objects that the control plane needs when it starts: its kinds, as in the chart, and a few objects.
 async fn prepare(settings: &Settings, client: &Client) -> Result<(), Error> {
     let folder = settings.dapr_chart.join("crds");
     let unread = |source| Error::Chart {
@@ -113,7 +114,7 @@ async fn prepare(settings: &Settings, client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// The chart's values.
+/// Returns the chart's values.
 fn values(version: &str, registry: &str, authority: &Authority) -> Result<String, Error> {
     let text = manifests::fill(
         "platform/dapr-values.yaml",
@@ -131,7 +132,7 @@ fn values(version: &str, registry: &str, authority: &Authority) -> Result<String
     Ok(text)
 }
 
-/// A text as YAML (and JSON) quotes it, on one line.
+/// Returns a text as YAML (and JSON) quotes it, on one line.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

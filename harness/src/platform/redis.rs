@@ -1,7 +1,7 @@
 //! The one Redis, with a user for each tenant.
 //!
-//! Named as the blog's release of it. Who may do what is an ACL file in the Secret `redis-acl`, so that a Redis that
-//! was started again knows its users; a running one learns them by a command.
+//! It has the name of the blog's release. The permissions are an ACL file in the Secret `redis-acl`, so that a
+//! restarted Redis knows its users. A running one learns them by a command.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::manifests;
 use crate::substrate::Cluster;
 use crate::wait::{self, Budget, Seen};
 
-/// The users and what they may do.
+/// The users and their permissions.
 mod acl;
 
 /// Their passwords, and where these are kept.
@@ -49,8 +49,8 @@ pub const PORT: u16 = 6379;
 /// Redis's objects: Service, network policy, Deployment.
 pub const MANIFEST: &str = include_str!("../../manifests/platform/redis.yaml");
 
-/// How long a connection and each answer may take. The client's own half a second is for a server next door; on kind and
-/// existing clusters each byte goes through the API server, which may be busy starting tenants.
+/// The time limit of a connection and of each answer. The client's own half a second is for a server nearby; on kind
+/// and existing clusters each byte goes through the API server, which may be busy starting tenants.
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// It takes 2 s; the image may still be unpacked, on a machine that builds something.
@@ -67,7 +67,7 @@ pub struct Redis {
     changes: Arc<Mutex<()>>,
 }
 
-/// What a tenant logs in to Redis with.
+/// The credentials of a tenant for Redis.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     /// The user, named as the tenant.

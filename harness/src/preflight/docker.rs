@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Check, machine};
 use crate::docker::Docker;
 
-/// What three nodes and their images take, in MB.
+/// The disk space of three nodes and their images, in MB.
 const DISK: u64 = 10_000;
 
 pub(super) async fn inspect(docker: &Docker) -> Vec<Check> {

@@ -1,4 +1,4 @@
-//! What a sandbox needs of the kernel, and of the user who asks.
+//! The requirements of a sandbox on the kernel, and on the user.
 
 use std::fs;
 use std::path::Path;
@@ -48,7 +48,7 @@ fn root(user: u32) -> Check {
     Check::lacking("root", format!("user {user}"), remedy)
 }
 
-/// Version 2, or version 1 with every controller that the kubelet insists on.
+/// Checks that there are cgroups of version 2, or of version 1 with every controller that the kubelet insists on.
 fn cgroups(mounts: &str, v2_controllers: &str) -> Check {
     let need = format!("cgroups with {}", CONTROLLERS.join(", "));
     let missing = |has: &dyn Fn(&str) -> bool| -> Vec<&str> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::plan::Machine;
 
-/// Files of the two cgroup versions that hold a limit and what is used of it.
+/// Files of the two cgroup versions with a limit and its usage.
 const LIMITS: [(&str, &str); 2] = [
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     (
@@ -14,7 +14,8 @@ const LIMITS: [(&str, &str); 2] = [
     ),
 ];
 
-/// What this machine has. In a container, what the container may use. Docker is not asked for.
+/// Returns the resources of this machine. In a container, these are the resources that the container may use. Docker
+/// is not asked.
 #[must_use]
 pub fn here() -> Machine {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -30,7 +31,8 @@ pub fn here() -> Machine {
     }
 }
 
-/// The bytes that a user may still write to the file system of `path`, or of its nearest ancestor that exists, in MB.
+/// Returns the space that a user may still write to the file system of `path`, or of its nearest existing ancestor,
+/// in MB.
 #[must_use]
 pub fn free_on_disk(path: &Path) -> Option<u64> {
     let existing = path.ancestors().find(|ancestor| ancestor.exists())?;
@@ -48,7 +50,7 @@ pub fn same_disk(one: &Path, other: &Path) -> bool {
     id(one) == id(other)
 }
 
-/// `MemAvailable` of `/proc/meminfo`, in MB.
+/// Returns `MemAvailable` of `/proc/meminfo`, in MB.
 fn available(meminfo: &str) -> u64 {
     let kilobytes = meminfo
         .lines()
@@ -58,7 +60,7 @@ fn available(meminfo: &str) -> u64 {
     kilobytes.unwrap_or(0) * 1024 / 1_000_000
 }
 
-/// What is left below a cgroup's limit, in MB, if it has one.
+/// Returns the memory that is left below a cgroup's limit, in MB, if it has one.
 fn below_limit(limit: &str, used: &str) -> Option<u64> {
     let limit: u64 = limit.trim().parse().ok()?;
     let used: u64 = used.trim().parse().ok()?;

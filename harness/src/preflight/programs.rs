@@ -66,7 +66,7 @@ fn enough_go(found: Result<String, String>) -> Check {
     }
 }
 
-/// The version in what `go version` prints: `go version go1.26.8 linux/amd64`.
+/// Returns the version in the output of `go version`: `go version go1.26.8 linux/amd64`.
 fn go_version(printed: &str) -> &str {
     printed
         .split_whitespace()

@@ -84,9 +84,9 @@ fn memory(free: u64) -> Check {
     }
 }
 
-/// Whether nobody is at the environment just now.
+/// Checks that no process holds the environment just now.
 ///
-/// The folder's lock is what `up`, `test` and `down` hold; the file beside it says who.
+/// `up`, `test` and `down` hold the folder's lock. The file beside it names the holder.
 pub(super) fn name_is_free(name: &str, folder: &Path) -> Check {
     #[derive(Deserialize)]
     struct Holder {

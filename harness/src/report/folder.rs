@@ -1,9 +1,9 @@
 //! The report folder: a folder for each run in it, and links to the latest.
 //!
-//! `runs/TIME-COMMAND` is made for one run and never written to by another. `latest` is a symbolic link to the one that
-//! began last, and `report.txt` and its kin are links below that, so a script finds the same names in the same place
-//! after each run. Nothing that was there before is removed or written over: a name that is taken by something else is
-//! refused before the run does anything.
+//! `runs/TIME-COMMAND` is created for one run, and no other run writes to it. `latest` is a symbolic link to the run
+//! that began last. `report.txt` and the other reports are links below that, so a script finds the same names in the
+//! same place after each run. Existing files are neither removed nor overwritten: if a name is taken by something
+//! else, the run fails before it does anything.
 
 use std::fs;
 use std::io;

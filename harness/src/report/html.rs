@@ -11,10 +11,10 @@ use crate::events::{Status, Verdict};
 /// Needs no script, no network and no colour to be understood.
 const TEMPLATE: &str = include_str!("index.html");
 
-/// The name's extension is what turns escaping on.
+/// The extension of the name turns escaping on.
 const NAME: &str = "index.html";
 
-/// The summary as a page.
+/// Returns the summary as a page.
 pub fn render(summary: &Summary) -> Result<String, Error> {
     page(summary).map_err(|source| Error::Render {
         what: NAME,

@@ -1,8 +1,9 @@
 //! For CI servers: `JUnit`'s XML.
 //!
-//! A suite a module of scenarios, and one of the run itself, which has as properties what was run and how long each stage
-//! took. A stage is a test there only if it failed, and the run if it was stopped otherwise: so a run that could not start is
-//! not an empty success. `JUnit` knows neither *known* nor *not run*; both are skipped there, with the reason.
+//! There is a suite for each module of scenarios, and one for the run itself, whose properties are the parameters of
+//! the run and the durations of its stages. A stage is a test there only if it failed, and the run is one if it was
+//! stopped otherwise. So a run that could not start is not an empty success. `JUnit` knows neither *known* nor *not
+//! run*; both are skipped there, with the reason.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::events::{Status, Verdict};
 /// The suite of the run itself.
 const RUN: &str = "run";
 
-/// The summary as XML.
+/// Returns the summary as XML.
 pub fn render(summary: &Summary) -> Result<String, Error> {
     let mut report = Report::new("shared-dapr");
     report.set_time(duration(summary.seconds));
@@ -77,7 +78,7 @@ fn error(name: &str, seconds: f64, why: &str) -> TestCase {
     case
 }
 
-/// Returns what was run, and the duration of each stage.
+/// Returns the parameters of the run, and the duration of each stage.
 fn properties(summary: &Summary) -> Vec<(String, String)> {
     let Summary {
         run,

@@ -84,7 +84,7 @@ impl Recorder {
     }
 }
 
-/// Writes one line at once, so that a run that is killed leaves all but the last of what happened.
+/// Writes one line at once, so that a run that is killed loses at most the last event.
 fn append(log: &mut fs::File, stamped: &Stamped) -> io::Result<()> {
     let mut line = serde_json::to_vec(stamped)?;
     line.push(b'\n');

@@ -1,4 +1,4 @@
-//! What a run came to.
+//! The result of a run.
 
 use std::collections::HashMap;
 
@@ -15,13 +15,13 @@ pub struct Summary {
     pub run: String,
     /// When it began.
     pub started: Timestamp,
-    /// How long it took.
+    /// The duration in seconds.
     pub seconds: f64,
-    /// Who provided the host cluster.
+    /// The provider of the host cluster.
     pub substrate: String,
-    /// Which Kubernetes.
+    /// The Kubernetes version.
     pub kubernetes: Kubernetes,
-    /// What kind of virtual cluster.
+    /// The kind of virtual cluster.
     pub virtual_cluster: String,
     /// The tenants' names.
     pub tenants: Vec<String>,
@@ -29,15 +29,15 @@ pub struct Summary {
     pub stages: Vec<Stage>,
     /// Scenarios, in the order of their names and tenants.
     pub scenarios: Vec<Scenario>,
-    /// How many scenarios came to what.
+    /// The numbers of scenarios by verdict.
     pub totals: Totals,
-    /// What is still there that should not be.
+    /// The objects that are still there and should not be.
     pub left_behind: Vec<String>,
     /// The environment's name.
     pub environment: String,
-    /// What unique names were derived from.
+    /// The seed that unique names were derived from.
     pub seed: u64,
-    /// Why the run did not go on to its end, where it did not.
+    /// The reason why the run did not go on to its end, if it did not.
     pub stopped_by: Option<String>,
     /// The name of the machine that it ran on; none in events of before it was recorded.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -49,16 +49,16 @@ pub struct Summary {
 pub struct Stage {
     /// Its name; a part's is `stage/part`.
     pub name: String,
-    /// How long it took.
+    /// The duration in seconds.
     pub seconds: f64,
-    /// How it ended.
+    /// The result of the stage.
     pub status: Status,
     /// Seconds from the beginning of the run to its own.
     #[serde(skip)]
     pub begins: f64,
 }
 
-/// What became of a scenario.
+/// The result of a scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scenario {
     /// Its id.
@@ -67,38 +67,38 @@ pub struct Scenario {
     pub name: String,
     /// The verdict.
     pub status: Verdict,
-    /// How long it ran.
+    /// The duration in seconds.
     pub seconds: f64,
-    /// The tenant it ran in, where it ran in one.
+    /// The tenant it ran in, if it ran in one.
     pub tenant: Option<String>,
-    /// Where its evidence is, below the report folder.
+    /// The path of its evidence, below the report folder.
     pub evidence: Option<String>,
-    /// What it promises.
+    /// Its promise.
     pub promise: String,
-    /// Why it did not pass.
+    /// The reason why it did not pass.
     pub reason: Option<String>,
 }
 
-/// How many scenarios came to what.
+/// The numbers of scenarios by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
-    /// What they promise holds.
+    /// The scenarios whose promise holds.
     pub passed: usize,
-    /// It does not.
+    /// The scenarios whose promise does not hold.
     pub failed: usize,
-    /// It does not, as is known.
+    /// The scenarios whose promise does not hold, which is known.
     pub known: usize,
-    /// They were left out.
+    /// The scenarios that were left out.
     pub not_run: usize,
 }
 
-/// What a whole run came to, from best to worst.
+/// The outcome of a whole run, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// All that ran passed.
     Passed,
-    /// It did, and something was left behind.
+    /// All that ran passed, and something was left behind.
     LeftBehind,
     /// A scenario failed.
     Failed,
@@ -161,7 +161,7 @@ impl Summary {
         Some(summary)
     }
 
-    /// What the run came to.
+    /// Returns the outcome of the run.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         if self.stopped_by.is_some() {
@@ -248,7 +248,7 @@ impl Summary {
     }
 }
 
-/// Stages in the order of their beginning, each followed by its parts, which may have begun before it.
+/// Returns the stages in the order of their beginning, each followed by its parts, which may have begun before it.
 fn parts_after_their_stage(stages: Vec<Stage>) -> Vec<Stage> {
     let top = |stage: &Stage| stage.name.split('/').next().unwrap_or_default().to_owned();
     let order: Vec<String> = stages

@@ -1,4 +1,4 @@
-//! What is going on, on the terminal: bars where there is one, a line a step where there is none.
+//! The progress of a run, on the terminal: bars on a terminal, else a line for each step.
 //!
 //! All of it goes to standard error; standard output is for data.
 
@@ -11,18 +11,18 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::text;
 use crate::events::{Event, Stamped, Verdict};
 
-/// How often a step that only counts on is shown where there is no terminal: often enough for a CI server not to take
-/// the run for dead, seldom enough for its log to be read.
+/// The interval at which a step that only counts is shown without a terminal. It is short enough for a CI server not
+/// to consider the run dead, and long enough for its log to be readable.
 const COUNTING: Duration = Duration::from_secs(15);
 
-/// How much is shown.
+/// The amount of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// What failed.
+    /// Failures only.
     Quiet,
     /// Stages and steps.
     Normal,
-    /// All of it, and what the stages log.
+    /// Everything, and the log of the stages.
     Verbose,
 }
 
@@ -53,7 +53,7 @@ struct Step {
 }
 
 impl Terminal {
-    /// The terminal that standard error is, if it is one.
+    /// Creates the terminal that standard error is, if it is one.
     #[must_use]
     pub fn new(verbosity: Verbosity) -> Self {
         // A verbose run logs to the same place, which bars would garble.
@@ -93,12 +93,12 @@ impl Terminal {
         }
     }
 
-    /// Shows a warning, whatever else is shown.
+    /// Shows a warning, regardless of the verbosity.
     pub fn warn(&self, text: &str) {
         self.print(&format!("warning: {text}"));
     }
 
-    /// Takes down what moves.
+    /// Removes the bars.
     pub fn close(&mut self) {
         if let Shown::Bars { stages, .. } = &mut self.shown {
             for bar in stages.drain().map(|(_, bar)| bar) {
@@ -120,7 +120,7 @@ impl Terminal {
     }
 }
 
-/// The line that tells of `event`, where one does.
+/// Returns the line for `event`, if it has one.
 fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
     let normal = verbosity >= Verbosity::Normal;
     match event {

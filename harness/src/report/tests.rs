@@ -46,7 +46,7 @@ fn scenario(id: &str, name: &str, tenant: Option<&str>, status: Verdict, why: Op
     )
 }
 
-/// A run in which everything that can happen does.
+/// Returns a run in which every kind of event happens.
 fn run() -> Vec<Stamped> {
     let mut events = vec![at(
         0.0,

@@ -8,10 +8,10 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use super::summary::{Outcome, Scenario, Summary, Totals};
 use crate::events::{Status, Verdict};
 
-/// How wide tables are: a page of a diff, a CI log and most terminals show this much of a line.
+/// The width of tables: a page of a diff, a CI log and most terminals show this much of a line.
 const WIDTH: u16 = 110;
 
-/// The summary as text; `folder` is named as where to look further, if there is one.
+/// Returns the summary as text. It names `folder`, if there is one, as the place to look further.
 #[must_use]
 pub fn render(summary: &Summary, folder: Option<&Path>) -> String {
     let mut text = String::new();
@@ -31,7 +31,7 @@ pub fn render(summary: &Summary, folder: Option<&Path>) -> String {
     text
 }
 
-/// The table of stages alone, of a run that was to make something and not to check it.
+/// Returns the table of stages alone, for a run that creates something and checks nothing.
 #[must_use]
 pub fn stages_only(summary: &Summary) -> String {
     let mut text = String::new();
@@ -39,7 +39,7 @@ pub fn stages_only(summary: &Summary) -> String {
     text
 }
 
-/// The verdict in a line.
+/// Returns the verdict in a line.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {
     let Totals {
@@ -63,7 +63,7 @@ pub fn verdict(summary: &Summary) -> String {
     }
 }
 
-/// A verdict as every report but JSON says it.
+/// Returns a verdict as in every report but JSON.
 #[must_use]
 pub fn word(verdict: Verdict) -> &'static str {
     match verdict {
@@ -74,7 +74,8 @@ pub fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// A scenario's path as a sentence: `isolation::is_02_no_foreign_pods::case_1_list` as `no foreign pods (list)`.
+/// Returns a scenario's path as a sentence: `isolation::is_02_no_foreign_pods::case_1_list` as
+/// `no foreign pods (list)`.
 #[must_use]
 pub fn sentence(path: &str) -> String {
     let mut parts = path.split("::").skip_while(|part| !has_id(part));
@@ -131,7 +132,7 @@ pub(crate) fn push(text: &mut String, table: &Table) {
     text.push('\n');
 }
 
-/// A table without lines, of a report's width.
+/// Returns a table without lines, of a report's width.
 pub(crate) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table
@@ -158,7 +159,7 @@ fn stages(summary: &Summary) -> Table {
     table
 }
 
-/// How a stage ended, as every report but JSON says it.
+/// Returns the word for a stage's result, in every report but JSON.
 #[must_use]
 pub fn stage_word(status: Status) -> &'static str {
     match status {
@@ -167,7 +168,7 @@ pub fn stage_word(status: Status) -> &'static str {
     }
 }
 
-/// A row a scenario; tenants in which it came to the same share one.
+/// Returns a table with a row for each scenario. Tenants with the same result share a row.
 fn scenarios(summary: &Summary) -> Table {
     let mut table = table(&["id", "scenario", "where", "verdict", "seconds"]);
     let same = |a: &&Scenario, b: &&Scenario| (&a.name, a.status) == (&b.name, b.status);

@@ -5,17 +5,17 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where cgroup hierarchies are mounted, by convention of systemd and of every container runtime.
+/// The folder in which cgroup hierarchies are mounted, by convention of systemd and of every container runtime.
 const ROOT: &str = "/sys/fs/cgroup";
 
 /// The file that only a v2 cgroup has.
 const V2_MARK: &str = "cgroup.controllers";
 
-/// Below the run's subtree: what the sandbox itself starts. Pods and containers are beside it, made by those who run
-/// them.
+/// The place, below the run's subtree, of processes that the sandbox itself starts. Pods and containers are beside
+/// it, created by their runtimes.
 pub(super) const SYSTEM: &str = "system";
 
-/// The run's directory in each hierarchy, whether it is there or not.
+/// Returns the run's directory in each hierarchy, even if it does not exist.
 pub(super) fn directories(name: &str) -> io::Result<Vec<PathBuf>> {
     directories_below(Path::new(ROOT), name)
 }
@@ -45,8 +45,8 @@ pub(super) fn create(name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// A new cpuset is empty and takes no process until it has its parent's processors; a v2 cgroup hands down only
-/// the controllers that are asked for.
+/// Creates a cgroup with its parent's settings. A new cpuset is empty and takes no process until it has its parent's
+/// processors. A v2 cgroup hands down only the controllers that are asked for.
 fn create_with_parents_settings(parent: &Path, directory: &Path) -> io::Result<()> {
     if parent.join(V2_MARK).exists() {
         for controller in fs::read_to_string(parent.join(V2_MARK))?.split_whitespace() {
@@ -63,8 +63,8 @@ fn create_with_parents_settings(parent: &Path, directory: &Path) -> io::Result<(
     Ok(())
 }
 
-/// Moves the calling process, and with it all that it starts, to a place below the run's subtree, which it makes if
-/// it is not there.
+/// Moves the calling process, and with it all that it starts, to a place below the run's subtree. The place is
+/// created if it does not exist.
 pub(super) fn enter(name: &str, place: &str) -> io::Result<()> {
     for directory in directories(name)? {
         let place = directory.join(place);
@@ -74,17 +74,18 @@ pub(super) fn enter(name: &str, place: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Every process in the subtree, as the caller's pid namespace numbers them.
+/// Returns every process in the subtree, as the caller's pid namespace numbers them.
 pub(super) fn processes(name: &str) -> io::Result<Vec<i32>> {
     Ok(members(name)?.into_keys().collect())
 }
 
-/// Every process in the subtree and its cgroup there, as a path below the subtree's own.
+/// Returns every process in the subtree and its cgroup there, as a path below the subtree's own.
 pub(super) fn members(name: &str) -> io::Result<BTreeMap<i32, PathBuf>> {
     members_of(&directories(name)?)
 }
 
-/// Of the hierarchies of v1, each with a place for every process, the one that has the deepest says most.
+/// Returns the deepest place of each process. Every hierarchy of v1 has a place for every process, and the deepest
+/// one is the most specific.
 fn members_of(directories: &[PathBuf]) -> io::Result<BTreeMap<i32, PathBuf>> {
     let mut found: BTreeMap<i32, PathBuf> = BTreeMap::new();
     for directory in directories {
@@ -119,7 +120,7 @@ pub(super) fn remove(name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// A directory and all below it, the deepest first; nothing if it is not there.
+/// Returns a directory and all directories below it, the deepest first; nothing if it does not exist.
 fn subtree(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -137,7 +138,8 @@ fn subtree(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A cgroup can go between two looks: then the file, or the device behind it, is gone.
+/// Returns true if the cgroup is gone. It can go between two looks: then the file does not exist, or its device does
+/// not.
 fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
         || error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error())

@@ -18,10 +18,11 @@ use crate::command::Command;
 /// The command line's hidden command that enters.
 pub const COMMAND: &str = "sandbox-enter";
 
-/// Where such commands are below the run's cgroup subtree.
+/// The place of such commands below the run's cgroup subtree.
 const PLACE: &str = "command";
 
-/// What runs `words`, a program and its arguments, in the network of the sandbox whose run folder is `folder`.
+/// Returns a command that runs `words`, a program and its arguments, in the network of the sandbox whose run folder
+/// is `folder`.
 pub fn command(folder: &Path, words: &[OsString]) -> io::Result<Command> {
     Ok(Command::new(std::env::current_exe()?)
         .arg(COMMAND)
@@ -38,7 +39,7 @@ pub enum Error {
     Sandbox {
         /// Its run folder.
         folder: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
     /// The program cannot be run.
@@ -46,7 +47,7 @@ pub enum Error {
     Program {
         /// The program.
         program: String,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
 }

@@ -1,6 +1,6 @@
 //! Loopback addresses that lead into the sandbox.
 //!
-//! A socket belongs to the network namespace of the thread that makes it. So listeners are made on the
+//! A socket belongs to the network namespace of the thread that creates it. So listeners are created on the
 //! supervisor's own threads, and connections on one thread that has moved into the sandbox's network.
 
 use std::collections::HashMap;
@@ -40,7 +40,7 @@ pub(crate) async fn open(control: &Path, target: SocketAddr) -> Result<SocketAdd
     })
 }
 
-/// Connections to make inside of the sandbox: the accepted end, and where it wants to go.
+/// Connections to create inside of the sandbox: the accepted end, and its target.
 pub(crate) type Wanted = (TcpStream, SocketAddr);
 
 /// The supervisor's side of [`open`].
@@ -51,7 +51,7 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// Leads connections to whoever makes those that are `wanted`.
+    /// Sends connections to the receiver of `wanted`, which connects them.
     pub(crate) fn leading_to(wanted: mpsc::UnboundedSender<Wanted>) -> Arc<Self> {
         Arc::new(Self {
             wanted,

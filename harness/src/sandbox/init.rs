@@ -1,6 +1,7 @@
-//! The sandbox's init: makes the private view of the machine, then starts the sandbox's processes and keeps them.
+//! The sandbox's init: creates the private view of the machine, then starts the sandbox's processes and keeps them
+//! running.
 //!
-//! It is process 1 of its own pid namespace, so all that was started in the sandbox ends when it does.
+//! It is process 1 of its own pid namespace, so every process of the sandbox ends when it does.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +18,7 @@ use rustix::process::{Pid, WaitOptions};
 use super::spec::{Process, Sign, Spec};
 use super::{cgroup, logs, mounts, network};
 
-/// How long between two looks at a socket that a process waits for.
+/// The interval between two looks at a socket that a process waits for.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A process that ended is started again after this long, as systemd does it.
@@ -33,7 +34,7 @@ pub(super) fn run(folder: &Path) -> io::Result<std::convert::Infallible> {
     keep(&spec)
 }
 
-/// Starts what can be started, reaps what ended, and starts that again.
+/// Starts the processes that can be started, reaps those that ended, and restarts those.
 fn keep(spec: &Spec) -> io::Result<std::convert::Infallible> {
     let mut journal = OpenOptions::new()
         .create(true)
@@ -84,12 +85,12 @@ fn keep(spec: &Spec) -> io::Result<std::convert::Infallible> {
     }
 }
 
-/// Where the init writes what it starts and what ends.
+/// Returns the path of the file in which the init records the processes that it starts and that end.
 fn journal_of(folder: &Path) -> PathBuf {
     logs(folder).join("init.log")
 }
 
-/// Returns true if a process has ended, whatever has become of it since.
+/// Returns true if a process has ended, even if it runs again.
 pub(super) fn has_ended(folder: &Path, process: &str) -> bool {
     let ended = format!(" ended {process}: ");
     fs::read_to_string(journal_of(folder)).is_ok_and(|journal| journal.contains(&ended))

@@ -1,4 +1,4 @@
-//! The sandbox's own view of the file system: what its processes write by fixed paths goes to the run folder or
+//! The sandbox's own view of the file system: files that its processes write by fixed paths go to the run folder or
 //! to memory, never to the machine.
 
 use std::fs;
@@ -9,13 +9,13 @@ use rustix::mount::{MountFlags, MountPropagationFlags};
 
 use super::spec::{Private, Spec};
 
-/// Where programs keep what lasts as long as they run; no two sandboxes may meet there.
+/// The folder in which programs keep files for the time that they run. No two sandboxes may share it.
 const RUN: &str = "/run";
 
-/// Where folders that must stay visible are held while a directory above them is hidden.
+/// The folder in which visible folders are held while a directory above them is hidden.
 const HELD: &str = "/dev/shm";
 
-/// Where what is written to layered directories is kept.
+/// The folder of the files that are written to layered directories.
 const LAYERS: &str = "/run/layers";
 
 /// The folder of the sandbox's own values of sysctls.
@@ -84,7 +84,7 @@ fn memory(target: &Path) -> io::Result<()> {
     )?)
 }
 
-/// `/sys` shows the network of the namespace that mounted it, so a new one is needed; the cgroup hierarchies are
+/// Mounts a new `/sys`, because it shows the network of the namespace that mounted it. The cgroup hierarchies are
 /// bound back into it.
 fn sys() -> io::Result<()> {
     let held = Path::new("/run/cgroup");
@@ -109,7 +109,7 @@ fn shadow(sysctl: &Path) -> io::Result<()> {
     Ok(rustix::mount::mount_bind(&file, &place)?)
 }
 
-/// Lets what is written to `directory` go to memory.
+/// Mounts an overlay on `directory`, so that writes to it go to memory.
 fn layer(directory: &Path) -> io::Result<()> {
     let layer = Path::new(LAYERS).join(directory.strip_prefix("/").unwrap_or(directory));
     let (upper, work) = (layer.join("upper"), layer.join("work"));

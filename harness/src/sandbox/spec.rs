@@ -1,4 +1,4 @@
-//! What one sandbox is made of: written by whoever starts it, read by the supervisor and by the sandbox's init.
+//! The spec of a sandbox: written by the process that starts it, read by the supervisor and by the sandbox's init.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,11 +27,11 @@ pub struct Spec {
     pub ip: PathBuf,
     /// The environment of every process.
     pub environment: Vec<(String, String)>,
-    /// What runs in it, in the order in which it is started.
+    /// The processes of the sandbox, in the order in which they are started.
     pub processes: Vec<Process>,
 }
 
-/// How a sandbox sees the machine's files: as they are, but for these.
+/// The sandbox's view of the machine's files: as they are, except for these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct View {
@@ -39,15 +39,15 @@ pub struct View {
     pub hidden: Vec<PathBuf>,
     /// Folders that stay visible though they lie below a hidden directory. The run folder always does.
     pub keep: Vec<PathBuf>,
-    /// Directories that are seen as they are, while what is written to them goes to memory.
+    /// Directories that are seen as they are, while writes to them go to memory.
     pub layered: Vec<PathBuf>,
-    /// Sysctls by their path below `/proc/sys` that belong to no namespace: the sandbox sees the machine's values, and what is
-    /// written to them stays in it.
+    /// Sysctls, by their path below `/proc/sys`, that belong to no namespace. The sandbox sees the machine's values,
+    /// and its writes to them stay in the sandbox.
     #[serde(default)]
     pub sysctls: Vec<PathBuf>,
     /// Directories that are replaced by ones of the run folder.
     pub private: Vec<Private>,
-    /// Directories that are made in what was replaced.
+    /// Directories that are created in the replaced ones.
     pub directories: Vec<PathBuf>,
 }
 
@@ -57,9 +57,9 @@ pub struct View {
 pub struct Private {
     /// Its name in the run folder.
     pub folder: String,
-    /// Where the sandbox has it.
+    /// The path of the directory in the sandbox.
     pub place: PathBuf,
-    /// Whether what is mounted below it later shows up in mount namespaces that were made from the sandbox's.
+    /// True if later mounts below it show up in mount namespaces that were created from the sandbox's.
     pub shared: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct Process {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
-    /// What has to be there before it is started.
+    /// The signs that have to be there before it is started.
     pub after: Vec<Sign>,
 }
 
@@ -100,7 +100,7 @@ impl Spec {
         std::fs::write(self.folder.join(FILE), serde_json::to_vec_pretty(self)?)
     }
 
-    /// The log of one process.
+    /// Returns the log of one process.
     #[must_use]
     pub fn log(&self, process: &str) -> PathBuf {
         super::logs(&self.folder).join(format!("{process}.log"))

@@ -25,17 +25,17 @@ const UNSHARED: Budget = Budget {
     every: Duration::from_millis(5),
 };
 
-/// The supervisor's socket, where [`super::forward::open`] asks for addresses.
+/// Returns the supervisor's socket, on which [`super::forward::open`] asks for addresses.
 pub(crate) fn control(folder: &Path) -> PathBuf {
     folder.join("control.sock")
 }
 
-/// Where the supervisor writes which process has the sandbox's namespaces.
+/// Returns the path of the file in which the supervisor records the process that has the sandbox's namespaces.
 fn process(folder: &Path) -> PathBuf {
     folder.join("sandbox.pid")
 }
 
-/// The network namespace of the sandbox whose run folder is `folder`, and which is up.
+/// Returns the network namespace of the sandbox whose run folder is `folder`. The sandbox is up.
 pub(super) fn network(folder: &Path) -> io::Result<File> {
     let pid = std::fs::read_to_string(process(folder))?;
     File::open(namespace(pid.trim()))
@@ -50,7 +50,7 @@ pub(super) fn spawn(spec: &Spec) -> io::Result<()> {
     background::start(COMMAND, &spec.folder, &[], &spec.log("supervisor"))
 }
 
-/// Is the supervisor of the sandbox whose run folder is `folder`; returns when the sandbox has ended.
+/// Runs as the supervisor of the sandbox whose run folder is `folder`; returns when the sandbox has ended.
 pub async fn supervise(folder: &Path) -> io::Result<()> {
     background::detach();
     let spec = Spec::read(folder)?;
@@ -84,12 +84,12 @@ pub async fn supervise(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Is the sandbox's init; see [`init::run`].
+/// Runs as the sandbox's init; see [`init::run`].
 pub fn init(folder: &Path) -> io::Result<std::convert::Infallible> {
     init::run(folder)
 }
 
-/// The network namespace of `pid`, once it is another than ours.
+/// Returns the network namespace of `pid`, once it is another than ours.
 async fn own_network(pid: u32) -> io::Result<File> {
     let ours = std::fs::metadata("/proc/self/ns/net")?.ino();
     let theirs = namespace(pid);

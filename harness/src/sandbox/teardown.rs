@@ -1,4 +1,4 @@
-//! Ending a sandbox, and looking for what is left of one.
+//! Ending a sandbox, and finding its remains.
 
 use std::fs;
 use std::io;
@@ -38,7 +38,7 @@ pub async fn end(environment: &str, folder: &Path) -> Result<(), Error> {
     })
 }
 
-/// What is left of an environment that should be gone: processes, cgroups, mounts and folders, one a line.
+/// Returns the remains of an environment that should be gone: processes, cgroups, mounts and folders, one per line.
 pub fn left_behind(environment: &str, folder: &Path) -> io::Result<Vec<String>> {
     let name = cgroup_name(environment);
     let mut found: Vec<String> = processes(&name, folder)?
@@ -62,7 +62,7 @@ pub fn left_behind(environment: &str, folder: &Path) -> io::Result<Vec<String>> 
     Ok(found)
 }
 
-/// Those in the cgroup, and a supervisor, init or command that has not entered it yet.
+/// Returns the processes in the cgroup, and a supervisor, init or command that has not entered it yet.
 fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
     let mut found = cgroup::processes(cgroup)?;
     found.extend(background::started(
@@ -74,7 +74,7 @@ fn processes(cgroup: &str, folder: &Path) -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
-/// The mount points of this process's namespace that lie in `folder`.
+/// Returns the mount points of this process's namespace that lie in `folder`.
 fn mounts_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(fs::read_to_string("/proc/self/mountinfo")?
         .lines()

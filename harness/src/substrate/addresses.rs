@@ -12,11 +12,11 @@ const FIRST: &str = "kubernetes";
 /// The text before the range, where an API server refuses an address that is not in it.
 const REFUSAL: &str = "The range of valid IPs is ";
 
-/// Kubernetes' own default, where a cluster does not say.
+/// Kubernetes' own default, if a cluster does not report its range.
 const DEFAULT: &str = "10.96.0.0/12";
 
-/// Gives the range: as the cluster says it since Kubernetes 1.33, before that from its refusal of an address that is not
-/// in it.
+/// Returns the range. The cluster reports it since Kubernetes 1.33; before that, its refusal of an address outside of
+/// the range does.
 pub(super) async fn services(client: &Client) -> Result<String, kube::Error> {
     let ranges: Api<ServiceCIDR> = Api::all(client.clone());
     match ranges.get_opt(FIRST).await {

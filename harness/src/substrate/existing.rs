@@ -1,8 +1,8 @@
-//! A cluster that is there already: used, never owned.
+//! An existing cluster: used, never owned.
 //!
-//! What this run adds are namespaces with its label, what is in them, and cluster-scoped objects with its label or of a
-//! Helm release in one of those namespaces. Nothing else is changed, and what is there and is not this run's own is an
-//! error before anything is made.
+//! A run adds namespaces with its label, their content, and cluster-scoped objects with its label or of a Helm
+//! release in one of those namespaces. It changes nothing else. If an object exists already and is not this run's
+//! own, the run fails before it creates anything.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,16 @@ use super::{ClientError, Cluster, forwarder};
 use crate::events::Events;
 use crate::private;
 
-/// Whether the user may do what a run has to.
+/// The check that the user may do everything that a run has to.
 mod allowed;
 
-/// What is there of others that a run would meet.
+/// Existing objects of others that conflict with a run.
 mod foreign;
 
-/// Removing what a run added, and looking for what is left.
+/// Removing the objects that a run added, and finding those that are left.
 pub mod teardown;
 
-/// Which cluster, and what is to be added.
+/// The cluster, and the objects to add.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The run folder; it exists.
@@ -33,15 +33,15 @@ pub struct Request {
     pub context: Option<String>,
     /// The run's id.
     pub run: String,
-    /// The namespaces that are to be made.
+    /// The namespaces to create.
     pub namespaces: Vec<String>,
-    /// Whether Dapr is to be installed.
+    /// True if Dapr is to be installed.
     pub installs_dapr: bool,
-    /// Where the images were pushed to.
+    /// The registry that the images were pushed to.
     pub registry: Option<String>,
 }
 
-/// Why an existing cluster is not used; each text follows "failed to".
+/// Errors of an existing cluster. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -50,15 +50,15 @@ pub enum Error {
     Kubeconfig {
         /// The file; kubectl's own if there is none.
         path: Option<PathBuf>,
-        /// Why not.
+        /// The underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is no such context.
     #[error("find the context `{wanted}`: {}", list(has))]
     NoContext {
-        /// What was asked for.
+        /// The context that was asked for.
         wanted: String,
-        /// What there is.
+        /// The contexts in the kubeconfig.
         has: Vec<String>,
     },
     /// The kubeconfig could not be kept.
@@ -66,10 +66,10 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: io::Error,
     },
-    /// No client can be made of it.
+    /// No client can be created from it.
     #[error("use the kubeconfig")]
     Unusable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The same for the copy that is kept.
@@ -78,9 +78,9 @@ pub enum Error {
     /// The cluster does not answer.
     #[error("ask the cluster for {what}")]
     Ask {
-        /// What.
+        /// The requested information.
         what: String,
-        /// Why not.
+        /// The underlying error.
         source: kube::Error,
     },
     /// It is too old.
@@ -88,41 +88,41 @@ pub enum Error {
         "use a cluster of Kubernetes {version}: the tenants' policies (ValidatingAdmissionPolicy) need 1.30 or newer"
     )]
     TooOld {
-        /// What it says it is.
+        /// The version that the cluster reports.
         version: String,
     },
-    /// The user may not do what a run has to.
+    /// The user may not do everything that a run has to.
     #[error("use the cluster: this user may not {}", may_not.join(", "))]
     NotAllowed {
-        /// What.
+        /// The actions that the user may not do.
         may_not: Vec<String>,
     },
-    /// Something of others is where the run's own would be.
+    /// An object of others is in the place of the run's own.
     #[error("use the cluster: {what} is there, and is not this environment's")]
     Foreign {
-        /// What.
+        /// The object.
         what: String,
-        /// What to do about it.
+        /// The remedy.
         remedy: String,
     },
     /// Dapr is to be used, and there is none, or it would not do.
     #[error("use the cluster's own Dapr: {why}")]
     Dapr {
-        /// Why not.
+        /// The reason.
         why: String,
-        /// What to do about it.
+        /// The remedy.
         remedy: String,
     },
     /// There is no way into the cluster.
     #[error(transparent)]
     Forwarder(#[from] forwarder::Error),
-    /// What was added does not go.
+    /// The added objects do not go away.
     #[error("remove what was added to the cluster: {0}")]
     Stays(String),
 }
 
 impl Error {
-    /// What the user can do about it, where there is something.
+    /// Returns the remedy for the user, if there is one.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -138,7 +138,8 @@ impl Error {
         }
     }
 
-    /// Says the file and the system's error once each, where the library says them in every text of a chain.
+    /// Returns an error with the file and the system's error once each. The library repeats them in every text of a
+    /// chain.
     fn unreadable(path: Option<&Path>, source: KubeconfigError) -> Self {
         match source {
             KubeconfigError::ReadConfig(source, path) => Self::Kubeconfig {
@@ -158,7 +159,7 @@ impl Error {
     }
 }
 
-/// The contexts that a kubeconfig has, for an error about one that it has not.
+/// Lists the contexts of a kubeconfig, for an error about one that it does not have.
 fn list(contexts: &[String]) -> String {
     let quoted: Vec<String> = contexts.iter().map(|context| format!("`{context}`")).collect();
     match &*quoted {
@@ -168,8 +169,8 @@ fn list(contexts: &[String]) -> String {
     }
 }
 
-/// Checks that the cluster can be used; gives what of the user's kubeconfig is about it. Makes nothing, neither there nor
-/// here.
+/// Checks that the cluster can be used. Returns the part of the user's kubeconfig that describes it. Creates nothing,
+/// neither there nor here.
 pub async fn check(request: &Request) -> Result<Kubeconfig, Error> {
     let kubeconfig = choose(request.kubeconfig.as_deref(), request.context.as_deref())?;
     let client = super::client_of(kubeconfig.clone())
@@ -189,7 +190,7 @@ pub async fn check(request: &Request) -> Result<Kubeconfig, Error> {
     Ok(kubeconfig)
 }
 
-/// Where the kubeconfig is kept of a run with this folder.
+/// Returns the path of the kubeconfig of a run with this folder.
 #[must_use]
 pub fn kubeconfig(folder: &Path) -> PathBuf {
     folder.join("kubeconfig/admin")
@@ -213,8 +214,8 @@ pub async fn up(request: &Request, found: &Kubeconfig, events: &Events) -> Resul
     })
 }
 
-/// Reads a kubeconfig, kubectl's own unless one is given, and returns what of it is about the chosen context, its current
-/// one unless one is given. Asks no cluster.
+/// Reads a kubeconfig, kubectl's own unless one is given. Returns its part for the chosen context, or for its current
+/// one if none is given. It asks no cluster.
 pub fn choose(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Kubeconfig, Error> {
     let all = match kubeconfig {
         Some(path) => Kubeconfig::read_from(path),
@@ -264,7 +265,7 @@ fn keep(kubeconfig: &Kubeconfig, path: &Path) -> Result<(), Error> {
     })
 }
 
-/// Some distributions write it as `30+`.
+/// Returns the minor version. Some distributions write it as `30+`.
 fn minor(text: &str) -> Option<u32> {
     text.trim_end_matches(|letter: char| !letter.is_ascii_digit())
         .parse()

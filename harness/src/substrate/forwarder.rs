@@ -21,7 +21,7 @@ use crate::background;
 use crate::sandbox::forward::{Forwarder, Wanted};
 use crate::wait::{self, Budget, Seen};
 
-/// Which pod a connection to an address of the cluster goes to.
+/// The route from an address of the cluster to a pod.
 mod route;
 
 /// The hidden command that is the process in the background.
@@ -30,7 +30,7 @@ pub const COMMAND: &str = "api-forwarder";
 /// The name of its folder in a run's.
 pub const FOLDER: &str = "forwarder";
 
-/// Where it is asked.
+/// The socket for requests.
 const CONTROL: &str = "control.sock";
 
 /// It has a file to read and a socket to make; a machine that builds something takes a second for it.
@@ -39,7 +39,7 @@ const STARTED: Budget = Budget {
     every: Duration::from_millis(20),
 };
 
-/// Why there is no way into the cluster.
+/// An error of the way into the cluster.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} in {}", folder.display())]
 pub struct Error {
@@ -84,7 +84,7 @@ pub async fn end(folder: &Path) -> io::Result<()> {
     background::end("the forwarder to end", || background::started(&[COMMAND], folder)).await
 }
 
-/// Is the process in the background; returns only if it cannot serve.
+/// Runs as the process in the background; returns only if it cannot serve.
 pub async fn serve(folder: &Path, kubeconfig: &Path) -> io::Result<()> {
     background::detach();
     let client = super::client(kubeconfig).await.map_err(io::Error::other)?;

@@ -1,7 +1,7 @@
 //! A host cluster of Docker containers, made by kind.
 //!
-//! From `kind-config.yaml`, under a name of its own, with a kubeconfig of its own. Its nodes are upstream's image where
-//! a registry has it, else one made of components. Only what carries the environment's name is ever touched.
+//! It is created from `kind-config.yaml`, with a name and a kubeconfig of its own. Its nodes are upstream's image if
+//! a registry has it, else one built from components. Only objects with the environment's name are ever changed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,22 +16,22 @@ use crate::wait::{self, Budget};
 /// The configuration of the kind cluster.
 mod config;
 
-/// The ways between the nodes' pods, where no network plugin makes them.
+/// The routes between the nodes' pods, if no network plugin creates them.
 mod routes;
 
-/// A node's image, made of components.
+/// A node's image, built from components.
 pub mod node_image;
 
-/// Removing it, and looking for what is left.
+/// Removing it, and finding its remains.
 pub mod teardown;
 
 /// kind's label on its containers, whose value is the cluster's name.
 const LABEL: &str = "io.x-k8s.kind.cluster";
 
-/// The file that says that the cluster was made to its end.
+/// The file that marks that the cluster was created completely.
 const WHOLE: &str = "kind-is-whole";
 
-/// How much of a line of kind's is repeated in an error: it names whole commands.
+/// The number of characters of one of kind's lines that an error repeats. Such a line contains whole commands.
 const LINE: usize = 300;
 
 /// Three nodes take 30 s on two cores that are busy with other things.
@@ -46,7 +46,7 @@ const NODES: Budget = Budget {
     every: Duration::from_millis(200),
 };
 
-/// What a kind cluster is made from.
+/// The parameters of a kind cluster.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The environment's name.
@@ -55,7 +55,7 @@ pub struct Request {
     pub folder: PathBuf,
     /// The kind program.
     pub kind: PathBuf,
-    /// What its nodes are made from.
+    /// The source of its nodes.
     pub nodes: Nodes,
     /// Archives of the images that the nodes are given.
     pub archives: Vec<PathBuf>,
@@ -66,15 +66,15 @@ pub struct Request {
 pub enum Nodes {
     /// Upstream's, by digest.
     Pulled(String),
-    /// One made of components.
+    /// An image that is built from components.
     Made(node_image::NodeImage),
 }
 
-/// Why there is no host cluster of kind's; each text follows "failed to".
+/// Errors of a kind host cluster. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Docker did not do what it was asked.
+    /// Docker refused a request.
     #[error(transparent)]
     Docker(#[from] docker::Error),
     /// There is a cluster of that name which this environment did not make.
@@ -86,19 +86,19 @@ pub enum Error {
     /// kind failed.
     #[error("{what}")]
     Kind {
-        /// What was attempted.
+        /// The action that failed.
         what: String,
-        /// What it said.
+        /// The error of the command.
         source: command::Error,
     },
     /// A file could not be used.
     #[error("{what} {}", path.display())]
     File {
-        /// What was attempted.
+        /// The action that failed.
         what: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The underlying error.
         source: io::Error,
     },
     /// `kind-config.yaml` cannot be understood.
@@ -110,7 +110,7 @@ pub enum Error {
     /// There is no way into the cluster.
     #[error(transparent)]
     Forwarder(#[from] forwarder::Error),
-    /// It does not say which addresses it gives its Services.
+    /// It does not report the addresses of its Services.
     #[error("ask the cluster for the range of its Services")]
     Services(#[source] kube::Error),
     /// Its nodes did not get ready.
@@ -119,7 +119,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the user can do about it, where there is something.
+    /// Returns the remedy for the user, if there is one.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -140,7 +140,7 @@ impl Error {
     }
 }
 
-/// The name of an environment's cluster.
+/// Returns the name of an environment's cluster.
 #[must_use]
 pub fn cluster_name(environment: &str) -> String {
     format!("shared-dapr-{environment}")
@@ -162,7 +162,7 @@ async fn containers(cluster: &str, docker: &Docker) -> Result<Vec<String>, docke
 
 /// Brings the host cluster up and waits until its nodes are ready and have their images.
 ///
-/// Returns at once what is up already. What an interrupted run left half-made is removed and recreated.
+/// Returns at once if it is up already. The remains of an interrupted run are removed, and the cluster is recreated.
 pub async fn up(request: &Request, docker: &Docker, events: &Events) -> Result<Cluster, Error> {
     let cluster = cluster_name(&request.name);
     let kubeconfig = request.folder.join("kubeconfig/admin");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-/// How a user proves to an API server who it is, and the other way round; all PEM.
+/// The credentials with which a user and an API server prove their identity to each other; all PEM.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The authority that signed the API server's certificate.
@@ -19,17 +19,17 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Where an API server is, and how to talk to it.
+/// The address of an API server, and the credentials for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kubeconfig {
     /// Its URL.
     pub server: String,
-    /// Who talks to it.
+    /// The user's credentials.
     pub credentials: Credentials,
 }
 
 impl Kubeconfig {
-    /// The file's content: JSON, which is YAML too.
+    /// Returns the file's content: JSON, which is YAML too.
     #[must_use]
     pub fn render(&self) -> String {
         let encode =

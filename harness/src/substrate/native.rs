@@ -16,7 +16,7 @@ use crate::sandbox::spec::{Private, View};
 use crate::sandbox::{self, Spec, forward, supervisor};
 use crate::wait::{self, Budget, Seen};
 
-/// Where things are in the host cluster's network.
+/// The addresses in the host cluster's network.
 pub mod address;
 
 mod configuration;
@@ -57,7 +57,7 @@ pub const PROGRAMS: [&str; 8] = [
     "kubelet",
 ];
 
-/// What a native host cluster is made from.
+/// The parameters of a native host cluster.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The environment's name.
@@ -66,9 +66,9 @@ pub struct Request {
     pub folder: PathBuf,
     /// Folders that the sandbox must go on seeing: where its programs are.
     pub keep: Vec<PathBuf>,
-    /// Where each of [`PROGRAMS`] is.
+    /// The path of each of [`PROGRAMS`].
     pub programs: BTreeMap<String, PathBuf>,
-    /// Where the CNI plugins are.
+    /// The folder of the CNI plugins.
     pub cni_plugins: PathBuf,
     /// The environment of every process: above all a `PATH` with runc and iptables.
     pub environment: Vec<(String, String)>,
@@ -77,27 +77,28 @@ pub struct Request {
 }
 
 impl Request {
-    /// Where a program is.
+    /// Returns the path of a program.
     ///
     /// # Panics
-    /// If it was not put in: whoever asks takes the names from [`PROGRAMS`].
+    ///
+    /// Panics if the program is not in `programs`. Callers take the names from [`PROGRAMS`].
     fn program(&self, name: &str) -> &Path {
         self.programs
             .get(name)
             .unwrap_or_else(|| panic!("{name} is not among the host cluster's programs"))
     }
 
-    /// A directory or file of the run folder.
+    /// Returns a directory or file of the run folder.
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// The file by which `up` tells the sandbox that the API server is ready.
+    /// Returns the file with which `up` informs the sandbox that the API server is ready.
     fn api_ready(&self) -> PathBuf {
         self.path("api-ready")
     }
 
-    /// The sandbox that runs the cluster.
+    /// Returns the sandbox that runs the cluster.
     fn sandbox(&self) -> Spec {
         let private = |folder: &str, place: &str, shared| Private {
             folder: folder.to_owned(),
@@ -138,7 +139,7 @@ impl Request {
     }
 }
 
-/// Why there is no native host cluster.
+/// Errors of a native host cluster.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -148,13 +149,13 @@ pub enum Error {
     /// A file of the cluster could not be written.
     #[error("{what}")]
     Io {
-        /// What was attempted.
+        /// The action that failed.
         what: &'static str,
-        /// Why it failed.
+        /// The underlying error.
         #[source]
         source: io::Error,
     },
-    /// No client could be made of its kubeconfig.
+    /// No client could be created from its kubeconfig.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The cluster did not come up in time.
@@ -170,7 +171,7 @@ impl Error {
 
 /// Brings the host cluster up and waits until its node is ready.
 ///
-/// Returns at once what is up already: asked again after an interruption, it goes on where it stopped.
+/// Returns at once if it is up already. Repeated after an interruption, it goes on where it stopped.
 pub async fn up(request: Request, events: &Events) -> Result<Cluster, Error> {
     let kubeconfig = request.path("kubeconfig/admin");
     let control = supervisor::control(&request.folder);

@@ -24,7 +24,7 @@ pub(super) async fn ready(client: &Client, budget: Budget) -> Result<(), wait::E
     .await
 }
 
-/// What a node that is not ready says.
+/// Returns the message of a node if it is not ready.
 fn lack(node: &Node) -> Option<String> {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     let ready = conditions.and_then(|all| all.iter().find(|condition| condition.type_ == "Ready"));

@@ -56,19 +56,19 @@ impl Binary {
             .ok_or(Error::NoBinary)
     }
 
-    /// A binary that is there already.
+    /// Creates the handle of an existing binary.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
         Self(path)
     }
 
-    /// Where it is.
+    /// Returns the path of the binary.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The paths of the tests in it.
+    /// Returns the paths of the tests in it.
     pub async fn tests(&self) -> Result<Vec<String>, Error> {
         let list = Command::new(&self.0).args(["--list", "--format", "terse"]);
         let text = list.text().await.map_err(Error::List)?;
@@ -80,7 +80,7 @@ impl Binary {
     }
 }
 
-/// The test binary among the JSON messages of cargo
+/// Returns the test binary from the JSON messages of cargo
 /// (<https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>).
 fn executable(messages: &str) -> Option<PathBuf> {
     #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! What every scenario promises and needs.
+//! The promises and requirements of all scenarios.
 
 use std::time::Duration;
 
@@ -20,32 +20,32 @@ pub struct Catalogue {
     pub scenarios: Vec<Entry>,
 }
 
-/// What one scenario promises and needs.
+/// The promise and the requirements of one scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Its path in the test binary; cases of it have longer ones.
+    /// Its path in the test binary. Its cases have longer ones.
     pub test: String,
-    /// Where it runs.
+    /// The scope in which it runs.
     pub scope: Scope,
-    /// It disturbs the environment, so it runs alone, after the others.
+    /// True if it disturbs the environment. Then it runs alone, after the others.
     #[serde(default)]
     pub disruptive: bool,
     /// Substrates or virtual clusters, all of which it needs.
     #[serde(default)]
     pub requires: Vec<String>,
-    /// Why it is known to fail, where it is.
+    /// The reason why it is known to fail, if it is.
     pub known: Option<String>,
     /// The virtual cluster that it is known to fail with; any, if there is none.
     #[serde(rename = "for")]
     pub known_for: Option<String>,
-    /// How long it may take, where that is not [`plan::SCENARIO`].
+    /// The time limit in seconds, if it is not [`plan::SCENARIO`].
     pub at_most_seconds: Option<u64>,
-    /// What it promises, in a sentence.
+    /// Its promise, in a sentence.
     pub promise: String,
 }
 
-/// Where a scenario runs.
+/// The scope in which a scenario runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
@@ -53,12 +53,12 @@ pub enum Scope {
     Tenant,
     /// In two tenants at once.
     Pair,
-    /// Once, wherever it likes.
+    /// Once, in any place.
     Environment,
 }
 
 impl Catalogue {
-    /// The catalogue that this program was built with.
+    /// Returns the catalogue that this program was built with.
     pub fn built_in() -> Result<Self, Error> {
         Self::parse(TEXT)
     }
@@ -68,7 +68,7 @@ impl Catalogue {
         toml::from_str(text).map_err(|source| Error::Catalogue(Box::new(source)))
     }
 
-    /// The entries that `filter` asks for; without one, all of them.
+    /// Returns the entries that `filter` asks for; without one, all of them.
     pub fn matching(self, filter: Option<&str>) -> Result<Self, Error> {
         let Some(filter) = filter else { return Ok(self) };
         let (found, others): (Vec<Entry>, Vec<Entry>) = self
@@ -85,7 +85,7 @@ impl Catalogue {
         Ok(Self { scenarios: found })
     }
 
-    /// The entry for the test `path`: the longest that is the path or leads to it.
+    /// Returns the entry for the test `path`: the longest that is the path or leads to it.
     #[must_use]
     pub fn entry(&self, path: &str) -> Option<&Entry> {
         let leads = |entry: &&Entry| {
@@ -100,19 +100,19 @@ impl Catalogue {
 }
 
 impl Entry {
-    /// Its id, or nothing if its name has none.
+    /// Returns its id, or nothing if its name has none.
     #[must_use]
     pub fn id(&self) -> String {
         id_in(&self.test).unwrap_or_default()
     }
 
-    /// How long it may take.
+    /// Returns the time limit.
     #[must_use]
     pub fn at_most(&self) -> Duration {
         self.at_most_seconds.map_or(plan::SCENARIO, Duration::from_secs)
     }
 
-    /// Why it is known to fail with this kind of virtual cluster, where it is.
+    /// Returns the reason why it is known to fail with this kind of virtual cluster, if it is.
     #[must_use]
     pub fn known_with(&self, virtual_cluster: &str) -> Option<&str> {
         let concerned = self

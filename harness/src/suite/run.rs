@@ -1,4 +1,4 @@
-//! Running what was selected: a process a scenario and place.
+//! Running the selected scenarios: one process for each scenario and place.
 
 use std::fs;
 use std::io::{self, Read, Seek};
@@ -22,32 +22,33 @@ use crate::{report, wait};
 /// The stage that this is.
 const STAGE: &str = "scenarios";
 
-/// What a scenario's process wrote, in its evidence.
+/// The file with the output of a scenario's process, in its evidence.
 const OUTPUT: &str = "output.txt";
 
-/// How many failures' evidence is collected at a time: more would load a cluster that is perhaps failing of load.
+/// The number of failures whose evidence is collected at a time. More would load a cluster that perhaps fails because
+/// of load.
 const COLLECTORS: usize = 1;
 
-/// What the scenarios run in.
+/// The setting in which the scenarios run.
 #[derive(Debug)]
 pub struct Setting<'s> {
     /// The file that describes the environment to them.
     pub environment: &'s Path,
-    /// What it has.
+    /// The properties of that environment.
     pub surroundings: &'s Surroundings,
-    /// What they derive unique names from.
+    /// The seed from which they derive unique names.
     pub seed: u64,
-    /// Where the report goes, and evidence below it.
+    /// The folder for the report, with the evidence below it.
     pub report_dir: &'s Path,
-    /// How many run at a time.
+    /// The number of scenarios that run at a time.
     pub jobs: usize,
-    /// What looks around after a failure.
+    /// The collector of evidence after a failure.
     pub evidence: Option<&'s Collector>,
     /// Ends all of them.
     pub cancel: &'s CancellationToken,
 }
 
-/// Runs `selection` to its end, or to where it is cancelled, and tells what became of each scenario.
+/// Runs `selection` to its end, or until it is cancelled, and reports the result of each scenario.
 pub async fn run(
     binary: &Binary,
     selection: Selection,
@@ -233,7 +234,7 @@ fn interrupted(planned: &Planned, started: Instant) -> ScenarioResult {
     )
 }
 
-/// The file that a scenario's process wrote to, in its evidence folder.
+/// Returns the file that a scenario's process wrote to, in its evidence folder.
 #[must_use]
 pub fn output_in(folder: &Path) -> PathBuf {
     folder.join(OUTPUT)

@@ -1,4 +1,4 @@
-//! What runs where, and what is left out.
+//! The scenarios to run and their places, and those that are left out.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::plan::Plan;
 /// The scenarios' sources, in the workspace that this program was built from.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/tests");
 
-/// What the scenarios run against, as far as it decides which do.
+/// The properties of the environment that decide which scenarios run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surroundings {
     /// The tenants' names.
     pub tenants: Vec<String>,
-    /// Who provides the host cluster.
+    /// The provider of the host cluster.
     pub substrate: String,
-    /// What kind of virtual cluster.
+    /// The kind of virtual cluster.
     pub virtual_cluster: String,
 }
 
 impl Surroundings {
-    /// Those of an environment that is up.
+    /// Returns the surroundings of an environment that is up.
     #[must_use]
     pub fn of(attached: &Attached) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Surroundings {
         }
     }
 
-    /// Those that an environment will have.
+    /// Returns the surroundings that an environment will have.
     #[must_use]
     pub fn planned(plan: &Plan) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Surroundings {
     }
 }
 
-/// What runs, in this order, and what does not.
+/// The scenarios that run, in this order, and those that do not.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
     /// Several at a time.
@@ -66,20 +66,20 @@ pub struct Planned {
     pub id: String,
     /// Its path in the test binary.
     pub name: String,
-    /// What it promises.
+    /// Its promise.
     pub promise: String,
-    /// The tenant that it acts in, where it acts in one.
+    /// The tenant that it acts in, if it acts in one.
     pub tenant: Option<String>,
-    /// The other tenant, where it acts in two.
+    /// The other tenant, if it acts in two.
     pub other: Option<String>,
-    /// Why it is known to fail, where it is.
+    /// The reason why it is known to fail, if it is.
     pub known: Option<String>,
-    /// How long it may take.
+    /// The time limit.
     pub at_most: Duration,
 }
 
 impl Planned {
-    /// Where it runs, as reports have it.
+    /// Returns the place that it runs in, for reports.
     #[must_use]
     pub fn place(&self) -> Option<String> {
         match (&self.tenant, &self.other) {
@@ -88,7 +88,7 @@ impl Planned {
         }
     }
 
-    /// A folder name for what it leaves: its path and place, as far as file systems agree on characters.
+    /// Returns a folder name for its files: its path and place, limited to characters that file systems agree on.
     #[must_use]
     pub fn folder(&self) -> String {
         let path = self.name.replace("::", "-");
@@ -96,7 +96,7 @@ impl Planned {
         tenants.fold(path, |path, tenant| format!("{path}-in-{tenant}"))
     }
 
-    /// What became of it.
+    /// Returns its result.
     #[must_use]
     pub fn came_to(&self, status: Verdict, took: Duration, reason: Option<String>) -> ScenarioResult {
         ScenarioResult {
@@ -144,7 +144,7 @@ impl Selection {
         }
     }
 
-    /// How many are to run.
+    /// Returns the number of scenarios that are to run.
     #[must_use]
     pub fn len(&self) -> usize {
         self.side_by_side.len() + self.alone.len()
@@ -219,7 +219,7 @@ fn cases() -> Vec<String> {
         .collect()
 }
 
-/// Why the scenario cannot run here, where it cannot.
+/// Returns the reason why the scenario cannot run here, if it cannot.
 fn cannot(entry: &Entry, surroundings: &Surroundings) -> Option<String> {
     let Surroundings {
         tenants,
@@ -236,7 +236,7 @@ fn cannot(entry: &Entry, surroundings: &Surroundings) -> Option<String> {
         .then(|| format!("it needs two tenants; this environment has {}", tenants.len()))
 }
 
-/// The id in a test's path.
+/// Returns the id in a test's path.
 pub(super) fn id_in(test: &str) -> Option<String> {
     test.split("::").find_map(id_of)
 }

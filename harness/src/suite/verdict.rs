@@ -1,4 +1,4 @@
-//! What a scenario's process came to.
+//! The verdict on a scenario's process.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -7,19 +7,19 @@ use std::time::Duration;
 use crate::command::tail;
 use crate::events::Verdict;
 
-/// How many lines of a reason are kept; a report is no log, and the output is in the evidence.
+/// The number of lines of a reason that are kept. A report is no log, and the output is in the evidence.
 const LONGEST: usize = 24;
 
-/// How a scenario's process ended.
+/// The end of a scenario's process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// By itself.
+    /// It exited by itself.
     Exited(ExitStatus),
     /// It was ended after this long.
     TooSlow(Duration),
 }
 
-/// The verdict over a scenario that `ended` after it had written `output`, and why it is that.
+/// Returns the verdict on a scenario that `ended` after it had written `output`, and the reason.
 pub(super) fn verdict(ended: Ended, output: &str, known: Option<&str>) -> (Verdict, Option<String>) {
     let failure = match ended {
         Ended::Exited(status) if status.success() && output.contains("test result: ok. 1 passed") => None,
@@ -46,7 +46,8 @@ pub(super) fn verdict(ended: Ended, output: &str, known: Option<&str>) -> (Verdi
     }
 }
 
-/// Why a test failed, from what it wrote: its panic, or the error that it returned, else its last lines.
+/// Returns the reason why a test failed, from its output: its panic, or the error that it returned, else its last
+/// lines.
 fn reason(output: &str) -> String {
     let lines: Vec<&str> = output.lines().collect();
     let panic = lines
@@ -74,7 +75,7 @@ fn reason(output: &str) -> String {
     said.join("\n")
 }
 
-/// The lines up to those of the test framework.
+/// Returns the lines up to those of the test framework.
 fn until_the_end(lines: &[&str]) -> Vec<String> {
     let framework = |line: &&&str| {
         !(line.starts_with("note: run with `RUST_BACKTRACE")

@@ -1,7 +1,8 @@
 //! A kubeconfig that works from outside of the host cluster.
 //!
-//! What the virtual cluster gives, in the Secret `vc-NAME`, names `https://localhost:8443`, for a forwarded port. The
-//! certificate is valid for 127.0.0.1 too, so only the port is exchanged for the one that leads there from here.
+//! The virtual cluster provides a kubeconfig in the Secret `vc-NAME`. It names `https://localhost:8443`, for a
+//! forwarded port. The certificate is valid for 127.0.0.1 too, so only the port is replaced by the one that leads
+//! there from here.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -24,7 +25,8 @@ const KUBECONFIG: Budget = Budget {
     every: Duration::from_millis(100),
 };
 
-/// Waits for a tenant's kubeconfig and writes it to `path`, for nobody else to read, with an address that works here.
+/// Waits for a tenant's kubeconfig and writes it to `path`, where only its owner can read it, with an address that
+/// works here.
 pub(super) async fn open(cluster: &Cluster, tenant: &str, namespace: &str, path: &Path) -> Result<(), Error> {
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
     let given = wait::until(format!("the kubeconfig of {tenant}"), KUBECONFIG, || async {
@@ -75,7 +77,7 @@ async fn address(cluster: &Cluster, tenant: &str, namespace: &str) -> Result<IpA
         })
 }
 
-/// A kubeconfig's text with every cluster's server exchanged for `address`.
+/// Returns a kubeconfig's text with every cluster's server replaced by `address`.
 fn leading_to(text: &str, address: SocketAddr) -> Result<String, String> {
     let mut config: serde_json::Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
     let clusters = config

@@ -1,8 +1,8 @@
-//! A Component made in the guest, to see whether it comes to the host.
+//! A Component that is created in the guest, to check that it arrives on the host.
 //!
-//! vcluster's API server answers, and its kubeconfig is there, before its syncer exports anything; and a Component that
-//! could not be made on the host then is not tried again until it changes (0.21 to 0.27). So the canary changes with each
-//! look, and a tenant is ready when the host has it.
+//! vcluster's API server answers, and its kubeconfig is there, before its syncer exports anything. A Component that
+//! could not be created on the host then is not retried until it changes (0.21 to 0.27). So the canary changes with
+//! each look, and a tenant is ready when the host has it.
 
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
@@ -17,13 +17,13 @@ use crate::workloads::store;
 /// Its name on both sides.
 const NAME: &str = "canary";
 
-/// The guest namespace that it is made in, which every cluster has.
+/// The guest namespace in which it is created, which every cluster has.
 pub(super) const NAMESPACE: &str = "default";
 
 /// On an idle machine it takes milliseconds once the syncer runs; that takes as long as its control plane does to start.
 const EXPORTED: Budget = Budget::seconds(180);
 
-/// Returns when a Component of the guest has come to `host_namespace` of the host and gone from there again.
+/// Returns when a Component of the guest has arrived in `host_namespace` of the host and gone from there again.
 pub(super) async fn flies(
     tenant: &str,
     guest: &Client,

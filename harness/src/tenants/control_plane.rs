@@ -1,5 +1,5 @@
-//! The condition of a tenant's control plane, for error messages and progress: the state of each container, what the
-//! syncer waits for, and the syncer's last warning.
+//! The condition of a tenant's control plane, for error messages and progress: the state of each container, the
+//! conditions that the syncer waits for, and the syncer's last warning.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::wait;
 /// The syncer's container, of this project's chart and of vcluster's.
 const SYNCER: &str = "syncer";
 
-/// The port of the pod's loopback at which the syncer says what it waits for.
+/// The port of the pod's loopback on which the syncer reports the conditions that it waits for.
 const DETAILS: u16 = 8081;
 
 /// The number of lines of the syncer's log that are searched for a warning.
@@ -145,7 +145,7 @@ fn state(container: &ContainerStatus) -> String {
     }
 }
 
-/// Asks the syncer what it waits for, by a port that is forwarded to its pod.
+/// Asks the syncer for the conditions that it waits for, through a port that is forwarded to its pod.
 async fn waits_for(pods: &Api<Pod>, name: &str) -> Option<String> {
     let mut forwarder = pods.portforward(name, &[DETAILS]).await.ok()?;
     let mut stream = forwarder.take_stream(DETAILS)?;

@@ -1,5 +1,5 @@
-//! Kinds that tenants' values export and import: the host is asked for them before a tenant is made, as its syncer would wait
-//! for those that the host does not have.
+//! Kinds that tenants' values export and import. The host is asked for them before a tenant is created, because its
+//! syncer would wait for those that the host does not have.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use vcluster_values::{KindName, Values};
 use super::Error;
 use crate::wait::{self, Budget, Seen};
 
-/// A kind is served within a second after its definition was made.
+/// A kind is served within a second after the creation of its definition.
 const SERVED: Budget = Budget::seconds(10);
 
-/// The group of what the platform brings.
+/// The group of the kinds that the platform installs.
 const OF_THE_PLATFORM: &str = "dapr.io";
 
 /// The kinds of one API group that the host serves; `None` if it does not have the group.
 type Group = Option<ApiGroup>;
 
-/// Refuses values with kinds that the host does not have, but for those that the platform may bring. `tenant` is what messages
-/// call who is to be made.
+/// Refuses values with kinds that the host does not have, except those that the platform may install. Messages call
+/// the tenant `tenant`.
 pub async fn known_before_the_platform(host: &Client, tenant: &str, values: &Values) -> Result<(), Error> {
     let refusals = refusals(host, values, |group| group != OF_THE_PLATFORM).await;
     accepted(tenant, &refusals.map_err(|error| error.of(tenant))?)
@@ -75,7 +75,7 @@ impl Unanswered {
     }
 }
 
-/// Returns why a syncer would not start with these values on this host. `asks` selects the API groups that matter.
+/// Returns the reason why a syncer would not start with these values on this host. `asks` selects the API groups that matter.
 async fn refusals(
     host: &Client,
     values: &Values,

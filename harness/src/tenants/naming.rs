@@ -1,19 +1,20 @@
-//! Where a tenant's things are on the host.
+//! The names of a tenant's objects on the host.
 //!
-//! Written down a second time, and not asked of the syncer: what checks a syncer must not take its word for it.
-//! The rule is that of vcluster's multi-namespace mode (`pkg/util/translate/multi_namespace.go`, v0.14 to v0.25).
+//! The rule is implemented a second time here, and not taken from the syncer: a check of a syncer must not rely on
+//! its answers. It is the rule of vcluster's multi-namespace mode (`pkg/util/translate/multi_namespace.go`, v0.14 to
+//! v0.25).
 
 use sha2::{Digest as _, Sha256};
 
-/// The host namespace that mirrors the guest namespace `guest` of the tenant `tenant`, whose control plane is in
-/// `namespace`. Objects in it have the same names as in the guest.
+/// Returns the host namespace that mirrors the guest namespace `guest` of the tenant `tenant`, whose control plane is
+/// in `namespace`. Objects in it have the same names as in the guest.
 #[must_use]
 pub fn host_namespace(tenant: &str, namespace: &str, guest: &str) -> String {
     let whose = format!("{namespace}x{tenant}");
     format!("vcluster-{}-{}", short_hash(guest), short_hash(&whose))
 }
 
-/// The first eight hexadecimal digits of SHA-256.
+/// Returns the first eight hexadecimal digits of SHA-256.
 fn short_hash(text: &str) -> String {
     Sha256::digest(text)
         .iter()

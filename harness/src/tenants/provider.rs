@@ -1,11 +1,11 @@
-//! What makes the virtual clusters.
+//! The providers of virtual clusters.
 
 use serde::{Deserialize, Serialize};
 
 use super::vcluster;
 use crate::helm::Chart;
 
-/// What makes the virtual clusters: a chart, and what it takes as values.
+/// A provider of virtual clusters: a chart, and the values that it takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
@@ -13,19 +13,19 @@ pub enum Provider {
     Embedded {
         /// The chart.
         chart: Chart,
-        /// What the environment decides of it, as `key=value`.
+        /// The values that the environment decides, as `key=value`.
         set: Vec<String>,
     },
     /// loft-sh's chart, which takes a translation of it.
     Vcluster {
         /// The chart.
         chart: Chart,
-        /// What the environment decides of it.
+        /// The images, which the environment decides.
         images: vcluster::Images,
     },
 }
 
-/// What a chart takes.
+/// The input of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Input<'a> {
     pub(super) chart: &'a Chart,
@@ -34,7 +34,7 @@ pub(super) struct Input<'a> {
 }
 
 impl Provider {
-    /// What its chart takes for a tenant with this values file.
+    /// Returns the input of its chart for a tenant with this values file.
     pub(super) fn input(&self, values: &str) -> Result<Input<'_>, vcluster_values::Error> {
         Ok(match self {
             Self::Embedded { chart, set } => Input {
@@ -50,7 +50,7 @@ impl Provider {
         })
     }
 
-    /// Returns true if the kubeconfig is there before the syncer has begun to work, so that only a canary tells.
+    /// Returns true if the kubeconfig exists before the syncer works, so that only a canary shows that it does.
     pub(super) fn is_early(&self) -> bool {
         match self {
             Self::Embedded { .. } => false,

@@ -1,5 +1,5 @@
-//! The check that a tenant's cluster is the one that its namespaces on the host were made for. If it is another one, its syncer
-//! syncs nothing until somebody says what is meant, so waiting for it would be in vain.
+//! The check that a tenant's cluster is the one that its namespaces on the host were created for. If it is another
+//! one, its syncer syncs nothing until an administrator decides, so waiting for it would be in vain.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const ANSWERS: Budget = Budget {
     every: Duration::from_millis(150),
 };
 
-/// Returns an error if the cluster of a tenant is not the one that its namespaces on the host were made for.
+/// Returns an error if the cluster of a tenant is not the one that its namespaces on the host were created for.
 pub(super) async fn is_the_same(
     name: &str,
     namespace: &str,

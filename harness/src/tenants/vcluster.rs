@@ -1,4 +1,4 @@
-//! What a tenant of real vcluster is made from: loft-sh's chart and images, at the last version that syncs freely
+//! The parts of a tenant of real vcluster: loft-sh's chart and images, at the last version that syncs freely
 //! configured kinds between many namespaces without a licence.
 
 use serde::{Deserialize, Serialize};
@@ -13,18 +13,18 @@ pub use values::translate;
 /// The values file in the dialect of its chart.
 mod values;
 
-/// The program, as `--component` names it; the images are assembled where it is given.
+/// The program, as `--component` names it. If it is given, the images are assembled.
 pub const PROGRAM: &str = "vcluster";
 
 /// The repository of its chart.
 const REPOSITORY: &str = "https://charts.loft.sh";
 
-/// What its control plane runs.
+/// The images of its control plane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Images {
     /// vcluster itself.
     pub vcluster: String,
-    /// The Kubernetes programs, which its control plane copies out of it.
+    /// The Kubernetes programs, which its control plane copies out of the image.
     pub kubernetes: String,
     /// Its store.
     pub etcd: String,
@@ -33,7 +33,8 @@ pub struct Images {
 }
 
 impl Images {
-    /// Those for guests of this Kubernetes, by their names in a registry that all images are pushed to, if there is one.
+    /// Returns the images for guests of this Kubernetes version, by their names in a registry that all images are
+    /// pushed to, if there is one.
     #[must_use]
     pub fn of(kubernetes: Kubernetes, registry: Option<&str>) -> Self {
         let image = |short| registry::name_in(registry, &pins().image(short, kubernetes));
@@ -46,7 +47,7 @@ impl Images {
     }
 }
 
-/// The chart in its repository.
+/// Returns the chart in its repository.
 #[must_use]
 pub fn chart() -> Chart {
     Chart::InRepository {

@@ -28,13 +28,14 @@ const AVAILABLE: Budget = Budget {
     every: Duration::from_millis(200),
 };
 
-/// What is available answers at once; its Service's rules on the node may be a moment behind.
+/// The time limit for the first answer. An available app answers at once; its Service's rules on the node may be a
+/// moment behind.
 const ANSWERS: Budget = Budget {
     at_most: Duration::from_secs(30),
     every: Duration::from_millis(100),
 };
 
-/// Kubernetes' default. An app answers what it has begun until then.
+/// Kubernetes' default. In this time, an app answers the requests that it has begun.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// An app to be deployed.
@@ -48,18 +49,18 @@ pub struct App {
     pub store: String,
     /// The Configuration that its sidecar has, if any.
     pub configuration: Option<String>,
-    /// How long it may take to end.
+    /// The time that it has for its termination.
     pub grace: Duration,
 }
 
 impl App {
-    /// The write app, for pods that run on this host cluster.
+    /// Returns the write app, for pods that run on this host cluster.
     #[must_use]
     pub fn write(host: &Cluster) -> Self {
         Self::new("write-app", host.image(WRITE_IMAGE))
     }
 
-    /// The read app, for pods that run on this host cluster.
+    /// Returns the read app, for pods that run on this host cluster.
     #[must_use]
     pub fn read(host: &Cluster) -> Self {
         Self::new("read-app", host.image(READ_IMAGE))
@@ -90,7 +91,7 @@ impl App {
         Ok(())
     }
 
-    /// Waits until it is available and says that it is ready; returns the address that it answers at from here.
+    /// Waits until it is available and reports that it is ready. Returns the address at which it answers from here.
     pub async fn answers(
         &self,
         client: &Client,
@@ -143,7 +144,7 @@ async fn is_ready(service: SocketAddr, reach: &Reach) -> Result<SocketAddr, Stri
     }
 }
 
-/// The address that a Service has in the guest, which is the host's.
+/// Returns the address that a Service has in the guest, which is the host's.
 fn address_of(service: &Service) -> Option<SocketAddr> {
     let spec = service.spec.as_ref()?;
     let address: IpAddr = spec.cluster_ip.as_ref()?.parse().ok()?;

@@ -24,7 +24,7 @@ const SYNCED: Budget = Budget {
     every: Duration::from_millis(50),
 };
 
-/// How Dapr's Components are called in the API.
+/// Returns the API resource of Dapr's Components.
 #[must_use]
 pub fn components() -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("dapr.io", "v1alpha1", "Component"))

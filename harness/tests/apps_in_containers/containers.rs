@@ -24,7 +24,7 @@ const APP: u16 = 8080;
 
 const REDIS: u16 = 6379;
 
-/// How long a container that is to stop may take, in seconds, before it is killed; as in Kubernetes.
+/// The time that a container has to stop before it is killed, in seconds; as in Kubernetes.
 const GRACE: i32 = 30;
 
 /// A container that is removed with its owner, and whose log is shown if the test fails.
@@ -74,7 +74,7 @@ fn of(lab: &Lab, short: &str) -> GenericImage {
     GenericImage::new(repository, tag)
 }
 
-/// A Redis with a password that keeps what it was told, also when it stops.
+/// A Redis with a password that persists its data, also when it stops.
 pub(crate) struct Redis {
     container: Contained,
 }
@@ -131,7 +131,7 @@ impl Redis {
         .expect("it starts");
     }
 
-    /// The Component of it.
+    /// Returns its Component.
     fn component(&self) -> String {
         let metadata = [
             ("redisHost", format!("{}:{REDIS}", self.container.name)),
@@ -150,7 +150,7 @@ impl Redis {
 }
 
 impl Contained {
-    /// Where a port of the container is reached from here.
+    /// Returns the address at which a port of the container is reached from here.
     async fn address(&self, port: u16) -> String {
         let host = self.get_host().await.expect("the daemon has a host");
         let port = self
@@ -221,7 +221,7 @@ impl App {
         }
     }
 
-    /// Waits until the app says of itself that it is ready, or for this reason not.
+    /// Waits until the app reports that it is ready, or that it is not for this reason.
     pub(crate) async fn becomes(&self, status: u16, code: Option<&str>) {
         let what = format!("/readyz to say {status} {}", code.unwrap_or_default());
         wait::until(what, BUDGET, || async {
@@ -314,13 +314,13 @@ impl App {
         inspected.expect("the daemon knows it")
     }
 
-    /// When it was started last.
+    /// Returns the time when it was started last.
     pub(crate) async fn started_at(&self) -> String {
         let state = self.inspect().await.state.expect("it has a state");
         state.started_at.expect("it was started")
     }
 
-    /// The users that its processes run as.
+    /// Returns the users that its processes run as.
     pub(crate) async fn user_ids(&self) -> Vec<String> {
         let options = TopOptionsBuilder::new().ps_args("-eo uid,pid").build();
         let top = self

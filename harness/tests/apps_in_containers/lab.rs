@@ -1,4 +1,4 @@
-//! What all tests share: a daemon, its images, a network.
+//! The parts that all tests share: a daemon, its images, a network.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use testcontainers::bollard::query_parameters::{
 use testcontainers::bollard::{Docker, body_full};
 use testcontainers::core::client::docker_client_instance;
 
-/// The label of everything that a run makes; its value says which run.
+/// The label of every object of a run. Its value is the run.
 pub(crate) const LABEL: &str = "shared-dapr.test";
 
 /// The images that the containers are of.
@@ -34,7 +34,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// Fills it, if a daemon answers; else says that none does.
+    /// Fills it if a daemon answers. Otherwise, returns the reason.
     pub(crate) async fn open() -> Result<Arc<Self>, String> {
         let docker = daemon().await?;
         let images = images::for_tests(&IMAGES).await.expect("the images can be had");
@@ -64,13 +64,13 @@ impl Lab {
         }))
     }
 
-    /// A name for a container that no other has.
+    /// Returns a unique name for a container.
     pub(crate) fn name(&self, of: &str) -> String {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         format!("{}-{of}-{number}", self.run)
     }
 
-    /// The repository and tag of an image.
+    /// Returns the repository and tag of an image.
     pub(crate) fn image(&self, short: &str) -> (&str, &str) {
         let archive = self.images.get(short).expect("it is one of those");
         archive.name.rsplit_once(':').expect("a name has a tag")

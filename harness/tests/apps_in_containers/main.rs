@@ -1,8 +1,9 @@
 //! The two apps as containers of their own images, each with a real Dapr sidecar, on a real Redis.
 //!
-//! What `apps_with_dapr` shows of the processes, this shows of the images and of how they are to be run: as in
-//! `manifests/workloads/app.yaml`, but by Docker. Where no daemon answers, every test is ignored and says so; a machine
-//! where the user is root needs none: `cargo harness docker -- cargo test -p harness --test apps_in_containers`.
+//! `apps_with_dapr` tests the processes. This tests the images and the way to run them: as in
+//! `manifests/workloads/app.yaml`, but with Docker. If no daemon answers, every test is ignored and says so. A
+//! machine where the user is root needs no daemon:
+//! `cargo harness docker -- cargo test -p harness --test apps_in_containers`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,10 +21,10 @@ use crate::lab::Lab;
 /// Redis, an app with its sidecar, and asking them.
 mod containers;
 
-/// What all tests share: a daemon, its images, a network.
+/// The parts that all tests share: a daemon, its images, a network.
 mod lab;
 
-/// How to have a daemon.
+/// The command that provides a daemon.
 const REMEDY: &str = "cargo harness docker -- cargo test -p harness --test apps_in_containers";
 
 type Test = fn(Arc<Lab>) -> LocalBoxFuture<'static, ()>;
@@ -67,7 +68,8 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-/// One run of the tests, on one runtime: what testcontainers keeps between them belongs to it.
+/// One run of the tests, on one runtime. The state that testcontainers keeps between the tests belongs to the
+/// runtime.
 struct Run {
     runtime: Runtime,
     lab: OnceCell<Result<Arc<Lab>, String>>,
@@ -93,7 +95,8 @@ impl Run {
         })
     }
 
-    /// Removes what the tests shared. What they should have removed themselves is reported, and removed too.
+    /// Removes the objects that the tests shared. Objects that the tests should have removed themselves are reported,
+    /// and removed too.
     #[expect(clippy::print_stderr, reason = "the tests are over, and nothing else tells")]
     fn left_something(&self) -> bool {
         let Some(Ok(lab)) = self.lab.get() else {

@@ -14,7 +14,7 @@ mod platform_redis;
 /// Starting the programs, and asking them.
 mod rig;
 
-/// Tests of what a tenant can do to Redis, and of what Redis keeps.
+/// Tests of a tenant's possible actions on Redis, and of the data that Redis keeps.
 mod tenants_redis;
 
 #[tokio::test]

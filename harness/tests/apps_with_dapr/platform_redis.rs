@@ -28,7 +28,7 @@ pub(crate) struct PlatformRedis<'a> {
     process: Process,
 }
 
-/// The login of a tenant.
+/// Returns the login of a tenant.
 pub(crate) fn login(tenant: &str) -> Login {
     Login {
         username: tenant.to_owned(),
@@ -85,7 +85,7 @@ impl<'a> PlatformRedis<'a> {
         .expect("it starts");
     }
 
-    /// Runs the liveness probe's command, and returns whether it succeeds within the probe's timeout.
+    /// Runs the liveness probe's command. Returns true if it succeeds within the probe's timeout.
     pub(crate) async fn is_alive(&self) -> bool {
         let probe = self.container.liveness_probe.as_ref().expect("it has a probe");
         let words = probe.exec.as_ref().and_then(|exec| exec.command.as_ref());

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 /// Generous: other tests keep the machine busy.
 pub(crate) const BUDGET: Budget = Budget::seconds(30);
 
-/// The programs, once for all tests: the components, and the apps as they go into their images.
+/// Returns the programs, once for all tests: the components, and the apps as they go into their images.
 async fn programs() -> &'static Components {
     static PROGRAMS: OnceCell<Components> = OnceCell::const_new();
     let programs = async {
@@ -32,11 +32,11 @@ async fn programs() -> &'static Components {
     PROGRAMS.get_or_init(|| programs).await
 }
 
-/// The ports that are handed out: below those that Linux gives to whoever asks for any (32768 and up, unless told
-/// otherwise), so that no connection of anybody takes one between here and its use.
+/// The ports for tests. They are below those that Linux gives to processes that ask for any port (32768 and up by
+/// default), so that no other connection takes one before its use.
 const PORTS: Range<u16> = 20_000..32_000;
 
-/// A port of the loopback address that is free, and that no other test is given.
+/// Returns a free port of the loopback address that no other test is given.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Processes begin at places of their own, for those who run each test in one.
@@ -180,12 +180,12 @@ impl Rig {
         }
     }
 
-    /// The folder, which goes with the rig.
+    /// Returns the folder, which is removed with the rig.
     pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
-    /// The environment that Redis's programs need.
+    /// Returns the environment that Redis's programs need.
     pub(crate) fn redis_environment(&self) -> Vec<(&'static str, OsString)> {
         let debian = self.programs.debian(components::DEBIAN);
         debian.expect("redis comes from there").environment()
@@ -196,7 +196,7 @@ impl Rig {
     }
 }
 
-/// A Redis with a password that keeps what it was told, also when it stops.
+/// A Redis with a password that persists its data, also when it stops.
 pub(crate) struct Redis {
     program: PathBuf,
     environment: Vec<(&'static str, OsString)>,
@@ -206,7 +206,7 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// The Component of it.
+    /// Returns its Component.
     pub(crate) fn component(&self) -> String {
         let metadata = [
             ("redisHost", format!("127.0.0.1:{}", self.port)),
@@ -268,7 +268,7 @@ impl Redis {
         process.exit_code().await;
     }
 
-    /// When `key` ends by itself, if it does.
+    /// Returns the seconds until `key` expires, if it does.
     pub(crate) async fn seconds_to_live(&self, key: &str) -> Option<u64> {
         let seconds: i64 = self.ask(&["TTL", key]).await.expect("redis answers");
         assert_ne!(seconds, -2, "there is no {key}");
@@ -291,7 +291,7 @@ pub(crate) struct Sidecar {
 }
 
 impl Sidecar {
-    /// What is stored at `key`.
+    /// Returns the value that is stored at `key`.
     pub(crate) async fn state(&self, key: &str) -> Value {
         let path = format!("/v1.0/state/my-statestore/{key}");
         let (status, body) = ask(self.port, "GET", &path, None)
@@ -340,7 +340,7 @@ impl App {
             .expect("the app answers")
     }
 
-    /// A request on its way.
+    /// Starts a request in the background.
     pub(crate) fn asked(&self, method: &'static str, path: &'static str) -> JoinHandle<(u16, Value)> {
         let port = self.port;
         tokio::spawn(async move { ask(port, method, path, None).await.expect("the app answers") })

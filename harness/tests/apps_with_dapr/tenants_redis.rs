@@ -1,4 +1,4 @@
-//! Tests of what a tenant can do to Redis, and of what Redis keeps.
+//! Tests of a tenant's possible actions on Redis, and of the data that Redis keeps.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 use crate::platform_redis::{Connection, PlatformRedis, login};
 use crate::rig::{BUDGET, Rig, ask, free_port};
 
-/// The tenant's Components: a state store, topics, and a subscription to a topic that its app takes and one that it refuses.
+/// Returns the tenant's Components: a state store, topics, and subscriptions to a topic that its app takes and to one
+/// that it refuses.
 fn resources(port: u16) -> String {
     let user = login("tenant-1");
     let common = [

@@ -1,4 +1,4 @@
-//! Requests that are refused because of what is there: an environment that is held or up, a report that is not ours.
+//! Requests that are refused because of existing objects: an environment that is held or up, a foreign report.
 
 use std::fs;
 use std::path::PathBuf;

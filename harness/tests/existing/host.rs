@@ -1,4 +1,4 @@
-//! A cluster that somebody else brought up.
+//! A cluster that the run under test did not bring up.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(crate) struct Other {
 }
 
 impl Other {
-    /// By the administrator's.
+    /// Describes a run with the administrator's kubeconfig.
     pub(crate) fn named(name: &'static str) -> Self {
         Self {
             name,
@@ -31,7 +31,7 @@ impl Other {
         }
     }
 
-    /// By this one.
+    /// Describes a run with this kubeconfig.
     pub(crate) fn with(name: &'static str, kubeconfig: &Path) -> Self {
         Self {
             name,
@@ -79,14 +79,14 @@ impl Host {
         self.ran(self.harness(other.name), other, arguments, &kubeconfig)
     }
 
-    /// The same as if this machine were the cluster's node: in its network.
+    /// Runs the harness as if this machine were the cluster's node: in its network.
     pub(crate) fn run_beside(&self, other: &Other, arguments: &[&str]) -> Ran {
         let mut command = self.beside(env!("CARGO_BIN_EXE_harness"));
         command.args(["--name", other.name]);
         self.ran(command, other, arguments, &self.kubeconfig_beside())
     }
 
-    /// A command in the network of the cluster's node.
+    /// Returns a command in the network of the cluster's node.
     pub(crate) fn beside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
         command
@@ -123,7 +123,7 @@ impl Host {
         }
     }
 
-    /// How many scenarios passed in the run of this name, as its report says.
+    /// Returns the number of scenarios that passed in the run of this name, from its report.
     pub(crate) fn passed(&self, name: &str) -> u64 {
         let report =
             fs::read(self.reports(name).join("report.json")).expect("an end-to-end run writes a report");
@@ -151,7 +151,7 @@ impl Host {
         self.kubectl.run(&["delete", kind, name, "--wait"]);
     }
 
-    /// The kubeconfig of a user who has one of the cluster's own roles.
+    /// Returns the kubeconfig of a user who has one of the cluster's own roles.
     pub(crate) fn as_a_user_with(&self, role: &str) -> PathBuf {
         self.kubectl
             .run(&["create", "serviceaccount", "weak", "--namespace", "default"]);
@@ -171,18 +171,18 @@ impl Host {
         })
     }
 
-    /// kubectl for a tenant that it has brought up.
+    /// Returns kubectl for a tenant that the host has brought up.
     pub(crate) fn tenant(&self, name: &str) -> Kubectl {
         let kubeconfig = format!("tenants/{name}.kubeconfig");
         Kubectl::by(folder(&self.state, &self.name).join(kubeconfig))
     }
 
-    /// A folder that goes with it.
+    /// Returns a folder that is removed with the host.
     pub(crate) fn state(&self) -> &Path {
         self.state.path()
     }
 
-    /// Its kubeconfig with the address that the API server has in its node's network.
+    /// Returns its kubeconfig with the address of the API server in its node's network.
     pub(crate) fn kubeconfig_beside(&self) -> PathBuf {
         self.changed("beside", |config| {
             config["clusters"][0]["cluster"]["server"] = format!("https://{}", address::API).into();
@@ -209,7 +209,7 @@ impl Host {
     }
 }
 
-/// The folder of an environment.
+/// Returns the folder of an environment.
 fn folder(state: &tempfile::TempDir, name: &str) -> PathBuf {
     state.path().join("shared-dapr").join(name)
 }

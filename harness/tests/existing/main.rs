@@ -1,6 +1,6 @@
-//! What a run does to a cluster that is there already: uses it, leaves it as it was, and refuses where it must.
+//! The effects of a run on an existing cluster: it uses the cluster, leaves it as it was, and refuses if it must.
 //!
-//! The cluster is a native one, brought up by a process of its own that the run under test knows nothing of.
+//! The cluster is a native one. A process of its own brings it up, and the run under test does not know about it.
 
 use std::fs;
 
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use host::{Host, Other};
 use registry::Registry;
 
-/// A cluster that somebody else brought up.
+/// A cluster that the run under test did not bring up.
 mod host;
 
-/// What is shared with other tests.
+/// Code that is shared with other tests.
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -23,7 +23,7 @@ mod registry;
 /// A metrics server beside such a cluster's node.
 mod metrics_server;
 
-/// What a tenant sees of what the cluster measures.
+/// A tenant's view of the host's metrics.
 mod measured;
 
 /// A values file in the folder of the cluster's runs.
@@ -81,7 +81,7 @@ fn images_come_by_way_of_a_registry() {
     assert_eq!(host.kubectl.everything(), before);
 }
 
-/// The images of all containers of pods.
+/// Returns the images of all containers of pods.
 fn images(pods: &[Value]) -> impl Iterator<Item = String> {
     pods.iter()
         .flat_map(|pod| [&pod["spec"]["initContainers"], &pod["spec"]["containers"]])
@@ -144,7 +144,8 @@ fn a_cluster_that_restricts_its_pods_will_do() {
     assert_eq!(host.kubectl.everything(), before);
 }
 
-/// What a cluster with `restricted` as its default of Pod Security does, by a policy that labels each namespace so.
+/// Returns a policy and its binding that label each new namespace with `restricted`, as a cluster does that has
+/// `restricted` as its default of Pod Security.
 fn restricted_by_default() -> [Value; 2] {
     let level = "pod-security.kubernetes.io/enforce";
     [

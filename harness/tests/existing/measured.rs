@@ -1,4 +1,4 @@
-//! What a tenant sees of what its host's metrics server has measured.
+//! A tenant's view of the metrics that its host's metrics server provides.
 
 use std::convert::Infallible;
 use std::fs;

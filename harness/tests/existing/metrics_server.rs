@@ -75,7 +75,7 @@ fn start(host: &Host, program: &Path) -> Child {
         .expect("it can be started")
 }
 
-/// How the API server finds it.
+/// Returns the objects by which the API server finds it.
 fn objects() -> [Value; 3] {
     let metadata = json!({"name": "metrics-server", "namespace": "kube-system"});
     [

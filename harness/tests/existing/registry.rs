@@ -6,13 +6,13 @@ use std::process::{Child, Stdio};
 
 use crate::host::Host;
 
-/// Where it listens. Loopback, of a network that the test's own cluster has made.
+/// The address on which it listens. It is loopback, in a network that the test's own cluster has created.
 const ADDRESS: &str = "127.0.0.1:5000";
 
-/// What images are pushed below.
+/// The path below which images are pushed.
 const PREFIX: &str = "team";
 
-/// A real one, which keeps what is pushed in a folder.
+/// A real registry, which keeps pushed images in a folder.
 pub(crate) struct Registry {
     folder: tempfile::TempDir,
     process: Child,
@@ -54,7 +54,7 @@ impl Registry {
         }
     }
 
-    /// What images in it are called by.
+    /// Returns the prefix of the names of images in it.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }

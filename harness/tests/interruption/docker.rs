@@ -1,4 +1,4 @@
-//! A command with a Docker daemon of its own, and what is left of both.
+//! A command with a Docker daemon of its own, and the remains of both.
 
 use std::process::{Command, Output};
 
@@ -8,10 +8,10 @@ use rustix::process::Signal;
 
 use crate::environment::Environment;
 
-/// What a command says when it was started and has a daemon.
+/// The output of a command that was started and has a daemon.
 const STARTED: &str = "the command runs";
 
-/// A shell script that says so, closes its output and then does not end by itself.
+/// A shell script that prints [`STARTED`], closes its output and then does not end by itself.
 const ENDLESS: &str = "docker info >/dev/null && echo the command runs >&2
 exec >/dev/null 2>&1
 while true; do sleep 600; done";

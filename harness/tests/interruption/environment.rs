@@ -1,4 +1,4 @@
-//! An environment that is cut off, and a look at what is left of it.
+//! An environment that is cut off, and the check of its remains.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -31,7 +31,7 @@ impl Environment {
         command
     }
 
-    /// Begins a run, and returns once it has told of `moment` on standard error.
+    /// Begins a run, and returns once it has printed `moment` on standard error.
     pub(crate) fn until(&self, arguments: &[&str], moment: &str) -> Run {
         let mut process = self
             .harness(arguments)
@@ -48,7 +48,7 @@ impl Environment {
         Run { process, said }
     }
 
-    /// The folders of its runs' reports.
+    /// Returns the folders of its runs' reports.
     pub(crate) fn runs(&self) -> Vec<PathBuf> {
         let reports = self
             .state
@@ -59,14 +59,14 @@ impl Environment {
         runs.map(|run| run.path()).collect()
     }
 
-    /// Brings down what is left of it.
+    /// Runs `down` on its remains.
     pub(crate) fn down(&self) {
         let output = self.harness(&["down"]).output().expect("the program can be run");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{said}");
     }
 
-    /// Everything of it that is still there: cgroups, processes, mounts and files.
+    /// Returns everything of it that still exists: cgroups, processes, mounts and files.
     pub(crate) fn remains(&self) -> Vec<String> {
         let cgroup = format!("shared-dapr-{}", self.name);
         let mut found: Vec<String> = cgroups(&cgroup)
@@ -111,7 +111,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Sends a signal and returns the exit code, where there is one, and what it said since.
+    /// Sends a signal. Returns the exit code, if there is one, and the output since then.
     pub(crate) fn ends_by(mut self, signal: Signal) -> (Option<i32>, String) {
         kill_process(Pid::from_child(&self.process), signal).expect("it runs");
         let mut said = String::new();

@@ -1,7 +1,7 @@
-//! What is left when a run is cut off: nothing, or what `down` removes.
+//! The remains of a run that is cut off: nothing, or objects that `down` removes.
 //!
-//! Each case brings up an environment of its own, which takes root and built components, and cuts it off at a moment
-//! that it tells of. Run them by `cargo test -p harness --test interruption -- --ignored --test-threads 1`.
+//! Each case brings up an environment of its own, which needs root and built components, and cuts it off at a moment
+//! that the case names. Run them by `cargo test -p harness --test interruption -- --ignored --test-threads 1`.
 
 use std::fs;
 use std::path::Path;
@@ -115,7 +115,7 @@ fn what_does_not_come_up_leaves_its_logs_in_the_report() {
     assert_eq!(environment.remains(), Vec::<String>::new());
 }
 
-/// With Dapr's canary each time: its certificates still fit, and the namespace of the one before is not in the way.
+/// Dapr's canary runs each time: its certificates still fit, and the namespace of the previous one does not conflict.
 #[test]
 #[ignore = "needs root and built components"]
 fn what_is_up_can_be_brought_up_at_once_again() {

@@ -1,4 +1,4 @@
-//! An environment on kind, and what Docker has of it.
+//! An environment on kind, and its objects in Docker.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -31,13 +31,13 @@ impl Environment {
         }
     }
 
-    /// The same by another way to the daemon.
+    /// Returns the same environment with another way to the daemon.
     pub(crate) fn by(mut self, proxy: &Proxy) -> Self {
         self.docker_host = Some(proxy.host());
         self
     }
 
-    /// An environment on this one's cluster, which it did not make.
+    /// Returns an environment on this one's cluster, which it did not create.
     pub(crate) fn guest(&self, name: &str) -> Self {
         let kubeconfig = self.kubeconfig().display().to_string();
         Self {
@@ -89,13 +89,13 @@ impl Environment {
         }
     }
 
-    /// The containers that are nodes of a cluster of its name.
+    /// Returns the containers that are nodes of a cluster of its name.
     pub(crate) fn nodes(&self) -> Vec<String> {
         let listed = docker(&["ps", "--all", "--filter", &self.label(), "--format", "{{.Names}}"]);
         listed.lines().map(str::to_owned).collect()
     }
 
-    /// The images of nodes that Docker has of it.
+    /// Returns the images of nodes that Docker has of it.
     pub(crate) fn images(&self) -> Vec<String> {
         let listed = docker(&[
             "image",
@@ -141,7 +141,7 @@ impl Environment {
         docker(&["image", "rm", "somebody-elses"]);
     }
 
-    /// The pods that would go to a node of any architecture, but for those that every node of the cluster has.
+    /// Returns the pods that would go to a node of any architecture, except those that every node of the cluster has.
     pub(crate) fn pods_for_any_architecture(&self) -> Vec<String> {
         let pods = self.kubectl().pods_of_runs();
         let anywhere = pods

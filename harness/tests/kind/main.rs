@@ -1,4 +1,4 @@
-//! What a run does to kind clusters and their Docker: only what is its own.
+//! The effects of a run on kind clusters and their Docker: it changes only its own objects.
 //!
 //! They need a Docker daemon that answers and may give all privileges, and take minutes:
 //! `cargo harness docker -- cargo test -p harness --test kind -- --ignored --test-threads 1`.
@@ -11,10 +11,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use environment::Environment;
 use proxy::Proxy;
 
-/// An environment on kind, and what Docker has of it.
+/// An environment on kind, and its objects in Docker.
 mod environment;
 
-/// What is shared with other tests.
+/// Code that is shared with other tests.
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -119,7 +119,7 @@ fn a_run_on_somebody_elses_kind_cluster_leaves_it_as_it_was() {
     assert_eq!(owner.nodes(), Vec::<String>::new());
 }
 
-/// Docker, as the machine has it.
+/// Runs the machine's Docker.
 fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker")
         .args(arguments)

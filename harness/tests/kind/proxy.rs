@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::{env, io, net, thread};
 
-/// The daemon's socket, unless `DOCKER_HOST` says otherwise.
+/// The daemon's socket, unless `DOCKER_HOST` is set.
 const DEFAULT: &str = "unix:///var/run/docker.sock";
 
 /// It leads to the daemon until it is cut.
@@ -47,7 +47,7 @@ impl Proxy {
         Self { folder, cut, open }
     }
 
-    /// What `DOCKER_HOST` has to be.
+    /// Returns the value for `DOCKER_HOST`.
     pub(crate) fn host(&self) -> String {
         format!("unix://{}", self.folder.path().join("docker.sock").display())
     }

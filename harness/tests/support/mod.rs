@@ -1,4 +1,4 @@
-//! What tests that run the whole program on a cluster share.
+//! Code that is shared by tests that run the whole program on a cluster.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,15 +6,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Kinds outside of namespaces, and namespaces, that a run makes.
+/// Cluster-scoped kinds that a run creates.
 const KINDS: &str = "namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,\
     mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,\
     validatingadmissionpolicybindings";
 
-/// Kinds in namespaces that a run makes.
+/// Namespaced kinds that a run creates.
 const NAMESPACED: &str = "roles,rolebindings,deployments,statefulsets,services,secrets";
 
-/// What came of a run.
+/// The result of a run.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) said: String,
@@ -39,7 +39,7 @@ pub(crate) struct Kubectl {
 }
 
 impl Kubectl {
-    /// For the cluster of a kubeconfig, which need not be there yet.
+    /// Returns kubectl for the cluster of a kubeconfig, which need not exist yet.
     pub(crate) fn by(kubeconfig: PathBuf) -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("there can be a runtime");
         let components = runtime
@@ -66,7 +66,7 @@ impl Kubectl {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// The objects of these kinds in all namespaces.
+    /// Returns the objects of these kinds in all namespaces.
     pub(crate) fn list(&self, kinds: &str) -> Vec<Value> {
         let listed = self.run(&["get", kinds, "--all-namespaces", "--output", "json"]);
         let mut listed: Value = serde_json::from_str(&listed).expect("kubectl prints JSON");
@@ -74,7 +74,8 @@ impl Kubectl {
         std::mem::take(items)
     }
 
-    /// Everything in the cluster of the kinds that a run makes, each with what another of the same name would not have.
+    /// Returns everything in the cluster of the kinds that a run creates, each with values that another object of the
+    /// same name would not have.
     pub(crate) fn everything(&self) -> Vec<String> {
         let mut all: Vec<String> = self
             .list(&format!("{KINDS},{NAMESPACED}"))
@@ -88,7 +89,7 @@ impl Kubectl {
         all
     }
 
-    /// The pods that are not the cluster's own.
+    /// Returns the pods that are not the cluster's own.
     pub(crate) fn pods_of_runs(&self) -> Vec<Value> {
         let mut pods = self.list("pods");
         pods.retain(|pod| pod["metadata"]["namespace"] != "kube-system");

@@ -1,11 +1,11 @@
 //! The kernel's account of one process's memory.
 
-/// What a process has in memory.
+/// The memory of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Footprint {
     /// Its resident pages, in kB.
     pub(super) rss: u32,
-    /// The same, each page divided by how many share it, in kB.
+    /// The same, each page divided by the number of processes that share it, in kB.
     pub(super) pss: u32,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn megabytes(kilobytes: u32) -> f64 {
     rounded(f64::from(kilobytes) / 1024.0)
 }
 
-/// To a tenth.
+/// Rounds to a tenth.
 pub(super) fn rounded(megabytes: f64) -> f64 {
     (megabytes * 10.0).round() / 10.0
 }

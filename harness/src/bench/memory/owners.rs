@@ -1,4 +1,4 @@
-//! Whom a process is there for.
+//! The owner of a process.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use super::footprint::{Footprint, megabytes};
 /// The program that containerd keeps beside every pod.
 const SHIM: &str = "containerd-shim-runc-v2";
 
-/// Whom a process is there for.
+/// The owner of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Owner {
-    /// The host cluster, with what all tenants share.
+    /// The host cluster, with the platform that all tenants share.
     Host,
     /// A tenant.
     Tenant(String, Part),
 }
 
-/// What a tenant has a process for.
+/// The purpose that a tenant has a process for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Part {
     /// To have a virtual cluster.
@@ -70,7 +70,7 @@ pub(super) fn group(pods: &Pods, found: &[Found]) -> HashMap<Owner, Vec<Process>
     groups
 }
 
-/// The pod's UID, and the container if it is in one, as the kubelet's cgroupfs driver lays pods out:
+/// Returns the pod's UID, and the container if it is in one. The kubelet's cgroupfs driver lays pods out as
 /// `kubepods/burstable/pod<UID>/<container>`.
 fn in_pod(cgroup: &Path) -> Option<(&str, Option<&str>)> {
     let mut parts = cgroup.iter().filter_map(|part| part.to_str());
@@ -79,9 +79,9 @@ fn in_pod(cgroup: &Path) -> Option<(&str, Option<&str>)> {
     Some((uid, parts.next()))
 }
 
-/// The container that holds the namespaces of the pod that a shim is there for.
+/// Returns the container that holds the namespaces of a shim's pod.
 ///
-/// The shim itself is where containerd is, and says in its arguments what it is for.
+/// The shim itself is in containerd's cgroup. Its arguments name the container.
 fn sandbox(process: &Found) -> Option<&str> {
     if process.program != SHIM {
         return None;
@@ -91,7 +91,7 @@ fn sandbox(process: &Found) -> Option<&str> {
     arguments.next().map(String::as_str)
 }
 
-/// Its program; of this project's own, the command that it runs.
+/// Returns its program, or for this project's own program the command that it runs.
 fn name(process: &Found) -> String {
     match (process.program.as_str(), process.arguments.get(1)) {
         ("harness", Some(command)) => format!("harness {command}"),

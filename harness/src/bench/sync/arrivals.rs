@@ -1,4 +1,4 @@
-//! When what was done with each Component was seen on the host.
+//! The times when each Component's change was seen on the host.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::wait;
 /// A syncer that is limited to 40 requests a second takes 28 s for the burst.
 const ARRIVED: Duration = Duration::from_mins(3);
 
-/// When what was done with Components was seen, by their names.
+/// The times when the changes of Components were seen, by their names.
 #[derive(Debug, Default)]
 struct Seen {
     created: HashMap<String, Instant>,

@@ -1,4 +1,4 @@
-//! What requests cost with nothing in between.
+//! The cost of requests without the syncer.
 
 use std::time::Instant;
 
@@ -19,11 +19,11 @@ const HOST: &str = "the host cluster";
 /// etcd. Of a server-side apply that makes a Component on the host: what a syncer can't do without.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Floor {
-    /// Of the guest's API.
+    /// The median of `GET /version` at the guest's API.
     pub guest: f64,
-    /// Of the host's.
+    /// The median of `GET /version` at the host's API.
     pub host: f64,
-    /// Of a Component that is made straight on the host, as the syncer makes it.
+    /// The median of an apply that creates a Component directly on the host, as the syncer does.
     pub apply: f64,
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Chooses a name that nothing else has; makes nothing yet.
+    /// Chooses a name that no other namespace has. It creates nothing yet.
     pub(super) async fn choose(attached: &Attached, tenant: &str) -> Result<Self, Error> {
         let has = attached.tenants.iter().find(|has| has.name == tenant);
         let tenant = has.ok_or_else(|| Error::NoTenant {
@@ -90,12 +90,12 @@ impl Ground {
         Ok(arrivals)
     }
 
-    /// Where a client of the guest makes Components.
+    /// Returns the API in which a client of the guest creates Components.
     pub(super) fn components(&self, client: Client) -> Api<DynamicObject> {
         Api::namespaced_with(client, &self.guest_namespace, &components())
     }
 
-    /// Where its Components are on the host.
+    /// Returns the API in which the Components are on the host.
     pub(super) fn mirrored<K>(&self) -> Api<K>
     where
         K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
@@ -159,7 +159,7 @@ impl Ground {
     }
 }
 
-/// The kind that the tutorial's tenants export.
+/// Returns the kind that the tutorial's tenants export.
 fn components() -> ApiResource {
     ApiResource::from_gvk_with_plural(
         &GroupVersionKind::gvk("dapr.io", "v1alpha1", "Component"),

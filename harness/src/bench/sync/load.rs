@@ -13,7 +13,7 @@ use super::Error;
 use super::ground::Ground;
 use crate::wait;
 
-/// What is done with Components.
+/// A change to Components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Create,
@@ -22,7 +22,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    /// What then has been done.
+    /// Returns the word for the change that is done.
     pub(super) fn done(self) -> &'static str {
         match self {
             Self::Create => "made",
@@ -87,7 +87,7 @@ async fn request(
     })
 }
 
-/// The size of the tutorial's, and of a type that Dapr loads nowhere: no app is in its scope.
+/// Returns a Component of the size of the tutorial's. Dapr loads it nowhere, because no app is in its scope.
 pub(super) fn component(name: &str) -> Result<DynamicObject, kube::Error> {
     serde_json::from_value(json!({
         "apiVersion": "dapr.io/v1alpha1",
@@ -107,8 +107,8 @@ pub(super) fn component(name: &str) -> Result<DynamicObject, kube::Error> {
     .map_err(kube::Error::SerdeError)
 }
 
-/// Asks for a change of `count` Components, one each time `every` has passed, whether or not those before it have been
-/// answered.
+/// Requests a change of `count` Components, one at each interval `every`, without waiting for the answers to earlier
+/// requests.
 pub(super) async fn paced(
     ground: &Ground,
     change: Change,

@@ -61,7 +61,7 @@ async fn of_up(context: &Context, wanted: &BenchUp) -> Result<Exit, Failure> {
     print(&context, &measured, text::of_up)
 }
 
-/// The environment if it is up, else one like that which is to be brought up.
+/// Returns the environment if it is up, else one that is to be brought up.
 async fn source(context: &Context, own: &Own) -> Result<Source, Failure> {
     match Attached::open(&context.places, context.name()) {
         Ok(attached) => Ok(Source::Found(Box::new(attached))),

@@ -22,7 +22,7 @@ use crate::plan::{Plan, Substrate};
 use crate::platform;
 use crate::report::{self, Outcome};
 
-/// What both environments are named after, so that neither is the one in use.
+/// The default prefix of the names of both environments, so that neither is the one in use.
 const NAME: &str = "compare";
 
 /// The two sides, which are also the folders of their reports.
@@ -35,7 +35,7 @@ const JSON: &str = "compare.json";
 /// The names in the folder of a comparison.
 const CONTENT: [&str; 4] = [TEXT, JSON, LEFT, RIGHT];
 
-/// The stage of the input, and of looking what became of it.
+/// The stage of giving the input and of observing its results.
 const STAGE: &str = "compare";
 
 /// Compares two kinds of virtual cluster.
@@ -115,8 +115,8 @@ impl Planned {
         })
     }
 
-    /// Brings it up, looks at everything, reports that in `folder`, and removes it; and whether something of it was left
-    /// behind.
+    /// Brings the environment up, observes everything, reports that in `folder`, and removes the environment. The
+    /// returned flag is true if something of it was left behind.
     async fn seen(self, folder: &Path, cancel: &CancellationToken) -> Result<(Side, bool), Failure> {
         fs::create_dir(folder).map_err(|source| report::Error::Folder {
             path: folder.to_owned(),
@@ -183,7 +183,8 @@ impl Planned {
     }
 }
 
-/// Gives the first tenant the input and looks what the host has then; measures after that, with nothing else running.
+/// Gives the first tenant the input and reads the host's objects after that. Measures then, with nothing else
+/// running.
 async fn measured(
     context: &Context,
     plan: &Plan,
@@ -234,7 +235,7 @@ async fn objects(plan: &Plan, attached: &Attached) -> Result<Objects, Failure> {
     })?)
 }
 
-/// The tenant's password of Redis.
+/// Returns the tenant's password of Redis.
 async fn password(attached: &Attached, tenant: &str, host: &kube::Client) -> Result<String, Failure> {
     let failed = |source| compare::Error::Password {
         tenant: tenant.to_owned(),
@@ -246,7 +247,7 @@ async fn password(attached: &Attached, tenant: &str, host: &kube::Client) -> Res
     Ok(login.password)
 }
 
-/// What was looked at while it was up.
+/// The observations that were made while an environment was up.
 struct Seen {
     objects: Objects,
     sync: sync::Figures,

@@ -1,4 +1,4 @@
-//! `components`: the long part of a first run, ahead of it.
+//! `components`: the long part of a first run, in advance.
 
 use super::Context;
 use crate::cli::arguments::Prepare;

@@ -91,7 +91,7 @@ pub(super) async fn run(context: &Context, wanted: &Conformance) -> Result<Exit,
 
 /// The environment of the tests.
 enum Place<'a> {
-    /// One that is up, and stays.
+    /// An environment that is up, and stays.
     Found(&'a Attached),
     /// One of the run's own, to be brought up and removed.
     Own(Box<Plan>),
@@ -129,7 +129,7 @@ impl Run<'_> {
         Ok(plan)
     }
 
-    /// The clusters to run in: the first tenant if none is named.
+    /// Returns the clusters to run in: the first tenant if none is named.
     fn clusters(&self, tenants: Vec<String>) -> Result<Vec<String>, Failure> {
         let mut has = tenants;
         has.push(conformance::HOST.to_owned());
@@ -232,7 +232,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// A run passes when at least one test ran in each cluster and none had a bad verdict.
+    /// Returns the exit code. A run passes when at least one test ran in each cluster and none had a bad verdict.
     fn exit(&self) -> Exit {
         let is_bad = |results: &Results| results.tests.values().any(|test| test.verdict.is_bad());
         let is_empty = |results: &Results| results.count(Verdict::NotRun) == results.tests.len();

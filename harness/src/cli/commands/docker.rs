@@ -92,7 +92,7 @@ async fn start(context: &Context, place: &Path, ledger: &Ledger, events: &Events
     Ok(docker::up(&request, events).await?)
 }
 
-/// Runs the command to its end, or tells it to end.
+/// Runs the command to its end, or ends it.
 async fn command(daemon: &Daemon, words: &[OsString], cancel: &CancellationToken) -> Result<Exit, Failure> {
     let mut child = daemon
         .command(words)
@@ -105,7 +105,7 @@ async fn command(daemon: &Daemon, words: &[OsString], cancel: &CancellationToken
     Ok(exit(status.map_err(Failure::Sandbox)?))
 }
 
-/// One that does not end in time is ended with the daemon.
+/// Ends the command. If it does not end in time, it ends with the daemon.
 async fn end(child: &mut Child) {
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     if let Some(pid) = pid.and_then(Pid::from_raw) {
@@ -115,7 +115,7 @@ async fn end(child: &mut Child) {
     let _ended = crate::wait::at_most(GRACE, child.wait()).await;
 }
 
-/// As shells do it: that of a command which a signal ended is 128 and the signal's number.
+/// Returns the exit code, as shells do: that of a command which a signal ended is 128 and the signal's number.
 fn exit(status: ExitStatus) -> Exit {
     let code = status
         .code()

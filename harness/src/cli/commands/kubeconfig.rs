@@ -34,7 +34,7 @@ pub(super) fn print(context: &Context, wanted: &Kubeconfig) -> Result<Exit, Fail
     Ok(Exit::Passed)
 }
 
-/// A kubeconfig as JSON, which kubectl takes too.
+/// Returns a kubeconfig as JSON, which kubectl takes too.
 fn as_json(content: &str) -> Result<serde_json::Value, serde_saphyr::Error> {
     serde_saphyr::from_str(content)
 }

@@ -18,7 +18,7 @@ mod reading;
 use reading::Wanted;
 use sources::{Log, Logged};
 
-/// The number of lines that are printed unless the user says otherwise.
+/// The default number of lines that are printed.
 const TAIL: u32 = 200;
 
 /// Prints the logs that are asked for, or the names of those there are.
@@ -63,7 +63,7 @@ pub(super) async fn print(context: &Context, wanted: &Logs) -> Result<Exit, Fail
     }
 }
 
-/// Prints what there is now, each log below its name if there are several.
+/// Prints the present content of the logs, each below its name if there are several.
 async fn once(context: &Context, logged: &Logged, logs: &[Log], how: &Wanted) -> Result<Exit, Failure> {
     let mut printed = Vec::new();
     for log in logs {
@@ -127,8 +127,8 @@ async fn follow(context: &Context, logged: &Logged, logs: Vec<Log>, how: &Wanted
     failed.map_or(Ok(Exit::Passed), Err)
 }
 
-/// Returns whether a log of this name is asked for by `what`: its name, or that of the thing that it is a part of. A tenant's own name
-/// asks for its control plane, and not for all that runs in it.
+/// Returns true if `what` asks for a log of this name: by its name, or by that of the object that it is a part of. A
+/// tenant's own name asks for its control plane, and not for everything that runs in it.
 fn is_within(name: &str, what: &str) -> bool {
     name == what
         || name

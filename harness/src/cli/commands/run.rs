@@ -95,8 +95,8 @@ pub(super) async fn bring_up(
     })
 }
 
-/// Removes an environment that did not come up, unless it is to be kept. Before that, evidence of it is copied to the run's
-/// folder of reports; the returned failure names it.
+/// Removes an environment that did not come up, unless it is to be kept. Before that, it copies evidence of the
+/// environment to the run's folder of reports; the returned failure names the evidence.
 pub(super) async fn tidy(
     context: &Context,
     plan: &Plan,
@@ -130,7 +130,8 @@ pub(super) async fn tidy(
     }
 }
 
-/// Removes the environment after a failure, which is what will be reported; a second one is reported, not returned.
+/// Removes the environment after a failure. That failure is the one to report, so a second one is reported and not
+/// returned.
 async fn remove(context: &Context, events: &Events) {
     match environment::down(context.name(), &context.places, events).await {
         Ok(left) => tell_left(events, left),
@@ -278,7 +279,7 @@ pub(super) async fn compile(events: &Events, cancel: &CancellationToken) -> Resu
     Ok(built.ok_or(Failure::Interrupted)??)
 }
 
-/// Which scenarios run, and where to.
+/// The scenarios to run, and the place of their reports.
 pub(super) struct Scope {
     pub(super) filter: Option<String>,
     pub(super) jobs: usize,
@@ -338,7 +339,7 @@ async fn collector(attached: &Attached) -> Result<Collector, Failure> {
     Ok(Collector::new(client(&attached.kubeconfig).await?, tenants))
 }
 
-/// A client for the cluster that a kubeconfig is for.
+/// Returns a client for the cluster that a kubeconfig is for.
 pub(super) async fn client(kubeconfig: &Path) -> Result<kube::Client, Failure> {
     let made = substrate::client(kubeconfig).await;
     made.map_err(|source| Failure::Client {

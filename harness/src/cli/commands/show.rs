@@ -12,7 +12,7 @@ use crate::suite::Catalogue;
 use crate::suite::catalogue::Entry;
 use crate::{environment, preflight, report};
 
-/// Says what the machine lacks.
+/// Prints the requirements that the machine lacks.
 pub(super) async fn doctor(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
     let plan = context.plan(wanted, None).await?;
     report::folder::check(&plan.report_dir, &report::folder::CONTENT)?;
@@ -39,7 +39,7 @@ pub(super) async fn doctor(context: &Context, wanted: &Wanted) -> Result<Exit, F
     Ok(if met { Exit::Passed } else { Exit::CouldNotRun })
 }
 
-/// Says what `up` would make.
+/// Prints the plan of `up`.
 pub(super) async fn plan(context: &Context, wanted: &Wanted) -> Result<Exit, Failure> {
     let plan = context.plan(wanted, None).await?;
     report::folder::check(&plan.report_dir, &report::folder::CONTENT)?;
@@ -186,14 +186,14 @@ pub(super) fn scenarios(context: &Context, filter: Option<&str>) -> Result<Exit,
     Ok(Exit::Passed)
 }
 
-/// A table without lines, which `cut` and `awk` take apart and people read.
+/// Returns a table without lines, which `cut` and `awk` can parse and people can read.
 pub(super) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(columns);
     table
 }
 
-/// The table's lines without the space around them.
+/// Returns the table's lines without the space around them.
 pub(super) fn lines(table: &Table) -> String {
     table
         .lines()

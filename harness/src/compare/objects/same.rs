@@ -1,10 +1,10 @@
-//! What is made the same.
+//! Replacing texts that differ each time.
 
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-/// What is different each time, as patterns, and what stands for it.
+/// The patterns of texts that differ each time, and their placeholders.
 static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (
@@ -35,7 +35,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     .collect()
 });
 
-/// What stands for texts that are different each time.
+/// The placeholders for texts that differ each time.
 #[derive(Clone, Debug, Default)]
 pub struct Same {
     /// The longest first, or a part of one would be taken for another.
@@ -43,7 +43,7 @@ pub struct Same {
 }
 
 impl Same {
-    /// Has `placeholder` stand for `text`.
+    /// Adds `placeholder` as the replacement of `text`.
     pub(super) fn replace(&mut self, text: &str, placeholder: &str) {
         if text.is_empty() {
             return;
@@ -52,7 +52,7 @@ impl Same {
         self.texts.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
     }
 
-    /// The text without what is different each time.
+    /// Returns the text without the parts that differ each time.
     pub(super) fn text(&self, text: &str) -> String {
         let text = self
             .texts

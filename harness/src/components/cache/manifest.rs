@@ -1,4 +1,4 @@
-//! What an entry holds, file by file.
+//! The content of an entry, file by file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -14,13 +14,13 @@ use crate::components::Verify;
 /// The manifest's name in its entry.
 const NAME: &str = "entry.json";
 
-/// What an entry holds.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
-    /// What it was made of.
+    /// The inputs that the entry was made of.
     inputs: String,
-    /// What whoever made it wants to know of it later.
+    /// Notes by the creator of the entry, for later use.
     pub(crate) notes: Vec<String>,
     files: BTreeMap<String, Record>,
 }
@@ -101,19 +101,19 @@ impl Manifest {
             .try_for_each(|folder| File::open(folder)?.sync_all())
     }
 
-    /// Reads the manifest of an entry; `None` where there is none that can be read.
+    /// Reads the manifest of an entry. Returns `None` if there is none that can be read.
     pub(super) fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()
     }
 
-    /// Returns true if the files are still what they were.
+    /// Returns true if the files are unchanged.
     pub(super) fn matches(&self, folder: &Path, verify: Verify) -> bool {
         self.files
             .iter()
             .all(|(name, record)| record.matches(&folder.join(name), verify))
     }
 
-    /// The SHA-256 of a file, or of the one beside it that it is a link to.
+    /// Returns the SHA-256 of a file, or of the file beside it that it links to.
     pub(super) fn sha256(&self, name: &str) -> Option<&str> {
         match self.files.get(name)? {
             Record::File { sha256, .. } => Some(sha256),
@@ -154,7 +154,7 @@ impl Record {
     }
 }
 
-/// When a file was last written, in nanoseconds since 1970; good until 2262.
+/// Returns the time when a file was last written, in nanoseconds since 1970; good until 2262.
 fn modified(metadata: &fs::Metadata) -> i64 {
     metadata
         .mtime()

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A tiny recipe: writes one file, and says whether it had to.
+/// Follows a tiny recipe: writes one file, and reports if it had to.
 async fn make(room: &Room, content: &str) -> (Entry, bool) {
     let inputs = Inputs::default().with("content", content);
     match room

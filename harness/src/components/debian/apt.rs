@@ -9,7 +9,7 @@ use crate::components::pace::{Pace, Words};
 use crate::events::Events;
 use crate::pins::DebianPin;
 
-/// The machine's own package lists, which are used where there are any.
+/// The machine's own package lists, which are used if they exist.
 const LISTS: &str = "/var/lib/apt/lists";
 
 /// Hooks that act on the machine (and may delete its downloads) are not for a download of ours.
@@ -66,7 +66,7 @@ impl<'a> Apt<'a> {
         })
     }
 
-    /// An apt that believes that nothing is installed and keeps what it writes in the folder.
+    /// Returns an apt that assumes that nothing is installed, and keeps its files in the folder.
     fn apt(&self, words: &[&str]) -> Command {
         let place = |name: &str, path: &Path| format!("{name}={}", path.display());
         let options = [

@@ -1,7 +1,7 @@
 //! The libraries that a dynamically linked program needs.
 //!
 //! They are taken from the distribution's packages and never from the machine, so that an image does not depend on
-//! where it was made.
+//! the machine that built it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use object::read::{ReadCache, ReadRef};
 
 use crate::components::Error;
 
-/// The loader and the libraries below `root` that the programs need, by the path that the image has them at.
+/// Returns the loader and the libraries below `root` that the programs need, by the path that the image has them at.
 pub(crate) fn needed(root: &Path, programs: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
     let mut found = BTreeMap::new();
     let mut open: Vec<PathBuf> = programs.to_vec();
@@ -38,7 +38,8 @@ pub(crate) fn needed(root: &Path, programs: &[PathBuf]) -> Result<BTreeMap<Strin
     Ok(found.into_values().collect())
 }
 
-/// The loader that a program asks for, if it is linked dynamically. Reads no more of the file than that takes.
+/// Returns the loader that a program asks for, if it is linked dynamically. Reads no more of the file than that
+/// takes.
 pub(crate) fn loader(program: &Path) -> Result<Option<String>, Error> {
     let file = File::open(program).map_err(Error::file("read", program))?;
     let read = |data| {
@@ -64,7 +65,7 @@ fn loader_of<'data>(
     Ok(None)
 }
 
-/// What a program or library says that it needs.
+/// The requirements that a program or library declares.
 #[derive(Debug, PartialEq, Eq)]
 struct Needs {
     loader: Option<String>,
@@ -104,7 +105,7 @@ impl Needs {
         })
     }
 
-    /// Each needed file and where it may be.
+    /// Returns each needed file and its possible paths.
     fn places(&self) -> Vec<(String, Vec<String>)> {
         let folders = [
             format!("/lib/{}-linux-gnu", self.machine),
@@ -129,7 +130,7 @@ impl Needs {
     }
 }
 
-/// The file that a path leads to below a root, through links that may be absolute.
+/// Returns the file that a path leads to below a root, through links that may be absolute.
 fn resolved(root: &Path, path: &str) -> Option<PathBuf> {
     let mut at = root.join(path.trim_start_matches('/'));
     // More links in a row than any package has.

@@ -1,4 +1,4 @@
-//! What is kept of unpacked packages, and the folders that make it usable.
+//! The files that are kept of unpacked packages, and the folders that make them usable.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::components::Error;
 use crate::events::Events;
 use crate::pins::DebianPin;
 
-/// Where what is kept is, below the entry.
+/// The folder of the kept files, below the entry.
 pub(super) const ROOT: &str = "root";
 
 /// Links to the programs.
@@ -34,7 +34,7 @@ const NAMES: [&str; 6] = [
     "ip6tables-restore",
 ];
 
-/// Unpacks the packages beside themselves and keeps what is needed of them below `entry`.
+/// Unpacks the packages beside themselves and keeps their needed files below `entry`.
 pub(super) async fn unpack(
     pin: &DebianPin,
     packages: &[PathBuf],
@@ -132,7 +132,7 @@ fn keep(pin: &DebianPin, from: &Path, entry: &Path, of_libc: &BTreeSet<String>) 
     Ok(())
 }
 
-/// Puts a file, or what it is a link to, at another place on the same disk.
+/// Puts a file, or the target of a link, at another place on the same disk.
 fn put(file: &Path, place: &Path) -> Result<(), Error> {
     let put = || -> io::Result<()> {
         if let Some(parent) = place.parent() {
@@ -143,7 +143,7 @@ fn put(file: &Path, place: &Path) -> Result<(), Error> {
     put().map_err(Error::file("write", place))
 }
 
-/// The folder with the extensions of `iptables`, such as `usr/lib/x86_64-linux-gnu/xtables`.
+/// Returns the folder with the extensions of `iptables`, such as `usr/lib/x86_64-linux-gnu/xtables`.
 fn extensions(root: &Path) -> Option<PathBuf> {
     let mut folders = fs::read_dir(root.join("usr/lib"))
         .ok()?
@@ -156,7 +156,7 @@ fn extensions(root: &Path) -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
-/// The files of a folder, below `root`.
+/// Returns the files of a folder, below `root`.
 fn files(root: &Path, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let path = root.join(folder);
     let entries = fs::read_dir(&path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
@@ -172,7 +172,7 @@ fn link(target: &Path, link: &Path) -> Result<(), Error> {
     symlink(target, link).map_err(Error::file("create", link))
 }
 
-/// The names of the files that a package has, without their folders.
+/// Returns the names of the files that a package has, without their folders.
 fn names(listing: &str) -> BTreeSet<String> {
     // Such as: -rwxr-xr-x root/root 1922136 2026-04-27 20:14 ./lib/x86_64-linux-gnu/libc.so.6
     let path = |line: &str| line.split_whitespace().nth(5).map(str::to_owned);

@@ -55,7 +55,7 @@ impl Tiny {
     }
 }
 
-/// The files of an archive in their order.
+/// Returns the files of an archive in their order.
 fn files(archive: &[u8]) -> Vec<(String, String, Vec<u8>)> {
     let mut reader = tar::Archive::new(archive);
     let entries = reader.entries().unwrap().map(|entry| {

@@ -16,7 +16,7 @@ use crate::wait::{self, Budget, Seen};
 /// The namespace in containerd that Kubernetes' images are in.
 const NAMESPACE: &str = "k8s.io";
 
-/// Where it listens, in its folder.
+/// The socket on which containerd listens, in its folder.
 const SOCKET: &str = "socket";
 
 /// An idle machine takes a tenth of a second; one that builds on all cores, several.
@@ -28,7 +28,7 @@ const UP: Budget = Budget {
 /// It has nothing to do by then but to close its databases.
 const DOWN: Duration = Duration::from_secs(30);
 
-/// Covers `/run`, where containerd makes a folder whatever its settings say, and becomes containerd.
+/// Covers `/run`, where containerd creates a folder regardless of its settings, and becomes containerd.
 const IN_ITS_OWN_RUN: &str = r#"mount -t tmpfs tmpfs /run && exec "$0" "$@""#;
 
 /// A running containerd with no use but for its images.
@@ -164,7 +164,7 @@ fn client(ctr: &Path, place: &Path) -> Command {
         .args(["--namespace", NAMESPACE])
 }
 
-/// Its settings: everything that is not about images is off.
+/// Returns its settings: everything that is not about images is off.
 fn config(root: &Path, place: &Path) -> String {
     let off = [
         "io.containerd.grpc.v1.cri",

@@ -38,7 +38,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Links a file; copies it where the other folder is on another disk.
+/// Links a file, or copies it if the other folder is on another disk.
 fn link(path: &Path, target: &Path) -> io::Result<()> {
     match fs::hard_link(path, target) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -50,7 +50,7 @@ fn link(path: &Path, target: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes what a store does not consist of.
+/// Removes files that do not belong to a store.
 pub(super) fn strip(root: &Path) -> io::Result<()> {
     for entry in fs::read_dir(root)? {
         let entry = entry?;

@@ -1,7 +1,8 @@
-//! The certificates that Sentry signs the sidecars' certificates with, and that everyone checks them against.
+//! The certificates with which Sentry signs the sidecars' certificates, and with which all sides check them.
 //!
-//! Made once for an installation, and valid for a year. Others would have to get to Sentry, the operator, the injector, its
-//! webhook and every sidecar at the same moment, so nothing renews them by itself: docs/operating.md says how to.
+//! They are created once for an installation, and valid for a year. New ones would have to get to Sentry, the
+//! operator, the injector, its webhook and every sidecar at the same moment, so nothing renews them by itself:
+//! docs/operating.md describes how to renew them.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -29,7 +30,7 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    /// That of the Dapr that is installed; if there is none, a new one.
+    /// Returns the authority of the installed Dapr, or a new one if there is none.
     pub(super) async fn of(client: &Client) -> Result<Self, Error> {
         let secrets: Api<Secret> = Api::namespaced(client.clone(), NAMESPACE);
         let found = secrets.get_opt(SECRET).await.map_err(|source| Error::Host {

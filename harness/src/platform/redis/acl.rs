@@ -1,4 +1,4 @@
-//! Redis's users and what they may do.
+//! Redis's users and their permissions.
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -84,7 +84,7 @@ pub(super) async fn remove(client: &Client, tenant: &str) -> Result<(), Error> {
     change(client, |lines| lines.retain(|line| !is_of(line, tenant))).await
 }
 
-/// The command that tells a running Redis of a tenant's user.
+/// Returns the command that adds a tenant's user to a running Redis.
 pub(super) fn set_user(login: &Login) -> redis::Cmd {
     let mut command = redis::cmd("ACL");
     command

@@ -45,7 +45,7 @@ fn name_of(tenant: &str) -> String {
     format!("{SECRET}-{tenant}")
 }
 
-/// The password in a Secret, which is made if it is not there.
+/// Returns the password in a Secret, which is created if it does not exist.
 async fn kept(client: &Client, name: &str, others: &[(&str, &str)]) -> Result<String, Error> {
     let secrets = secrets_api(client);
     let object = || format!("secret {name}");
@@ -93,7 +93,7 @@ fn password_in(secret: Secret) -> Option<String> {
     String::from_utf8(secret.data?.remove(PASSWORD_KEY)?.0).ok()
 }
 
-/// 24 random bytes in hexadecimal, which needs no quoting anywhere.
+/// Returns 24 random bytes in hexadecimal, which needs no quoting anywhere.
 fn random_password() -> std::io::Result<String> {
     let mut bytes = [0_u8; 24];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;

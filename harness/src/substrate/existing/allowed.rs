@@ -1,4 +1,4 @@
-//! Whether the user may do what a run has to: asked of the cluster, before anything is made.
+//! The check that the user may do everything that a run has to. It asks the cluster, before anything is created.
 
 use futures::future::try_join_all;
 use k8s_openapi::api::authorization::v1::{
@@ -9,7 +9,7 @@ use kube::api::{Api, PostParams};
 
 use super::Error;
 
-/// What a run makes: group and resource.
+/// The resources that a run creates: group and resource.
 const MAKES: [(&str, &str); 10] = [
     ("", "namespaces"),
     ("", "secrets"),

@@ -1,4 +1,4 @@
-//! What is there of others that a run would meet.
+//! Existing objects of others that conflict with a run.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
@@ -20,7 +20,7 @@ const INJECTOR: &str = "app=dapr-sidecar-injector";
 /// The injector's setting: whose pods get a sidecar.
 const ALLOWED: &str = "ALLOWED_SERVICE_ACCOUNTS_PREFIX_NAMES";
 
-/// Fails if something of others is where the run's own would be, or if their Dapr would not do.
+/// Fails if an object of others is in the place of the run's own, or if their Dapr does not meet the requirements.
 pub(super) async fn check(request: &Request, client: &Client) -> Result<(), Error> {
     if request.installs_dapr {
         no_dapr_of_others(request, client).await?;
@@ -43,7 +43,7 @@ pub(super) async fn check(request: &Request, client: &Client) -> Result<(), Erro
     Ok(())
 }
 
-/// What to do about a namespace of this name.
+/// Returns the remedy for a namespace of this name.
 fn remedy_for(namespace: &str) -> &'static str {
     if namespace.starts_with(NAMESPACE_PREFIX) {
         "give the tenants other names (--tenants blue,green), or remove the namespace if nobody needs it"
@@ -118,7 +118,7 @@ async fn injector(client: &Client) -> Result<Option<Deployment>, Error> {
     Ok(found.items.into_iter().next())
 }
 
-/// The version, as the image of the injector says it.
+/// Returns the version from the image of the injector.
 fn version(injector: &Deployment) -> String {
     let pod = injector.spec.template.spec.as_ref();
     pod.and_then(|pod| pod.containers.first())

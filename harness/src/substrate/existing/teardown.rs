@@ -1,8 +1,8 @@
-//! Removing what a run added to a cluster, and looking for what is left.
+//! Removing the objects that a run added to a cluster, and finding those that are left.
 //!
-//! The run's own objects are identified by its label, on namespaces and on Dapr's kinds; by the annotation that Helm leaves on
-//! what a release makes; and, for the namespaces that mirror a tenant's, by vcluster's labels. It needs no Helm and
-//! nothing that only a run that went well would know.
+//! The run's own objects are identified by three marks: its label, on namespaces and on Dapr's kinds; the annotation
+//! that Helm leaves on a release's objects; and vcluster's labels, on the namespaces that mirror a tenant's. It needs
+//! no Helm and nothing that only a successful run would know.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::manifests::RUN;
 use crate::tenants::OF_NAMESPACE;
 use crate::wait::{self, Budget, Seen};
 
-/// Helm's annotation: the namespace of the release that made an object.
+/// Helm's annotation: the namespace of the release that created an object.
 const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
 
 /// Kinds outside of the run's namespaces that a run's charts make.
@@ -55,7 +55,7 @@ const GONE: Budget = Budget {
     every: Duration::from_millis(250),
 };
 
-/// Removes what the run added, first the tenants and then what they stand on.
+/// Removes the objects that the run added, first the tenants and then the platform below them.
 pub async fn end(kubeconfig: &Path, run: &str) -> Result<(), Error> {
     let client = super::super::client(kubeconfig).await?;
     let own = Own::find(&client, run).await?;
@@ -88,13 +88,13 @@ pub async fn end(kubeconfig: &Path, run: &str) -> Result<(), Error> {
     })
 }
 
-/// What is left of a run that should be gone, one thing a line.
+/// Returns the remains of a run that should be gone, one object per line.
 pub async fn left_behind(kubeconfig: &Path, run: &str) -> Result<Vec<String>, Error> {
     let client = super::super::client(kubeconfig).await?;
     Ok(Own::find(&client, run).await?.list())
 }
 
-/// What a run added.
+/// The objects that a run added.
 struct Own {
     namespaces: BTreeSet<String>,
     others: Vec<Object>,

@@ -1,4 +1,4 @@
-//! Which pod a connection to an address of the cluster goes to.
+//! The route from an address of the cluster to a pod.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +20,7 @@ pub(super) struct End {
     pub(super) port: u16,
 }
 
-/// Why no pod is behind an address; each text follows "failed to".
+/// Errors of finding the pod behind an address. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error("ask for {what}")]
@@ -47,7 +47,7 @@ impl Routes {
         }
     }
 
-    /// The pod for a new connection to `target`: of a Service, one that is ready now.
+    /// Returns the pod for a new connection to `target`. For a Service, it is a pod that is ready now.
     pub(super) async fn to(&self, target: SocketAddr) -> Result<End, Error> {
         match self.service(target.ip()).await? {
             Some(service) => self.behind(&service, target.port()).await,
@@ -55,7 +55,8 @@ impl Routes {
         }
     }
 
-    /// An address may go over to another Service, so what is remembered is looked at again.
+    /// Returns the Service at an address. The address may go over to another Service, so the cached one is checked
+    /// again.
     async fn service(&self, address: IpAddr) -> Result<Option<Service>, Error> {
         let mut known = self.services.lock().await;
         if let Some(service) = known.get(&address) {
@@ -133,7 +134,7 @@ fn has(service: &Service, address: IpAddr) -> bool {
     addresses.into_iter().any(|it| it.parse() == Ok(address))
 }
 
-/// A pod of the slice that is ready, and the port of that name.
+/// Returns a pod of the slice that is ready, and the port of that name.
 fn end(slice: &EndpointSlice, port_name: &str) -> Option<End> {
     let port = slice
         .ports

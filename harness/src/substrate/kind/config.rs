@@ -1,4 +1,4 @@
-//! The configuration of the kind cluster: `kind-config.yaml`, with what is this run's own.
+//! The configuration of the kind cluster: `kind-config.yaml`, with this run's own settings.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
-//! A node's image, made of components: what `kind build node-image` makes, for where no registry has upstream's.
+//! A node's image, built from components: the equivalent of `kind build node-image`, if no registry has upstream's.
 //!
-//! A minimal Debian with systemd, kind's own files for a node, Kubernetes' and containerd's programs, and the images
-//! that kubeadm starts, unpacked. It is one layer in one archive of the root file system.
+//! It has a minimal Debian with systemd, kind's own files for a node, Kubernetes' and containerd's programs, and the
+//! unpacked images that kubeadm starts. It is one layer in one archive of the root file system.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -24,10 +24,10 @@ const NAME: &str = "kind-node";
 /// The archive in an entry.
 const FILE: &str = "node.tar";
 
-/// How many are kept: one for each version of Kubernetes.
+/// The number of images that are kept: one for each version of Kubernetes.
 const KEPT: usize = 2;
 
-/// What a node needs of the distribution, as in kind's base image.
+/// The distribution's packages that a node needs, as in kind's base image.
 const PACKAGES: [&str; 17] = [
     "ca-certificates",
     "conntrack",
@@ -69,10 +69,10 @@ pub const IMAGES: [&str; 7] = [
     "pause",
 ];
 
-/// What turns the distribution into a node: no service but those of a node, systemd as process 1.
+/// The script that turns the distribution into a node: no service but those of a node, systemd as process 1.
 const SET_UP: &str = include_str!("../../../manifests/substrate/kind-node/set-up.sh");
 
-/// Files of a node that are not kind's, and where they are.
+/// Files of a node that are not kind's, and their paths.
 const FILES: [(&str, &str); 5] = [
     (
         "etc/containerd/config.toml",
@@ -96,7 +96,7 @@ const FILES: [(&str, &str); 5] = [
     ),
 ];
 
-/// How Docker is to start it, as upstream's image says itself.
+/// The settings with which Docker starts it, as in upstream's image.
 const CHANGES: [&str; 2] = [
     r#"ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]"#,
     "ENV container=docker",
@@ -109,13 +109,13 @@ pub struct NodeImage {
     pub tar: PathBuf,
     /// The version of Kubernetes.
     pub version: String,
-    /// The tag of the DNS server's image that is in it, which kubeadm has to be told.
+    /// The tag of the DNS server's image that is in it. kubeadm needs it.
     pub dns_tag: String,
     /// The same of etcd's.
     pub etcd_tag: String,
 }
 
-/// The repository of an environment's node images.
+/// Returns the repository of an environment's node images.
 #[must_use]
 pub fn name_prefix(environment: &str) -> String {
     format!("shared-dapr-{environment}/kind-node")
@@ -132,7 +132,7 @@ impl NodeImage {
     }
 }
 
-/// Why a node's image was not made; each text follows "failed to".
+/// Errors of a node's image. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -147,7 +147,8 @@ pub enum Error {
     Bootstrap(#[source] crate::command::Error),
 }
 
-/// Gives the image, from the cache or by making it. Needs root, as all that makes a root file system does.
+/// Returns the image, from the cache or after building it. It needs root, as everything that creates a root file
+/// system does.
 pub async fn ensure(
     components: &Components,
     images: &Images,
@@ -188,7 +189,7 @@ pub async fn ensure(
     })
 }
 
-/// The tag of an image that is in it.
+/// Returns the tag of an image that is in it.
 fn tag(image: &str, components: &Components) -> String {
     let name = pins().image(image, components.kubernetes());
     name.rsplit_once(':')
@@ -247,7 +248,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Everything of a node that is not the distribution's.
+    /// Writes all files of a node that are not the distribution's.
     fn files(&self, layer: &Path) -> Result<(), Error> {
         copy(self.components.folder("kind")?, layer)?;
         for (program, folder) in PROGRAMS {
@@ -300,7 +301,7 @@ impl Making<'_> {
     }
 }
 
-/// The release that this machine has, whose packages its apt knows.
+/// Returns the codename of this machine's release, whose packages its apt knows.
 fn codename() -> Result<String, Error> {
     let file = Path::new("/etc/os-release");
     let text = fs::read_to_string(file).map_err(components::Error::file("read", file))?;

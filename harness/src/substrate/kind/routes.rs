@@ -1,7 +1,7 @@
-//! The ways between the nodes' pods, where no network plugin makes them.
+//! The routes between the nodes' pods, if no network plugin creates them.
 //!
-//! Each node's containerd gives its pods addresses of the node's own range. A node reaches those of another by way of
-//! that node, which is on the same network: a route each, as kind's own network plugin sets them.
+//! Each node's containerd gives its pods addresses of the node's own range. A node reaches those of another through
+//! that node, which is on the same network: by one route each, as kind's own network plugin sets them.
 
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, ListParams};

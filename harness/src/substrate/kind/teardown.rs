@@ -1,4 +1,4 @@
-//! Removing a kind cluster, and looking for what is left of one.
+//! Removing a kind cluster, and finding its remains.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub async fn end(environment: &str, docker: &Docker, state: &Path) -> Result<(),
     Ok(())
 }
 
-/// Ends what a run that was killed has left at work: kind, and the docker that it starts, would go on making nodes.
+/// Ends processes of a run that was killed: kind, and the docker that it starts, would go on creating nodes.
 async fn end_kind(cluster: &str) -> Result<(), Error> {
     let label = format!("{LABEL}={cluster}");
     let is_about_it = |argument: &[u8]| argument == cluster.as_bytes() || argument == label.as_bytes();
@@ -34,7 +34,7 @@ async fn end_kind(cluster: &str) -> Result<(), Error> {
     .map_err(Error::file("end kind's processes in", Path::new("/proc")))
 }
 
-/// The containers that are left of an environment that should be gone.
+/// Returns the containers that are left of an environment that should be gone.
 pub async fn left_behind(environment: &str, docker: &Docker, state: &Path) -> Result<Vec<String>, Error> {
     if is_gone(docker, state) {
         return Ok(Vec::new());

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub const NODE: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 1);
 /// The API server's port.
 pub const API_PORT: u16 = 6443;
-/// Where the API server listens.
+/// The address on which the API server listens.
 pub const API: SocketAddr = SocketAddr::new(IpAddr::V4(NODE), API_PORT);
 /// Pods.
 pub const PODS: &str = "10.244.0.0/16";

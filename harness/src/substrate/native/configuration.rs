@@ -17,8 +17,8 @@ pub(super) fn write(request: &Request) -> io::Result<()> {
     std::fs::write(request.path("resolv.conf"), "nameserver 127.0.0.53\n")
 }
 
-/// `restrict_oom_score_adj` and `disable_apparmor` let it run where the user is root but not all-powerful, as in
-/// most containers.
+/// Returns containerd's configuration. `restrict_oom_score_adj` and `disable_apparmor` let it run if the user is root
+/// but not all-powerful, as in most containers.
 fn containerd(request: &Request) -> String {
     format!(
         r#"version = 3
@@ -74,7 +74,8 @@ fn network() -> String {
     format!("{list:#}\n")
 }
 
-/// `failCgroupV1: false`: since 1.35 a kubelet refuses cgroup v1 otherwise.
+/// Returns the kubelet's configuration. It sets `failCgroupV1: false`, because since 1.35 a kubelet refuses cgroup v1
+/// otherwise.
 fn kubelet(request: &Request) -> String {
     let pki = |file: &str| request.path("pki").join(file);
     let configuration = serde_json::json!({

@@ -25,7 +25,7 @@ struct Signed {
     key: String,
 }
 
-/// Who a certificate stands for: the user and group that the API server takes from its subject.
+/// The identity in a certificate: the user and group that the API server takes from its subject.
 struct Identity<'a> {
     user: &'a str,
     group: Option<&'a str>,
@@ -78,7 +78,7 @@ fn subject(identity: &Identity<'_>) -> DistinguishedName {
     name
 }
 
-/// Writes `pki/` and `kubeconfig/` below the run folder, and gives what an administrator needs.
+/// Writes `pki/` and `kubeconfig/` below the run folder, and returns the credentials of an administrator.
 pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
     let authority = Authority::new("kubernetes").map_err(io::Error::other)?;
     let pki = folder.join("pki");
@@ -172,8 +172,8 @@ pub(super) fn write(folder: &Path) -> io::Result<Credentials> {
     })
 }
 
-/// Writes what further APIs know the API server by. Its authority is one of its own: whoever shows this certificate is
-/// believed to speak for whichever user it says.
+/// Writes the files by which further APIs identify the API server. They have an authority of their own: a client with
+/// this certificate can act as any user.
 fn write_front_proxy(pki: &Path) -> io::Result<()> {
     let authority = Authority::new("front-proxy").map_err(io::Error::other)?;
     private::write(&pki.join("front-proxy-ca.crt"), &authority.certificate)?;
@@ -186,10 +186,10 @@ fn write_front_proxy(pki: &Path) -> io::Result<()> {
     private::write(&pki.join("front-proxy-client.key"), &signed.key)
 }
 
-/// Who the API server is to servers of further APIs, whose requests it passes on.
+/// The API server's identity for servers of further APIs, to which it passes requests on.
 pub(super) const FRONT_PROXY: &str = "front-proxy-client";
 
-/// What the API server is called besides by the node's address: from inside by its Service, from outside by loopback.
+/// The API server's names besides the node's address: its Service from inside, loopback from outside.
 const API_SERVER_NAMES: [&str; 7] = [
     "kubernetes",
     "kubernetes.default",

@@ -6,10 +6,10 @@ use super::pki::FRONT_PROXY;
 use super::{Request, address};
 use crate::sandbox::spec::{Process, Sign};
 
-/// Where containerd listens.
+/// The socket on which containerd listens.
 const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
-/// All of them, in the order in which they are started.
+/// Returns all processes, in the order in which they are started.
 pub(super) fn all(request: &Request) -> Vec<Process> {
     vec![
         etcd(request),
@@ -22,7 +22,8 @@ pub(super) fn all(request: &Request) -> Vec<Process> {
     ]
 }
 
-/// Data is on a tmpfs that ends with the sandbox, so there is nothing to sync to a disk.
+/// Returns the etcd process. Its data is on a tmpfs that ends with the sandbox, so there is nothing to sync to a
+/// disk.
 fn etcd(request: &Request) -> Process {
     process(
         request,
@@ -171,8 +172,8 @@ fn kube_proxy(request: &Request) -> Process {
     )
 }
 
-/// The API server's own word that it is ready: before that it has no roles yet, and a controller manager that is
-/// refused ends.
+/// Returns the sign that the API server itself reports that it is ready. Before that it has no roles yet, and a
+/// controller manager that is refused ends.
 fn api_ready(request: &Request) -> Vec<Sign> {
     vec![Sign::File(request.api_ready())]
 }

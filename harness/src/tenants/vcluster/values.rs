@@ -1,12 +1,12 @@
-//! The tenants' values file for vcluster's chart: converted to its dialect by the syncer's reader, with what the
-//! environment decides.
+//! The tenants' values file for vcluster's chart. The syncer's reader converts it to the chart's dialect, and the
+//! values that the environment decides are added.
 
 use serde_json::{Value, json};
 use vcluster_values::{self as values, Carried, Dialect, Error, Problem, What};
 
 use super::Images;
 
-/// What the environment decides, and a file that says another thing is refused: by its keys in that dialect.
+/// The keys that the environment decides, in that dialect. A file that sets one of them is refused.
 const DECIDED: [&str; 7] = [
     "controlPlane.statefulSet.image",
     "controlPlane.backingStore.etcd.deploy.statefulSet.image",
@@ -17,11 +17,11 @@ const DECIDED: [&str; 7] = [
     "defaults",
 ];
 
-/// Translates a values file in any dialect; `origin` is what messages call it.
+/// Translates a values file in any dialect. Messages call it `origin`.
 ///
 /// # Errors
 ///
-/// What [`values::convert`] refuses, and every key that says what the environment decides.
+/// Returns the errors of [`values::convert`], and an error for every key that the environment decides.
 pub fn translate(text: &str, origin: &str, images: &Images) -> Result<String, Error> {
     let failed = |problems| Error {
         origin: origin.to_owned(),
@@ -63,7 +63,8 @@ fn not_taken(carried: &Carried) -> Problem {
     }
 }
 
-/// What holds where the file says nothing: nothing that needs a `StorageClass`, and what fits a small machine.
+/// Returns the defaults for keys that the file does not set: nothing that needs a `StorageClass`, and values that fit
+/// a small machine.
 fn unless_said() -> Value {
     let no_claim = json!({ "volumeClaim": { "enabled": false } });
     json!({
@@ -79,7 +80,8 @@ fn unless_said() -> Value {
     })
 }
 
-/// What holds whatever the file says: the control plane as the embedded one is, an etcd of its own with it.
+/// Returns the values that hold whatever the file sets: the control plane as the embedded one is, and an etcd of its
+/// own with it.
 fn always(images: &Images) -> Value {
     json!({
         "controlPlane": {
@@ -98,7 +100,7 @@ fn always(images: &Images) -> Value {
     })
 }
 
-/// An image's name as the chart takes it, in three parts.
+/// Returns an image's name in three parts, as the chart takes it.
 fn parts(image: &str) -> Value {
     let (name, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
     let (registry, repository) = name.split_once('/').unwrap_or(("docker.io", name));

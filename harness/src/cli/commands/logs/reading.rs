@@ -44,7 +44,7 @@ impl Wanted {
     }
 }
 
-/// Returns those of `logs`, which were asked for by `what`, that have the wanted part. Fails if none has.
+/// Returns those of `logs`, which `what` asked for, that have the wanted part. Fails if none has.
 pub(super) fn that_have(logs: Vec<Log>, wanted: &Wanted, what: &str) -> Result<Vec<Log>, Failure> {
     let is_file = |log: &Log| matches!(log.of, Source::File(_));
     if wanted.since.is_some() && logs.iter().any(is_file) {
@@ -98,7 +98,7 @@ fn last(text: &str, wanted: &Wanted) -> String {
     }
 }
 
-/// Sends the lines of a log as they come, with its name, until it ends or nobody wants them any more.
+/// Sends the lines of a log as they come, with its name, until the log ends or the receiver is closed.
 pub(super) async fn follow(
     log: &Log,
     client: Option<&Client>,

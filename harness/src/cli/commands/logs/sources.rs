@@ -83,7 +83,7 @@ impl Logged {
     }
 }
 
-/// The tenants that the run in `folder` has made so far: their namespaces have its label.
+/// Returns the tenants that the run in `folder` has created so far: their namespaces have its label.
 async fn tenants_of_run(client: &Client, folder: &Path) -> Result<Vec<Tenant>, Failure> {
     let run = environment::of_cut_off(folder).unwrap_or_default();
     let own = ListParams::default().labels(&format!("{RUN}={run}"));
@@ -100,7 +100,7 @@ async fn tenants_of_run(client: &Client, folder: &Path) -> Result<Vec<Tenant>, F
     Ok(tenants.collect())
 }
 
-/// The containers of the host cluster.
+/// Returns the containers of the host cluster.
 async fn of_cluster(client: &Client, tenants: &[Tenant]) -> Result<Vec<Log>, Failure> {
     let mut logs = Vec::new();
     for namespace in SHARED {
@@ -119,7 +119,7 @@ async fn of_cluster(client: &Client, tenants: &[Tenant]) -> Result<Vec<Log>, Fai
     Ok(logs)
 }
 
-/// The processes of the native host cluster, which log to files.
+/// Returns the processes of the native host cluster, which log to files.
 fn of_processes(folder: &Path) -> Result<Vec<Log>, Failure> {
     let folder = folder.join("host/logs");
     let Ok(entries) = fs::read_dir(&folder) else {
@@ -144,7 +144,7 @@ fn of_processes(folder: &Path) -> Result<Vec<Log>, Failure> {
     Ok(logs)
 }
 
-/// The containers of its control plane by their own names, the others below their app's.
+/// Returns the containers of its control plane by their own names, and the others below their app's name.
 async fn of_tenant(client: &Client, tenant: &Tenant) -> Result<Vec<Log>, Failure> {
     let mut logs = Vec::new();
     for pod in pods(client, &tenant.namespace).await? {

@@ -42,7 +42,7 @@ pub(in super::super) fn tell_failed(failed: Option<&report::Error>) {
     }
 }
 
-/// Prints what a run came to.
+/// Prints the result of a run.
 pub(in super::super) fn print(context: &Context, summary: &Summary, folder: &Path) -> Result<(), Failure> {
     if context.is_json() {
         output::text(&report::json(summary)?)
@@ -63,7 +63,7 @@ impl Run {
         }
     }
 
-    /// A run against an environment that an earlier one brought up.
+    /// Creates the reporter of a run against an environment that an earlier run brought up.
     pub(super) fn again(attached: &Attached) -> Self {
         Self {
             started: Event::RunStarted {
