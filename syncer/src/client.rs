@@ -20,7 +20,7 @@ mod connections;
 /// One connection, by HTTP/2.
 mod connection;
 
-/// Why there is no way to an API.
+/// Failure to configure a client for an API.
 #[derive(Debug, thiserror::Error)]
 #[error("find the way to the {side}'s API")]
 pub struct Error {
@@ -28,7 +28,7 @@ pub struct Error {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// A client for one side: by a kubeconfig, or, without one, as the pod that this is.
+/// Creates a client for one side: by a kubeconfig, or, without one, by the service account of this pod.
 pub async fn connect(side: &'static str, kubeconfig: Option<&Path>) -> Result<Client, Error> {
     let config = config(kubeconfig).await;
     (config.and_then(of)).map_err(|source| Error { side, source })
@@ -41,8 +41,8 @@ async fn config(kubeconfig: Option<&Path>) -> Result<Config, Box<dyn std::error:
     of_kubeconfig(Kubeconfig::read_from(path)?).await
 }
 
-/// Reads a kubeconfig. A proxy of the environment is for what is outside of the cluster, and neither API is: the guest's is
-/// in this pod.
+/// Reads a kubeconfig. Proxies from the environment are not used: they are for addresses outside of the cluster, and neither API
+/// is outside. The guest's is in this pod.
 async fn of_kubeconfig(kubeconfig: Kubeconfig) -> Result<Config, Box<dyn std::error::Error + Send + Sync>> {
     let mut clusters = kubeconfig.clusters.iter().flat_map(|named| &named.cluster);
     let says_proxy = clusters.any(|cluster| cluster.proxy_url.is_some());
@@ -51,7 +51,7 @@ async fn of_kubeconfig(kubeconfig: Kubeconfig) -> Result<Config, Box<dyn std::er
     Ok(config)
 }
 
-/// As kube's own, but for the connections.
+/// Creates a client like kube's own, with other connections.
 fn of(config: Config) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
     if config.proxy_url.is_some() {
         return Ok(Client::try_from(config)?);

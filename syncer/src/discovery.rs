@@ -1,4 +1,4 @@
-//! Kinds as a cluster serves them: resources by API version and kind.
+//! Discovery of the kinds that a cluster serves: resources by API version and kind.
 
 use kube::Client;
 use kube::core::{ApiResource, GroupVersion};
@@ -7,7 +7,7 @@ use kube::error::DiscoveryError;
 use vcluster_values::KindName;
 use vcluster_values::kinds::Scope;
 
-/// Why the host could not say what it serves.
+/// Failure to ask the host for the kinds that it serves.
 #[derive(Debug, thiserror::Error)]
 #[error("ask the host for the kinds of {group}")]
 pub(crate) struct Error {
@@ -24,12 +24,12 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Returns the name of its definition.
+    /// Returns the name of its CRD.
     pub(crate) fn definition(&self) -> String {
         format!("{}.{}", self.resource.plural, self.resource.group)
     }
 
-    /// Returns where its objects are.
+    /// Returns its scope: namespaced or cluster-scoped.
     pub(crate) fn scope(&self) -> Scope {
         Scope {
             definition: self.definition(),
@@ -38,7 +38,7 @@ impl Served {
     }
 }
 
-/// Returns a kind as one side serves it, or nothing if it does not.
+/// Returns a kind as one side serves it; `None` if it does not serve it.
 pub(crate) async fn served(
     client: &Client,
     api_version: &str,
@@ -75,7 +75,7 @@ pub(crate) async fn served(
     }))
 }
 
-/// Returns the API version and kind of a name, or nothing if it names a resource that the host does not serve.
+/// Returns the API version and kind of a name; `None` if the host does not serve the resource.
 pub(crate) async fn resolve(host: &Client, name: &KindName) -> Result<Option<(String, String)>, Error> {
     let (resource, version) = match name {
         KindName::Kind { api_version, kind } => return Ok(Some((api_version.clone(), kind.clone()))),

@@ -1,5 +1,4 @@
-//! What a guest has to have before it is a cluster: an API that answers, that API's own Service, DNS, and the
-//! service account that pods run as.
+//! Prerequisites of a guest: an API that answers, the API's own Service, DNS, and the service account that pods run as.
 
 /// Objects that a guest's administrator may change.
 mod defaults;
@@ -7,7 +6,7 @@ mod defaults;
 /// The guest's DNS server.
 pub mod dns;
 
-/// The Service `kubernetes` that the guest's pods reach its API through.
+/// The Service `kubernetes`, by which the guest's pods reach its API.
 pub mod kubernetes;
 
 /// The API `metrics.k8s.io`.
@@ -18,29 +17,29 @@ use std::path::PathBuf;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Client};
 
-/// Why the guest is not set up yet.
+/// Failure to set up the guest.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The guest's API did not do what was asked.
     #[error("{attempt}")]
     Asked {
-        /// What was asked.
+        /// The request that failed.
         attempt: String,
-        /// Why.
+        /// The cause.
         source: Box<kube::Error>,
     },
     /// The API answers, but is not ready.
     #[error("find the guest's API ready; it says {0}")]
     NotReady(String),
-    /// What `syncer init` writes cannot be read.
+    /// A file that `syncer init` writes cannot be read.
     #[error("read {}, which `syncer init` writes", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Something that the guest's own controllers make is not there yet.
+    /// An object that the guest's own controllers create does not exist yet.
     #[error("find {0}, which the guest's controller manager makes")]
     Missing(&'static str),
 }
@@ -59,7 +58,7 @@ pub async fn answers(guest: &Client) -> Result<(), Error> {
     }
 }
 
-/// Checks that a pod can be made: admission refuses it before its namespace has the default service account.
+/// Checks that a pod can be created: admission refuses pods in a namespace without the default service account.
 pub async fn takes_pods(guest: &Client) -> Result<(), Error> {
     let accounts: Api<ServiceAccount> = Api::namespaced(guest.clone(), "default");
     let found = accounts

@@ -1,5 +1,5 @@
-//! What the syncer needs of the host for its own control plane: its Service, and a Secret to publish the
-//! kubeconfig in. Everything else on the host is the engine's.
+//! Objects on the host for the syncer's own control plane: its Service, and a Secret with the kubeconfig. All other objects on
+//! the host are the engine's.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,21 +13,21 @@ use kube::{Api, Client};
 use tokio::fs;
 use vcluster_values::naming::Tenant;
 
-/// Its own namespaces, and nobody else's.
+/// The virtual cluster's own namespaces, and no others.
 pub(crate) mod namespaces;
 
-/// What writes of the syncer outside its engine are managed as.
+/// The field manager of the syncer's writes outside of its engine.
 pub const FIELD_MANAGER: &str = "syncer-bootstrap";
 
-/// Why the host, or the way to an API, is not as it has to be.
+/// Failure of a request to the host, or a prerequisite that is missing there.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The host did not do what was asked.
     #[error("{attempt}")]
     Asked {
-        /// What was asked.
+        /// The request that failed.
         attempt: String,
-        /// Why.
+        /// The cause.
         source: Box<kube::Error>,
     },
     /// The Service has no address.
@@ -39,14 +39,14 @@ pub enum Error {
     /// A file that `syncer init` writes could not be read.
     #[error("read {}", path.display())]
     Read {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// The Service on the host that the guest's API is reached through.
+/// The Service on the host by which the guest's API is reached.
 #[derive(Clone, Debug)]
 pub struct ApiService {
     /// Its cluster IPs, the first one first.
@@ -56,7 +56,7 @@ pub struct ApiService {
 }
 
 impl ApiService {
-    /// The address that the guest gets.
+    /// Returns the address that the guest gets.
     #[must_use]
     pub fn address(&self) -> IpAddr {
         self.addresses[0]
@@ -94,8 +94,9 @@ pub async fn api_service(host: &Client, tenant: &Tenant) -> Result<ApiService, E
     })
 }
 
-/// Who owns what the syncer makes beside its control plane, so that it goes when the release is removed: the service
-/// account that it acts as. Not the Service, which may be deleted and restored; the authority must outlive that.
+/// Returns the owner of the objects that the syncer creates beside its control plane: the service account that it acts as. They
+/// are deleted with it when the release is removed. The Service is not their owner, as it may be deleted and restored; the
+/// authority must outlive that.
 pub async fn owner(host: &Client, tenant: &Tenant) -> Result<OwnerReference, Error> {
     let accounts: Api<ServiceAccount> = Api::namespaced(host.clone(), tenant.namespace());
     let name = tenant.service_account();
@@ -156,7 +157,7 @@ pub async fn publish(
         .map_err(|source| asked(format!("publish the kubeconfig in Secret {name}"), source))
 }
 
-/// What the host did not do, and why.
+/// Returns the error for a request that the host did not serve.
 pub(crate) fn asked(attempt: impl Into<String>, source: kube::Error) -> Error {
     Error::Asked {
         attempt: attempt.into(),

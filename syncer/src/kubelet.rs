@@ -1,33 +1,33 @@
-//! A kubelet's part for the guest's API server: the logs of containers, and the ways into them. By the same port it asks
-//! what pods and nodes use.
+//! The kubelet API for the guest's API server: logs of containers, exec, attach and port-forward. The same port serves the usage
+//! of pods and nodes.
 //!
-//! It takes what an API server asks the kubelet of a pod's node, and asks the host's API the same about the pod's mirror,
-//! as the syncer. Nobody but the guest's API server is answered, and nothing is reached that the guest does not show:
-//! the pod has to be in the guest, the host's has to be its mirror, and a container has to be the guest's own, not one that
-//! the host has put there.
+//! The syncer takes the requests that an API server sends to the kubelet of a pod's node, and asks the host's API the same about
+//! the pod's mirror. Only the guest's API server gets an answer, and it reaches nothing that the guest does not show: the pod has
+//! to be in the guest, the host pod has to be its mirror, and the container has to be the guest's own, not one that the host has
+//! added.
 
-/// What is asked for.
+/// The request to the kubelet.
 mod asked;
 
 /// A kubelet's parameters in the words of the host's API.
 mod parameters;
 
-/// Who is let in.
+/// Authentication of clients.
 mod door;
 
-/// Which pod of the host it is about.
+/// The host pod that a request is about.
 mod target_pod;
 
-/// Asking the host, and passing on what it answers.
+/// Requests to the host, and their answers.
 mod passage;
 
-/// What pods and nodes use.
+/// The usage of pods and nodes.
 mod metrics;
 
 /// The end of an answer.
 mod ending;
 
-/// What is said where nothing is passed on.
+/// Answers to requests that are not passed on.
 mod refusal;
 
 use std::io;
@@ -57,16 +57,16 @@ use self::ending::Flushed;
 use self::refusal::Refusal;
 use crate::patience::{chain, pause};
 
-/// How long somebody may take to say who they are. The one who should be there is in the same pod.
+/// Time limit of a TLS handshake. The expected client is in the same pod.
 const GREETING: Duration = Duration::from_secs(10);
 
-/// How long to rest where no connection could be taken: what is missing then is file descriptors.
+/// Pause after a failure to accept a connection: file descriptors are missing then.
 const REST: Duration = Duration::from_millis(100);
 
-/// Why no kubelet's part can be played.
+/// Failure to start the kubelet API.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Anybody in the host's network could knock.
+    /// The address is not a loopback address, so anybody in the host's network could connect.
     #[error("answer at {0} as a kubelet: only this pod's API server may ask, so give a loopback address")]
     NotLoopback(SocketAddr),
     /// The port can't be used.
@@ -74,28 +74,28 @@ pub enum Error {
     Listen {
         /// The address and port.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// What `syncer init` writes is not there, or is something else.
+    /// A file that `syncer init` writes does not exist, or has other content.
     #[error("read {}, which `syncer init` writes", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: rustls::pki_types::pem::Error,
     },
-    /// The certificates are of no use.
+    /// The certificates cannot be used.
     #[error("use the certificates of {}", folder.display())]
     Certificates {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// What listens in the place of all kubelets of the guest's nodes.
+/// The server in place of all kubelets of the guest's nodes.
 pub struct Kubelet {
     listener: TcpListener,
     address: SocketAddr,
@@ -109,7 +109,7 @@ impl std::fmt::Debug for Kubelet {
 }
 
 impl Kubelet {
-    /// Listens at a loopback address, with what `syncer init` wrote into a folder; port 0 is any that is free.
+    /// Listens at a loopback address, with the files that `syncer init` wrote into a folder. Port 0 stands for any free port.
     pub async fn listen(address: SocketAddr, pki: &Path) -> Result<Self, Error> {
         if !address.ip().is_loopback() {
             return Err(Error::NotLoopback(address));
@@ -126,13 +126,13 @@ impl Kubelet {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens at.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until `shutdown` is cancelled; who is in the middle of something then is cut off.
+    /// Serves requests until `shutdown` is cancelled; requests that are not finished then are aborted.
     pub async fn serve(self, of: Of, host: Client, guest: Client, shutdown: &CancellationToken) {
         let Of {
             tenant,
@@ -175,18 +175,18 @@ impl Kubelet {
     }
 }
 
-/// The subject of a message.
+/// The virtual cluster of a server, with its settings.
 #[derive(Clone, Debug)]
 pub struct Of {
     /// The virtual cluster.
     pub tenant: Tenant,
-    /// What of the host's metrics it has.
+    /// The metrics of the host that it shows.
     pub metrics: MetricsServer,
-    /// Whether pods of the host's own are shown in it.
+    /// True if foreign pods of the host are shown in it.
     pub imports_pods: bool,
 }
 
-/// What is needed to answer.
+/// Everything that is needed to answer requests.
 struct Sides {
     tenant: Tenant,
     metrics: MetricsServer,
@@ -203,7 +203,7 @@ struct Connections {
 }
 
 impl Connections {
-    /// Answers what comes by one connection.
+    /// Serves the requests of one connection.
     async fn take(&self, stream: TcpStream) {
         let greeted = tokio::select! {
             greeted = self.door.greet(stream) => greeted,

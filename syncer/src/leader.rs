@@ -1,9 +1,8 @@
-//! One syncer at a time.
+//! Election of one syncer.
 //!
-//! A syncer runs in a pod, and two of one virtual cluster are a mistake: somebody scaled the control plane, or started
-//! a second by hand. The first holds a `Lease` that names its pod, and the second waits for as long as that pod is
-//! there. So nothing has to be renewed, an idle syncer writes nothing, and what comes after a pod that is gone need
-//! not wait for a time to run out.
+//! A syncer runs in a pod, and two syncers of one virtual cluster are a mistake: somebody scaled the control plane, or started a
+//! second one by hand. The first holds a `Lease` that names its pod, and the second waits for as long as that pod exists. So
+//! nothing has to be renewed, an idle syncer writes nothing, and the successor of a pod that is gone need not wait for an expiry.
 
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -27,33 +26,33 @@ pub struct Candidate {
     pub uid: String,
 }
 
-/// Why a syncer does not lead.
+/// Failure to lead.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The host did not answer, or refused.
     #[error("{attempt}")]
     Asked {
-        /// What was asked.
+        /// The request that failed.
         attempt: &'static str,
-        /// Why.
+        /// The cause.
         source: Box<kube::Error>,
     },
-    /// Another does, and its pod is there.
+    /// Another syncer leads, and its pod exists.
     #[error("lead: pod {0} does, and there can be one syncer only. Scale the control plane to 1")]
     Led(String),
-    /// Another has taken over, which it may once this one's pod is deleted.
+    /// Another syncer has taken over, as it may once the pod of this one is deleted.
     #[error("go on: {0} leads now")]
     Lost(String),
 }
 
 impl Candidate {
-    /// It as the holder of a lease.
+    /// Returns its identity as the holder of a lease.
     fn identity(&self) -> String {
         format!("{}/{}", self.name, self.uid)
     }
 }
 
-/// Where the lease of a virtual cluster is, and who asks for it.
+/// The lease of a virtual cluster, and the candidate for it.
 #[derive(Clone, Debug)]
 pub struct Election {
     leases: Api<Lease>,
@@ -63,7 +62,7 @@ pub struct Election {
 }
 
 impl Election {
-    /// Makes nothing on the host yet.
+    /// Creates the election; nothing is written to the host yet.
     #[must_use]
     pub fn new(host: &Client, tenant: &Tenant, me: Candidate) -> Self {
         Self {
@@ -74,7 +73,7 @@ impl Election {
         }
     }
 
-    /// Tries to lead; the lease goes with `owner`.
+    /// Tries to lead. `owner` becomes the owner of the lease.
     ///
     /// # Errors
     ///
@@ -105,7 +104,7 @@ impl Election {
         taken.map(drop).map_err(asked("take over the syncer's lease"))
     }
 
-    /// Waits until another leads or it is stopped.
+    /// Waits until another syncer leads or `shutdown` is cancelled.
     ///
     /// # Errors
     ///
@@ -130,7 +129,7 @@ impl Election {
         Ok(())
     }
 
-    /// Whether a holder's pod is there and has not ended.
+    /// Returns true if a holder's pod exists and has not ended.
     async fn is_there(&self, holder: &str) -> Result<bool, Error> {
         let Some((name, uid)) = holder.split_once('/') else {
             return Ok(false);

@@ -1,40 +1,40 @@
-//! The generic syncer of a virtual cluster: keeps a tenant's Kubernetes API (the guest) and the cluster that
-//! runs its pods (the host) in step.
+//! The generic syncer of a virtual cluster. It keeps a tenant's Kubernetes API (the guest) and the cluster that runs its pods
+//! (the host) in sync.
 
-/// Who a virtual cluster's programs are to each other: its certificate authority and what that issues.
+/// Certificates of a virtual cluster's programs: its certificate authority and the certificates that it issues.
 pub mod pki;
 
 /// A client for the API of one side.
 pub mod client;
 
-/// What the syncer needs of the host for its own control plane.
+/// Objects on the host for the syncer's own control plane.
 pub mod host;
 
-/// One syncer at a time.
+/// Election of one syncer.
 pub mod leader;
 
-/// Whether the guest is the one that the host's objects come from.
+/// The check that the guest is the one that the host's objects come from.
 pub mod store;
 
-/// What a guest has to have before it is a cluster: its API's own Service, and DNS.
+/// Prerequisites of a guest: its API's own Service, and DNS.
 pub mod guest;
 
-/// Kinds as a cluster serves them.
+/// Discovery of the kinds that a cluster serves.
 mod discovery;
 
-/// The engine that keeps guest and host in step.
+/// The engine that keeps guest and host in sync.
 pub mod sync;
 
-/// A kubelet's part for the guest's API server.
+/// The kubelet API for the guest's API server.
 pub mod kubelet;
 
-/// The syncer's life: what comes after what.
+/// The syncer's life cycle: the order of its steps.
 pub mod run;
 
-/// What is left to remove when the release is gone.
+/// Removal of the objects that remain when the release is gone.
 pub mod uninstall;
 
-/// What the syncer tells about itself over HTTP.
+/// Probes and metrics over HTTP.
 pub mod status;
 
 /// Events on the host about the virtual cluster as a whole.
@@ -43,7 +43,7 @@ mod notice;
 /// The command line.
 pub mod cli;
 
-/// Trying again, and resting in between.
+/// Retries, and pauses in between.
 mod patience;
 
 /// Files of the repository that tests make.

@@ -1,5 +1,5 @@
-//! Events on the host about the virtual cluster as a whole: that it is not ready and why, and that it is. They are about the
-//! control plane's pod and what owns it, so `kubectl describe` of either shows them.
+//! Events on the host about the virtual cluster as a whole: that it is not ready and why, and that it is ready. They are on the
+//! control plane's pod and its owner, so `kubectl describe` of either shows them.
 
 use std::time::{Duration, Instant};
 
@@ -14,16 +14,16 @@ use vcluster_values::naming::Tenant;
 use crate::leader::Candidate;
 use crate::patience::{chain, pause};
 
-/// The longest start without an Event. It usually takes a few seconds.
+/// Maximum time of a start without an Event. A start usually takes a few seconds.
 const FIRST_AFTER: Duration = Duration::from_secs(15);
 
-/// The shortest time between two Events, as what is waited for may change with each attempt.
+/// Minimum time between two Events, as the reason may change with each attempt.
 const NEXT_AFTER: Duration = Duration::from_mins(1);
 
-/// The longest time in which an ending syncer writes its last Event.
+/// Maximum time for the last Event of a syncer that ends.
 const LAST_WITHIN: Duration = Duration::from_secs(5);
 
-/// The API refuses longer notes.
+/// Maximum length of a note that the API accepts.
 const LONGEST_NOTE: usize = 1024;
 
 /// The reason of an Event.
@@ -33,7 +33,7 @@ enum Reason {
     Ready,
 }
 
-/// Writes Events about one virtual cluster.
+/// Recorder of Events about one virtual cluster.
 #[derive(Clone)]
 pub(crate) struct Notices {
     host: Client,
@@ -42,12 +42,12 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
-    /// Makes notices about the pod that this process runs in.
+    /// Creates the recorder of Events about the pod that this process runs in.
     pub(crate) fn new(host: Client, tenant: Tenant, pod: Candidate) -> Self {
         Self { host, tenant, pod }
     }
 
-    /// Says what the virtual cluster waits for, whenever that is something else, until it is ready or `shutdown` is cancelled.
+    /// Records the step that the virtual cluster waits for, at each change, until it is ready or `shutdown` is cancelled.
     pub(crate) async fn keep(
         &self,
         mut waiting: watch::Receiver<Option<String>>,
@@ -75,7 +75,7 @@ impl Notices {
         }
     }
 
-    /// Says why a program of the control plane ended.
+    /// Records the error that ended a program of the control plane.
     pub(crate) async fn ended(&self, error: &(dyn std::error::Error + 'static)) {
         let name = self.tenant.name();
         let note = format!(

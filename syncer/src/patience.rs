@@ -1,4 +1,4 @@
-//! Trying again, and resting in between.
+//! Retries, and pauses in between.
 
 use std::error::Error;
 use std::future::Future;
@@ -8,16 +8,17 @@ use kube::core::Status;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-/// The first rest after a failure; short, because at the start everything is about to be there.
+/// The first pause after a failure. It is short, because at the start everything is about to exist.
 const SHORTEST: Duration = Duration::from_millis(25);
 
-/// The longest: what comes back should not wait for us, and one request in so much time is no burden.
+/// The longest pause. It is short enough that a side that comes back need not wait for the syncer; one request per pause is no
+/// burden.
 const LONGEST: Duration = Duration::from_millis(400);
 
-/// Failures in a row that are no news: at the start much is not there yet, for some seconds.
+/// Failures in a row that are expected: at the start much does not exist yet, for some seconds.
 const QUIET: u32 = 16;
 
-/// Tries until it works; nothing if the syncer is stopped before.
+/// Retries until an attempt succeeds. Returns `None` if the syncer is stopped before.
 pub(crate) async fn persist<T, E, Attempt>(
     what: &str,
     shutdown: &CancellationToken,
@@ -50,13 +51,13 @@ where
     }
 }
 
-/// Rests.
+/// Sleeps.
 #[expect(clippy::disallowed_methods, reason = "the one place where the syncer rests")]
 pub(crate) async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-/// An error and what caused it, on one line; what an API says is said once.
+/// Returns an error and its causes on one line; a message of an API appears once.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = Some(error);
@@ -74,7 +75,7 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// What an API said when it refused something.
+/// Returns the `Status` with which an API refused something.
 fn refusal<'error>(error: &'error (dyn Error + 'static)) -> Option<&'error Status> {
     let error = error
         .downcast_ref::<kube::Error>()

@@ -1,10 +1,10 @@
-//! Who a virtual cluster's programs are to each other: its certificate authority, certificates and kubeconfigs.
+//! Certificates of a virtual cluster's programs: its certificate authority, certificates and kubeconfigs.
 //!
-//! An [`Authority`] is made once a virtual cluster and kept on the host; certificates are issued from it anew
-//! at each start of the control plane, because addresses change. The authority that the guest's API server is known by to
-//! a tenant's own API servers is made at each start and kept nowhere, not even its key: it issues one certificate.
+//! An [`Authority`] is made once per virtual cluster and kept on the host. It issues new certificates at each start of the
+//! control plane, because addresses change. A tenant's own API servers authenticate the guest's API server by another authority.
+//! That one is made at each start and kept nowhere, not even its key: it issues one certificate.
 
-/// What the authority issues.
+/// Certificates that the authority issues.
 mod issue;
 
 /// The files that the control plane's programs read.
@@ -13,7 +13,7 @@ mod files;
 /// Kubeconfigs.
 mod kubeconfig;
 
-/// Keeping the authority in a Secret on the host.
+/// The Secret on the host that keeps the authority.
 mod secret;
 
 use std::collections::BTreeMap;
@@ -31,45 +31,45 @@ const CA_KEY: &str = "ca.key";
 const TOKEN_KEY: &str = "sa.key";
 const TOKEN_PUBLIC_KEY: &str = "sa.pub";
 
-/// Why certificates could not be made, kept or written.
+/// Failure to make, keep or write certificates.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A certificate or key could not be made.
     #[error("issue {what}")]
     Issue {
-        /// What for.
+        /// The certificate or the authority.
         what: String,
-        /// Why.
+        /// The cause.
         source: rcgen::Error,
     },
-    /// What was kept is not what was made.
+    /// The kept authority is incomplete or invalid.
     #[error("read {key} of the kept certificate authority")]
     Kept {
-        /// Which part.
+        /// The key of the part.
         key: &'static str,
-        /// Why, where the part is there.
+        /// The cause, if the part exists.
         source: Option<rcgen::Error>,
     },
     /// The host did not do what was asked.
     #[error("{attempt}")]
     Host {
-        /// What was asked.
+        /// The request that failed.
         attempt: String,
-        /// Why.
+        /// The cause.
         source: Box<kube::Error>,
     },
     /// A file could not be written.
     #[error("write {}", path.display())]
     Write {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// What has to stay the same for as long as a virtual cluster lives: its CA and the key that signs the tokens of
-/// its service accounts.
+/// Keys that stay the same for as long as a virtual cluster lives: its CA and the key that signs the tokens of its service
+/// accounts.
 #[derive(Debug)]
 pub struct Authority {
     certificate: String,
@@ -78,7 +78,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes a new one; `name` is the virtual cluster's.
+    /// Creates a new authority; `name` is the virtual cluster's.
     pub fn generate(name: &str) -> Result<Self, Error> {
         let failed = |source| Error::Issue {
             what: format!("the certificate authority of {name}"),
@@ -92,7 +92,7 @@ impl Authority {
         })
     }
 
-    /// Takes up one that was kept.
+    /// Reads an authority that was kept.
     pub fn from_parts(parts: &BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
         let part = |key: &'static str| {
             let text = parts
@@ -118,7 +118,7 @@ impl Authority {
         })
     }
 
-    /// The parts to keep, by name.
+    /// Returns the parts to keep, by name.
     #[must_use]
     pub fn parts(&self) -> BTreeMap<String, Vec<u8>> {
         let parts = [
@@ -133,19 +133,19 @@ impl Authority {
             .collect()
     }
 
-    /// The CA's certificate, PEM.
+    /// Returns the CA's certificate, PEM.
     #[must_use]
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// Issues a certificate to somebody.
+    /// Issues a certificate for an identity.
     pub fn issue(&self, identity: &Identity) -> Result<Issued, Error> {
         issue::issue(identity, &self.issuer)
     }
 }
 
-/// A subject's distinguished name.
+/// Returns a subject's distinguished name.
 fn distinguished_name(common_name: &str, organization: Option<&str>) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);

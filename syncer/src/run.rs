@@ -1,8 +1,8 @@
-//! The syncer's life: what comes after what.
+//! The syncer's life cycle: the order of its steps.
 //!
-//! Wait until no other syncer leads, and for the guest's API; check that it is the guest that the host's objects are
-//! of; start the engine, and answer as a kubelet; give the guest its own Service and DNS; when the engine has looked
-//! at everything once and the guest takes pods, publish the kubeconfig. Then the virtual cluster is ready.
+//! The syncer waits until no other syncer leads, and for the guest's API. It checks that the guest is the one that the host's
+//! objects come from. It starts the engine and the kubelet API, and creates the guest's own Service and DNS. When the engine has
+//! reconciled everything once and the guest accepts pods, it publishes the kubeconfig. Then the virtual cluster is ready.
 
 mod bounds;
 
@@ -35,46 +35,46 @@ use crate::status::{self, Status};
 use crate::store;
 use crate::sync::{self, Metrics, Readiness};
 
-/// How often the engine is asked whether it has looked at everything.
+/// Interval of the check whether the engine has reconciled everything.
 const ENGINE_EVERY: Duration = Duration::from_millis(20);
 
-/// What a syncer needs to run.
+/// Settings of a syncer.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The virtual cluster.
     pub tenant: Tenant,
-    /// What it is asked to be.
+    /// The values of the virtual cluster.
     pub values: Values,
     /// The folder that `syncer init` wrote.
     pub pki: PathBuf,
-    /// The host, if not as the pod that this is.
+    /// The kubeconfig of the host; without one, the pod's service account is used.
     pub host_kubeconfig: Option<PathBuf>,
-    /// The guest, if not as `syncer init` wrote it.
+    /// The kubeconfig of the guest; without one, that of `syncer init` is used.
     pub guest_kubeconfig: Option<PathBuf>,
-    /// Where to answer probes.
+    /// The address for probes.
     pub status: SocketAddr,
-    /// Where to tell what it waits for and counts.
+    /// The address for metrics and for the details of readiness.
     pub metrics: SocketAddr,
-    /// Where to answer as a kubelet.
+    /// The address of the kubelet API.
     pub kubelet: SocketAddr,
-    /// The address of the pod, if this is one.
+    /// The address of the pod, if the syncer runs in one.
     pub pod: Option<IpAddr>,
-    /// This pod, if this is one: of several, one leads.
+    /// The pod, if the syncer runs in one: of several, one leads.
     pub candidate: Option<Candidate>,
     /// The host's DNS, as a resolv.conf.
     pub resolv_conf: PathBuf,
 }
 
-/// Why a syncer stopped without being told to.
+/// Failure that stopped a syncer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is not known how to reach an API.
+    /// The way to reach an API is not known.
     #[error(transparent)]
     Client(#[from] client::Error),
-    /// The host is not as the chart makes it.
+    /// The host's objects are not as the chart creates them.
     #[error(transparent)]
     Host(#[from] host::Error),
-    /// The guest is not the host's.
+    /// The guest is not the one that the host's objects come from.
     #[error(transparent)]
     Store(#[from] store::Error),
     /// Another syncer of the virtual cluster leads.
@@ -83,21 +83,21 @@ pub enum Error {
     /// The engine stopped.
     #[error("keep guest and host in step")]
     Engine(#[from] sync::Error),
-    /// What is to be on the other side is not said in a way that can be read.
+    /// A mapping in the values cannot be read.
     #[error("map what the values name: {0}")]
     Mapping(String),
-    /// The guest's API server could not ask for logs.
+    /// The kubelet API cannot be started.
     #[error(transparent)]
     Kubelet(#[from] kubelet::Error),
-    /// Signals cannot be listened to.
+    /// Signals cannot be handled.
     #[error("listen to signals")]
     Signals(#[source] std::io::Error),
-    /// The port to answer at cannot be used.
+    /// The address cannot be listened at.
     #[error("answer at {address}")]
     Status {
         /// The address and port.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
@@ -130,7 +130,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     }
 }
 
-/// Tells on the host what the virtual cluster waits for until it is ready, if this is a pod.
+/// Creates Events on the host about what the virtual cluster waits for until it is ready, if the syncer runs in a pod.
 async fn tell(settings: &Settings, host: &Client, status: &Status, shutdown: &CancellationToken) {
     if let Some(pod) = &settings.candidate {
         let notices = Notices::new(host.clone(), settings.tenant.clone(), pod.clone());
@@ -252,8 +252,8 @@ async fn work(
     tokio::try_join!(engine, keeping, kubelet, leading, opening).map(drop)
 }
 
-/// Leads the syncers of this virtual cluster, if its guest is the host's: that of a pod too many is not, and such a pod
-/// would keep the tenant's own from leading.
+/// Starts to lead the syncers of this virtual cluster, if its guest is the one that the host's objects come from. The guest of a
+/// surplus pod is another one, and such a pod would keep the tenant's own from leading.
 async fn begin(
     host: &Client,
     guest: &Client,
@@ -268,7 +268,7 @@ async fn begin(
     Ok(())
 }
 
-/// Gives the guest the API for metrics if the values ask for it; nothing if told to stop before.
+/// Creates the metrics API in the guest, or removes it, as the values say. Returns `None` if stopped before.
 async fn show_metrics(
     settings: &Settings,
     guest: &Client,
@@ -287,7 +287,7 @@ async fn show_metrics(
     .await
 }
 
-/// Gives the guest what it needs, and sees it work; nothing if told to stop before.
+/// Creates the objects that the guest needs, and checks that it works. Returns `None` if stopped before.
 async fn open(
     guest: &Client,
     dns: Option<&dns::Server>,
@@ -319,7 +319,7 @@ async fn open(
     Some(())
 }
 
-/// Publishes the tenant's kubeconfig; nothing if told to stop before.
+/// Publishes the tenant's kubeconfig. Returns `None` if stopped before.
 async fn publish(
     settings: &Settings,
     host: &Client,
@@ -332,7 +332,7 @@ async fn publish(
     persist("publish the kubeconfig", shutdown, publish).await
 }
 
-/// What the engine has to know.
+/// Returns the configuration of the engine.
 fn config(
     settings: &Settings,
     configured: named::Kinds,
@@ -363,7 +363,7 @@ fn config(
     })
 }
 
-/// What the tenant's objects may ask of the host.
+/// Returns the host's policies for the tenant's objects.
 fn admission(values: &Values) -> Admission {
     let policies = &values.policies;
     Admission {
@@ -374,7 +374,7 @@ fn admission(values: &Values) -> Admission {
     }
 }
 
-/// How much the syncer keeps and writes on the host.
+/// Returns the limits of what the syncer keeps and writes on the host.
 fn limits(values: &Values) -> sync::Limits {
     const MEBIBYTE: u64 = 1 << 20;
     sync::Limits {
@@ -383,8 +383,8 @@ fn limits(values: &Values) -> sync::Limits {
     }
 }
 
-/// The labels that every host namespace gets. The Pod Security Standard is one of them; a level among the labels that the
-/// values give counts more.
+/// Returns the labels that every host namespace gets. The Pod Security Standard is one of them; a level among the labels of the
+/// values takes precedence.
 fn namespace_labels(values: &Values) -> BTreeMap<String, String> {
     let mut labels = values.namespaces.labels.clone();
     labels
@@ -393,7 +393,7 @@ fn namespace_labels(values: &Values) -> BTreeMap<String, String> {
     labels
 }
 
-/// The host's DNS; without the file the guest only knows its own names.
+/// Reads the host's resolv.conf; without the file the guest only knows its own names.
 async fn read(resolv_conf: &Path) -> String {
     tokio::fs::read_to_string(resolv_conf)
         .await
@@ -403,7 +403,7 @@ async fn read(resolv_conf: &Path) -> String {
         })
 }
 
-/// Turns the first signal into a clean end and the second into an end.
+/// Handles signals: the first stops the syncer gracefully, the second at once.
 fn listen(shutdown: CancellationToken) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;

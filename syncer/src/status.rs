@@ -1,8 +1,8 @@
-//! What the syncer tells about itself over HTTP.
+//! Probes and metrics over HTTP.
 //!
-//! Whether it lives and is ready is for the kubelet's probes, which reach the pod's address alone, as every other pod
-//! of the host does: so nothing else is shown there. What it waits for and what it counts name namespaces and kinds of
-//! the tenant's, and have an address of their own, which is one of the pod's loopback unless the values say otherwise.
+//! Liveness and readiness are for the kubelet's probes, which reach only the pod's address. Every other pod of the host reaches
+//! that address too, so nothing else is served there. The details of readiness and the metrics name namespaces and kinds of the
+//! tenant. They have an address of their own, which is on the pod's loopback unless the values say otherwise.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -22,19 +22,19 @@ use tracing::info;
 
 use crate::patience::chain;
 
-/// How far the syncer has got; copies tell the same.
+/// Readiness of the syncer; clones share it.
 #[derive(Clone, Debug)]
 pub struct Status(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// What is waited for; nothing once everything is done.
+    /// The step that is waited for; `None` once everything is done.
     waiting: watch::Sender<Option<String>>,
     registry: Registry,
 }
 
 impl Status {
-    /// A syncer that has just started and counts in `registry`.
+    /// Creates the status of a syncer that has just started; `registry` holds its metrics.
     #[must_use]
     pub fn starting(registry: Registry) -> Self {
         Self(Arc::new(Inner {
@@ -43,12 +43,12 @@ impl Status {
         }))
     }
 
-    /// Says what is waited for now.
+    /// Sets the step that is waited for.
     pub fn waits_for(&self, what: impl Into<String>) {
         self.set(Some(what.into()));
     }
 
-    /// Makes an attempt that is waited for; should it fail, what is waited for is its reason.
+    /// Makes an attempt that the syncer waits for. If it fails, its error becomes the step that is waited for.
     pub async fn hear<T, E: Error + 'static>(
         &self,
         attempt: impl Future<Output = Result<T, E>>,
@@ -63,12 +63,12 @@ impl Status {
         outcome
     }
 
-    /// Says that the virtual cluster can be used.
+    /// Marks the virtual cluster as ready.
     pub fn ready(&self) {
         self.set(None);
     }
 
-    /// Returns what is waited for, as it changes; nothing once the virtual cluster can be used.
+    /// Returns a receiver of the step that is waited for; `None` once the virtual cluster is ready.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Option<String>> {
         self.0.waiting.subscribe()
@@ -87,7 +87,7 @@ impl Status {
     }
 }
 
-/// Answers probes at `address` until told to stop; the log says at which port, should the address leave it open.
+/// Serves probes at `address` until stopped. The log names the port, in case the address leaves it open.
 pub async fn serve_probes(
     status: Status,
     address: SocketAddr,
@@ -96,7 +96,7 @@ pub async fn serve_probes(
     serve(probes(status), address, "answering probes", shutdown).await
 }
 
-/// Answers at `address` with what the syncer waits for and counts until told to stop; the log says at which port.
+/// Serves metrics and the details of readiness at `address` until stopped. The log names the port.
 pub async fn serve_metrics(
     status: Status,
     address: SocketAddr,
@@ -118,7 +118,7 @@ async fn serve(
         .await
 }
 
-/// The routes for probes.
+/// Returns the routes for probes.
 fn probes(status: Status) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok"))
@@ -126,7 +126,7 @@ fn probes(status: Status) -> Router {
         .with_state(status)
 }
 
-/// The routes for whoever runs the control plane.
+/// Returns the routes for the operator of the control plane.
 fn details(status: Status) -> Router {
     Router::new()
         .route("/readyz", get(waits_for))

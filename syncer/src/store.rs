@@ -8,18 +8,18 @@ use vcluster_values::naming::Tenant;
 
 use crate::host::namespaces::{self, Found};
 
-/// Why the guest can't be synced.
+/// Failure of the check of the guest.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A side did not answer.
     #[error("{attempt}")]
     Asked {
-        /// What was asked.
+        /// The request that failed.
         attempt: &'static str,
-        /// Why.
+        /// The cause.
         source: Box<kube::Error>,
     },
-    /// The guest's API has not made its own namespaces yet.
+    /// The guest's API has not created its own namespaces yet.
     #[error("find the guest's namespace {SYSTEM}")]
     Young,
     /// The host has namespaces of another guest.
@@ -31,7 +31,7 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// They were not, and nobody has said that this is meant; or a side did not answer.
+/// They were not, and nobody has stated that this is intended; or a side did not answer.
 pub async fn check(host: &Client, guest: &Client, tenant: &Tenant) -> Result<(), Error> {
     let asked = |attempt| {
         move |error| Error::Asked {

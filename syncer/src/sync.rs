@@ -38,7 +38,7 @@ mod config;
 /// The machinery that all reconcilers share.
 pub(crate) mod runtime;
 
-/// Writing one object.
+/// Writes of single objects.
 pub(crate) mod write;
 
 /// Kubernetes' own kinds from the guest to the host.
@@ -56,29 +56,29 @@ mod pods;
 /// Kubernetes' own kinds that the values can switch off.
 mod optional_kinds;
 
-/// Why the engine could not start; what fails for one object is retried and never ends up here.
+/// Failure to start the engine. A failure for one object is retried and is never reported here.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An export or import cannot be done.
+    /// An export or import is not supported.
     #[error("{0}")]
     Unsupported(String),
     /// A patch can't be read.
     #[error("read the patches of an export or import rule")]
     Patches(#[from] patches::Error),
-    /// The configuration shows what should stay hidden.
+    /// The configuration shows Secrets that have to stay hidden.
     #[error(
         "show the Secrets of {0}: the keys of the control plane are among the Secrets of its namespace; map single Secrets by name"
     )]
     Keys(String),
 }
 
-/// Workers for what comes in numbers.
+/// Workers of a kind with many objects.
 const MANY: usize = 8;
 
-/// Workers for what comes one by one.
+/// Workers of a kind with few objects.
 const FEW: usize = 4;
 
-/// Runs the engine until `shutdown` is cancelled; what is being written then is finished first.
+/// Runs the engine until `shutdown` is cancelled; writes that have begun are finished first.
 pub async fn run(
     config: Config,
     host: Client,
@@ -183,7 +183,7 @@ pub async fn run(
     Ok(())
 }
 
-/// Requeues what waits for a guest's config map or Secret.
+/// Requeues the pods and objects that wait for a guest's ConfigMap or Secret.
 fn recheck(pods: &Arc<Pods>, payload: ConfigObject) -> impl Fn(&Change) + Send + use<> {
     let pods = pods.clone();
     move |change| match change {
@@ -192,7 +192,7 @@ fn recheck(pods: &Arc<Pods>, payload: ConfigObject) -> impl Fn(&Change) + Send +
     }
 }
 
-/// The part that shows pods which others made, if that is asked for.
+/// Returns the reconciler that shows foreign pods, if the values import pods.
 fn importer_of_pods(context: &Context, pods: &Arc<Pods>) -> Result<Option<Arc<Importer>>, Error> {
     let mut imports = context.config().imports.iter();
     let import = imports.find(|import| import.is_of_pods());
@@ -200,7 +200,7 @@ fn importer_of_pods(context: &Context, pods: &Arc<Pods>) -> Result<Option<Arc<Im
     Ok(importer.transpose()?)
 }
 
-/// Starts a part's workers, and has readiness wait for its first full pass.
+/// Starts a reconciler's workers, and makes readiness wait for its initial sync.
 fn start<P: Reconciler>(context: &Context, readiness: &Readiness, reconciler: &Arc<P>, workers: usize) {
     let name = reconciler.name();
     readiness.expect(&name);
@@ -214,7 +214,7 @@ fn start<P: Reconciler>(context: &Context, readiness: &Readiness, reconciler: &A
     });
 }
 
-/// Refuses exports and imports that cannot be done on any host, and to show the control plane's keys.
+/// Refuses exports and imports that no host supports, and a mapping that shows the Secrets of the control plane's namespace.
 fn can_do(config: &Config) -> Result<(), Error> {
     let own = config.tenant.namespace();
     let mut secrets = config.from_host.secrets.iter();

@@ -1,7 +1,7 @@
-//! What is left to remove when the release is gone: the host namespaces that mirror the guest's, and Services in others.
+//! Removal of the objects that remain when the release is gone: the host namespaces, and replicated Services in other namespaces.
 //!
-//! They are no part of the release, so Helm does not know of them; its hook after the deletion runs this. By then the
-//! syncer's own account may do nothing any more, so nothing is made while it is removed.
+//! They are not part of the release, so Helm does not know of them; its post-delete hook runs this. By then the syncer's own
+//! account has no permissions any more, so nothing is created during the removal.
 
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace;
@@ -17,33 +17,33 @@ use crate::host;
 
 pub use self::replica::Replica;
 
-/// A Service in a namespace of others.
+/// A Service in a foreign namespace.
 mod replica;
 
-/// Why it was not removed.
+/// Failure of the removal.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The host did not do what was asked.
     #[error(transparent)]
     Host(#[from] host::Error),
-    /// The host does not say whether a namespace has gone.
+    /// The host does not say whether a namespace is gone.
     #[error("wait until namespace {name} has gone")]
     Waited {
         /// The namespace.
         name: String,
-        /// Why.
+        /// The cause.
         source: Box<wait::Error>,
     },
 }
 
-/// Deletes these Services, where they are the virtual cluster's, and its host namespaces, with all that is in them. Waits
-/// until they have gone.
+/// Deletes these Services, if they are the virtual cluster's, and its host namespaces with everything in them. Waits until they
+/// are gone.
 ///
-/// There is no limit to the wait: the status of a namespace says what holds it back.
+/// The wait has no limit: the status of a namespace says what blocks its deletion.
 ///
 /// # Errors
 ///
-/// The host refused. What was deleted before stays so; asked again, this goes on.
+/// The host refused. Objects that were deleted before stay deleted; a retry goes on.
 pub async fn run(client: &Client, tenant: &Tenant, replicas: &[Replica]) -> Result<(), Error> {
     try_join_all(replicas.iter().map(|replica| replica.remove(client, tenant))).await?;
     let namespaces: Api<Namespace> = Api::all(client.clone());
@@ -62,7 +62,7 @@ pub async fn run(client: &Client, tenant: &Tenant, replicas: &[Replica]) -> Resu
     Ok(())
 }
 
-/// Returns true if it was made for a namespace of the guest. Labels alone can be put on any namespace; names follow a rule.
+/// Returns true if a namespace was created for a guest namespace. Labels alone can be put on any namespace; names follow a rule.
 fn is_own(tenant: &Tenant, namespace: &PartialObjectMeta<Namespace>) -> bool {
     let mirrored = namespace.annotations().get(naming::OBJECT_NAME);
     let own = mirrored.is_some_and(|guest| tenant.host_namespace(guest) == namespace.name_any());

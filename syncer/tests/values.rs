@@ -1,4 +1,4 @@
-//! `syncer values` on the command line: what goes to which output, and how it ends.
+//! `syncer values` on the command line: its outputs and exit codes.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

@@ -18,15 +18,16 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tower::BoxError;
 use tracing::debug;
 
-/// What a peer that has said nothing else should take at a time (RFC 9113, section 6.5.2); API servers take 250.
+/// Maximum of requests at a time on one connection: the number that a peer should take if it announces none (RFC 9113, section
+/// 6.5.2). API servers take 250.
 const REQUESTS_AT_A_TIME: usize = 100;
 
-/// So long after the last word of a peer it is asked whether it is there, and so long it has to answer: as Kubernetes'
-/// own clients do (<https://github.com/kubernetes/kubernetes/pull/95981>).
+/// Time without an answer after which the peer is pinged; `PATIENCE` is the time that it then has to answer. Both are those of
+/// Kubernetes' own clients (<https://github.com/kubernetes/kubernetes/pull/95981>).
 const SILENCE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Where connections go.
+/// Address and TLS settings of an API server.
 pub(super) struct Target {
     address: (String, u16),
     name: ServerName<'static>,
@@ -35,7 +36,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The API server of a configuration.
+    /// Reads the API server of a configuration.
     pub(super) fn of(config: &Config) -> Result<Self, BoxError> {
         let host = config
             .cluster_url
@@ -52,7 +53,7 @@ impl Target {
         })
     }
 
-    /// A new connection; nothing if the other side does without HTTP/2.
+    /// Opens a new connection. Returns `None` if the other side does not support HTTP/2.
     #[expect(
         clippy::disallowed_methods,
         reason = "the errors of both Results say which one failed"
@@ -93,7 +94,7 @@ impl Target {
 /// A connection that requests share.
 pub(super) struct Connection {
     requests: SendRequest<Body>,
-    /// Held once here, and once by each request until its answer is read.
+    /// Cloned by each request until its answer is read; the count limits the requests.
     under_way: Arc<()>,
 }
 
@@ -103,7 +104,7 @@ impl Connection {
         !self.requests.is_closed()
     }
 
-    /// Room for one more request, if there is some.
+    /// Returns a lease for one more request, if the connection has room for it.
     pub(super) fn lease(&self) -> Option<Lease> {
         (Arc::strong_count(&self.under_way) <= REQUESTS_AT_A_TIME).then(|| Lease {
             requests: self.requests.clone(),
@@ -112,16 +113,16 @@ impl Connection {
     }
 }
 
-/// Room for a request.
+/// A lease for one request.
 pub(super) struct Lease {
     requests: SendRequest<Body>,
     place: Arc<()>,
 }
 
-/// What has become of a request.
+/// Outcome of a request.
 pub(super) enum Sent {
     Answered(Response<Leased>),
-    /// The connection had ended before.
+    /// The connection had ended before; the request was not sent.
     Unsent(Request<Body>),
 }
 
@@ -140,7 +141,7 @@ impl Lease {
     }
 }
 
-/// An answer, which takes its place on the connection until it is read or dropped.
+/// An answer. It keeps its place on the connection until it is read or dropped.
 pub(super) struct Leased {
     body: Incoming,
     _place: Arc<()>,

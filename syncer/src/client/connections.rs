@@ -1,4 +1,4 @@
-//! A few connections that many requests share: another is made when all have as many requests as they take.
+//! A pool of connections that requests share. A new connection is opened when all others have as many requests as they take.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +14,7 @@ pub(super) struct Connections {
     state: Mutex<State>,
 }
 
-/// A connection that is being made, for all who wait for it.
+/// A connection that is being opened, for all requests that wait for it.
 type Coming = Shared<BoxFuture<'static, Result<(), Failed>>>;
 
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct State {
     is_without_http2: bool,
 }
 
-/// Why a connection that several wait for was not made.
+/// Failure to open a connection that several requests wait for.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 struct Failed(Arc<BoxError>);
@@ -37,8 +37,8 @@ impl Connections {
         })
     }
 
-    /// Room for a request, on a new connection if there is none on the others; nothing if the other side does
-    /// without HTTP/2.
+    /// Returns a lease for a request, on a new connection if the others have no room. Returns `None` if the other side does not
+    /// support HTTP/2.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Option<Lease>, BoxError> {
         loop {
             let coming = {

@@ -1,4 +1,4 @@
-//! Against servers with TLS on loopback.
+//! Tests against servers with TLS on loopback.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// An API server that answers with the version of HTTP: at once, or, on `/watch`, without end.
+/// An API server that answers with the version of HTTP: at once, or, for `/watch`, in a stream without end.
 struct Server {
     client: Client,
     connections: Arc<AtomicUsize>,

@@ -1,9 +1,9 @@
 //! The choice between shared connections and those that a request has to itself.
 //!
-//! A virtual cluster takes some hundred watches. By HTTP/1.1, each holds a connection for as long as it lasts, with
-//! its buffers and its TLS, here and in the API server. So what can goes by HTTP/2, many on one connection. What can't
-//! is what changes to another protocol (exec, attach and port-forward; RFC 9113, section 8.6), and everything if the
-//! API, or a proxy before it, is without HTTP/2.
+//! A virtual cluster needs some hundred watches. By HTTP/1.1, each watch uses a connection of its own, with its buffers and its
+//! TLS, here and in the API server. So requests share connections by HTTP/2, with two exceptions: requests that upgrade to
+//! another protocol (exec, attach and port-forward; RFC 9113, section 8.6), and all requests if the API, or a proxy in front of
+//! it, does not support HTTP/2.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,7 +29,7 @@ use super::connections::Connections;
 
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
-/// Carries requests to an API server.
+/// The transport of requests to an API server.
 #[derive(Clone)]
 pub(super) struct Transport {
     shared: Option<Arc<Connections>>,

@@ -1,9 +1,9 @@
-//! Objects that a guest starts with and its administrator may change, as on any cluster: takes an object, applies what
-//! nobody else has set to another value.
+//! Objects that the syncer creates in a guest and that its administrator may change, as in any cluster. Of an object, those
+//! fields are applied that nobody else has changed.
 //!
-//! An unforced apply names the fields that somebody else has changed
-//! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>). They are left out, and the rest is
-//! applied, so that a new version of the syncer still brings what is new in it.
+//! The conflict of an apply without force names the fields that somebody else has changed
+//! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>). They are omitted, and the rest is applied, so
+//! that a new version of the syncer still brings its new fields.
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::{Api, Client};
@@ -48,7 +48,7 @@ impl Place {
     }
 }
 
-/// Makes an object in the guest, or brings the one that is there up to date but for what the administrator has changed.
+/// Creates an object in the guest, or updates the existing one, except for changes by the administrator.
 pub(super) async fn apply(guest: &Client, object: &Value) -> Result<(), Error> {
     let Place { api, what, name } = Place::of(object, guest);
     let params = PatchParams::apply(FIELD_MANAGER);
@@ -68,8 +68,8 @@ pub(super) async fn apply(guest: &Client, object: &Value) -> Result<(), Error> {
     applied.map(drop).map_err(failed)
 }
 
-/// Removes a field from an object, named as an API server names it: `.spec.ports[port=53,protocol="UDP"].name`. Returns
-/// whether it was there.
+/// Removes a field from an object. The field has an API server's notation: `.spec.ports[port=53,protocol="UDP"].name`. Returns
+/// true if the object had it.
 fn leave_out(object: &mut Value, field: &str) -> bool {
     match object {
         Value::Object(fields) => {
@@ -111,7 +111,7 @@ fn leave_out(object: &mut Value, field: &str) -> bool {
     }
 }
 
-/// Returns whether an item of a list has a key, as in `port=53,protocol="UDP"`.
+/// Returns true if an item of a list has a key, as in `port=53,protocol="UDP"`.
 fn is_keyed(item: &Value, key: &str) -> bool {
     key.split(',').all(|part| {
         let Some((name, value)) = part.split_once('=') else {

@@ -1,4 +1,4 @@
-//! The guest's DNS server: CoreDNS as a Deployment in the guest, whose pod the engine takes to the host.
+//! The guest's DNS server: CoreDNS as a Deployment in the guest. The engine syncs its pod to the host.
 
 use std::net::IpAddr;
 
@@ -17,37 +17,37 @@ use crate::patience::{chain, persist};
 
 const NAMESPACE: &str = "kube-system";
 
-/// The port that the server listens on: one that needs no privilege.
+/// The port that the server listens on; it needs no privilege.
 const PORT: u16 = 1053;
 
-/// What the server has to know.
+/// Configuration of the server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Its image.
     pub image: String,
-    /// How many of it run.
+    /// The number of replicas.
     pub replicas: i32,
-    /// What it asks of a node, in Kubernetes' own form.
+    /// Its resource requests and limits, as a container has them.
     pub resources: Value,
-    /// What happens to names of the cluster's domain that the guest does not know.
+    /// Treatment of names of the cluster's domain that the guest does not know.
     pub unknown: Unknown,
-    /// Where all other names are asked for: the host's own DNS.
+    /// Upstream nameservers for all other names: the host's own DNS.
     pub upstream: Vec<String>,
-    /// Where it finds the guest's API.
+    /// The address of the guest's API.
     pub api: IpAddr,
 }
 
-/// What happens to names of the cluster's domain that the guest does not know.
+/// Treatment of names of the cluster's domain that the guest does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
     /// They do not exist.
     Refused,
-    /// The host's DNS is asked: services of the host are reached by their own names.
+    /// The host's DNS is asked, so services of the host are reached by their own names.
     AskedAtTheHost,
 }
 
 impl Server {
-    /// The server that a tenant's values ask for; nothing if they ask for none. `resolv_conf` is the syncer's own.
+    /// Returns the server that a tenant's values ask for; `None` if they ask for none. `resolv_conf` is the syncer's own.
     #[must_use]
     pub fn of(values: &Values, resolv_conf: &str, api: IpAddr) -> Option<Self> {
         let coredns = &values.coredns;
@@ -67,8 +67,8 @@ impl Server {
         })
     }
 
-    /// The server's configuration. Answers are kept for a short time only, and that something does not exist for
-    /// a shorter one: services come and go, and whoever asks too early would wait for it.
+    /// Returns the server's configuration. Answers are cached for a short time, and the answer that a name does not exist for a
+    /// shorter time: services come and go, and a client that asks too early would have to wait for the cache.
     #[must_use]
     pub fn corefile(&self) -> String {
         let fallthrough = match self.unknown {
@@ -100,7 +100,7 @@ impl Server {
         )
     }
 
-    /// Everything that the guest gets, in the order in which it is needed.
+    /// Returns all objects for the guest, in the order in which they are needed.
     #[must_use]
     pub fn objects(&self) -> Vec<Value> {
         let labels = json!({"k8s-app": "kube-dns"});
@@ -217,7 +217,7 @@ impl Server {
     }
 }
 
-/// Gives the guest its DNS server, or brings the one it has up to date. What its administrator has changed stays.
+/// Creates the DNS server in the guest, or updates it. Changes by the guest's administrator are kept.
 pub async fn apply(guest: &Client, server: &Server) -> Result<(), Error> {
     for object in server.objects() {
         defaults::apply(guest, &object).await?;
@@ -225,8 +225,8 @@ pub async fn apply(guest: &Client, server: &Server) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives it back to a guest whose administrator deletes it or a part of it, until told to stop: no pod starts without
-/// it. Changes are left alone.
+/// Recreates the DNS server's objects if the guest's administrator deletes one of them, until `shutdown` is cancelled: no pod
+/// starts without DNS. Changes are kept.
 pub async fn keep(guest: &Client, server: &Server, shutdown: &CancellationToken) {
     let watched = server.objects().into_iter().map(|object| {
         let Place { api, what, name } = Place::of(&object, guest);
@@ -249,7 +249,7 @@ pub async fn keep(guest: &Client, server: &Server, shutdown: &CancellationToken)
     }
 }
 
-/// The nameservers that a resolv.conf lists.
+/// Returns the nameservers that a resolv.conf lists.
 fn nameservers(resolv_conf: &str) -> Vec<String> {
     let lines = resolv_conf.lines().map(str::split_whitespace);
     lines
@@ -264,7 +264,7 @@ fn nameservers(resolv_conf: &str) -> Vec<String> {
         .collect()
 }
 
-/// This program's architecture, as nodes call it.
+/// Returns this program's architecture, by its name on nodes.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "aarch64" => "arm64",

@@ -1,8 +1,8 @@
-//! The Service `kubernetes` that the guest's pods reach its API through.
+//! The Service `kubernetes`, by which the guest's pods reach its API.
 //!
-//! The guest's API server makes it with an address of its own service range, which means nothing on the host.
-//! Pods run there, so it is made again with the address of the host's Service for that API, and kept so. Where it leads
-//! is in an EndpointSlice and, for older clients, in Endpoints, as on any cluster.
+//! The guest's API server creates it with an address of its own service range, which means nothing on the host. Pods run on the
+//! host, so the Service is recreated with the address of the host's Service for that API, and kept so. Its endpoint is in an
+//! EndpointSlice and, for older clients, in Endpoints, as in any cluster.
 
 use std::fmt::Debug;
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ const NAMESPACE: &str = "default";
 /// The port that the guest's API server listens on in its pod.
 const PORT: u16 = 6443;
 
-/// Where the guest's API is.
+/// Addresses of the guest's API.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     /// The cluster IP of its Service on the host.
@@ -40,7 +40,7 @@ pub struct Place {
     pub pod: Option<IpAddr>,
 }
 
-/// Keeps the Service and where it leads as they have to be until told to stop.
+/// Keeps the Service and its endpoint in the desired state until `shutdown` is cancelled.
 pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
     let mut watched = select_all([
         changes::<Service>(guest),
@@ -80,7 +80,7 @@ where
     seen.map_ok(drop).boxed()
 }
 
-/// Makes the Service and its endpoint as they have to be, if they are not.
+/// Creates or corrects the Service and its endpoint, if they are not in the desired state.
 pub async fn settle(guest: &Client, place: Place) -> Result<(), Error> {
     let services: Api<Service> = Api::namespaced(guest.clone(), NAMESPACE);
     let current = services
@@ -106,7 +106,7 @@ pub async fn settle(guest: &Client, place: Place) -> Result<(), Error> {
     apply::<Endpoints>(guest, endpoints(pod)).await
 }
 
-/// Writes where the Service leads, if it is not so.
+/// Writes the Service's endpoint, if it differs.
 async fn apply<K>(guest: &Client, object: Value) -> Result<(), Error>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
@@ -118,7 +118,7 @@ where
     applied.map(drop).map_err(|source| asked(attempt(), source))
 }
 
-/// Removes the Service that was seen, and no other.
+/// Deletes the Service that was seen, and no other of its name.
 async fn remove(services: &Api<Service>, seen: Service) -> Result<(), Error> {
     let same = Preconditions {
         uid: seen.metadata.uid,
@@ -136,7 +136,7 @@ async fn remove(services: &Api<Service>, seen: Service) -> Result<(), Error> {
     }
 }
 
-/// The Service as the API server would make it, but for the address; so it leaves it alone.
+/// Returns the Service as the API server would create it, but for the address; so the API server does not change it.
 fn service(address: &str) -> Service {
     let service = json!({
         "apiVersion": "v1",

@@ -1,7 +1,7 @@
-//! The API `metrics.k8s.io`, which the guest's API server asks the syncer for (see [`crate::kubelet`]).
+//! The API `metrics.k8s.io`, for which the guest's API server asks the syncer (see [`crate::kubelet`]).
 //!
-//! An API server asks nobody for an API but a Service, here one that leads to its own pod: an `ExternalName` is all that
-//! it takes without an address. It is not synced, as it leads to nothing on the host.
+//! An API server finds other APIs only by a Service, here one that resolves to its own pod. Only an `ExternalName` needs no
+//! address. It is not synced, as its name resolves to nothing useful on the host.
 
 use std::path::Path;
 
@@ -24,13 +24,13 @@ pub const GROUP: &str = "metrics.k8s.io";
 /// The API's version.
 pub const VERSION: &str = "v1beta1";
 
-/// The Service that it is asked for at.
+/// The Service of the API.
 pub const SERVICE: &str = "syncer-metrics";
 
 /// The namespace of that Service.
 pub const NAMESPACE: &str = "kube-system";
 
-/// Has the guest's API server ask for the API at a port of its own pod, of whoever has a certificate by the authority
+/// Registers the API in the guest, at a port of the API server's own pod. The server there needs a certificate by the authority
 /// that `syncer init` wrote into a folder.
 pub async fn apply(guest: &Client, port: u16, pki: &Path) -> Result<(), Error> {
     let path = pki.join(CA_CERTIFICATE);
@@ -48,7 +48,7 @@ pub async fn apply(guest: &Client, port: u16, pki: &Path) -> Result<(), Error> {
         .map_err(|source| asked(format!("give the guest the API {GROUP}"), source))
 }
 
-/// Has it not ask any more, if it was told to before; an API of the tenant's own making stays.
+/// Removes the API, if the syncer has registered it; an API of the tenant's own is not changed.
 pub async fn remove(guest: &Client) -> Result<(), Error> {
     let apis: Api<APIService> = Api::all(guest.clone());
     let failed = |source| asked(format!("take the API {GROUP} from the guest"), source);
@@ -62,7 +62,7 @@ pub async fn remove(guest: &Client) -> Result<(), Error> {
     unless_gone(services.delete(SERVICE, &DeleteParams::default()).await).map_err(failed)
 }
 
-/// Returns true if an API is the one that the syncer answers for.
+/// Returns true if an API is the one that the syncer serves.
 fn leads_here(api: &APIService) -> bool {
     let service = api.spec.as_ref().and_then(|spec| spec.service.as_ref());
     service.is_some_and(|service| {

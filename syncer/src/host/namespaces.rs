@@ -1,8 +1,8 @@
-//! Looking at one of the virtual cluster's namespaces on the host.
+//! Reads of the virtual cluster's namespaces on the host.
 //!
-//! A role that lets the syncer read its own namespaces would let it read all, as their names are not known before. To
-//! change one, it may ask of any, and a policy of the chart refuses those that are not its own. So it asks for a change of
-//! nothing, which is answered as a read is, and writes nothing.
+//! A role that lets the syncer read its own namespaces would let it read all, as their names are not known before. It may ask to
+//! change any namespace, and a policy of the chart refuses changes of those that are not its own. So the syncer sends an empty
+//! change, which is answered like a read and writes nothing.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Patch, PatchParams};
@@ -10,18 +10,18 @@ use kube::core::{PartialObjectMeta, Status};
 use kube::{Api, Client};
 use serde_json::json;
 
-/// What there is under a name.
+/// Result of a read of a namespace.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// Nothing.
+    /// There is no namespace of that name.
     Nothing,
     /// A namespace that the virtual cluster may change.
     Own(Box<PartialObjectMeta<Namespace>>),
-    /// One that it may not; the host's words.
+    /// A namespace that it may not change, with the host's message.
     Foreign(String),
 }
 
-/// Looks.
+/// Reads a namespace.
 pub(crate) async fn look(host: &Client, name: &str) -> kube::Result<Found> {
     let namespaces: Api<Namespace> = Api::all(host.clone());
     let nothing = Patch::Merge(json!({}));
@@ -36,8 +36,8 @@ pub(crate) async fn look(host: &Client, name: &str) -> kube::Result<Found> {
     }
 }
 
-/// Returns true if a policy has refused it, and not the role, which may not be bound yet.
-/// (<https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>)
+/// Returns true if a policy refused the request, and not the role, which may not be bound yet
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>).
 fn is_by_policy(status: &Status) -> bool {
     status.is_forbidden() && status.message.contains("ValidatingAdmissionPolicy")
 }

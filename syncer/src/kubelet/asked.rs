@@ -1,8 +1,8 @@
-//! What is asked for, from the path that a kubelet is asked at.
+//! The request to a kubelet, from its path.
 //!
-//! The paths are those of the kubelet's server (`pkg/kubelet/server/server.go`, Kubernetes 1.33 to 1.36) that an API
-//! server asks at: `/containerLogs/NS/POD/CONTAINER`; `/exec` and `/attach` with `/NS/POD[/UID]/CONTAINER`; and
-//! `/portForward/NS/POD[/UID]`. There is no other.
+//! The paths are those of the kubelet's server (`pkg/kubelet/server/server.go`, Kubernetes 1.33 to 1.36) that an API server uses:
+//! `/containerLogs/NS/POD/CONTAINER`; `/exec` and `/attach` with `/NS/POD[/UID]/CONTAINER`; and `/portForward/NS/POD[/UID]`.
+//! There are no others.
 
 use hyper::{Method, Uri};
 use vcluster_values::naming::{is_label, is_word};
@@ -10,10 +10,10 @@ use vcluster_values::naming::{is_label, is_word};
 use super::parameters;
 use super::refusal::Refusal;
 
-/// What is asked for, all of it in words that are safe in a path or query of the host's.
+/// A request to a kubelet. All of its strings are safe in a path or query of the host's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
-    /// What is to be done.
+    /// The operation.
     pub(super) verb: Verb,
     /// The guest's namespace.
     pub(super) namespace: String,
@@ -21,13 +21,13 @@ pub(super) struct Asked {
     pub(super) pod: String,
     /// The UID that the pod has to have.
     pub(super) uid: Option<String>,
-    /// The container, but for what is about a whole pod.
+    /// The container; `None` for an operation on a whole pod.
     pub(super) container: Option<String>,
-    /// The query for the host, but for the container.
+    /// The query for the host, without the container.
     pub(super) query: String,
 }
 
-/// What is to be done with a pod.
+/// An operation on a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     /// Read a container's log.
@@ -41,7 +41,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    /// What a kubelet calls it.
+    /// Reads the kubelet's name of an operation.
     fn of(word: &str) -> Option<Self> {
         match word {
             "containerLogs" => Some(Self::Log),
@@ -52,7 +52,7 @@ impl Verb {
         }
     }
 
-    /// The subresource of pods that does it.
+    /// Returns the subresource of pods for the operation.
     fn subresource(self) -> &'static str {
         match self {
             Self::Log => "log",
@@ -68,7 +68,7 @@ impl Verb {
 }
 
 impl Asked {
-    /// Reads a request's first line; what a kubelet does not know is refused.
+    /// Reads a request's first line; paths that a kubelet does not serve are refused.
     pub(super) fn read(method: &Method, uri: &Uri) -> Result<Self, Refusal> {
         let unknown = || Refusal::not_found(format!("this kubelet has no {}", uri.path()));
         let path = uri.path().strip_prefix('/').ok_or_else(unknown)?;
@@ -101,7 +101,7 @@ impl Asked {
         })
     }
 
-    /// The same of a pod of the host: path and query.
+    /// Returns path and query of the same request for a host pod.
     pub(super) fn at(&self, namespace: &str, pod: &str) -> String {
         let subresource = self.verb.subresource();
         let container = self.container.as_ref().map(|name| format!("container={name}"));
@@ -119,13 +119,13 @@ impl Asked {
     }
 }
 
-/// A name, if it fits what it is of.
+/// Returns a name if it is valid for its kind; otherwise a refusal.
 pub(super) fn named(what: &str, text: &str, fits: fn(&str) -> bool) -> Result<String, Refusal> {
     let refusal = || Refusal::bad(format!("{text:?} is no name of a {what}"));
     fits(text).then(|| text.to_owned()).ok_or_else(refusal)
 }
 
-/// Tells whether a text is a DNS subdomain as Kubernetes has them (RFC 1123): words with dots in between. A word is no longer
+/// Returns true if a text is a DNS subdomain in Kubernetes' sense (RFC 1123): words with dots in between. A word is no longer
 /// than the whole, and so may be longer than a label.
 pub(super) fn is_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_word)

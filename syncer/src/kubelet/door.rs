@@ -1,8 +1,8 @@
-//! The clients that are let in: by TLS, with one of the two certificates that `syncer init` made for the guest's API server. It shows
-//! one where it asks a kubelet, and the other where it asks for an API that is not its own.
+//! Authentication of clients: by TLS, with one of the two certificates that `syncer init` made for the guest's API server. It
+//! presents one to kubelets, and the other to API servers of other APIs.
 //!
-//! Another certificate of the same authority is not enough, whatever it says: a guest's administrator can have the
-//! guest sign one in any name.
+//! Another certificate of the same authority is not accepted, whatever it contains: a guest's administrator can have the guest
+//! sign one for any name.
 
 use std::io;
 use std::path::Path;
@@ -20,18 +20,18 @@ use tokio_rustls::server::TlsStream;
 use super::Error;
 use crate::pki;
 
-/// Who asks.
+/// The client that sends a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
-    /// The guest's API server, for what a kubelet is asked.
+    /// The guest's API server, with a request for a kubelet.
     ApiServer,
-    /// The guest's API server, on behalf of somebody who asks for another one's API.
+    /// The guest's API server, with a request for another API on behalf of a client.
     FrontProxy,
-    /// Somebody else who has a certificate of the guest's.
+    /// Another client, with a certificate of the guest's.
     Unknown,
 }
 
-/// What every connection comes through.
+/// TLS acceptor of all connections.
 pub(super) struct Door {
     acceptor: TlsAcceptor,
     kubelet_client: CertificateDer<'static>,
@@ -39,7 +39,7 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// From the files that `syncer init` wrote into a folder.
+    /// Reads the files that `syncer init` wrote into a folder.
     pub(super) fn new(folder: &Path) -> Result<Self, Error> {
         let certificate = |name: &str| read(folder, name, CertificateDer::from_pem_file);
         let unusable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Certificates {
@@ -76,7 +76,7 @@ impl Door {
         })
     }
 
-    /// Has somebody say who they are. Without a certificate of the guest's it is an error.
+    /// Performs the TLS handshake and identifies the client. A client without a certificate of the guest's is an error.
     pub(super) async fn greet(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Caller)> {
         let stream = self.acceptor.accept(stream).await?;
         let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();

@@ -1,8 +1,8 @@
-//! The end of an answer, written after all of its content has left: takes a stream and bodies, gives a stream that says
-//! when it was flushed, and bodies that wait for that.
+//! Delayed ends of answers: an answer ends after all of its content was sent. A stream counts its flushes, and bodies wait for
+//! them.
 //!
-//! An API server copies a log to a WebSocket by reads, and drops what a read gives together with the end
-//! (`k8s.io/streaming`, as of Kubernetes 1.36). What arrives in one TLS record, it reads at once.
+//! An API server copies a log to a WebSocket by reads, and drops the data of a read that also returns the end
+//! (`k8s.io/streaming`, as of Kubernetes 1.36). Everything that arrives in one TLS record is in one read.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,14 +12,14 @@ use std::task::{Context, Poll, Waker, ready};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A count of a stream's flushes, and who waits for the next one.
+/// The number of a stream's flushes, and the task that waits for the next one.
 #[derive(Debug, Default)]
 struct Flushes {
     count: u64,
     waiting: Option<Waker>,
 }
 
-/// A stream that says when all that was written has left.
+/// A stream that counts its flushes.
 #[derive(Debug)]
 pub(super) struct Flushed<S> {
     stream: S,
@@ -27,7 +27,7 @@ pub(super) struct Flushed<S> {
 }
 
 impl<S> Flushed<S> {
-    /// Watches a stream.
+    /// Wraps a stream.
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
@@ -35,7 +35,7 @@ impl<S> Flushed<S> {
         }
     }
 
-    /// Returns what gives bodies that are written to this stream an end of their own.
+    /// Returns the factory of delayed bodies for this stream.
     pub(super) fn end(&self) -> End {
         End(self.flushes.clone())
     }
@@ -87,12 +87,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Flushed<S> {
     }
 }
 
-/// A maker of bodies that have an end of their own.
+/// A factory of delayed bodies.
 #[derive(Clone, Debug)]
 pub(super) struct End(Arc<Mutex<Flushes>>);
 
 impl End {
-    /// Has a body end after its content was flushed.
+    /// Returns a body that ends after its content was flushed.
     pub(super) fn of<B>(&self, body: B) -> Apart<B> {
         Apart {
             body,
@@ -102,7 +102,7 @@ impl End {
     }
 }
 
-/// A body whose end is apart from its content.
+/// A body whose end is sent separately from its content.
 #[derive(Debug)]
 pub(super) struct Apart<B> {
     body: B,
@@ -112,11 +112,11 @@ pub(super) struct Apart<B> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing was given yet.
+    /// No content has been sent yet.
     Empty,
-    /// Some content was given.
+    /// Some content has been sent.
     Given,
-    /// All content was given when the stream had been flushed this often.
+    /// All content has been sent; the stream had this number of flushes then.
     Waiting(u64),
 }
 

@@ -1,13 +1,13 @@
-//! The guest's API `metrics.k8s.io`: what its pods and nodes use, as the host measures it.
+//! The guest's API `metrics.k8s.io`: the usage of its pods and nodes, as the host measures it.
 //!
-//! The guest's API server has let in who asks, as for everything (RBAC). What is selected is what the guest has; of
-//! that, the host's figures are shown under the guest's names and labels. A container that the host has put into a
-//! pod is not shown, as it is none of the guest's.
+//! The guest's API server has authorized the client, as for every request (RBAC). Objects are selected in the guest; of these,
+//! the host's figures are shown under the guest's names and labels. A container that the host has added to a pod is not shown, as
+//! it is not the guest's.
 
-/// What is asked for.
+/// The request.
 mod asked;
 
-/// The host's figures in the guest's words.
+/// The host's figures, as the guest shows them.
 mod measured;
 
 use hyper::body::Incoming;
@@ -30,7 +30,7 @@ pub(super) fn is_of(path: &str) -> bool {
     path.split('/').skip(1).take(2).eq(["apis", GROUP])
 }
 
-/// Answers, as long as the values ask for this at all.
+/// Answers a request, if the values enable the API.
 pub(super) async fn answer(sides: &Sides, request: &Request<Incoming>) -> Response<Body> {
     let answered = async {
         let asked = Asked::read(request.method(), request.uri())?;
@@ -63,7 +63,7 @@ async fn found(sides: &Sides, asked: &Asked) -> Result<Value, Refusal> {
     }
 }
 
-/// What the pods of one namespace use.
+/// Returns the usage of the pods of one namespace.
 async fn pods(sides: &Sides, namespace: &str, selected: &ListParams) -> Result<Vec<Value>, Refusal> {
     let guests: Api<Pod> = Api::namespaced(sides.guest.clone(), namespace);
     let guests = guests.list(selected).await;
@@ -91,7 +91,7 @@ async fn pods(sides: &Sides, namespace: &str, selected: &ListParams) -> Result<V
     Ok(shown.collect())
 }
 
-/// What the pods of all namespaces use.
+/// Returns the usage of the pods of all namespaces.
 async fn pods_everywhere(sides: &Sides, selected: &ListParams) -> Result<Vec<Value>, Refusal> {
     let namespaces: Api<Namespace> = Api::all(sides.guest.clone());
     let namespaces = namespaces.list_metadata(&ListParams::default()).await;
@@ -103,7 +103,7 @@ async fn pods_everywhere(sides: &Sides, selected: &ListParams) -> Result<Vec<Val
     Ok(found)
 }
 
-/// What the nodes that the guest has use.
+/// Returns the usage of the nodes that the guest has.
 async fn nodes(sides: &Sides, selected: &ListParams) -> Result<Vec<Value>, Refusal> {
     let guests: Api<Node> = Api::all(sides.guest.clone());
     let guests = guests.list_metadata(selected).await;
@@ -122,7 +122,7 @@ async fn nodes(sides: &Sides, selected: &ListParams) -> Result<Vec<Value>, Refus
     Ok(shown.collect())
 }
 
-/// The one that was asked for by name, or all as a list.
+/// Returns the object that was asked for by name, or all as a list.
 fn of_kind(kind: &str, mut found: Vec<Value>, name: Option<&str>) -> Result<Value, Refusal> {
     let Some(name) = name else {
         return Ok(json!({
@@ -135,7 +135,7 @@ fn of_kind(kind: &str, mut found: Vec<Value>, name: Option<&str>) -> Result<Valu
         .ok_or_else(|| Refusal::not_found(format!("there are no metrics of {name}")))
 }
 
-/// Why the host has no figures.
+/// Returns the refusal for a failure of the host's metrics API.
 fn of_metrics(error: &kube::Error) -> Refusal {
     match error {
         kube::Error::Api(status) if status.code == 404 => {

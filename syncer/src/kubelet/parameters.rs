@@ -1,11 +1,11 @@
-//! A kubelet's parameters in the words of the host's API.
+//! Parameters of a kubelet's requests, translated to those of the host's API.
 //!
-//! An API server takes its own parameters apart and names them anew for the kubelet (`pkg/registry/core/pod/strategy.go`);
-//! this is the way back. Values stay encoded as they came: a command's words need not be text.
+//! An API server parses its own parameters and renames them for the kubelet (`pkg/registry/core/pod/strategy.go`); this module
+//! reverts that. Values stay encoded: the words of a command need not be UTF-8.
 
 use super::asked::Verb;
 
-/// What a log can be asked for; here a kubelet's words are the API's.
+/// The parameters of logs; a kubelet and the API call them the same.
 const OF_LOGS: [&str; 8] = [
     "follow",
     "previous",
@@ -17,7 +17,7 @@ const OF_LOGS: [&str; 8] = [
     "stream",
 ];
 
-/// The query for the host; a parameter that is unknown is refused, with what is wrong.
+/// Returns the query for the host; an unknown parameter is refused, with a message.
 pub(super) fn for_host(verb: Verb, query: &str) -> Result<String, String> {
     let mut words = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -42,7 +42,7 @@ pub(super) fn for_host(verb: Verb, query: &str) -> Result<String, String> {
     Ok(words.join("&"))
 }
 
-/// What the API calls a stream that a kubelet calls so.
+/// Returns the API's name of a stream, for the kubelet's name.
 fn stream(name: &str) -> Option<&'static str> {
     match name {
         "input" => Some("stdin"),

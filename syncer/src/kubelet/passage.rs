@@ -1,5 +1,5 @@
-//! Asking the host, and passing on what it answers: a log as it comes, and both ways of an upgraded connection raw,
-//! whichever protocol the two ends agree on.
+//! Requests to the host, and their answers: a log is streamed, and an upgraded connection is passed on in both directions
+//! unchanged, whatever protocol the two ends agree on.
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -17,7 +17,8 @@ use super::asked::{Asked, Verb};
 use super::refusal::{Refusal, text};
 use super::target_pod::TargetPod;
 
-/// What two ends agree on a protocol by. Nothing else of a request goes to the host, as it is the syncer who asks.
+/// Headers by which two ends agree on a protocol. No other header of a request goes to the host, as the syncer is the client
+/// there.
 const OF_UPGRADES: [&str; 7] = [
     "connection",
     "upgrade",
@@ -28,7 +29,7 @@ const OF_UPGRADES: [&str; 7] = [
     "sec-websocket-protocol",
 ];
 
-/// The same in an answer.
+/// The same headers of an answer.
 const OF_UPGRADED: [&str; 7] = [
     "connection",
     "upgrade",
@@ -39,10 +40,10 @@ const OF_UPGRADED: [&str; 7] = [
     "content-type",
 ];
 
-/// The longest that an API says in a `Status`, in bytes; an API server reads 2,000 of it.
+/// Maximum size of a `Status` of an API, in bytes; an API server reads 2,000 of it.
 const LONGEST: usize = 64 * 1024;
 
-/// Asks the host, and gives what it answers.
+/// Sends the request to the host, and returns the answer.
 pub(super) async fn pass(
     sides: &Sides,
     asked: &Asked,
@@ -75,7 +76,7 @@ pub(super) async fn pass(
     }
 }
 
-/// Passes on what comes on either side until both have ended.
+/// Copies data in both directions until both have ended.
 async fn join(ours: OnUpgrade, theirs: OnUpgrade) {
     let (ours, theirs) = match tokio::try_join!(ours, theirs) {
         Ok(both) => both,
@@ -104,7 +105,7 @@ fn with(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
     response
 }
 
-/// What an API says in its refusal: a kubelet says it as a text, which an API server puts in its own `Status`.
+/// Returns the message of an API's refusal. A kubelet sends it as text, and an API server wraps that in its own `Status`.
 async fn said(body: Body) -> String {
     let Ok(read) = Limited::new(body, LONGEST).collect().await else {
         return "the host broke off in the middle of its refusal".to_owned();

@@ -1,4 +1,4 @@
-//! What is said where nothing is passed on.
+//! Answers to requests that are not passed on.
 
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Response, StatusCode};
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::asked::{Asked, Verb};
 
-/// Why something is not done.
+/// A refusal of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     code: StatusCode,
@@ -15,32 +15,32 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// For whoever is not this guest's API server.
+    /// Refuses a client that is not this guest's API server.
     pub(super) fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "only the API server may ask this kubelet")
     }
 
-    /// For what is not there.
+    /// Refuses a request for something that does not exist.
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// For what cannot be meant.
+    /// Refuses an invalid request.
     pub(super) fn bad(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// For a method that does nothing there.
+    /// Refuses a method that does nothing here.
     pub(super) fn method(method: &Method) -> Self {
         Self::method_not_allowed(format!("{method} does nothing here"))
     }
 
-    /// For a way of asking that there is not.
+    /// Refuses a protocol that is not supported.
     pub(super) fn method_not_allowed(message: impl Into<String>) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, message)
     }
 
-    /// For what an API did not do, in its words; `attempt` is what was asked of it.
+    /// Refuses with the message of an API that refused; `attempt` is what was asked of it.
     pub(super) fn of_api(attempt: &str, error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::new(
@@ -61,19 +61,19 @@ impl Refusal {
         }
     }
 
-    /// The status code.
+    /// Returns the status code.
     #[cfg(test)]
     pub(super) fn code(&self) -> u16 {
         self.code.as_u16()
     }
 
-    /// It as a kubelet says it.
+    /// Returns the refusal as a kubelet's answer.
     pub(super) fn response(&self) -> Response<Body> {
         text(self.code, self.message.clone())
     }
 
-    /// It as whoever asked for this understands it: an API server puts a text in its own words, but hands on as it is
-    /// what comes in place of a stream, and a client finds a `Status` in it.
+    /// Returns the refusal in the form that the client understands. An API server wraps a text in its own words; but an answer in
+    /// place of a stream is passed on unchanged, and the client expects a `Status` there.
     pub(super) fn response_to(&self, asked: &Asked) -> Response<Body> {
         if asked.verb == Verb::Log {
             return self.response();
@@ -81,7 +81,7 @@ impl Refusal {
         self.as_status()
     }
 
-    /// It as an API says it.
+    /// Returns the refusal as an API's answer.
     pub(super) fn as_status(&self) -> Response<Body> {
         let status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
@@ -91,12 +91,12 @@ impl Refusal {
     }
 }
 
-/// A text as an answer.
+/// Returns a text as an answer.
 pub(super) fn text(code: StatusCode, text: String) -> Response<Body> {
     content(code, "text/plain; charset=utf-8", text)
 }
 
-/// A text of some kind as an answer.
+/// Returns a text of a content type as an answer.
 pub(super) fn content(code: StatusCode, kind: &'static str, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text.into_bytes()));
     *response.status_mut() = code;

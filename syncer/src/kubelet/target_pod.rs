@@ -1,4 +1,4 @@
-//! Which pod of the host something is about.
+//! The host pod that a request is about.
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -18,8 +18,8 @@ pub(super) struct TargetPod {
     pub(super) name: String,
 }
 
-/// Finds the host pod of the guest pod that was asked about. A container has to be the guest's own there: what the host
-/// put into its pod is not the tenant's.
+/// Finds the host pod of the guest pod of a request. The container has to be the guest's own: a container that the host added to
+/// its pod is not the tenant's.
 pub(super) async fn find(sides: &Sides, asked: &Asked) -> Result<TargetPod, Refusal> {
     let Asked {
         namespace, pod: name, ..
@@ -52,7 +52,7 @@ pub(super) async fn find(sides: &Sides, asked: &Asked) -> Result<TargetPod, Refu
     Ok(mirror)
 }
 
-/// Tells whether a host pod was made from a guest pod, or is shown by it.
+/// Returns true if a host pod is the mirror of a guest pod, or the guest pod is a copy of it.
 pub(super) fn is_pair(sides: &Sides, guest: &ObjectMeta, host: &ObjectMeta) -> bool {
     is_made_from(host, guest) || (sides.imports_pods && is_copy_of(guest, host))
 }

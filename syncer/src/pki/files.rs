@@ -7,39 +7,39 @@ use tokio::io::AsyncWriteExt;
 
 use super::{Authority, Error, Identity, Issued, Names, issue, kubeconfig};
 
-/// Where the guest's API server is for the programs in its own pod.
+/// The address of the guest's API server for the programs in its own pod.
 const INSIDE: &str = "https://127.0.0.1:6443";
 
-/// Where a person's kubeconfig points: to a port forwarded from the virtual cluster's Service, as with vcluster.
+/// The server of a user's kubeconfig: a port forwarded from the virtual cluster's Service, as with vcluster.
 pub const OUTSIDE: &str = "https://localhost:8443";
 
-/// What the administrator's kubeconfig says of the guest's API.
+/// The guest's API in the administrator's kubeconfig.
 #[derive(Clone, Copy, Debug)]
 pub struct Access<'a> {
-    /// Where it is.
+    /// The URL of the server.
     pub server: &'a str,
-    /// What its cluster, user and context are called.
+    /// The name of the cluster, the user and the context.
     pub context: &'a str,
 }
 
-/// What those files' names begin with that the syncer answers with as a kubelet.
+/// File name, without extension, of the certificate that the syncer presents as a kubelet.
 pub const KUBELET: &str = "kubelet";
 
-/// What those files' names begin with that the API server shows to a kubelet.
+/// File name, without extension, of the certificate that the API server presents to a kubelet.
 pub const KUBELET_CLIENT: &str = "apiserver-kubelet-client";
 
-/// The beginning of the names of those files that the API server shows to a tenant's own API servers, and to the syncer
+/// File name, without extension, of the certificate that the API server presents to a tenant's own API servers, and to the syncer
 /// for metrics.
 pub const FRONT_PROXY: &str = "front-proxy-client";
 
-/// The certificate of the authority that has issued those, and no other.
+/// The certificate of the authority that issues that certificate, and no other.
 pub const FRONT_PROXY_CA: &str = "front-proxy-ca.crt";
 
-/// Writes into `folder` everything that a control plane starts from: the authority's parts, certificates and keys
-/// (`….crt`, `….key`) of `apiserver`, `admin`, `kubelet`, `apiserver-kubelet-client` and `front-proxy-client`, the
-/// authority of the last one, and the kubeconfigs `controller-manager`, `syncer` and `admin` (`….kubeconfig`).
+/// Writes into `folder` all files that a control plane starts from: the authority's parts, certificates and keys (`….crt`,
+/// `….key`) of `apiserver`, `admin`, `kubelet`, `apiserver-kubelet-client` and `front-proxy-client`, the authority of the last
+/// one, and the kubeconfigs `controller-manager`, `syncer` and `admin` (`….kubeconfig`).
 ///
-/// Only the user who writes them can read them; all programs of the pod are that user.
+/// Only the user that writes them can read them; all programs of the pod run as that user.
 pub async fn write(
     authority: &Authority,
     names: &Names,

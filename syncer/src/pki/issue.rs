@@ -12,14 +12,14 @@ use vcluster_values::naming::Tenant;
 use super::{Error, distinguished_name};
 use crate::guest::metrics;
 
-/// How long certificates hold, in years. Long, because nothing renews them while a control plane runs; those
-/// of its programs are issued anew at each of its starts.
+/// Lifetime of certificates, in years. It is long, because nothing renews them while a control plane runs; those of its programs
+/// are issued again at each of its starts.
 const YEARS: i64 = 10;
 
-/// Somebody who gets a certificate.
+/// The subject of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// The guest's API server, under all the names it is reached by.
+    /// The guest's API server, with all names by which it is reached.
     ApiServer(Names),
     /// The guest's controller manager.
     ControllerManager,
@@ -27,16 +27,16 @@ pub enum Identity {
     Syncer,
     /// The tenant's own administrator.
     Admin,
-    /// The syncer, where the guest's API server asks it in a kubelet's place.
+    /// The syncer, as the kubelet that the guest's API server asks.
     Kubelet,
-    /// The guest's API server, where it asks a kubelet. The guest itself knows nobody of that name.
+    /// The guest's API server, as a client of kubelets. The guest itself knows no user of that name.
     KubeletClient,
-    /// The guest's API server, where it asks another API server on behalf of somebody. The chart has it let in nobody
-    /// else by this name.
+    /// The guest's API server, as a client of another API server on behalf of a user. By the chart's settings, no other client is
+    /// accepted by this name.
     FrontProxy,
 }
 
-/// What the guest's API server is reached by.
+/// Names and addresses of the guest's API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     /// The virtual cluster: its Service on the host has its name.
@@ -45,7 +45,7 @@ pub struct Names {
     pub service: Vec<IpAddr>,
     /// The address of the pod.
     pub pod: Option<IpAddr>,
-    /// Names and addresses by which those outside reach it.
+    /// Names and addresses by which clients outside reach it.
     pub outside: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ impl Names {
 }
 
 impl Identity {
-    /// The user name and group that Kubernetes takes from the certificate.
+    /// Returns the user name and group that Kubernetes takes from the certificate.
     fn subject(&self) -> (&'static str, Option<&'static str>) {
         match self {
             Self::ApiServer(_) => ("kube-apiserver", None),
@@ -99,7 +99,7 @@ impl Identity {
         }
     }
 
-    /// What it is reached by, if it is a server.
+    /// Returns the names and addresses by which it is reached, if it is a server.
     fn names(&self) -> Option<Vec<String>> {
         match self {
             Self::ApiServer(names) => Some(names.all()),
@@ -119,7 +119,7 @@ impl Identity {
     }
 }
 
-/// Makes an authority: its certificate, PEM, and what issues by it.
+/// Creates an authority: its certificate, PEM, and its issuer.
 pub(super) fn authority(common_name: &str) -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
     let mut params = params(common_name, None)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -157,7 +157,7 @@ pub(super) fn issue(identity: &Identity, issuer: &Issuer<'_, KeyPair>) -> Result
     })
 }
 
-/// What all certificates have in common: who, and from when to when.
+/// Returns the parameters that all certificates have in common: the subject and the lifetime.
 pub(super) fn params(
     common_name: &str,
     organization: Option<&str>,

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Issued;
 
-/// A kubeconfig for one user of one cluster, as JSON, which is YAML too. It holds everything inline.
+/// Returns a kubeconfig for one user of one cluster, as JSON, which is YAML too. It contains all certificates and keys.
 #[must_use]
 pub fn kubeconfig(cluster: &str, server: &str, ca: &str, user: &Issued) -> String {
     let encoded = |text: &str| json!(k8s_openapi::ByteString(text.as_bytes().to_vec()));

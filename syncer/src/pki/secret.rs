@@ -1,4 +1,4 @@
-//! Keeping the authority in a Secret on the host.
+//! The Secret on the host that keeps the authority.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use vcluster_values::naming::Tenant;
 
 use super::{Authority, Error};
 
-/// Takes up the authority in the Secret `NAME-certs` of the control plane's namespace, or makes one and keeps it
-/// there. With an `owner`, Kubernetes removes the Secret with it.
+/// Reads the authority from the Secret `NAME-certs` of the control plane's namespace, or creates both. Kubernetes removes the
+/// Secret with `owner`, if there is one.
 pub async fn keep(host: &Client, tenant: &Tenant, owner: Option<OwnerReference>) -> Result<Authority, Error> {
     let secrets: Api<Secret> = Api::namespaced(host.clone(), tenant.namespace());
     let name = format!("{}-certs", tenant.name());

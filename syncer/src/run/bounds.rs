@@ -1,5 +1,5 @@
-//! The objects that bound the tenant in each of its host namespaces: takes what the values allow, gives the objects. The
-//! chart's policy `-bounds` keeps the virtual cluster's account from weakening them.
+//! The objects that limit the tenant in each of its host namespaces, by the limits in the values. The chart's policy `-bounds`
+//! keeps the virtual cluster's account from weakening them.
 
 use serde_json::{Map, Value, json};
 use vcluster_values::Policies;
@@ -7,7 +7,7 @@ use vcluster_values::naming::Tenant;
 
 use crate::sync::Bounds;
 
-/// The objects, and the kinds that the values ask for none of.
+/// Returns the objects, and those that the values switch off.
 pub(super) fn bounds(tenant: &Tenant, policies: &Policies) -> Bounds {
     let name = tenant.service_account();
     let all = [
@@ -51,7 +51,7 @@ fn limit_range(policies: &Policies) -> Value {
     json!({"apiVersion": "v1", "kind": "LimitRange", "spec": {"limits": [item]}})
 }
 
-/// Quantities as texts, without those that were taken away.
+/// Returns the quantities as texts, without those that were removed.
 fn known<'a>(quantities: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Map<String, Value> {
     let known = quantities
         .into_iter()

@@ -1,4 +1,4 @@
-//! Kinds that are named by resource and group: asks the host, gives their API version and kind.
+//! Kinds that are named by resource and group. The host is asked for their API version and kind.
 
 use kube::Client;
 use vcluster_values::kinds::unknown;
@@ -9,10 +9,10 @@ use vcluster_values::{Generic, KindName};
 use crate::discovery;
 use crate::sync;
 
-/// Why a kind cannot be named.
+/// Failure to find a named kind.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// The host does not say what it serves.
+    /// The host did not answer the request for its kinds.
     #[error(transparent)]
     Discovery(#[from] discovery::Error),
     /// The host does not serve the resource, or not in this version.
@@ -23,7 +23,7 @@ pub(super) enum Error {
     Mapping(String),
 }
 
-/// The configured kinds, each by API version and kind.
+/// Returns the configured kinds, each by API version and kind.
 pub(super) async fn kinds(host: &Client, kinds: &Generic, tenant: &Tenant) -> Result<Kinds, Error> {
     let mut named = Kinds::default();
     for export in &kinds.export {
@@ -55,7 +55,7 @@ pub(super) async fn kinds(host: &Client, kinds: &Generic, tenant: &Tenant) -> Re
     Ok(named)
 }
 
-/// The engine's configuration of them.
+/// The engine's configuration of the kinds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kinds {
     pub(super) exports: Vec<sync::Export>,
@@ -63,7 +63,7 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// Returns true if pods that others make on the host are shown in the guest.
+    /// Returns true if foreign pods of the host are shown in the guest.
     pub(super) fn imports_pods(&self) -> bool {
         self.imports.iter().any(sync::Import::is_of_pods)
     }

@@ -6,5 +6,5 @@ pub(crate) mod projections;
 /// PersistentVolumes of the tenant's PVCs.
 pub(crate) mod persistent_volumes;
 
-/// The host's events about pods and PVCs.
+/// The host's Events about pods and PVCs.
 pub(crate) mod events;

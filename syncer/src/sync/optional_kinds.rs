@@ -1,4 +1,4 @@
-//! The parts of Kubernetes' own kinds that can be left out: those that are configured, together.
+//! The reconcilers of Kubernetes' own kinds that the values can switch off.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::to_host::replicated_services::ReplicatedServices;
 use super::{FEW, start};
 use crate::patience::persist;
 
-/// The configured parts.
+/// The reconcilers that are switched on.
 #[derive(Debug)]
 pub(crate) struct OptionalKinds {
     mirrors: Vec<Arc<CoreKindSync>>,
@@ -27,7 +27,7 @@ pub(crate) struct OptionalKinds {
     replicas: Vec<Arc<ReplicatedServices>>,
 }
 
-/// Reconcilers beside that of PVCs.
+/// Reconcilers besides that of PVCs.
 #[derive(Debug)]
 struct Claims {
     volumes: Arc<PersistentVolumes>,
@@ -35,7 +35,7 @@ struct Claims {
 }
 
 impl OptionalKinds {
-    /// Makes the parts; nothing runs yet.
+    /// Creates the reconcilers; nothing runs yet.
     pub(crate) fn new(context: &Context, references: &Arc<References>) -> Self {
         let kinds = context.config().core.iter();
         let mirrors: Vec<_> = kinds
@@ -56,12 +56,12 @@ impl OptionalKinds {
         }
     }
 
-    /// The copies of a cluster-scoped kind, such as `PriorityClass`, if the host's are shown.
+    /// Returns the reconciler of copies of a cluster-scoped kind, such as `PriorityClass`, if the host's are shown.
     pub(crate) fn classes(&self, kind: &str) -> Option<Arc<Projections>> {
         self.copies.iter().find(|copies| copies.are_of(kind)).cloned()
     }
 
-    /// Service accounts, if they have mirrors.
+    /// Returns the reconciler of service accounts, if they have mirrors.
     pub(crate) fn accounts(&self) -> Option<Arc<CoreKindSync>> {
         let kind = resource(CoreKind::ServiceAccount);
         self.mirrors.iter().find(|mirrors| mirrors.is_of(&kind)).cloned()
@@ -85,7 +85,7 @@ impl OptionalKinds {
         }
     }
 
-    /// Watches both sides; pods may have waited for their accounts.
+    /// Watches both sides; pods may wait for their service accounts.
     pub(crate) fn watch(&self, context: &Context, pods: &Arc<Pods>) {
         let accounts = self.accounts();
         for mirrors in &self.mirrors {

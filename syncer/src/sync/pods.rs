@@ -1,7 +1,8 @@
 //! Guest pods and their mirrors on the host, where they are scheduled and run.
 //!
-//! A mirror is made once what it mounts is on the host; where it is scheduled, the guest's pod is bound; what becomes
-//! of it is shown in the guest, but for containers that the host has added. Deletion goes both ways, with its grace.
+//! A mirror is created once everything that it mounts is on the host. When the host has scheduled it, the guest pod is bound to
+//! that node. Its status is shown in the guest, without containers that the host has added. Deletion goes both ways, with its
+//! grace period.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,34 +36,34 @@ use super::write::delete;
 use super::write::host_metadata;
 use super::write::ownership;
 
-/// The host's form of a guest pod.
+/// The translation of a guest pod to the host.
 pub(crate) mod translate;
 
-/// Changes to a running pod.
+/// Updates of a running pod.
 mod update;
 
-/// Containers that a running pod is given.
+/// Ephemeral containers.
 mod ephemeral;
 
 /// The containers that are the guest's own.
 mod own;
 
-/// What a running pod's containers may use.
+/// Resizes of a running pod's containers.
 mod resize;
 
-/// What the guest is shown of a host pod.
+/// The guest's view of a host pod's status.
 pub(crate) mod status;
 
 /// The generation of the tenant's changes that the host has observed.
 mod generation;
 
-/// Writing what is shown.
+/// Writes of the status to the guest.
 mod show;
 
-/// Pods that are on the host no more.
+/// Pods that are gone from the host.
 mod end;
 
-/// The check against what the host takes.
+/// The check against the host's policies.
 mod review;
 
 /// Conditions that only the guest knows.
@@ -77,10 +78,10 @@ pub(crate) mod nodes;
 pub(crate) use self::own::{Own, is_record};
 pub(crate) use self::translate::volumes::token_secret;
 
-/// What pods are called among those that name config maps and Secrets.
+/// The name of pods among the kinds that name ConfigMaps and Secrets.
 const REFERRERS: &str = "pods";
 
-/// Brings pods in step.
+/// Reconciler of pods.
 #[derive(Debug)]
 pub(crate) struct Pods {
     context: Context,
@@ -96,20 +97,20 @@ pub(crate) struct Pods {
     priority_classes: Option<Arc<Projections>>,
     runtime_classes: Option<Arc<Projections>>,
     accounts: Option<Arc<CoreKindSync>>,
-    /// The UIDs of the host's pods that were checked against the rules.
+    /// The UIDs of the host pods that were checked against the policies.
     reviewed: Mutex<HashMap<Key, String>>,
     /// The statuses that were shown in the guest, by pod.
     shown: Mutex<HashMap<Key, Shown>>,
-    /// The sizes of the host's pods.
+    /// The sizes of the host pods.
     ledger: Ledger,
 }
 
-/// The parts that pods depend on.
+/// The reconcilers that pods depend on.
 #[derive(Debug)]
 pub(crate) struct Dependencies {
-    /// Who names what.
+    /// The index of objects that name ConfigMaps and Secrets.
     pub(crate) references: Arc<References>,
-    /// Config maps.
+    /// ConfigMaps.
     pub(crate) config_maps: Arc<ConfigObjects>,
     /// Secrets.
     pub(crate) secrets: Arc<ConfigObjects>,
@@ -126,7 +127,7 @@ pub(crate) struct Dependencies {
 }
 
 impl Pods {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(crate) fn new(context: &Context, dependencies: Dependencies) -> Arc<Self> {
         let Dependencies {
             references,
@@ -161,28 +162,28 @@ impl Pods {
         })
     }
 
-    /// The part that keeps their tokens.
+    /// Returns the reconciler of their tokens.
     pub(crate) fn tokens(&self) -> &Arc<Tokens> {
         &self.tokens
     }
 
-    /// The part that keeps their nodes.
+    /// Returns the reconciler of their nodes.
     pub(crate) fn nodes(&self) -> &Arc<Nodes> {
         &self.nodes
     }
 
-    /// The guest's pods.
+    /// Returns the guest's pods.
     pub(crate) fn guest(&self) -> &Arc<Store<Pod>> {
         &self.guest
     }
 
-    /// The host's pods in the tenant's namespaces, the tenant's own and others.
+    /// Returns the host's pods in the tenant's namespaces, mirrors and foreign ones.
     pub(crate) fn host(&self) -> &Arc<Store<Pod>> {
         &self.host
     }
 
-    /// Watches pods on both sides; `seen` learns of each that came, went or changed on either, and when the guest
-    /// has listed all of its own.
+    /// Watches pods on both sides. `seen` is called for each change of a pod on either side, and when the guest has listed all of
+    /// its pods.
     pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Change) + Clone + Send + Sync + 'static) {
         let (reconciler, tell) = (self.clone(), seen.clone());
         let guests: Api<Pod> = Api::all(self.context.guest());
@@ -245,14 +246,14 @@ impl Pods {
         self.queue.add(key.clone());
     }
 
-    /// Has the tokens looked at of all pods in a namespace, whose Secrets are known now.
+    /// Requeues the tokens of all pods in a namespace, whose Secrets are known now.
     pub(crate) fn recheck_tokens(&self, namespace: &str) {
         for key in self.guest.keys_in(namespace) {
             self.tokens.queue().add(key);
         }
     }
 
-    /// Requeues the pods and exported objects that wait for a config map or Secret.
+    /// Requeues the pods and exported objects that wait for a ConfigMap or Secret.
     pub(crate) fn recheck_naming(&self, payload: ConfigObject, key: &Key) {
         let reference = (payload, key.clone());
         for key in self.references.pods_naming(&reference) {
@@ -267,26 +268,26 @@ impl Pods {
         self.references.recheck_naming(&reference);
     }
 
-    /// Has a pod looked at that may have waited to be made.
+    /// Requeues a pod that may wait for its creation.
     pub(crate) fn recheck(&self, key: Key) {
         if self.host.get(&key).is_none() {
             self.queue.add(key);
         }
     }
 
-    /// Has those of a guest namespace looked at that may have waited to be made.
+    /// Requeues the pods of a guest namespace that may wait for their creation.
     pub(crate) fn recheck_namespace(&self, namespace: &str) {
         for key in self.guest.keys_in(namespace) {
             self.recheck(key);
         }
     }
 
-    /// Requeues all pods that may wait to be made.
+    /// Requeues all pods that may wait for their creation.
     pub(crate) fn recheck_all(&self) {
         self.guest.keys().into_iter().for_each(|key| self.recheck(key));
     }
 
-    /// Makes the mirror, or says what it waits for.
+    /// Creates the mirror, or returns the reason that it waits for.
     async fn create(&self, key: &Key, guest: &Pod) -> Result<Action, ReconcileError> {
         if is_going(guest) || was_bound(guest) {
             return self.end(key, guest).await;
@@ -338,14 +339,14 @@ impl Pods {
         Ok(Action::AwaitChange)
     }
 
-    /// Tells whether a guest's pod has none on the host, although what is there is not known: it was never bound, or its
-    /// namespace is not this virtual cluster's there.
+    /// Returns true if a guest pod has no mirror, although the host's pods are not known: it was never bound, or the host
+    /// namespace is not this virtual cluster's.
     fn has_none_on_host(&self, key: &Key, guest: &Pod) -> bool {
         let is_bound = guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
         !is_bound || self.context.watched_namespaces().is_refused(&key.namespace)
     }
 
-    /// Returns what a pod has to wait for before all that it names may be read on the host.
+    /// Returns the dependency that a pod has to wait for before all that it names may be read on the host.
     fn admit(&self, needs: &Needs) -> Result<Option<&'static str>, ReconcileError> {
         for ((payload, key), need) in needs {
             let payloads = match payload {
@@ -359,7 +360,7 @@ impl Pods {
         Ok(None)
     }
 
-    /// Shows the guest what became of the mirror, and the mirror what the tenant wants.
+    /// Shows the mirror's status in the guest, and applies the tenant's changes to the mirror.
     async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Action, ReconcileError> {
         if self.ledger.bytes(key).is_none() {
             self.ledger.note(key, size_of(host));
@@ -398,7 +399,7 @@ impl Pods {
         added
     }
 
-    /// Adds the containers that the running guest pod was given, once all that they name may be read on the host.
+    /// Adds the ephemeral containers of the running guest pod, once all that they name may be read on the host.
     async fn add_containers(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Action, ReconcileError> {
         let given = (guest.spec.as_ref()).and_then(|spec| spec.ephemeral_containers.as_ref());
         if given.is_none_or(Vec::is_empty) {
@@ -417,7 +418,7 @@ impl Pods {
         Ok(Action::AwaitChange)
     }
 
-    /// Counts a pod on the host with what it is given besides.
+    /// Charges the budget for the additions to a host pod.
     fn charge_for_more(
         &self,
         key: &Key,
@@ -458,7 +459,7 @@ impl Pods {
         resized
     }
 
-    /// Tells the host which of the guest's readiness gates are open: its kubelet says whether the pod is ready.
+    /// Copies the guest's readiness gates to the mirror: the host's kubelet decides whether the pod is ready.
     async fn pass_gates(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let conditions = gates::to_tell(guest, host);
         if conditions.is_empty() {
@@ -475,7 +476,7 @@ impl Pods {
         .attempting(|| format!("tell the host which gates of pod {key} are open"))
     }
 
-    /// Binds a guest pod to the node that its host pod is on, unless it is bound or going.
+    /// Binds a guest pod to the node of its host pod, unless it is bound or being deleted.
     pub(crate) async fn bind(
         &self,
         key: &Key,
@@ -537,7 +538,7 @@ impl Pods {
         }
     }
 
-    /// The pod's service account, if it is one that has a mirror.
+    /// Returns the pod's service account, if it has a mirror.
     fn account<'a>(&self, guest: &'a Pod) -> Option<&'a str> {
         self.accounts.as_ref()?;
         let named = guest.spec.as_ref()?.service_account_name.as_deref()?;
@@ -634,7 +635,7 @@ impl Reconciler for Pods {
     }
 }
 
-/// Returns true if a guest pod shows one that something on the host has made.
+/// Returns true if a guest pod is a copy of a foreign host pod.
 fn is_copy(context: &Context, guest: &Pod) -> bool {
     context.is_copy(&ApiResource::erase::<Pod>(&()), &guest.metadata)
 }
@@ -643,14 +644,14 @@ pub(crate) fn is_going(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some()
 }
 
-/// Tells whether a pod has reached its last phase.
+/// Returns true if a pod has reached its last phase.
 pub(crate) fn has_ended(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 /// Returns true if a guest pod has had a mirror: only a pod that ran, or that the syncer bound, has these fields. The tenant may
-/// have written the name of a node by itself.
+/// have written the name of a node itself.
 fn was_bound(guest: &Pod) -> bool {
     let Some(status) = &guest.status else { return false };
     let scheduled = (status.conditions.iter().flatten())
@@ -659,7 +660,7 @@ fn was_bound(guest: &Pod) -> bool {
     bound && (scheduled || status.start_time.is_some())
 }
 
-/// Deletes exactly this pod, not one that has taken its name.
+/// Deletes exactly this pod, not a later one of the same name.
 pub(crate) async fn delete(pods: &Api<Pod>, pod: &Pod, grace: Option<i64>) -> Result<(), kube::Error> {
     let params = delete::with_grace(&pod.metadata, grace);
     unless_gone(pods.delete(&pod.name_any(), &params).await)

@@ -1,4 +1,4 @@
-//! Kubernetes' own kinds that go from the guest to the host, but for pods.
+//! Kubernetes' own kinds that are synced from the guest to the host, except pods.
 
 /// Namespaces.
 pub(crate) mod namespaces;
@@ -18,7 +18,7 @@ pub(crate) mod endpoint_slices;
 /// Kinds that differ from each other by a translation.
 pub(crate) mod core_kinds;
 
-/// Services of the guest that the host has too.
+/// Services of the guest that are replicated to the host.
 pub(crate) mod replicated_services;
 
 /// Selectors of namespaces.

@@ -1,4 +1,4 @@
-//! Writing one object, on either side: over the syncer's own objects alone.
+//! Writes of single objects, on either side: over the syncer's own objects only.
 
 /// Objects of any kind.
 pub(crate) mod object;
@@ -9,11 +9,11 @@ pub(crate) mod apply;
 /// Deletion of an object that is unchanged.
 pub(crate) mod delete;
 
-/// Versions that were last written.
+/// The versions that were last written.
 pub(crate) mod last_applied;
 
-/// Annotations that say whose an object is.
+/// Annotations that name the owner of an object.
 pub(crate) mod ownership;
 
-/// Labels and annotations that the host has set.
+/// Labels and annotations that the host has added.
 pub(crate) mod host_metadata;

@@ -1,4 +1,4 @@
-//! A Service that the guest has in a namespace of others: removes it with its `Endpoints`, if it is the virtual cluster's.
+//! Removal of a replicated Service in a foreign namespace, with its `Endpoints`, if it is the virtual cluster's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use vcluster_values::naming::{REPLICA_OF, Tenant};
 
 use crate::host;
 
-/// Where a Service may be.
+/// Namespace and name of a Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replica {
     namespace: String,
@@ -42,7 +42,7 @@ impl fmt::Display for Replica {
 }
 
 impl Replica {
-    /// Deletes it.
+    /// Deletes the Service and its `Endpoints`.
     pub(super) async fn remove(&self, client: &Client, tenant: &Tenant) -> Result<(), host::Error> {
         self.remove_kind::<Service>(client, tenant).await?;
         self.remove_kind::<Endpoints>(client, tenant).await

@@ -10,34 +10,34 @@ use serde_json::Value;
 
 const SYNCER: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What the chart makes of a values file.
+/// Objects that the chart renders from a values file.
 pub(crate) struct Rendered {
-    /// All objects but the Secret of values, without the hash of that.
+    /// All objects but the Secret with the values, without the hash of that Secret.
     pub(crate) objects: Vec<Value>,
     /// The values that the syncer gets.
     pub(crate) values: String,
 }
 
 impl Rendered {
-    /// The only object of a kind.
+    /// Returns the only object of a kind.
     pub(crate) fn object(&self, kind: &str) -> &Value {
         let mut objects = self.objects.iter().filter(|object| object["kind"] == kind);
         objects.next().expect("it is made")
     }
 
-    /// The object of a kind and a name.
+    /// Returns the object of a kind and a name.
     pub(crate) fn named(&self, kind: &str, name: &str) -> &Value {
         let is = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
         self.objects.iter().find(is).expect("it is made")
     }
 }
 
-/// A values file of the syncer's.
+/// Returns a values file of the syncer's.
 pub(crate) fn fixture(name: &str) -> String {
     std::fs::read_to_string(path_of(name)).expect("it is there")
 }
 
-/// Has the chart made of a values file.
+/// Renders the chart with a values file.
 pub(crate) async fn template(name: &str) -> Rendered {
     let output = helm(&["template", "team-a"], &path_of(name)).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -63,13 +63,13 @@ pub(crate) async fn template(name: &str) -> Rendered {
     }
 }
 
-/// Has Helm look at the chart with a values file.
+/// Has Helm lint the chart with a values file.
 pub(crate) async fn lint(name: &str) {
     let output = helm(&["lint", "--strict"], &path_of(name)).await;
     assert!(output.status.success(), "{}", text(&output.stdout));
 }
 
-/// What Helm says of values that it does not take.
+/// Returns Helm's message about values that it refuses.
 pub(crate) async fn refused(values: &str) -> String {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
     file.write_all(values.as_bytes()).expect("it is ours");

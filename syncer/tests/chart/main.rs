@@ -1,6 +1,6 @@
-//! The syncer's chart takes values files of each dialect: what Helm makes of them, without a cluster.
+//! The syncer's chart accepts values files of each dialect: checks of the rendered objects, without a cluster.
 
-/// What Helm makes of the chart.
+/// Helm on the syncer's chart.
 mod helm;
 
 use helm::{Rendered, lint, refused, template};
@@ -96,7 +96,7 @@ async fn what_the_file_says_is_what_the_pod_is() {
     );
 }
 
-/// All that listens at the pod's address is reached by every pod of the host.
+/// Every pod of the host reaches all ports at the pod's address.
 #[tokio::test]
 async fn the_control_plane_tells_nothing_to_whoever_reaches_its_pod() {
     let rendered = template("plain.0.28.yaml").await;

@@ -17,7 +17,7 @@ struct Mutation {
     caught_by: &'static str,
 }
 
-/// All of them.
+/// All faults.
 static MUTATIONS: [Mutation; 21] = [
     mutation(
         "drop-creations",

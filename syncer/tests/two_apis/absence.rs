@@ -1,4 +1,4 @@
-//! What happens while the host's API is away is made up for when it is back.
+//! Changes while the host's API is down are synced when it is back.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::rig::{Passage, Refusal, Tenant, VALUE, component};
 
-/// Who was refused for long asks again after half a minute or a whole one.
+/// Time to catch up: a client that was refused for long tries again after half a minute or a minute.
 const CAUGHT_UP: Budget = Budget {
     at_most: Duration::from_mins(2),
     every: Duration::from_millis(20),
@@ -33,7 +33,7 @@ async fn a_host_that_is_away_for_minutes_misses_nothing(#[case] away: Passage, #
     misses_nothing(away, Duration::from_secs(seconds)).await;
 }
 
-/// The syncer is the same process all the time, deletes nothing on its own account, and catches up.
+/// The syncer is the same process all the time, deletes nothing of its own accord, and catches up.
 #[expect(
     clippy::disallowed_methods,
     reason = "how long the host is away is what this is about"

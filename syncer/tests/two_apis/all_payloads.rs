@@ -1,4 +1,4 @@
-//! Config maps and Secrets that nothing names, where all are asked for.
+//! ConfigMaps and Secrets that nothing names, with values that sync all of them.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
-//! Attempts of a tenant's administrator, and of whoever took over a control plane, each with a control.
+//! Attacks by a tenant's administrator, and by an intruder in a control plane, each with a control.
 //!
-//! An attempt has to fail by at least two layers that know nothing of each other. So each is made three times, with all
-//! layers but one switched off: by the guest's API (the syncer), with the syncer's own token in a namespace without a Pod
-//! Security Standard (the chart's admission policies), and by the host's administrator, whom the policies do not concern, in
-//! a namespace with the standard (Pod Security admission). With all layers off it succeeds: nothing else refuses it.
+//! At least two independent layers have to stop an attack. So each is made three times, with all layers but one switched off: by
+//! the guest's API (the syncer), with the syncer's own token in a namespace without a Pod Security Standard (the chart's
+//! admission policies), and by the host's administrator, whom the policies do not concern, in a namespace with the standard (Pod
+//! Security admission). With all layers off it succeeds: nothing else refuses it.
 
 use harness::wait::{self, Seen};
 use serde_json::{Value, json};
@@ -28,9 +28,9 @@ mod compatible;
 
 /// The layers on the host, each on its own.
 struct Layers {
-    /// The syncer's account in a namespace that no Pod Security Standard holds in.
+    /// The syncer's account in a namespace without a Pod Security Standard.
     policies: Side,
-    /// The host's administrator in a namespace that the standard `baseline` holds in.
+    /// The host's administrator in a namespace with the standard `baseline`.
     pod_security: Side,
     /// The host's administrator in the namespace without a standard.
     none: Side,
@@ -73,7 +73,7 @@ impl Layers {
         [open, strict]
     }
 
-    /// The layers around the tenant that tests share.
+    /// Returns the layers around the tenant that tests share.
     async fn shared() -> Self {
         static NAMESPACES: OnceCell<[String; 2]> = OnceCell::const_new();
         let tenant = Tenant::shared().await;
@@ -88,7 +88,7 @@ impl Layers {
         layers
     }
 
-    /// Waits until the API server evaluates the policies, which it does a moment after they were created.
+    /// Waits until the API server evaluates the policies, which takes a moment after their creation.
     async fn are_in_force(&self) {
         let probes = [
             (
@@ -115,7 +115,7 @@ impl Layers {
     }
 }
 
-/// Creates an object without keeping it.
+/// Creates an object in a dry run.
 async fn attempt(side: &Side, kind: &str, object: &Value) -> Result<Value, Refusal> {
     let mut object = object.clone();
     object["apiVersion"] = json!("v1");
@@ -125,7 +125,7 @@ async fn attempt(side: &Side, kind: &str, object: &Value) -> Result<Value, Refus
         .await
 }
 
-/// A PVC with these fields besides what it needs.
+/// Returns a PVC with these fields besides the required ones.
 fn claim(fields: &Value) -> Value {
     let mut claim = json!({"spec": {
         "accessModes": ["ReadWriteOnce"],
@@ -137,7 +137,7 @@ fn claim(fields: &Value) -> Value {
     claim
 }
 
-/// A Secret that the host fills with a token.
+/// Returns a Secret that the host fills with a token.
 fn token_secret() -> Value {
     json!({
         "metadata": {"annotations": {"kubernetes.io/service-account.name": "default"}},
@@ -151,7 +151,7 @@ fn name_of(object: &Value) -> String {
     name.expect("it has one").to_owned()
 }
 
-/// Finds the words in a refusal.
+/// Checks that a refusal contains the words.
 fn says(refused: Result<Value, Refusal>, words: &str) {
     let refusal = refused.expect_err("it is refused");
     assert!(refusal.to_string().contains(words), "{refusal}");

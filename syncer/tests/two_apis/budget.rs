@@ -1,4 +1,4 @@
-//! A tenant does not fill the host's store.
+//! Limits of the bytes that a tenant keeps in the host's store.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use syncer::sync::Limits;
 use crate::pods::made;
 use crate::rig::{Limited, Space, VALUE, component, namespace};
 
-/// The size that the objects of these tests have, besides what says whose they are.
+/// The size of the objects of these tests, without the ownership annotations.
 const LARGE: usize = 200 << 10;
 
-/// Room for three such objects, and for what each namespace has.
+/// Room for three such objects, and for the objects that each namespace has.
 const ROOM: u64 = 700 << 10;
 
 #[rstest]
@@ -107,7 +107,7 @@ async fn what_is_written_too_fast_waits_for_its_turn_while_what_is_small_goes_on
     assert_eq!(told.count(), 1, "{events:?}");
 }
 
-/// Makes a large object, and whatever brings it to the host.
+/// Creates a large object, and an object that names it so that it is synced.
 async fn make(space: &Space, kind: &str, name: &str) {
     let large = "x".repeat(LARGE);
     let guest = &space.guest;

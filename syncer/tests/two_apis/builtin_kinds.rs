@@ -1,4 +1,4 @@
-//! The list of Kubernetes' own kinds that are cluster-scoped, against an API server.
+//! The list of Kubernetes' own kinds that are cluster-scoped, compared with an API server.
 
 use std::collections::BTreeSet;
 

@@ -106,7 +106,7 @@ async fn a_claim_deleted_on_the_host_goes_from_the_guest_and_is_not_recreated() 
     assert_eq!(host.get("PersistentVolumeClaim", "data").await, None);
     release(guest, "data").await;
     guest.loses("PersistentVolumeClaim", "data").await;
-    // Made anew by the tenant, it is another, and gets a volume of its own.
+    // A PVC that the tenant recreates is another one, and gets a volume of its own.
     guest.create(claim("data")).await;
     host.appears("PersistentVolumeClaim", "data").await;
 }
@@ -180,7 +180,7 @@ fn claim(name: &str) -> Value {
     })
 }
 
-/// A claim that is bound on both sides; gives the name of its volume.
+/// Creates a PVC that is bound on both sides; returns the name of its volume.
 async fn bound(space: &Space, name: &str) -> String {
     space.guest.create(claim(name)).await;
     space.host.appears("PersistentVolumeClaim", name).await;
@@ -192,7 +192,7 @@ async fn bound(space: &Space, name: &str) -> String {
     volume
 }
 
-/// Does what the host's storage does with a claim.
+/// Does the work of the host's storage controllers for a PVC.
 async fn bind(host: &Side, name: &str) -> String {
     let volume = unique("pvc");
     host.merge(
@@ -206,7 +206,7 @@ async fn bind(host: &Side, name: &str) -> String {
     volume
 }
 
-/// Does what a cluster does with a claim that no pod uses.
+/// Does the work of a cluster's controllers for a PVC that no pod uses.
 async fn release(side: &Side, name: &str) {
     side.merge(
         "PersistentVolumeClaim",

@@ -60,7 +60,7 @@ async fn a_condition_that_the_host_takes_away_goes() {
     }
 }
 
-/// A change that starts from an old state of the guest's pod would leave them behind.
+/// A change that is based on an old state of the guest pod would leave them behind.
 #[tokio::test]
 async fn conditions_that_come_and_go_quickly_are_gone_in_the_end() {
     let space = Space::shared().await;
@@ -116,7 +116,7 @@ async fn an_eviction_in_the_guest_is_why_its_pod_has_ended() {
     guest.loses("Pod", "app").await;
 }
 
-/// Sets one condition of the pod `app`, or takes it away.
+/// Sets or removes one condition of the pod `app`.
 async fn set(side: &Side, condition: &Value) {
     change_status(side, "app", &json!({"conditions": [condition]})).await;
 }

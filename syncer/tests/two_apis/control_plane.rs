@@ -1,5 +1,5 @@
-//! The programs of a tenant's control plane, as its chart starts them: what a tenant's own API server finds, and who
-//! releases what their admission holds.
+//! The programs of a tenant's control plane, as its chart starts them: the objects that a tenant's own API server finds, and the
+//! controllers that release objects which its admission holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Host, Side, Tenant, VERSION, extension, unique};
 
-/// The list of what a tenant's API server does to objects before it takes them.
+/// The list of changes that a tenant's API server makes to objects before it accepts them.
 const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/admission-in-the-guest.md");
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn the_files_that_the_chart_names_are_those_that_are_made() {
     }
 }
 
-/// A new Kubernetes has other plug-ins, and somebody has to see whether a tenant can live with them.
+/// A new Kubernetes has other plug-ins, and somebody has to check whether a tenant can live with them.
 #[tokio::test]
 async fn each_plug_in_of_the_guests_admission_is_listed() {
     let host = Host::shared().await;
@@ -93,7 +93,7 @@ async fn each_plug_in_of_the_guests_admission_is_listed() {
     assert_eq!(listed, defaults);
 }
 
-/// Each finalizer of an object has something in the guest that takes it off.
+/// Each finalizer of an object has a controller in the guest that removes it.
 #[tokio::test]
 async fn each_finalizer_is_released_by_what_runs_in_the_guest() {
     let tenant = Tenant::shared().await;
@@ -149,7 +149,7 @@ async fn what_a_tenant_makes_can_be_deleted() {
     assert!(!held.is_empty() && held.is_subset(&known), "{held:?} are listed");
 }
 
-/// Returns what each program of a tenant's control plane is started with.
+/// Returns the arguments of each program of a tenant's control plane.
 async fn arguments(tenant: &Tenant) -> BTreeMap<String, Vec<String>> {
     let host: Side = tenant.host().await.within(tenant.namespace());
     let set = host
@@ -167,14 +167,14 @@ async fn arguments(tenant: &Tenant) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-/// Returns what a program says of its arguments, without its line breaks.
+/// Returns a program's help about its arguments, without its line breaks.
 async fn help(program: &Path) -> String {
     let said = Command::new(program).arg("--help").text().await;
     let said = said.expect("it says so");
     said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Reads the rows of a table below a heading of the list, without those that name its columns.
+/// Reads the rows of a table below a heading of the list, without the header.
 fn rows(heading: &str) -> Vec<Vec<String>> {
     let list = fs::read_to_string(LIST).expect("it is there");
     let below = list

@@ -1,4 +1,4 @@
-//! Containers that a running pod is given, as `kubectl debug` does it.
+//! Ephemeral containers of a running pod, as `kubectl debug` adds them.
 
 use serde_json::json;
 
@@ -55,7 +55,7 @@ async fn a_container_added_to_a_running_pod_is_added_on_the_host_and_reports_bac
     .await;
 }
 
-/// Adds a container, beside those that are there.
+/// Adds an ephemeral container.
 pub(crate) async fn debug(side: &Side, pod: &str, name: &str) {
     let path = format!("{}/ephemeralcontainers", side.path("Pod", pod));
     let container = json!({

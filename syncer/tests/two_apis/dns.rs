@@ -1,4 +1,4 @@
-//! The guest's DNS server, which is the tenant's to change.
+//! The guest's DNS server, which the tenant may change.
 
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ async fn a_tenants_changes_to_its_dns_survive_a_deletion_and_a_restart() {
     );
 }
 
-/// Adds a zone to the server's configuration, and gives the whole of it.
+/// Adds a zone to the server's configuration, and returns the whole configuration.
 async fn add_zone(system: &Side) -> Value {
     let corefile = corefile_of(system).await;
     let corefile = json!(format!("{}{ZONE}", corefile.as_str().expect("it is a text")));

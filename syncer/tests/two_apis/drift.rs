@@ -1,4 +1,4 @@
-//! What somebody else does to the host's copy is undone.
+//! Changes to mirrors by others are reverted.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ async fn a_deletion_on_the_host_is_healed() {
     assert_eq!(kept["metadata"]["uid"], guest["metadata"]["uid"]);
 }
 
-/// What the tenant and the syncer say about an object, without what the host adds.
+/// Returns the fields of an object that the tenant and the syncer write, without the host's additions.
 fn what(object: &Value) -> Value {
     let metadata = &object["metadata"];
     json!([metadata["labels"], metadata["annotations"], object["spec"]])

@@ -181,20 +181,20 @@ async fn a_host_namespace_is_named_and_labelled_by_vclusters_rule() {
     );
 }
 
-/// The annotations that are not the syncer's.
+/// Returns the annotations that are not the syncer's.
 fn tenants_own(annotations: &Value) -> Value {
     let all = annotations.as_object().expect("it has some").iter();
     let own = all.filter(|(name, _)| !name.starts_with("vcluster.loft.sh/"));
     own.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Takes away what holds an object back.
+/// Removes the finalizers of an object.
 async fn release(side: &crate::rig::Side) {
     let release = json!({"metadata": {"finalizers": null}});
     side.merge("Component", "store", &release).await;
 }
 
-/// Waits until what was made in the guest last is on the host, and so what was there before was seen, too.
+/// Waits until the latest object of the guest is on the host, and so all earlier changes were seen, too.
 async fn is_in_step(space: &Space) {
     space.guest.create(component("last", "1")).await;
     space.host.shows("Component", "last", VALUE, "1").await;

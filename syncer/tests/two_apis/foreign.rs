@@ -1,4 +1,4 @@
-//! What is not the syncer's is left alone.
+//! Foreign objects are not changed.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ async fn once_a_foreign_component_is_gone_its_name_is_the_tenants() {
     space.host.shows("Component", "store", VALUE, "ours").await;
 }
 
-/// The syncer asks for it before it hears of the host's, which differs by nothing but marks.
+/// The syncer creates the object before its watch delivers the host's, which differs in nothing but annotations.
 #[tokio::test]
 async fn one_made_while_the_syncer_makes_it_is_left_alone_and_the_tenant_told() {
     let mut tenant = Tenant::new("meets").await;
@@ -77,7 +77,7 @@ async fn one_made_while_the_syncer_makes_it_is_left_alone_and_the_tenant_told() 
     assert_eq!(space.host.names("Component").await, ["first", "last", "store"]);
 }
 
-/// The syncer asks for it to be deleted before it hears that it is not the tenant's any more.
+/// The syncer deletes the object before its watch shows that it is no longer the tenant's.
 #[tokio::test]
 async fn one_that_the_host_takes_for_its_own_while_the_syncer_deletes_it_stays() {
     let mut tenant = Tenant::new("keeps").await;
@@ -112,7 +112,7 @@ async fn one_that_the_host_takes_for_its_own_while_the_syncer_deletes_it_stays()
     assert_eq!(space.host.names("Component").await, ["last", "store"]);
 }
 
-/// Operators of the host make objects of other kinds under the name of one of the tenant's, and copy its annotations.
+/// Operators of the host create objects of other kinds under the name of one of the tenant's, and copy its annotations.
 #[rstest]
 #[case::a_service(component("shop", "1"), service("shop"))]
 #[case::a_component(service("shop"), component("shop", "1"))]
@@ -162,7 +162,7 @@ async fn a_foreign_slice_of_the_same_name_is_left_alone_and_the_tenant_told() {
         .await;
 }
 
-/// Returns a Service that leads nowhere by itself.
+/// Returns a Service without a selector.
 fn service(name: &str) -> Value {
     json!({
         "apiVersion": "v1",

@@ -1,4 +1,4 @@
-//! What the host shows.
+//! Projections: objects of the host that the guest shows.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ async fn a_selected_node_is_shown_as_it_is_and_others_as_fake_nodes() {
     guest.loses("Node", &gold).await;
 }
 
-/// The guest and the host, asked for cluster-scoped objects.
+/// Returns the guest and the host, for cluster-scoped objects.
 async fn sides() -> (Side, Side) {
     let tenant = Tenant::of_all_kinds().await;
     (tenant.guest().await, tenant.host().await)

@@ -1,4 +1,4 @@
-//! Containers that the host has put into a tenant's pod stay the host's, whatever the tenant calls its own.
+//! Containers that the host has added to a tenant's pod stay the host's, whatever names the tenant gives its own.
 
 use http::{Method, Request, StatusCode, header};
 use kube::client::Body;
@@ -17,12 +17,12 @@ enum Sidecar {
     Last,
     /// Before them.
     First,
-    /// Among the init containers, as one that stays.
+    /// Among the init containers, as a native sidecar.
     Native,
 }
 
 impl Sidecar {
-    /// Has the host add it to each pod of a space.
+    /// Adds it to each pod of a space.
     async fn is_added_in(self, space: &Space) {
         let patch = |place: &str| {
             let sidecar = r#"Object.spec.containers{name: "daprd", image: "example.com/daprd:1"}"#;
@@ -151,7 +151,7 @@ async fn the_pod_after_does_not_lead_to_the_pod_before(#[case] marked: bool) {
     assert_eq!(theirs["metadata"]["uid"], before["metadata"]["uid"]);
 }
 
-/// A container of the tenant's own is reached, also if it was added while the pod ran.
+/// The tenant's own containers can be reached, also ephemeral ones.
 async fn others_are_added(space: &Space, api: &Side) {
     debug(&space.guest, "app", "debugger").await;
     let added = |pod: &Value| {
@@ -162,7 +162,7 @@ async fn others_are_added(space: &Space, api: &Side) {
     is_reached(space, api, "debugger").await;
 }
 
-/// Waits until an Event and the pod's status say that the name is taken.
+/// Waits until an Event and the pod's status report that the name is taken.
 async fn is_told_of(guest: &Side, container: &str) {
     guest.shows("Pod", "app", WHY, "NameTaken").await;
     let words = format!("ephemeral container {container} was not added");
@@ -182,7 +182,7 @@ async fn is_reached(space: &Space, api: &Side, container: &str) {
     );
 }
 
-/// Neither by the guest's API, as whoever has all rights in it, nor as its API server.
+/// Checks that the container can't be reached: neither by the guest's API with all rights there, nor as its API server.
 async fn is_hidden(space: &Space, api: &Side, container: &str) {
     for query in ["", "&previous=true", "&follow=true"] {
         let query = format!("container={container}{query}");
@@ -207,7 +207,7 @@ async fn is_hidden(space: &Space, api: &Side, container: &str) {
     }
 }
 
-/// The requests of an API server to a kubelet about a container.
+/// Returns the requests of an API server to a kubelet about a container.
 fn paths(space: &Space, container: &str) -> [String; 4] {
     let here = space.guest.namespace();
     [

@@ -1,4 +1,4 @@
-//! Labels and annotations that the host gives a mirror are the guest's too, until the tenant sets them.
+//! Labels and annotations that the host adds to a mirror are shown in the guest, until the tenant sets them.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::pods::{made, pod};
 use crate::rig::{Space, Tenant};
 
-/// Every config map is on the host.
+/// Values with which every ConfigMap has a mirror.
 const VALUES: &str = "multiNamespaceMode: {enabled: true}\nsync: {configmaps: {all: true}}\n";
 
-/// A label whose name is of two parts, as a place in an object.
+/// The path of a label whose key has a prefix.
 const ZONE: &str = "/metadata/labels/mesh.example.org~1zone";
 
 #[rstest]
@@ -103,7 +103,7 @@ fn claim() -> Value {
     json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}})
 }
 
-/// A label and an annotation of one name.
+/// Returns metadata with a label and an annotation of the same key.
 fn zone(value: impl Into<Value>) -> Value {
     let zone = Value::from_iter([("mesh.example.org/zone", value.into())]);
     json!({"metadata": {"labels": zone, "annotations": zone}})

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::pods::{made, run_on};
 use crate::rig::{Side, Space, Tenant, component, unique};
 
-/// Longer than it takes to make a pod on the host, shorter than what the syncer does by itself from time to time.
+/// Longer than it takes to create a pod on the host, and shorter than the interval of the syncer's regular checks.
 const A_WHILE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The tenant's value of a Secret, in base64 as the API shows it.
 const OURS: &str = "b3Vycw==";
 
-/// Values that show the tenant what others put into its host namespaces.
+/// Values that show the tenant foreign objects in its host namespaces.
 const IMPORT: &str = r"
 multiNamespaceMode: {enabled: true}
 sync:
@@ -130,7 +130,7 @@ async fn a_pod_that_starts_without_a_secret_gets_the_tenants_later_and_none_of_t
     host.loses("Secret", "s").await;
 }
 
-/// Once a pod runs, it reads what has the name then.
+/// A running pod reads the object that has the name at that time.
 #[tokio::test]
 async fn the_name_of_a_deleted_secret_stays_the_tenants_while_something_names_it() {
     let space = Space::shared().await;
@@ -165,7 +165,7 @@ async fn the_name_of_a_deleted_secret_stays_the_tenants_while_something_names_it
     host.loses("Secret", "s").await;
 }
 
-/// A kubelet takes away what a pod can do without.
+/// A kubelet removes optional contents from a running pod.
 #[tokio::test]
 async fn the_contents_of_a_deleted_secret_go_unless_something_requires_them() {
     let space = Space::shared().await;
@@ -296,7 +296,7 @@ async fn the_container_of_a_pluggable_component_does_not_read_it_and_waits_for_t
     );
 }
 
-/// Dapr's operator reads, on the host, what a Component names.
+/// Dapr's operator reads, on the host, the Secrets that a Component names.
 #[tokio::test]
 async fn a_component_does_not_read_it_and_waits_for_the_tenants() {
     let space = Space::shared().await;
@@ -390,7 +390,7 @@ async fn one_that_is_shown_is_read_and_a_token_never() {
     assert_eq!(host.get("Pod", "reads-token-false").await, None);
 }
 
-/// What is in config maps of the host's is no secret; but the tenant's own is not mistaken for the host's.
+/// ConfigMaps of the host are not secret; but the tenant's own is not mistaken for the host's.
 #[tokio::test]
 async fn a_config_map_that_only_the_host_has_is_read_and_none_in_the_place_of_the_tenants() {
     let space = Space::shared().await;
@@ -458,7 +458,7 @@ fn secret(name: &str, value: &str) -> Value {
     })
 }
 
-/// Adds a container, beside those that are there, that reads a Secret.
+/// Adds an ephemeral container that reads a Secret.
 async fn debug(guest: &Side, name: &str, secret: &str) {
     let path = format!("{}/ephemeralcontainers", guest.path("Pod", "app"));
     let mut all = guest.get("Pod", "app").await.expect("it is there")["spec"]["ephemeralContainers"].clone();

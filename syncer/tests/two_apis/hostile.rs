@@ -1,4 +1,4 @@
-//! What a tenant may do to its own cluster: much of it is foolish or hostile, none of it touches others.
+//! Foolish and hostile actions of a tenant in its own cluster: none of them affects others.
 
 use futures::{StreamExt, stream};
 use http::Method;
@@ -9,7 +9,7 @@ use crate::pods::{made, pod};
 use crate::rig::{Space, Tenant, VALUE, component, namespace, unique};
 use crate::rules::define;
 
-/// As long as a DNS label may be.
+/// Maximum length of a DNS label.
 const LONGEST: usize = 63;
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn an_administrator_who_deletes_everything_only_hurts_its_own() {
     assert_eq!(after, definition);
 }
 
-/// Everything that a tenant claims an object to be is called `forged`, and none of it is on the host.
+/// All values that a tenant forges are called `forged`, and none of them is on the host.
 #[tokio::test]
 async fn marks_that_a_tenant_forges_do_not_reach_the_host() {
     let tenant = Tenant::shared().await;
@@ -236,7 +236,7 @@ async fn a_storm_of_changes_ends_with_the_last_and_holds_nobody_up(#[case] chang
     assert_eq!(last["data"], guest["data"]);
 }
 
-/// Definitions and objects that only look like the host's.
+/// CRDs and objects that only look like the host's.
 #[rstest]
 #[case::its_group("dapr.io", "componentz", "Componentz")]
 #[case::another_group("dapr.io.example.com", "components", "Component")]
@@ -265,7 +265,7 @@ async fn a_definition_that_looks_like_the_hosts_is_the_tenants_own(
     guest.delete("CustomResourceDefinition", &name).await;
 }
 
-/// A name of this length that no other test has.
+/// Returns a unique name of this length.
 fn longest(stem: &str, length: usize) -> String {
     format!("{:x<length$}", unique(stem))
 }
@@ -277,7 +277,7 @@ fn service_named(name: &str) -> Value {
     })
 }
 
-/// What a pod names is on the host.
+/// Returns a pod that names an object, so that the object has a mirror.
 fn pod_that_names(kind: &str, name: &str) -> Value {
     let source = if kind == "Secret" {
         "secretRef"

@@ -1,4 +1,4 @@
-//! What something on the host makes in a tenant's namespaces is shown in the guest.
+//! Foreign objects in a tenant's host namespaces are shown in the guest.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::pods::{going, names, pod, run_on, stopped};
 use crate::rig::{Side, Space, Tenant, unique};
 
-/// Longer than it takes to show something, shorter than what the syncer does by itself from time to time.
+/// Longer than it takes to show an object, and shorter than the interval of the syncer's regular checks.
 const A_WHILE: Duration = Duration::from_secs(3);
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_pod_that_runs_already_is_shown_on_its_node() {
     assert!(space.guest.everywhere().get("Node", &node).await.is_some());
 }
 
-/// What only the host has is not among what the guest lists at the start.
+/// Objects that only the host has are not in the guest's lists at the start.
 #[tokio::test]
 async fn once_a_syncer_is_ready_all_that_the_host_has_is_shown() {
     let mut tenant = Tenant::new("ready").await;
@@ -246,7 +246,7 @@ async fn copies_follow_what_happened_while_the_syncer_was_down() {
     assert_eq!(tenant.writes().await, writes);
 }
 
-/// A pod as a controller on the host makes one.
+/// Returns a pod as a controller on the host creates it.
 fn foreign(name: &str) -> Value {
     let mut foreign = pod(name);
     foreign["spec"]["containers"] = json!([
@@ -262,7 +262,7 @@ fn foreign(name: &str) -> Value {
     foreign
 }
 
-/// A namespace that takes pods on both sides.
+/// Returns a namespace that accepts pods on both sides.
 async fn space() -> Space {
     let space = Space::shared().await;
     space.guest.appears("ServiceAccount", "default").await;
@@ -270,7 +270,7 @@ async fn space() -> Space {
     space
 }
 
-/// Waits until it is known on the host that a pod is shown.
+/// Waits until the host's pod is marked as shown.
 async fn marked(host: &Side, name: &str) -> Value {
     let mark = "/metadata/annotations/vcluster.loft.sh~1controlled-by";
     host.shows("Pod", name, mark, "pod/v1/GenericImport").await

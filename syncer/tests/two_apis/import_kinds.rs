@@ -1,4 +1,4 @@
-//! A custom kind that the host's own make in a tenant's namespaces is shown, in both directions as the rule says.
+//! Foreign objects of a custom kind in a tenant's namespaces are shown, with patches in both directions.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
-//! All that the syncer's account may do on the host, as the host's API server says it.
+//! All permissions of the syncer's account on the host, as the host's API server lists them.
 //!
-//! A right that is added, by the chart or by Kubernetes, changes a file here and is seen in review. What policies take
-//! back of namespaces, role bindings, Secrets and leases is no RBAC and not in it: see `privilege`.
+//! A permission that the chart or Kubernetes adds changes a file here and is seen in review. Policies restrict the permissions
+//! for namespaces, role bindings, Secrets and leases further; they are not RBAC and not listed: see `privilege`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Tenant, namespace, unique};
 
-/// Every way for a values file to give rights.
+/// Values with every key that gives permissions.
 const ALL: &str = r"
 sync:
   toHost:
@@ -78,7 +78,7 @@ async fn the_account_may_do_this_and_no_more(#[case] which: &str) {
     insta::assert_snapshot!(which, text);
 }
 
-/// The rules that hold in a namespace, one a line.
+/// Returns the rules in a namespace, one a line.
 async fn rules(tenant: &Tenant, namespace: &str) -> BTreeSet<String> {
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1",

@@ -1,5 +1,5 @@
-//! Logs of containers, and the ways into them. The host's kubelet is the rig's, as there is nothing that runs: it says
-//! what it was asked, and a connection that was upgraded gives back what comes.
+//! Logs of containers, exec, attach and port-forward. The host's kubelet is the rig's, as nothing runs: it answers with the
+//! request that it got, and an upgraded connection echoes its input.
 
 use std::fs;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ async fn a_log_is_followed_line_by_line() {
     }
 }
 
-/// Workflow engines make names of one long word.
+/// Workflow engines use names of one long word.
 #[tokio::test]
 async fn a_log_is_there_of_a_pod_whose_name_is_longer_than_a_label() {
     let space = Space::shared().await;
@@ -72,7 +72,7 @@ async fn a_log_is_there_of_a_pod_whose_name_is_longer_than_a_label() {
     );
 }
 
-/// An API server drops what it reads together with the end of a log.
+/// An API server drops the data that it reads together with the end of a log.
 #[tokio::test]
 async fn a_log_that_ends_is_whole_by_a_web_socket() {
     let space = Space::shared().await;
@@ -293,7 +293,7 @@ async fn a_copied_node_leads_to_the_syncer_too() {
     assert_eq!(log(&space.guest, "app", "").await, Ok(asked));
 }
 
-/// A pod `app` that runs on a node of its own.
+/// Creates a pod `app` that runs on a node of its own.
 pub(crate) async fn app(space: &Space) -> HostKubelet {
     let kubelet = HostKubelet::new(json!({})).await;
     run(space, &kubelet).await;
@@ -315,7 +315,7 @@ pub(crate) async fn log(side: &Side, pod: &str, query: &str) -> Result<String, R
     text(side, &format!("{}/log?{query}", side.path("Pod", pod))).await
 }
 
-/// What is at a path, as a text.
+/// Returns the answer for a path, as a text.
 pub(crate) async fn text(side: &Side, path: &str) -> Result<String, Refusal> {
     let request = Request::get(path).body(Vec::new()).expect("a request");
     match side.client().request_text(request).await {
@@ -328,7 +328,7 @@ pub(crate) async fn text(side: &Side, path: &str) -> Result<String, Refusal> {
     }
 }
 
-/// Where the tenant that tests share answers as a kubelet.
+/// The kubelet API of the tenant that tests share.
 pub(crate) struct Door {
     server: String,
     authority: Authority,
@@ -336,7 +336,7 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// As a node in the guest says it.
+    /// Reads its address from a node in the guest.
     pub(crate) async fn of(space: &Space, kubelet: &HostKubelet) -> Self {
         let node = space.guest.everywhere().get("Node", &kubelet.node).await;
         let node = node.expect("it runs a pod");
@@ -351,7 +351,7 @@ impl Door {
         }
     }
 
-    /// As the guest's API server.
+    /// Connects as the guest's API server.
     pub(crate) async fn api_server(&self) -> Side {
         let file = |name: &str| fs::read_to_string(self.pki.join(name)).expect("it was written");
         let (certificate, key) = (
@@ -361,7 +361,7 @@ impl Door {
         self.knock(&Issued { certificate, key }).await
     }
 
-    /// As whoever has this certificate.
+    /// Connects with this certificate.
     async fn knock(&self, who: &Issued) -> Side {
         let config = pki::kubeconfig("kubelet", &self.server, self.authority.certificate(), who);
         let file = tempfile::NamedTempFile::new().expect("a file can be made");

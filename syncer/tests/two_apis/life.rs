@@ -1,4 +1,4 @@
-//! Which guest, and which of several syncers.
+//! Checks of the guest's identity, and the election among several syncers.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ async fn a_control_planes_service_that_goes_and_is_restored_costs_nothing() {
     assert_eq!(syncer.end(Signal::TERM).await, Some(0));
 }
 
-/// Makes a pod that nothing runs, and gives the arguments of a syncer in it.
+/// Creates a pod that nothing runs, and returns the arguments of a syncer in it.
 async fn pod(control_plane: &Side, name: &str) -> Vec<String> {
     let pod: Value = json!({
         "apiVersion": "v1",

@@ -1,4 +1,4 @@
-//! Much at a time.
+//! High load.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,16 +9,16 @@ use serde_json::json;
 use crate::restart::until_exactly;
 use crate::rig::{Side, Space, Tenant, VALUE, component};
 
-/// How many of a tenant's clients are in a hurry.
+/// The number of a tenant's clients that write fast.
 const HURRIED: usize = 8;
 
-/// How often each of them makes two Components: so often at least, and until the other tenant has had its turn.
+/// Minimum number of times that each of them creates two Components; they go on until the other tenant has had its turn.
 const ROUNDS: usize = 6;
 
-/// How often at most, if the other tenant is held up.
+/// Maximum number of times, if the other tenant is delayed.
 const AT_MOST: usize = 60;
 
-/// How many Components another tenant has.
+/// The number of Components of another tenant.
 const OF_OTHERS: usize = 100;
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_tenant_in_a_hurry_holds_no_other_up_and_loses_nothing() {
     }
 }
 
-/// So however many others there are and whatever they have, a syncer's time and memory are its own tenant's.
+/// So a syncer's time and memory do not depend on the number of other tenants and their objects.
 #[tokio::test]
 async fn a_syncer_knows_and_looks_at_nothing_of_other_tenants() {
     const KNOWN: &str = r#"syncer_objects{side="host",controller="export of Component"}"#;
@@ -92,7 +92,7 @@ async fn a_syncer_knows_and_looks_at_nothing_of_other_tenants() {
     assert!((1..10).contains(&looked), "{looked}");
 }
 
-/// Makes and changes two Components and deletes one of them; gives the name of the other.
+/// Creates and changes two Components and deletes one of them; returns the name of the other.
 async fn come_and_go(guest: &Side, stem: &str) -> String {
     let (stays, goes) = (format!("stays-{stem}"), format!("goes-{stem}"));
     for name in [&stays, &goes] {

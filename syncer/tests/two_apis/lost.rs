@@ -1,4 +1,4 @@
-//! How pods end in the guest that the host loses, and what waits for their end.
+//! The end in the guest of pods that the host loses, and of objects that wait for it.
 
 use harness::wait::{self, Seen};
 use rstest::rstest;
@@ -149,7 +149,7 @@ async fn a_namespace_goes_whose_jobs_pods_never_started() {
     everywhere.loses("Namespace", guest.namespace()).await;
 }
 
-/// The host has no namespace for it, so nothing of it is there, and what would be is not known.
+/// The host has no namespace for it, so nothing of it is there, and the syncer can't know its contents.
 #[tokio::test]
 async fn a_namespace_goes_that_the_host_never_had() {
     let values = format!(
@@ -170,7 +170,7 @@ async fn a_namespace_goes_that_the_host_never_had() {
     everywhere.loses("Namespace", "fifth").await;
 }
 
-/// Has a pod run that somebody in the guest keeps once it is deleted.
+/// Runs a pod with a finalizer in the guest.
 async fn running(space: &Space, name: &str) {
     let mut kept = pod(name);
     kept["metadata"]["finalizers"] = json!(["example.com/look"]);
@@ -190,7 +190,7 @@ async fn has_ended(guest: &Side, name: &str, phase: &str) -> Value {
         .await
 }
 
-/// Takes the finalizer off a pod, which is gone then.
+/// Removes the finalizer of a pod, which is gone then.
 async fn release(guest: &Side, name: &str) {
     guest
         .merge("Pod", name, &json!({"metadata": {"finalizers": null}}))
@@ -209,7 +209,7 @@ fn job(name: &str, template: &Value) -> Value {
     })
 }
 
-/// Waits until a namespace has a pod besides these, and gives its name.
+/// Waits until a namespace has a pod besides these, and returns its name.
 async fn next_pod(guest: &Side, known: &[&str]) -> String {
     wait::until("a job's pod", SOON, || async {
         let mut there = guest.names("Pod").await;

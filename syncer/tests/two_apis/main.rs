@@ -1,18 +1,17 @@
-//! The syncer between two real API servers with etcd, without a kubelet: what it promises of objects.
+//! The syncer between two real API servers with etcd, without a kubelet: its promises about objects.
 //!
-//! What needs another operator than Dapr is ignored unless asked for, as its program takes minutes to build:
+//! Tests that need another operator than Dapr are ignored by default, as its program takes minutes to build:
 //! `cargo test -p syncer --test two_apis -- --ignored`.
 //!
-//! `SYNCER=/path/to/syncer cargo test -p syncer --test two_apis` tests another syncer than this
-//! workspace's.
+//! `SYNCER=/path/to/syncer cargo test -p syncer --test two_apis` tests another syncer than this workspace's.
 
-/// Starting the programs, and asking them.
+/// The rig: starts the programs, and sends requests to them.
 mod rig;
 
 /// A Component in the guest is on the host, and stays like it.
 mod export;
 
-/// What the rules of an export say besides its kind.
+/// The settings of an export besides its kind.
 mod rules;
 
 /// Values reach the host as they were written.
@@ -21,22 +20,22 @@ mod values;
 /// Values files of each dialect make the same virtual cluster.
 mod dialects;
 
-/// What somebody else does to the host's copy is undone.
+/// Changes to mirrors by others are reverted.
 mod drift;
 
-/// What is not the syncer's is left alone.
+/// Foreign objects are not changed.
 mod foreign;
 
-/// Namespaces, and what is made in them before the host knows them.
+/// Namespaces, and objects that are created in them before the host has them.
 mod namespaces;
 
 /// A refusal of the host becomes an Event, and is retried.
 mod refusal;
 
-/// What happens while the syncer is down is made up for.
+/// Changes while the syncer is down are synced when it is back.
 mod restart;
 
-/// Which guest, and which of several syncers.
+/// Checks of the guest's identity, and the election among several syncers.
 mod life;
 
 /// Events about a virtual cluster that does not become ready.
@@ -48,31 +47,31 @@ mod store_kept;
 /// The list of Kubernetes' own kinds that are cluster-scoped.
 mod builtin_kinds;
 
-/// Guest namespaces that are called by choice.
+/// Guest namespaces with configured host names.
 mod mapped_namespaces;
 
-/// What `helm uninstall` removes.
+/// The objects that `helm uninstall` removes.
 mod uninstall;
 
-/// What happens while the host's API is away is made up for when it is back.
+/// Changes while the host's API is down are synced when it is back.
 mod absence;
 
-/// Pods, and what they name.
+/// Pods, and the objects that they name.
 mod pods;
 
 /// The fields that a pod has.
 mod pod_fields;
 
-/// Fields of pods about other pods, names and files, as the host has them.
+/// Fields of pods about other pods, names and files, translated for the host.
 mod translated;
 
-/// How pods end that the host loses.
+/// The end of pods that the host loses.
 mod lost;
 
-/// The conditions of a pod, and whose they are.
+/// The conditions of a pod, and their owners.
 mod conditions;
 
-/// Changes of what a pod may use, and what was observed of them.
+/// Resizes of pods, and their observed status.
 mod resize;
 
 /// Secrets that only the host has.
@@ -81,31 +80,31 @@ mod host_only;
 /// Bytes that a tenant may keep on the host.
 mod budget;
 
-/// Containers that a running pod is given.
+/// Ephemeral containers.
 mod debug;
 
-/// Logs of containers, and the ways into them.
+/// Logs of containers, exec, attach and port-forward.
 mod kubelet;
 
 /// Containers of a pod's mirror that are not the tenant's.
 mod hidden;
 
-/// What pods and nodes use.
+/// The usage of pods and nodes.
 mod metrics;
 
 /// The programs of a control plane.
 mod control_plane;
 
-/// As whom pods are on the host.
+/// The service accounts of pods on the host.
 mod service_accounts;
 
-/// Services, and where they lead.
+/// Services, and their endpoints.
 mod services;
 
 /// The guest's DNS server.
 mod dns;
 
-/// Attempts of a tenant's administrator, and of whoever took over a control plane.
+/// Attacks by a tenant's administrator, and by an intruder in a control plane.
 mod attack;
 
 /// Ingresses, network policies and disruption budgets.
@@ -114,37 +113,37 @@ mod core_kinds;
 /// A kind of several versions.
 mod versions;
 
-/// Labels and annotations that the host gives.
+/// Labels and annotations that the host adds.
 mod host_labels;
 
-/// What the host shows.
+/// Projections: objects of the host that the guest shows.
 mod from_host;
 
-/// What a values file maps from host namespaces.
+/// Objects of host namespaces that a values file maps.
 mod shown;
 
 /// Fields that are added to copies.
 mod read_only;
 
-/// Services of the guest that the host has too.
+/// Services of the guest that are replicated to the host.
 mod replicated;
 
-/// Config maps and Secrets that nothing names.
+/// ConfigMaps and Secrets that nothing names.
 mod all_payloads;
 
 /// Imported cluster-scoped kinds.
 mod whole_host;
 
-/// What the host shows by configuration: single objects, namespaces, further classes.
+/// Objects that the host shows by configuration: single objects, namespaces, further classes.
 mod mappings;
 
 /// PVCs, and placeholders for their volumes.
 mod claims;
 
-/// What something on the host made in a tenant's namespaces is shown.
+/// Foreign objects in a tenant's host namespaces are shown in the guest.
 mod import;
 
-/// The same of a custom kind.
+/// Imports of a custom kind.
 mod import_kinds;
 
 /// The host's Events about a tenant's pods.
@@ -153,22 +152,22 @@ mod events;
 /// Tenants do not touch each other.
 mod tenants;
 
-/// Much at a time.
+/// High load.
 mod load;
 
-/// What a tenant may do to its own cluster.
+/// Foolish and hostile actions of a tenant in its own cluster.
 mod hostile;
 
-/// What the syncer's account may not do on the host.
+/// Forbidden actions of the syncer's account on the host.
 mod privilege;
 
-/// All that it may do there.
+/// All permissions of the syncer's account on the host.
 mod inventory;
 
 /// Another operator is shared as Dapr is.
 mod operator;
 
-/// The list of what must hold.
+/// The list of promises.
 mod suite;
 
 /// Nothing is written where nothing changes.

@@ -1,4 +1,4 @@
-//! Guest namespaces that are called by choice on the host.
+//! Guest namespaces with configured host names.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What the host shows by configuration: single objects, namespaces, further classes.
+//! Objects that the host shows by configuration: single objects, namespaces, further classes.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -129,7 +129,7 @@ async fn a_runtime_class_of_the_host_can_be_named_by_a_pod() {
     assert_eq!(theirs["spec"]["overhead"], json!({"cpu": "10m"}));
 }
 
-/// The guest namespace that is shown to, and a host namespace that is shown.
+/// Returns the guest namespace of the copies, and the host namespace of the originals.
 async fn sides(from: &str) -> (Side, Side) {
     let tenant = Tenant::configured().await;
     let guest = tenant.guest().await;

@@ -1,7 +1,6 @@
-//! What pods and nodes use: the host's figures, under the guest's names.
+//! The usage of pods and nodes: the host's figures, under the guest's names.
 //!
-//! The host's API for metrics is made of definitions here, so that a test says what it has measured. What a metrics
-//! server says comes by the same API.
+//! The host's metrics API is made of CRDs here, so that a test sets the figures. A metrics server serves the same API.
 
 use harness::command::Command;
 use http::Method;
@@ -114,7 +113,7 @@ async fn the_hosts_figures_are_shown_under_the_guests_names() {
     goes_if_not_asked_for(&mut tenant).await;
 }
 
-/// A syncer that is not told to show metrics takes back what a former one has made.
+/// A syncer without metrics in its values removes those of a former one.
 async fn goes_if_not_asked_for(tenant: &mut Tenant) {
     let guest = tenant.guest().await;
     let system = guest.within("kube-system");
@@ -127,7 +126,7 @@ async fn goes_if_not_asked_for(tenant: &mut Tenant) {
     assert_eq!(system.get("Service", SERVICE).await, None);
 }
 
-/// What `kubectl top` prints, its columns one blank apart.
+/// Returns the output of `kubectl top`, with its columns one blank apart.
 async fn top(tenant: &Tenant, arguments: &[&str]) -> Vec<String> {
     let host = Host::shared().await;
     let said = Command::new(host.kubectl())
@@ -164,7 +163,7 @@ fn figures(kind: &str, name: &str, field: &str, figures: &Value) -> Value {
     })
 }
 
-/// Has the host keep figures of a kind.
+/// Defines a kind of figures on the host.
 async fn measures(host: &Side, scope: &str, kind: &str, plural: &str) {
     let name = format!("{plural}.metrics.k8s.io");
     let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});

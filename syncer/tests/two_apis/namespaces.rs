@@ -1,4 +1,4 @@
-//! Namespaces, and what is made in them before the host knows them.
+//! Namespaces, and objects that are created in them before the host has them.
 
 use futures::future::join_all;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Another operator is shared as Dapr is: cert-manager, whose Secrets come back to the tenant.
+//! Another operator is shared as Dapr is: cert-manager, whose Secrets are imported to the tenant.
 
 use std::convert::Infallible;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{CertManager, SOON, Space, Tenant};
 
-/// The Secret that both tenants have their certificate in.
+/// The Secret in which both tenants have their certificates.
 const SECRET: &str = "demo-tls";
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_certificate_is_issued_by_the_hosts_cert_manager_and_seen_by_its_tenan
     assert_eq!(kept["data"], their_secret["data"]);
 }
 
-/// Has a tenant's certificate issued, and waits until the tenant sees that it was.
+/// Requests a certificate for a tenant, and waits until the tenant sees that it was issued.
 async fn issue(space: &Space, name: &str) {
     let issuer = json!({
         "apiVersion": "cert-manager.io/v1",
@@ -73,8 +73,8 @@ async fn issue(space: &Space, name: &str) {
     }
 }
 
-/// Waits until the tenant sees one Secret in all of its namespaces together: cert-manager keeps a new key in another
-/// until the certificate is issued.
+/// Waits until the tenant sees one Secret in all of its namespaces together: cert-manager keeps a new key in another Secret until
+/// the certificate is issued.
 async fn has_one_secret(tenant: &Tenant) -> Value {
     let guest = tenant.guest().await;
     wait::until(format!("one Secret in {}", tenant.name()), SOON, || async {
@@ -88,7 +88,7 @@ async fn has_one_secret(tenant: &Tenant) -> Value {
     .expect("nothing else is shown")
 }
 
-/// The tenant's Secret, which has to be what cert-manager made on the host.
+/// Returns the tenant's Secret, and checks that it equals the host's.
 async fn shown_as_on_the_host(space: &Space) -> Value {
     let made = space.host.appears("Secret", SECRET).await;
     let shown = space
@@ -141,7 +141,7 @@ async fn secrets_of_the_host_are_shown_but_for_its_tokens() {
     assert!(token["metadata"]["annotations"]["vcluster.loft.sh/controlled-by"].is_null());
 }
 
-/// Values of a tenant that has nothing but Secrets shown, on a host without cert-manager.
+/// Returns values of a tenant that imports only Secrets, on a host without cert-manager.
 fn secrets_only() -> String {
     let (head, import) = CERT_MANAGER_VALUES
         .split_once("      export:\n")

@@ -1,4 +1,4 @@
-//! The fields that a pod has in the Kubernetes in use.
+//! The fields of a pod in the Kubernetes in use.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::rig::Tenant;
 
-/// A field that Kubernetes has and the list does not is left out of pods, or passed on without anybody having thought of it.
+/// A field that Kubernetes has and the list does not is dropped from pods, or passed on without a review.
 #[tokio::test]
 async fn every_field_of_a_pod_is_in_the_documented_list() {
     let tenant = Tenant::shared().await;
@@ -37,11 +37,11 @@ async fn every_field_of_a_pod_is_in_the_documented_list() {
     }
 }
 
-/// The definitions of an API.
+/// The schemas of an API.
 struct Schemas<'a>(&'a Value);
 
 impl Schemas<'_> {
-    /// Adds the paths of all fields below one that have none below themselves.
+    /// Adds the paths of all leaf fields below one.
     fn fields(&self, schema: &Value, path: &str, found: &mut BTreeSet<String>) {
         let schema = self.resolved(schema);
         if let Some(fields) = schema["properties"].as_object() {
@@ -59,7 +59,7 @@ impl Schemas<'_> {
         }
     }
 
-    /// Follows references to other definitions.
+    /// Follows references to other schemas.
     fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let schema = schema["allOf"].get(0).unwrap_or(schema);
         match schema["$ref"].as_str() {

@@ -1,4 +1,4 @@
-//! Pods, and what they name.
+//! Pods, and the objects that they name.
 
 use harness::wait::{self, Seen};
 use k8s_openapi::ByteString;
@@ -201,7 +201,7 @@ async fn a_pod_that_the_host_evicts_is_gone_in_the_guest() {
     space.host.loses("Pod", "app").await;
 }
 
-/// A pod of one container that names a config map and a Secret, each of which may be missing.
+/// Returns a pod of one container that names a ConfigMap and a Secret, each of which is optional.
 pub(crate) fn pod(name: &str) -> Value {
     json!({
         "apiVersion": "v1",
@@ -221,7 +221,7 @@ pub(crate) fn pod(name: &str) -> Value {
     })
 }
 
-/// Makes a pod, once its namespace takes pods.
+/// Creates a pod, once its namespace accepts pods.
 pub(crate) async fn made(guest: &Side, pod: Value) -> Value {
     guest.appears("ServiceAccount", "default").await;
     guest.create(pod).await
@@ -247,7 +247,7 @@ fn password(name: &str) -> Value {
     })
 }
 
-/// Has the host put a container into each pod of the namespace, as Dapr's injector does.
+/// Has the host add a container to each pod of the namespace, as Dapr's injector does.
 pub(crate) async fn inject_sidecars(host: &Side) {
     let add = r#"[JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{name: "daprd", image: "example.com/daprd:1"}}]"#;
     inject(
@@ -295,7 +295,7 @@ pub(crate) async fn inject(host: &Side, mutation: &Value) {
     .expect("it does");
 }
 
-/// Does what a scheduler and a kubelet do with a pod whose sidecar is not ready yet.
+/// Does the work of a scheduler and a kubelet for a pod whose sidecar is not ready yet.
 pub(crate) async fn run_on(host: &Side, name: &str, node: &str) {
     let binding = json!({
         "apiVersion": "v1",
@@ -332,7 +332,7 @@ pub(crate) async fn run_on(host: &Side, name: &str, node: &str) {
     host.merge_status("Pod", name, &status).await;
 }
 
-/// Does what a kubelet does when a pod's containers have stopped.
+/// Does the work of a kubelet when a pod's containers have stopped.
 pub(crate) async fn stopped(host: &Side, name: &str) {
     let path = format!("{}?gracePeriodSeconds=0", host.path("Pod", name));
     let removed = host
@@ -356,7 +356,7 @@ pub(crate) fn names(containers: &Value) -> Vec<&str> {
     all.filter_map(|container| container["name"].as_str()).collect()
 }
 
-/// What a token in a Secret says.
+/// Returns the claims of a token in a Secret.
 fn claims(encoded: &Value) -> Value {
     let token: ByteString = serde_json::from_value(encoded.clone()).expect("it is encoded");
     let token = String::from_utf8(token.0).expect("it is text");

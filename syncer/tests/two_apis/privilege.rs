@@ -1,4 +1,4 @@
-//! What the syncer's account may not do on the host.
+//! Forbidden actions of the syncer's account on the host.
 
 use harness::wait::{self, Seen};
 use http::Method;
@@ -190,7 +190,7 @@ async fn what_is_not_its_own_it_may_not_delete(#[case] path: String) {
         .await;
 }
 
-/// The account of the shared tenant, and a namespace of another.
+/// The account of the shared tenant, and a namespace of another tenant.
 struct Attempt {
     account: Side,
     theirs: Side,
@@ -218,7 +218,7 @@ impl Attempt {
         attempt
     }
 
-    /// Waits until the policies are in force, which takes the API server a moment after they were made.
+    /// Waits until the policies are in force, which takes the API server a moment after their creation.
     async fn fenced(&self) {
         let rights = binding("vc-NAME-v-CONTROL-tenant", "vc-NAME");
         let probes = [
@@ -259,7 +259,7 @@ impl Attempt {
             .await
     }
 
-    /// Asks, is refused, and finds the other tenant's things as they were.
+    /// Sends a request, expects a refusal, and checks that the other tenant's objects are unchanged.
     async fn is_forbidden(&self, method: Method, path: &str, body: Option<&Value>) {
         let before = self.everything_of_theirs().await;
         let refusal = self.ask(method, path, body).await.expect_err("it is refused");
@@ -281,7 +281,7 @@ impl Attempt {
     }
 }
 
-/// A namespace as another virtual cluster has it on the host.
+/// Creates a namespace as another virtual cluster has it on the host.
 async fn of_another_tenant(host: &Side) -> Side {
     let name = unique("vcluster-theirs");
     let namespace = json!({

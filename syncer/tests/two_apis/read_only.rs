@@ -1,5 +1,5 @@
-//! Fields that a tenant adds to a copy of a host object are removed, as a change is undone. The same holds for what somebody on
-//! the host adds to a replica of a tenant's Service.
+//! Fields that a tenant adds to a copy of a host object are removed, as changes are reverted. The same holds for fields that
+//! somebody on the host adds to a replica of a tenant's Service.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -144,7 +144,7 @@ async fn what_the_host_adds_to_a_replica_goes() {
     undone(&guest, &there, web, "web", &more).await;
 }
 
-/// Makes an object that is shown on the other side, adds something there, and waits until that is as it was.
+/// Creates an object that is shown on the other side, adds fields there, and waits until they are removed.
 async fn undone(from: &Side, to: &Side, theirs: Value, name: &str, more: &Value) {
     let kind = theirs["kind"].as_str().expect("it has one").to_owned();
     let original = from.create(theirs).await;
@@ -164,7 +164,7 @@ async fn undone(from: &Side, to: &Side, theirs: Value, name: &str, more: &Value)
     to.loses(&kind, name).await;
 }
 
-/// Returns all of an object but what its API keeps of it, and its status.
+/// Returns an object without its status and the metadata of its API.
 fn what(object: &Value) -> Value {
     let mut object = object.clone();
     let metadata = object["metadata"].take();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Side, Tenant};
 
-/// A kind that no host has, beside what the blog exports.
+/// Values with a kind that no host has, besides the blog's exports.
 const UNKNOWN: &str = "experimental:
   multiNamespaceMode: {enabled: true}
   genericSync:
@@ -90,7 +90,7 @@ async fn about(side: &Side, kind: &str, name: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Makes the pod of a release that nothing runs, and returns the arguments of a syncer in it.
+/// Creates the pod of a release, which nothing runs, and returns the arguments of a syncer in it.
 async fn pod(release: &Side, set: &str) -> Vec<String> {
     let set = release.appears("StatefulSet", set).await;
     let pod = release

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::pods::{made, pod};
 use crate::rig::{Refusal, SOON, Side, Space, Tenant, VALUE, Webhook, component, unique};
 
-/// Attempts are counted for so long.
+/// Time for which attempts are counted.
 const OBSERVED: Duration = Duration::from_secs(6);
 
-/// What keeps Components out of a host namespace.
+/// An obstacle to Components in a host namespace.
 #[derive(Clone, Copy, Debug)]
 enum Obstacle {
     Policy,
@@ -76,7 +76,7 @@ async fn a_change_refused_by_the_host_is_told_and_made_up_for() {
         .await;
 }
 
-/// Between attempts are pauses of 50 ms, 100, 200 and so on: there are eight in seven seconds.
+/// The pauses between attempts are 50 ms, 100, 200 and so on: there are eight attempts in seven seconds.
 #[tokio::test]
 async fn what_is_refused_for_long_is_counted_logged_and_not_tried_in_haste() {
     const REFUSED: &str = r#"syncer_failures_total{controller="export of Component",reason="Forbidden"}"#;
@@ -108,7 +108,7 @@ async fn what_is_refused_for_long_is_counted_logged_and_not_tried_in_haste() {
     placed.remove().await;
 }
 
-/// The host takes no object whose annotations are near the limit, since the syncer's own do not fit then.
+/// The host refuses an object whose annotations are near the limit, since the syncer's own do not fit then.
 #[tokio::test]
 async fn what_needs_something_that_the_host_refuses_is_told_why_it_waits() {
     let space = Space::shared().await;
@@ -152,7 +152,7 @@ async fn what_needs_something_that_the_host_refuses_is_told_why_it_waits() {
     host.appears("Component", "store").await;
 }
 
-/// A refusal that may pass by itself has an Event once it has lasted.
+/// A refusal that may pass by itself gets an Event once it has lasted.
 #[tokio::test]
 async fn a_pod_whose_config_map_exceeds_the_hosts_quota_is_told_and_made_up_for() {
     let space = Space::shared().await;
@@ -171,14 +171,14 @@ async fn a_pod_whose_config_map_exceeds_the_hosts_quota_is_told_and_made_up_for(
     host.appears("Pod", "app").await;
 }
 
-/// An obstacle that is there: objects of these kinds and names.
+/// An obstacle in place: objects of these kinds and names.
 struct Placed {
     side: Side,
     objects: Vec<(&'static str, String)>,
 }
 
 impl Obstacle {
-    /// Places it; the host does refuse then.
+    /// Creates the obstacle, and waits until the host refuses.
     async fn place(self, host: &Side) -> Placed {
         let name = unique("obstacle");
         let placed = match self {

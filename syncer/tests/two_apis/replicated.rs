@@ -1,4 +1,4 @@
-//! Services of the guest that the host has too, by the roles that the chart makes for it.
+//! Services of the guest that are replicated to the host, with the roles that the chart creates for them.
 
 use http::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Changes of what a running pod may use, and what the host has observed of them.
+//! Resizes of a running pod, and the state that the host has observed of them.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ async fn a_generation_is_observed_once_the_host_has_observed_what_carries_it() {
     assert_eq!(observed(&shown), [json!(2), json!(2)]);
 }
 
-/// Does what a kubelet does that has observed this generation of the pod `app`.
+/// Does the work of a kubelet that has observed this generation of the pod `app`.
 async fn observes(host: &Side, generation: Value, message: &str) {
     let status = json!({
         "message": message,
@@ -124,7 +124,7 @@ fn observed(pod: &Value) -> [Value; 2] {
     ]
 }
 
-/// Makes a node of the host's on which resized pods have room, and that declares these features.
+/// Creates a host node on which resized pods have room, and that declares these features.
 async fn node_with_room(host: &Side, features: &[&str]) -> String {
     let node = unique("node");
     host.everywhere()
@@ -136,12 +136,12 @@ async fn node_with_room(host: &Side, features: &[&str]) -> String {
     node
 }
 
-/// A change after which the container `app` asks for so much of a processor.
+/// Returns a change of the CPU request of the container `app`.
 fn cpu_of_app(cpu: &str) -> Value {
     json!({"containers": [{"name": "app", "resources": {"requests": {"cpu": cpu}}}]})
 }
 
-/// Changes what a pod may use.
+/// Changes the resources of a pod.
 async fn resize(guest: &Side, pod: &str, spec: &Value) {
     let path = format!("{}/resize", guest.path("Pod", pod));
     let kind = "application/strategic-merge-patch+json";

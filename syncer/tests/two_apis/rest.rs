@@ -1,4 +1,4 @@
-//! Nothing is written where nothing changes.
+//! Nothing is written if nothing changes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,17 +9,16 @@ use serde_json::{Value, json};
 use crate::pods::pod;
 use crate::rig::{Refusal, Side, Tenant, VALUE, component};
 
-/// Longer than any retry that would loop in haste, and than what the syncer looks at again by itself while
-/// something is on its way.
+/// Longer than the pause of any hot loop of retries, and than the interval of the syncer's checks while something is in progress.
 const AT_REST: Duration = Duration::from_secs(6);
 
-/// What is done once nothing is written for so long.
+/// Time without writes after which the syncer is idle.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
-/// Until everything that a start and the objects of the test bring about is done.
+/// Time until everything is done that a start and the objects of the test cause.
 const SETTLED: Budget = Budget::seconds(60);
 
-/// Everything that the syncer writes, on either side.
+/// All kinds that the syncer writes, on either side.
 const KINDS: [&str; 8] = [
     "Component",
     "ConfigMap",
@@ -67,7 +66,7 @@ async fn a_tenant_at_rest_is_written_to_by_no_one() {
     assert_eq!(look().await, settled);
 }
 
-/// The version of each object in a namespace, and of the namespace.
+/// Returns the version of each object in a namespace, and of the namespace.
 async fn versions(side: &Side) -> BTreeMap<String, Value> {
     let mut all = Vec::new();
     for kind in KINDS {

@@ -1,4 +1,4 @@
-//! What happens while the syncer is down is made up for.
+//! Changes while the syncer is down are synced when it is back.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::rig::{Refusal, SOON, Side, Tenant, VALUE, component, namespace};
 
-/// How a syncer ends.
+/// The end of a syncer.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Stopped,
@@ -71,7 +71,7 @@ async fn what_happened_while_the_syncer_was_down_is_made_up_for(#[case] end: End
     assert_eq!(same["metadata"]["uid"], before[0]["metadata"]["uid"]);
 }
 
-/// A mirror that a syncer made before it was killed, and nothing in it yet.
+/// A mirror that a syncer created before it was killed, and that is still empty.
 #[tokio::test]
 async fn a_syncer_killed_between_two_writes_makes_the_second_when_it_comes_back() {
     let mut tenant = Tenant::new("between").await;
@@ -197,7 +197,7 @@ async fn on_host(host: &Side) -> BTreeSet<String> {
     host.names("Component").await.into_iter().collect()
 }
 
-/// Waits until there are as many Components as this on the host.
+/// Waits until the host has a number of Components in this range.
 pub(crate) async fn until_between(host: &Side, least: usize, most: usize) {
     wait::until("some of the Components on the host", SOON, || async {
         let there = on_host(host).await.len();
@@ -211,7 +211,7 @@ pub(crate) async fn until_between(host: &Side, least: usize, most: usize) {
     .expect("they come one after another");
 }
 
-/// Waits until there are these Components on the host and no other.
+/// Waits until the host has exactly these Components.
 pub(crate) async fn until_exactly(host: &Side, wanted: &BTreeSet<String>) {
     wait::until("exactly the Components that are wanted", SOON, || async {
         let there = on_host(host).await;

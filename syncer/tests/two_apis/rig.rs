@@ -1,9 +1,8 @@
-//! Starting the programs, and asking them.
+//! The rig: starts the programs, and sends requests to them.
 //!
-//! A test process has one host: etcd, an API server and a controller manager, with Dapr's definitions. Each tenant
-//! has a guest of its own on it: an API server and a controller manager, and the syncer, which acts on the host with
-//! nothing but what the chart gives to its account. Tests that disturb no one share a tenant, each in a namespace of
-//! its own.
+//! A test process has one host: etcd, an API server and a controller manager, with Dapr's CRDs. Each tenant has a guest of its
+//! own on it: an API server and a controller manager, and the syncer, which has only the permissions on the host that the chart
+//! gives to its account. Tests that do not disturb others share a tenant, each in a namespace of its own.
 
 pub(crate) use background::unique;
 pub(crate) use cert_manager::CertManager;
@@ -21,10 +20,10 @@ pub(crate) use uninstalled::Uninstalled;
 pub(crate) use way::Passage;
 pub(crate) use webhook::Webhook;
 
-/// What lives as long as the test process, and what ends with it.
+/// State that lives as long as the test process, and the clean-up after it.
 mod background;
 
-/// Processes that end with whoever started them.
+/// Processes that end with the process that started them.
 mod process;
 
 /// An API server and its controller manager.
@@ -36,7 +35,7 @@ mod host;
 /// A server that the host trusts.
 mod https;
 
-/// An API server of a tenant's own.
+/// An API server of a tenant's own, for another API.
 mod extension;
 
 /// A kubelet of the host's.
@@ -45,48 +44,48 @@ mod host_kubelet;
 /// A webhook of the host's.
 mod webhook;
 
-/// A syncer while it runs.
+/// A running syncer.
 mod syncer;
 
 /// A tenant: its guest and its syncer.
 mod tenant;
 
-/// A tenant whose release is gone, and what its chart has Helm run then.
+/// A tenant whose release is gone, and the objects of its chart's hook.
 mod uninstalled;
 
 /// cert-manager on the host.
 mod cert_manager;
 
-/// A tenant with an engine of this process.
+/// A tenant whose engine runs in this process.
 mod configured;
 
-/// The same with limits.
+/// A tenant whose engine runs in this process, with limits.
 mod limited;
 
 /// A guest namespace and its mirror.
 mod space;
 
-/// Asking an API.
+/// Requests to an API.
 mod side;
 
-/// A way to an API that can be closed and opened.
+/// A proxy to an API that can be closed and opened.
 mod way;
 
-/// Objects as tests make them.
+/// Objects of tests.
 mod objects;
 
 use std::time::Duration;
 
 use harness::wait::Budget;
 
-/// Until an object is as it has to be. It takes milliseconds, and a namespace that goes takes seconds; a machine that is slow or
-/// busy elsewhere gets its time.
+/// Time until an object is in the expected state. That takes milliseconds, and seconds for a namespace that is deleted; the rest
+/// is for a slow or busy machine.
 pub(crate) const SOON: Budget = Budget {
     at_most: Duration::from_mins(1),
     every: Duration::from_millis(50),
 };
 
-/// Until a program that was started can be used.
+/// Time until a program that was started can be used.
 const STARTED: Budget = Budget {
     at_most: Duration::from_mins(3),
     every: Duration::from_millis(20),

@@ -1,4 +1,4 @@
-//! What the rules of an export say besides its kind: which objects, and what changes on the way.
+//! The settings of an export besides its kind: the selection of objects, and patches.
 
 use harness::wait::{self, Seen};
 use serde_json::{Value, json};
@@ -115,7 +115,7 @@ async fn a_rule_says_which_objects_and_what_changes_on_the_way() {
     what_the_host_does_not_let_change_is_recreated(&space).await;
 }
 
-/// With `replaceOnConflict`, once for each change.
+/// With `replaceOnConflict`, the object is recreated once for each change.
 async fn what_the_host_does_not_let_change_is_recreated(space: &Space) {
     let side = space.host.everywhere();
     let here = json!({"matchLabels": {"kubernetes.io/metadata.name": space.host.namespace()}});
@@ -275,7 +275,7 @@ pub(crate) async fn define(
         .await;
 }
 
-/// Whether a definition's kind is served.
+/// Returns `Some` if the kind of a CRD is served.
 pub(crate) fn served(definition: &Value) -> Option<()> {
     let conditions = definition["status"]["conditions"].as_array()?;
     let established = |one: &&Value| one["type"] == "Established" && one["status"] == "True";

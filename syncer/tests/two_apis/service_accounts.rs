@@ -1,4 +1,4 @@
-//! Service accounts have mirrors, as which the tenant's pods are on the host.
+//! Service accounts have mirrors, which the tenant's pods use on the host.
 
 use serde_json::{Value, json};
 

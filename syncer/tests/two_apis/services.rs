@@ -1,4 +1,4 @@
-//! Services are on the host, and lead to the same place on both sides.
+//! Services have mirrors, and the same endpoints on both sides.
 
 use harness::wait::{self, Seen};
 use rstest::rstest;
@@ -232,7 +232,7 @@ async fn a_second_address_that_is_taken_on_the_host_is_another_on_both_sides() {
     assert_ne!(&has[1], taken);
 }
 
-/// Kubernetes' own clients of before `EndpointSlices` read the other.
+/// Older clients of Kubernetes, from before `EndpointSlices`, read the other form.
 #[tokio::test]
 async fn where_the_guests_api_is_can_be_read_in_either_form() {
     let mut tenant = Tenant::new("endpoints").await;
@@ -358,7 +358,7 @@ async fn where_a_service_without_selector_leads_is_what_the_tenant_says() {
     host.loses("EndpointSlice", "app-1").await;
 }
 
-/// Waits until health is checked, at the same port on both sides.
+/// Waits until the health check port is the same on both sides.
 async fn checks_at_one_port(space: &Space) {
     wait::until("one port for health checks", SOON, || async {
         let (guest, host) = both(space).await;
@@ -373,7 +373,7 @@ async fn checks_at_one_port(space: &Space) {
     .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Waits until both sides have the same addresses, so many, and gives them.
+/// Waits until both sides have the same addresses, of this number, and returns them.
 async fn has_addresses(space: &Space, count: usize) -> Vec<Value> {
     wait::until("the same addresses", SOON, || async {
         let (guest, host) = both(space).await;
@@ -391,7 +391,7 @@ async fn has_addresses(space: &Space, count: usize) -> Vec<Value> {
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Reads the Service on either side; null while it is not there.
+/// Reads the Service on either side; null if it does not exist.
 async fn both(space: &Space) -> (Value, Value) {
     let (guest, host) = tokio::join!(
         space.guest.get("Service", "app"),
@@ -400,7 +400,7 @@ async fn both(space: &Space) -> (Value, Value) {
     (guest.unwrap_or_default(), host.unwrap_or_default())
 }
 
-/// A port of the nodes that a Service of somebody else's has.
+/// Creates a foreign Service, and returns its node port.
 async fn port_of_a_foreign_service(host: &Side) -> i64 {
     let mut foreign = service(&unique("foreign"));
     foreign["spec"]["type"] = json!("NodePort");
@@ -408,7 +408,7 @@ async fn port_of_a_foreign_service(host: &Side) -> i64 {
     node_port_of_http(&foreign).expect("the API gives it one")
 }
 
-/// Waits until a Service has this port of the nodes.
+/// Waits until a Service has this node port.
 async fn is_at(side: &Side, port: i64) {
     let at_port = |found: &Value| (node_port_of_http(found) == Some(port)).then_some(());
     side.sees("Service", "app", "at the host's port", at_port).await;

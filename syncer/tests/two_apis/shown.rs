@@ -1,4 +1,4 @@
-//! What a values file maps from host namespaces, by the roles that the chart makes for it.
+//! Objects of host namespaces that a values file maps, with the roles that the chart creates for them.
 
 use harness::helm::{Chart, Release};
 use http::Method;
@@ -46,7 +46,7 @@ async fn what_a_values_file_maps_is_shown_and_nothing_else_can_be_read() {
     reads_no_more(&tenant, &some, &all, &own).await;
 }
 
-/// As vcluster writes it: an empty text, and a namespace alone.
+/// The notation of vcluster: an empty text, and a namespace alone.
 #[tokio::test]
 async fn all_beside_the_control_plane_is_shown_by_an_empty_text() {
     let values = "experimental: {multiNamespaceMode: {enabled: true}}\nsync:\n  fromHost:\n    configMaps:\n      \
@@ -136,7 +136,7 @@ async fn a_service_of_the_host_leads_where_it_leads_there() {
     }
 }
 
-/// A kind can go up from the tenant and come down from the host's administrator; the one is not taken for the other.
+/// A kind can be exported from the tenant and imported from the host's administrator; the one is not taken for the other.
 #[tokio::test]
 async fn a_kind_by_resource_is_shown_from_the_namespaces_that_are_mapped() {
     let host = Host::shared().await.admin().await;
@@ -279,7 +279,7 @@ async fn a_host_namespace_that_is_not_there_is_told_by_name() {
     );
 }
 
-/// Of what is mapped by name, the account reads just that; of what is mapped whole, just that kind.
+/// Checks that the account reads just the objects that are mapped by name, and just that kind where a namespace is mapped.
 async fn reads_no_more(tenant: &Tenant, some: &Side, all: &Side, own: &Side) {
     let account = tenant.account().await;
     for (side, kind, name, may) in [
@@ -308,7 +308,7 @@ async fn reads_no_more(tenant: &Tenant, some: &Side, all: &Side, own: &Side) {
     }
 }
 
-/// With which code reading is refused.
+/// Returns the code with which a read is refused.
 async fn code(account: &Side, path: &str) -> Option<u16> {
     let answer = account.ask(Method::GET, path, "application/json", None).await;
     answer.err().map(|refusal| refusal.code)

@@ -8,7 +8,7 @@ const VALUES: &str = "multiNamespaceMode: {enabled: true}\nfallbackHostDns: true
 
 const OTHERS: &str = "multiNamespaceMode: {enabled: true}\nfallbackHostDns: false\n";
 
-/// Another test has a default class meanwhile.
+/// Values without persistence, as another test creates a default storage class at the same time.
 const NO_VOLUME: &str = "etcd: {storage: {persistence: false}}\n";
 
 #[tokio::test]

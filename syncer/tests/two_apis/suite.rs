@@ -1,4 +1,4 @@
-//! The list of what must hold names tests that are there.
+//! The tests in the list of promises exist.
 
 use std::fs;
 use std::path::Path;

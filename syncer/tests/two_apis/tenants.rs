@@ -1,4 +1,4 @@
-//! Tenants do not touch each other.
+//! Tenants do not affect each other.
 
 use serde_json::json;
 

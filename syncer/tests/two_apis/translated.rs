@@ -1,4 +1,4 @@
-//! Pods whose fields mean something else on the host, or that the guest's API server has changed already: the host takes them.
+//! Pods whose fields mean something else on the host, or that the guest's API server has already changed: the host accepts them.
 
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What `helm uninstall` removes.
+//! The objects that `helm uninstall` removes.
 
 use futures::{StreamExt, stream};
 use harness::wait::{self, Seen};

@@ -78,7 +78,7 @@ async fn all_are_served_and_converted_until_the_host_gives_one_up() {
     space.host.loses("Gauge", "one").await;
 }
 
-/// What a webhook of Kubernetes' answers that converts: `spec.size` of v1 is `spec.dimensions.size` of v2.
+/// Returns the answer of a conversion webhook: `spec.size` of v1 is `spec.dimensions.size` of v2.
 fn convert(request: &Value) -> Value {
     let wanted = request["desiredAPIVersion"].clone();
     let objects = request["objects"].as_array().cloned().unwrap_or_default();
@@ -134,7 +134,8 @@ async fn define(host: &Side, webhook: &Webhook) {
         .await;
 }
 
-/// What an operator does who gives a version up: stores the other, writes what is stored again, and drops it.
+/// Does the work of an operator that drops a version: stores the other one, writes the stored objects again, and drops the
+/// version.
 async fn give_up_the_old(host: &Side, gauge: &Side) {
     let found = host
         .get("CustomResourceDefinition", DEFINITION)

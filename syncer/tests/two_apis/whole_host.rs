@@ -1,4 +1,4 @@
-//! Imported cluster-scoped kinds: the host's are shown, read-only.
+//! Imported cluster-scoped kinds: the host's objects are shown, read-only.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ async fn the_newest_dialect_says_the_same_by_scope() {
     guest.loses("Lamp", "house").await;
 }
 
-/// What the host does to an object reaches its copy; what the tenant does to the copy is undone.
+/// Checks that changes of an object on the host reach its copy, and that changes of the copy by the tenant are reverted.
 async fn follows(host: &Side, guest: &Side) {
     let name = unique("beacon");
     let theirs = host
@@ -122,7 +122,7 @@ async fn follows(host: &Side, guest: &Side) {
     guest.loses("Beacon", &name).await;
 }
 
-/// What the tenant has made itself stays.
+/// Checks that an object of the tenant's own stays.
 async fn keeps_its_own(host: &Side, guest: &Side) {
     let name = unique("own");
     let ours = guest.create(object("Beacon", &name, &json!({"size": 1}))).await;
@@ -136,7 +136,7 @@ async fn keeps_its_own(host: &Side, guest: &Side) {
     assert!(guest.get("Beacon", &name).await.is_some());
 }
 
-/// With `replaceOnConflict`, it gives way.
+/// Checks that with `replaceOnConflict`, the tenant's own object is replaced.
 async fn gives_way(host: &Side, guest: &Side) {
     let name = unique("own");
     guest

@@ -8,12 +8,12 @@ use crate::naming::Tenant;
 use crate::reader::{self, Dialect, Error, Problem, Sources, Values, What};
 use crate::to_host;
 
-/// Reads the values of a virtual cluster, in this dialect or in the one that their keys show. Returns them with what the
-/// virtual cluster and its namespaces are called by them. `origin` is what messages call the file.
+/// Reads the values of a virtual cluster, in this dialect or in the one that their keys show. Returns them with the tenant's
+/// names on the host according to them. `origin` is the file's name in messages.
 ///
 /// # Errors
 ///
-/// Every place that cannot be read, and every place that asks for what the syncer does not do.
+/// Every place that cannot be read, and every place that asks for something that the syncer does not support.
 pub fn accept(
     text: &str,
     origin: &str,
@@ -39,23 +39,23 @@ pub fn accept(
     })
 }
 
-/// Reads the values of a virtual cluster of which the name is not known.
+/// Reads the values of a virtual cluster whose name is not known.
 ///
 /// # Errors
 ///
-/// As [`accept`], but for what only concerns certain names.
+/// Those of [`accept`], without those that only concern certain names.
 pub fn accept_of_any(text: &str, origin: &str, dialect: Option<Dialect>) -> Result<Values, Error> {
     // No namespace has such a name.
     let any = Tenant::new("any", "ANY");
     accept(text, origin, dialect, &any).map(|(values, _)| values)
 }
 
-/// Something that the values ask for and the syncer does not do.
+/// Something that the values ask for and the syncer does not support.
 #[derive(Debug, PartialEq, Eq)]
 struct Refusal {
     /// The place of the model.
     place: &'static str,
-    /// Why not, as a sentence.
+    /// The reason, as a sentence.
     why: String,
 }
 
@@ -65,7 +65,7 @@ impl Refusal {
         Self { place, why }
     }
 
-    /// Returns it as a problem of the file, at the key that says so.
+    /// Returns it as a problem of the file, at the key that asks for it.
     fn at(self, sources: &Sources) -> Problem {
         let Self { place, why } = self;
         let (key, line) = match sources.key_of(place) {

@@ -27,13 +27,13 @@ pub mod chart_file;
 pub use self::rules::{Level, Resource};
 use self::rules::{Names, RULES};
 
-/// The names that a virtual cluster may use where a rule asks for one that the platform has allowed, and how far its pods
-/// may reach.
+/// The names that a virtual cluster may use where a rule requires one that the platform has allowed, and the Pod Security
+/// Standard of its pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
     /// The Pod Security Standard of its host namespaces.
     pub level: Level,
-    /// Keys of taints that its pods may tolerate; a `*` at the end stands for any rest.
+    /// Keys of taints that its pods may tolerate; a `*` at the end matches any rest.
     pub tolerations: Vec<String>,
     /// Runtime classes of the host that its pods may name; the syncer adds those that the host shows.
     pub runtime_classes: Vec<String>,
@@ -53,7 +53,7 @@ pub(crate) const TOLERATIONS: [&str; 7] = [
 ];
 
 impl Admission {
-    /// Lists the fields of a host object that it may not have, each with its path and the reason.
+    /// Returns the fields of a host object that it may not have, each with its path and the reason.
     pub fn violations(&self, resource: Resource, object: &impl Serialize) -> Vec<String> {
         let object = serde_json::to_value(object).unwrap_or(Value::Null);
         let rules = RULES.iter().filter(|rule| rule.resource == resource);
@@ -74,7 +74,7 @@ impl Admission {
     }
 }
 
-/// Returns whether a name is the pattern's, or begins with it up to its `*`.
+/// Returns true if a name equals a pattern, or begins with it up to its `*`.
 #[must_use]
 pub fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {

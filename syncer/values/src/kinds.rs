@@ -19,9 +19,9 @@ mod reconciled;
 /// The list of the values file that names a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
-    /// Kinds that go from guest to host.
+    /// Kinds that are exported from guest to host.
     Export,
-    /// Kinds that go from host to guest.
+    /// Kinds that are imported from host to guest.
     Import,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for List {
     }
 }
 
-/// One of Kubernetes' own kinds that the syncer takes to the host if the values ask for it.
+/// One of Kubernetes' own kinds that the syncer syncs to the host if the values switch it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CoreKind {
     /// PVCs. Each of their PersistentVolumes is shown in the guest.
@@ -108,7 +108,7 @@ impl fmt::Display for Entry {
     }
 }
 
-/// An entry as a values file has it.
+/// An entry of a values file.
 struct Listed<'a> {
     list: List,
     name: &'a KindName,
@@ -145,12 +145,12 @@ pub struct Context {
     pub core: BTreeSet<CoreKind>,
     /// Cluster-scoped kinds of the host that the guest shows.
     pub shown: BTreeSet<HostKind>,
-    /// Cluster-scoped kinds that are imported, each by the name of its definition.
+    /// Cluster-scoped kinds that are imported, each by the name of its CRD.
     pub cluster_scoped: BTreeSet<String>,
 }
 
 impl Context {
-    /// Returns what the values say.
+    /// Returns the context of a values file.
     fn of(values: &Values) -> Self {
         Self {
             core: core(&values.to_host),
@@ -165,7 +165,7 @@ impl Context {
 pub struct Scope {
     /// Plural and group, such as `components.dapr.io`.
     pub definition: String,
-    /// Its objects are namespaced.
+    /// True if its objects are namespaced.
     pub namespaced: bool,
 }
 
@@ -180,7 +180,7 @@ pub struct Served {
     pub scope: Scope,
 }
 
-/// Returns why each refused entry of a values file is refused, as far as it can be known without a host.
+/// Returns the reasons for which entries of a values file are refused, as far as they can be known without a host.
 pub(crate) fn refused(values: &Values) -> Vec<(List, String)> {
     let context = Context::of(values);
     Listed::all(&values.sync.generic.kinds)
@@ -197,8 +197,9 @@ pub fn names(values: &Values) -> impl Iterator<Item = &KindName> {
     Listed::all(&values.sync.generic.kinds).map(|listed| listed.name)
 }
 
-/// Returns why the syncer would not start with these values on a host: kinds that the host does not serve, and those whose scope
-/// does not fit their entry. `asks` selects the API groups that matter, `serves` returns a kind as the host serves it.
+/// Returns the reasons for which the syncer would not start with these values on a host: kinds that the host does not serve, and
+/// those whose scope does not fit their entry. `asks` selects the API groups that matter, `serves` returns a kind as the host
+/// serves it.
 pub fn refused_by_host(
     values: &Values,
     asks: impl Fn(&str) -> bool,
@@ -225,8 +226,8 @@ pub fn refused_by_host(
         .collect()
 }
 
-/// Returns why an entry is refused, if it is. Without the scope that the host serves, Kubernetes' own kinds have the one that is
-/// known.
+/// Returns the reason for which an entry is refused, if it is. Without the scope that the host serves, Kubernetes' own kinds have
+/// the scope in the built-in list.
 #[must_use]
 pub fn refusal(entry: &Entry, scope: Option<&Scope>, context: &Context) -> Option<String> {
     let why = reconciled::refusal(entry.list, &entry.group, &entry.kind, context)
@@ -284,7 +285,7 @@ fn scope_refusal(entry: &Entry, scope: Option<&Scope>, context: &Context) -> Opt
     }
 }
 
-/// Returns what is wrong with the name of a kind in a list, as a fragment that follows its key.
+/// Returns the defect in the name of a kind in a list, as a fragment that follows its key.
 pub(crate) fn malformed(api_version: &str, kind: &str) -> Option<String> {
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
     let group_is_fine = !api_version.contains('/') || group.split('.').all(is_label);

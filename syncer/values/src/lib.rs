@@ -10,7 +10,7 @@
 //! [`parse`] reads a file. [`accept`](accept::accept) also refuses everything that the syncer would refuse when it starts.
 //! [`convert`] writes a file in another schema. The crate does no I/O.
 
-/// Reading, checking and converting values files.
+/// The reader of values files, with checks and conversion.
 mod reader;
 
 /// Values files as the syncer runs with them.
@@ -31,10 +31,10 @@ pub mod mapping;
 /// Host objects that the guest shows.
 pub mod from_host;
 
-/// Services of the guest that the host has too.
+/// Services of the guest that are replicated to the host.
 pub mod to_host;
 
-/// Changes to objects on their way between guest and host.
+/// Changes of objects between guest and host.
 pub mod patches;
 
 /// The identity of a guest cluster.

@@ -9,7 +9,7 @@ pub struct Mapping {
     pub from_namespace: String,
     /// The guest namespace.
     pub to_namespace: String,
-    /// The name on the host and the name in the guest; `None` for all that is in the namespace, under its own names.
+    /// The name on the host and the name in the guest; `None` for all objects of the namespace, under their own names.
     pub names: Option<(String, String)>,
 }
 
@@ -20,12 +20,12 @@ impl Mapping {
         self.from_namespace == namespace && self.names.is_none()
     }
 
-    /// Reads the mapping of one Service, `NAMESPACE/NAME` on both sides. On the host's side, a name alone is beside the
-    /// control plane, whose namespace is `own`.
+    /// Reads the mapping of one Service, `NAMESPACE/NAME` on both sides. On the host's side, a name alone is in the namespace of
+    /// the control plane, which is `own`.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, as a sentence about the mapping.
+    /// The mapping is invalid; the error is a sentence about it.
     pub fn of_service(from: &str, to: &str, own: &str) -> Result<Self, String> {
         let beside_it = format!("/{from}");
         let mapping = Self::parse(if from.contains('/') { from } else { &beside_it }, to, own)?;
@@ -37,8 +37,8 @@ impl Mapping {
         }
     }
 
-    /// Reads a mapping as vcluster writes it. `own` is the namespace of the control plane, which an empty namespace
-    /// on the host's side stands for.
+    /// Reads a mapping as vcluster writes it. `own` is the namespace of the control plane, which an empty namespace on the host's
+    /// side stands for.
     ///
     /// | host | guest | |
     /// |---|---|---|
@@ -49,7 +49,7 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, as a sentence about the mapping.
+    /// The mapping is invalid; the error is a sentence about it.
     pub fn parse(from: &str, to: &str, own: &str) -> Result<Self, String> {
         let wrong = |why: &str| Err(format!("\"{from}\": \"{to}\": {why}"));
         let (from_namespace, from_name) = match from {

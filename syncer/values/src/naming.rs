@@ -1,7 +1,7 @@
-//! What a virtual cluster and its objects are called on the host.
+//! Names of a virtual cluster and its objects on the host.
 //!
-//! The rules are those of vcluster's multi-namespace mode (`pkg/util/translate/multi_namespace.go`, v0.14 to
-//! v0.25), so that whatever was written against its names goes on working.
+//! The rules are those of vcluster's multi-namespace mode (`pkg/util/translate/multi_namespace.go`, v0.14 to v0.25), so that
+//! everything that relies on its names still works.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use crate::admission;
 
 pub use self::mapped::MappedNamespaces;
 
-/// Namespaces that are called by choice.
+/// Namespaces whose host names are configured.
 mod mapped;
 
 /// Label on a host namespace: the name of the virtual cluster that it belongs to.
@@ -21,13 +21,13 @@ pub const VCLUSTER_NAME: &str = "vcluster.loft.sh/vcluster-name";
 /// Label on a host namespace: the namespace that the virtual cluster's control plane runs in.
 pub const VCLUSTER_NAMESPACE: &str = "vcluster.loft.sh/vcluster-namespace";
 
-/// Label on a host namespace: the same two in one value, `<namespace>-x-<name>`.
+/// Label on a host namespace: these two in one value, `<namespace>-x-<name>`.
 pub const MANAGED_BY: &str = "vcluster.loft.sh/managed-by";
 
 /// Label on a host namespace: the Pod Security Standard that the host enforces in it.
 pub const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
 
-/// What the labels of guest namespaces begin with on the host, where their own keys are not for the tenant to set.
+/// Key prefix of the labels of guest namespaces on the host, where a tenant must not set their own keys.
 const LABEL: &str = "vcluster.loft.sh/";
 
 /// Annotation: the guest object's name.
@@ -36,29 +36,30 @@ pub const OBJECT_NAME: &str = "vcluster.loft.sh/object-name";
 /// Annotation: the guest object's namespace.
 pub const OBJECT_NAMESPACE: &str = "vcluster.loft.sh/object-namespace";
 
-/// Annotation: the guest object's UID. A host object whose guest has another UID belongs to a deleted one.
+/// Annotation: the guest object's UID. If the guest object has another UID, the host object belongs to a deleted one.
 pub const OBJECT_UID: &str = "vcluster.loft.sh/object-uid";
 
 /// Annotation: the guest object's kind as `<group/>version, Kind=<Kind>`, as client-go prints it.
 pub const OBJECT_KIND: &str = "vcluster.loft.sh/object-kind";
 
-/// Annotation: the host object's own name, so that a copy of it by a host controller is not taken for ours.
+/// Annotation: the host object's own name, so that a copy of it by a host controller is not taken for the syncer's.
 pub const OBJECT_HOST_NAME: &str = "vcluster.loft.sh/object-host-name";
 
 /// Annotation: the host object's own namespace, for the same reason.
 pub const OBJECT_HOST_NAMESPACE: &str = "vcluster.loft.sh/object-host-namespace";
 
-/// Annotation on a Service that the guest has on the host, and on its `Endpoints`: the virtual cluster and the Service in it,
+/// Annotation on a replica of a Service of the guest, and on its `Endpoints`: the virtual cluster and the Service in it,
 /// `NAMESPACE/NAME/NAMESPACE/NAME`.
 pub const REPLICA_OF: &str = "vcluster.loft.sh/replica-of";
 
-/// Annotation: the guest annotations that were copied, one a line; removed there, they are removed here.
+/// Annotation: the keys of the guest annotations that were copied, one a line. A key that is removed in the guest is removed
+/// here.
 pub const MANAGED_ANNOTATIONS: &str = "vcluster.loft.sh/managed-annotations";
 
-/// Annotation: which generic exporter or importer made the object, `<kind>/<group>/GenericExport` or `…Import`.
+/// Annotation: the generic exporter or importer that created the object, `<kind>/<group>/GenericExport` or `…Import`.
 pub const CONTROLLED_BY: &str = "vcluster.loft.sh/controlled-by";
 
-/// The config map that every namespace's controller manager fills with its own cluster's CA.
+/// The ConfigMap that every cluster's controller manager creates in each namespace, with the cluster's own CA.
 const ROOT_CA: &str = "kube-root-ca.crt";
 
 /// A virtual cluster: its name and the host namespace of its control plane.
@@ -72,7 +73,7 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// Names a virtual cluster by its release name and the namespace that the release is in.
+    /// Creates the tenant from its release name and the namespace of the release.
     pub fn new(name: impl Into<String>, namespace: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -82,52 +83,51 @@ impl Tenant {
         }
     }
 
-    /// The same, with labels of guest namespaces that keep their keys on the host; a `*` at the end of one stands for any
-    /// rest.
+    /// Adds labels of guest namespaces that keep their keys on the host; a `*` at the end of one matches any rest.
     #[must_use]
     pub fn with_namespace_labels(self, labels: &[String]) -> Self {
         let labels = labels.to_vec();
         Self { labels, ..self }
     }
 
-    /// The same with some namespaces called by choice on the host.
+    /// Adds namespaces with configured names on the host.
     #[must_use]
     pub fn with_namespaces(self, mapped: &MappedNamespaces) -> Self {
         let mapped = mapped.in_cluster(&self.name);
         Self { mapped, ..self }
     }
 
-    /// The virtual cluster's name.
+    /// Returns the virtual cluster's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The host namespace that its control plane runs in.
+    /// Returns the host namespace of its control plane.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// The service account that its control plane acts as on the host; also the name of the kubeconfig Secret.
+    /// Returns the service account of its control plane on the host; the kubeconfig Secret has the same name.
     #[must_use]
     pub fn service_account(&self) -> String {
         format!("vc-{}", self.name)
     }
 
-    /// The service account that its pods run as on the host.
+    /// Returns the service account of its pods on the host.
     #[must_use]
     pub fn workload_service_account(&self) -> String {
         format!("vc-workload-{}", self.name)
     }
 
-    /// The value of the label [`MANAGED_BY`] on its host namespaces.
+    /// Returns the value of the label [`MANAGED_BY`] on its host namespaces.
     #[must_use]
     pub fn managed_by(&self) -> String {
         concat_name(&[&self.namespace, "x", &self.name])
     }
 
-    /// The labels by which what it has on the host is found: its name, and the namespace of its control plane.
+    /// Returns the labels that select its objects on the host: its name, and the namespace of its control plane.
     #[must_use]
     pub fn labels(&self) -> BTreeMap<String, String> {
         [(VCLUSTER_NAME, &self.name), (VCLUSTER_NAMESPACE, &self.namespace)]
@@ -135,39 +135,39 @@ impl Tenant {
             .into()
     }
 
-    /// What the value of [`REPLICA_OF`] begins with on everything of it.
+    /// Returns the prefix of [`REPLICA_OF`] on all of its objects.
     #[must_use]
     pub fn replica_prefix(&self) -> String {
         format!("{}/{}/", self.namespace, self.name)
     }
 
-    /// What every one of its host namespaces ends with: a hash of its namespace and name.
+    /// Returns the suffix of all of its host namespaces: a hash of its namespace and name.
     ///
-    /// The rule is ambiguous (`a` + `bxc` and `axb` + `c` give the same), so a name alone never proves who owns
-    /// a namespace; the labels do.
+    /// The rule is ambiguous (`a` + `bxc` and `axb` + `c` give the same), so a name alone never proves the owner of a namespace;
+    /// the labels do.
     #[must_use]
     pub fn suffix(&self) -> String {
         short_hash(&format!("{}x{}", self.namespace, self.name))
     }
 
-    /// A guest namespace that was to be where the control plane is.
+    /// Returns a guest namespace whose host namespace would be that of the control plane.
     #[must_use]
     pub fn meets_itself(&self) -> Option<&str> {
         self.mapped.guest_namespace(&self.namespace)
     }
 
-    /// The host namespace that mirrors a guest namespace.
+    /// Returns the host namespace of a guest namespace.
     #[must_use]
     pub fn host_namespace(&self, guest_namespace: &str) -> String {
         let chosen = self.mapped.host_namespace(guest_namespace);
         chosen.unwrap_or_else(|| format!("vcluster-{}-{}", short_hash(guest_namespace), self.suffix()))
     }
 
-    /// The key on the host of a label of a guest namespace.
+    /// Returns the key on the host of a label of a guest namespace.
     ///
-    /// What the host's policies, service meshes and webhooks select namespaces by is not for a tenant to set, so a label
-    /// has a key that only selectors of the same virtual cluster name: vcluster's form of labels in single-namespace mode
-    /// (`pkg/util/translate/single_namespace.go`). Keys that the values allow stay as they are.
+    /// The host's policies, service meshes and webhooks select namespaces by labels that a tenant must not set. So a label has a
+    /// key that only selectors of the same virtual cluster name: vcluster's form of labels in single-namespace mode
+    /// (`pkg/util/translate/single_namespace.go`). Keys that the values allow are not changed.
     #[must_use]
     pub fn namespace_label(&self, key: &str) -> String {
         let is_allowed = self.labels.iter().any(|pattern| admission::matches(pattern, key));
@@ -180,7 +180,7 @@ impl Tenant {
         )
     }
 
-    /// The host name of a guest object: its own, but for the config map that the host fills itself.
+    /// Returns the host name of a guest object: its own, except for the ConfigMap that the host creates itself.
     #[must_use]
     pub fn host_name(&self, guest_namespace: &str, name: &str) -> String {
         if name == ROOT_CA {
@@ -191,7 +191,7 @@ impl Tenant {
     }
 }
 
-/// Joins the parts by `-`; what is longer than a DNS label keeps 52 characters and gets a hash.
+/// Joins the parts by `-`. A result that is longer than a DNS label is cut to 52 characters and gets a hash.
 fn concat_name(parts: &[&str]) -> String {
     let whole = parts.join("-");
     if whole.len() <= 63 {
@@ -201,13 +201,13 @@ fn concat_name(parts: &[&str]) -> String {
     format!("{head}-{}", &hash(&whole)[..10]).replace(".-", "-")
 }
 
-/// Returns true if a text is a label as DNS has them (RFC 1123), in lower case; such are the names of namespaces.
+/// Returns true if a text is a DNS label (RFC 1123) in lower case; names of namespaces are.
 #[must_use]
 pub fn is_label(text: &str) -> bool {
     text.len() <= 63 && is_word(text)
 }
 
-/// Tells whether a text is what a label is made of: lower-case letters and digits, and hyphens between them.
+/// Returns true if a text consists of lower-case letters and digits, and hyphens between them, as a label does.
 #[must_use]
 pub fn is_word(text: &str) -> bool {
     let bytes = text.as_bytes();
@@ -217,7 +217,7 @@ pub fn is_word(text: &str) -> bool {
         && bytes.iter().all(|byte| is_outer(byte) || *byte == b'-')
 }
 
-/// The first eight digits of a text's SHA-256, by which upstream makes names.
+/// Returns the first eight digits of a text's SHA-256, which vcluster uses in names.
 #[must_use]
 pub fn short_hash(text: &str) -> String {
     hash(text)[..8].to_owned()

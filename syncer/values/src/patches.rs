@@ -1,10 +1,10 @@
-//! Changes to objects on their way between guest and host, in the terms of vcluster's generic sync.
+//! Changes of objects between guest and host, in the format of vcluster's generic sync.
 //!
-//! Takes the patches of a values file, gives [`Patches`] that change an object as text-true [`Json`]. They know
-//! nothing of clusters: what names become is asked of a [`Names`].
+//! Reads the patches of a values file into [`Patches`], which change an object as [`Json`] that keeps the text of numbers. They
+//! do not depend on clusters: a [`Names`] translates names.
 //!
-//! What each operation means is vcluster 0.25's (`pkg/patches`), with its slips mended: `equal: 5` fits a 5, an empty
-//! list is empty, and an `add` to a value that can hold nothing replaces it.
+//! The operations are those of vcluster 0.25 (`pkg/patches`), with its bugs fixed: `equal: 5` matches a 5, an empty list is
+//! empty, and an `add` to a value that can hold nothing replaces it.
 
 mod apply;
 
@@ -25,20 +25,20 @@ pub use path::BadPath;
 
 use apply::Prepared;
 
-/// Whether a text can be read as a path.
+/// Checks that a text can be read as a path.
 ///
 /// # Errors
 ///
-/// It can't.
+/// The text is no path.
 pub fn check_path(text: &str) -> Result<(), BadPath> {
     path::Path::parse(text).map(drop)
 }
 
-/// Whether a text can be read as a regular expression in which `$NAME` and `$NAMESPACE` stand for names.
+/// Checks that a text can be read as a regular expression in which `$NAME` and `$NAMESPACE` stand for names.
 ///
 /// # Errors
 ///
-/// It can't.
+/// The text is no such regular expression.
 pub fn check_pattern(text: &str) -> Result<(), BadPattern> {
     names::Pattern::parse(text).map(drop)
 }
@@ -49,7 +49,7 @@ pub struct Patches {
     forward: Vec<Prepared>,
 }
 
-/// Why patches can't be used, or do not fit an object.
+/// Failure to read patches, or to apply them to an object.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A path can't be read.
@@ -58,15 +58,15 @@ pub enum Error {
     /// A regular expression can't be read.
     #[error(transparent)]
     Pattern(#[from] BadPattern),
-    /// A path leads to several values where there has to be one.
+    /// A path leads to several values, but one is needed.
     #[error("`{0}` leads to more than one value")]
     Several(String),
-    /// A path leads to something else than the operation is for.
+    /// A path leads to a value of the wrong type for the operation.
     #[error("what `{path}` leads to is not {what}")]
     Unfit {
         /// The path.
         path: String,
-        /// What should be there.
+        /// The type of value that is needed.
         what: &'static str,
     },
 }
@@ -82,8 +82,8 @@ impl Patches {
         Ok(Self { forward })
     }
 
-    /// Reads the patches of one direction, and leaves out what those of the other direction change: else the two
-    /// would undo each other. A reverse patch with `ignore` has no such part.
+    /// Reads the patches of one direction, and omits what those of the other direction change: otherwise the two would undo each
+    /// other. Changes of a reverse patch with `ignore` are not omitted.
     ///
     /// # Errors
     ///
@@ -96,19 +96,19 @@ impl Patches {
         Ok(all)
     }
 
-    /// Returns true if there are none.
+    /// Returns true if there are no patches.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.forward.is_empty()
     }
 
-    /// Returns true if any of them looks at the other side's object.
+    /// Returns true if any patch uses the other side's object.
     #[must_use]
     pub fn look_across(&self) -> bool {
         self.forward.iter().any(Prepared::looks_across)
     }
 
-    /// Changes an object; `other` is the other side's, if there is one.
+    /// Changes an object; `other` is the other side's object, if there is one.
     ///
     /// # Errors
     ///

@@ -1,38 +1,38 @@
-//! What a virtual cluster is asked to be: the values file, in each of vcluster's dialects.
+//! Reader of the values file of a virtual cluster, in each of vcluster's dialects.
 //!
-//! Takes the text of a values file, gives [`Values`] or every place in it that cannot be done. A key that
-//! vcluster knows and we do not do is refused only where it asks for something: files that repeat vcluster's defaults
-//! are common.
+//! It takes the text of a values file, and returns [`Values`] or every place in it that is not supported. A key that vcluster
+//! knows and the syncer does not support is refused only if it asks for something: files that repeat vcluster's defaults are
+//! common.
 //!
-//! A dialect is a table of keys ([`table`]); what is read is put at its place in the model, by whatever key it was
-//! said ([`document`]). So conversion is reading by one table and writing by another ([`convert`]), and
-//! the chart reads files by the same tables ([`chart_files`]).
+//! A dialect is a table of keys ([`table`]). A value is put at its place in the model, whatever key it was written under
+//! ([`document`]). So conversion is reading by one table and writing by another ([`convert`]), and the chart reads files by the
+//! same table ([`chart_files`]).
 
-/// What is asked for, whatever the dialect.
+/// The model of the values, which no dialect changes.
 mod model;
 
 /// The dialects, each with its table.
 mod dialect;
 
-/// What a table of keys is made of.
+/// Types of a table of keys.
 mod table;
 
 /// The chart's own keys.
 mod chart_keys;
 
-/// The keys of what bounds a virtual cluster on the host.
+/// The keys of the limits of a virtual cluster on the host.
 mod policy_keys;
 
 /// The dialect of vcluster 0.15 to 0.19.
 mod v0_15;
 
-/// What later dialects have in common.
+/// Keys that later dialects have in common.
 mod since_0_20;
 
-/// What is only in the dialect of 0.20 to 0.25.
+/// Keys of the dialect of 0.20 to 0.25 only.
 mod v0_20;
 
-/// What is only in the dialect of 0.28 and later.
+/// Keys of the dialect of 0.28 and later only.
 mod v0_28;
 
 /// Forms in which dialects write a value.
@@ -41,28 +41,28 @@ mod forms;
 /// YAML with its lines.
 mod tree;
 
-/// Messages about a text that is no YAML.
+/// Messages about a text that is not YAML.
 mod yaml_error;
 
-/// A document against a table.
+/// The check of a document against a table.
 mod check;
 
-/// Which keys of a patch go together.
+/// The combinations of keys of a patch.
 mod patch_rules;
 
-/// What an unknown key was meant to be.
+/// Suggestions for unknown keys.
 mod nearest;
 
-/// Which dialect a file is in.
+/// Detection of a file's dialect.
 mod detect;
 
-/// A file without its dialect.
+/// The content of a file without its dialect.
 mod document;
 
-/// A file in another dialect.
+/// Conversion of a file to another dialect.
 mod convert;
 
-/// What the chart reads files by.
+/// Files by which the chart reads values files.
 pub mod chart_files;
 
 /// The list of all keys, for the documentation.
@@ -79,12 +79,12 @@ use serde_json::Value;
 /// The message about a file that is not UTF-8.
 pub const NOT_UTF8: &str = "the file is not UTF-8 text: save it as UTF-8";
 
-/// Why a values file cannot be used: every place that is wrong, in the order of the file.
+/// Failure to use a values file: every wrong place, in the order of the file.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
-    /// What the text was read from, as the user named it.
+    /// The name of the text's source, as the user wrote it.
     pub origin: String,
-    /// What is wrong with it; never empty.
+    /// The problems; never empty.
     pub problems: Vec<Problem>,
 }
 
@@ -98,55 +98,55 @@ impl fmt::Display for Error {
     }
 }
 
-/// One thing that is wrong with a values file.
+/// One problem of a values file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The line, from 1; 0 if what is wrong is that something is missing.
+    /// The line, from 1; 0 if something is missing.
     pub line: u64,
-    /// What is wrong there.
+    /// The problem.
     pub what: What,
 }
 
-/// What is wrong at a place of a values file.
+/// A problem at a place of a values file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// No such key in the dialect.
+    /// The dialect has no such key.
     Unknown {
         /// The key with its path, such as `sync.generic.confg`.
         key: String,
-        /// The known one that is spelled most like it, if one is spelled much like it.
+        /// The known key with the most similar spelling, if one is similar.
         nearest: Option<String>,
     },
-    /// The dialect has the key, but what it asks for is not done here.
+    /// The dialect has the key, but the syncer does not support what it asks for.
     NotDone {
         /// The key with its path.
         key: String,
-        /// What is not done, as a sentence about the syncer.
+        /// The missing support, as a sentence about the syncer.
         why: String,
     },
-    /// A file of two dialects.
+    /// The file mixes two dialects.
     Mixed {
         /// The key with its path.
         key: String,
         /// The dialects that have it.
         of: String,
-        /// A key before it that those do not have.
+        /// An earlier key that those dialects do not have.
         other: String,
-        /// The line of that.
+        /// The line of the earlier key.
         other_line: u64,
-        /// The dialects that have that one.
+        /// The dialects that have the earlier key.
         other_of: String,
     },
-    /// What the key asks for cannot be said in the dialect that the file was to be converted to.
+    /// The dialect that the file should be converted to can't express what the key asks for.
     NotSaid {
         /// The key with its path.
         key: String,
-        /// That dialect.
+        /// The dialect.
         dialect: Dialect,
-        /// Why not, as a sentence about the dialect.
+        /// The reason, as a sentence about the dialect.
         why: String,
     },
-    /// The text is no YAML, or a value has the wrong type.
+    /// The text is not YAML, or a value has the wrong type.
     Malformed(String),
 }
 
@@ -187,12 +187,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The keys of a values file that say something.
+/// The keys of a values file that have an effect.
 #[derive(Debug)]
 pub(crate) struct Sources(Document);
 
 impl Sources {
-    /// Returns the key that says what is at a place of the model, and its line.
+    /// Returns the key with the value at a place of the model, and its line.
     pub(crate) fn key_of(&self, place: &str) -> Option<(&str, u64)> {
         let source = self.0.source(place)?;
         Some((&source.key, source.line))
@@ -214,17 +214,17 @@ pub fn text(bytes: Vec<u8>, origin: &str) -> Result<String, Error> {
     })
 }
 
-/// Reads a values file in the dialect that its keys show; `origin` is what messages call it.
+/// Reads a values file in the dialect that its keys show; `origin` is its name in messages.
 ///
 /// # Errors
 ///
-/// Everything in it that is no YAML, no key of the dialect, of the wrong type, or asks for what no version of the syncer does. What
-/// else the syncer refuses, [`accept`](crate::accept::accept) tells.
+/// Everything in it that is not YAML, not a key of the dialect, of the wrong type, or not supported by any version of the syncer.
+/// [`accept`](crate::accept::accept) reports everything else that the syncer refuses.
 pub fn parse(text: &str, origin: &str) -> Result<Values, Error> {
     read(text, origin, None).map(|(values, _)| values)
 }
 
-/// Reads a values file in this dialect, or as [`parse`] does. Returns the keys with it.
+/// Reads a values file in this dialect, or as [`parse`] does. Returns the values with their keys.
 pub(crate) fn read(text: &str, origin: &str, dialect: Option<Dialect>) -> Result<(Values, Sources), Error> {
     let document = Document::read(text, dialect).map_err(|problems| Error {
         origin: origin.to_owned(),
@@ -234,7 +234,7 @@ pub(crate) fn read(text: &str, origin: &str, dialect: Option<Dialect>) -> Result
     Ok((values, Sources(document)))
 }
 
-/// The model of what a file says, with its `defaults` below.
+/// Returns the model of a file, with the file's `defaults` as a base.
 fn typed(document: &Document, origin: &str) -> Result<Values, Error> {
     let mut said = document.said.clone();
     let defaults = said
@@ -256,7 +256,7 @@ fn typed(document: &Document, origin: &str) -> Result<Values, Error> {
     })
 }
 
-/// Puts values over others, as Helm does: key by key, down to what is no mapping.
+/// Merges values over others, as Helm does: key by key, down to values that are not mappings.
 pub fn lay_over(below: &mut Value, above: Value) {
     match (below, above) {
         (Value::Object(below), Value::Object(above)) => {

@@ -1,4 +1,4 @@
-//! Services of the guest that the host has too: `networking.replicateServices.toHost`.
+//! Services of the guest that are replicated to the host: `networking.replicateServices.toHost`.
 
 use crate::mapping::Mapping;
 use crate::naming::Tenant;

@@ -1,4 +1,4 @@
-//! What is asked for, from path and query.
+//! The request to the metrics API, from path and query.
 
 use hyper::{Method, Uri};
 use kube::api::ListParams;
@@ -8,38 +8,38 @@ use crate::guest::metrics::VERSION;
 use crate::kubelet::asked::{is_name, named};
 use crate::kubelet::refusal::Refusal;
 
-/// What is asked for.
+/// A request to the metrics API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
-    /// Of what.
+    /// The subject of the request.
     pub(super) what: What,
     labels: Option<String>,
     fields: Option<String>,
 }
 
-/// Of what something is asked.
+/// The subject of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// The API's versions.
     Group,
     /// The version's kinds.
     Version,
-    /// What pods use.
+    /// The usage of pods.
     Pods {
-        /// The guest's namespace; all if there is none.
+        /// The guest's namespace; `None` stands for all.
         namespace: Option<String>,
-        /// The pod; all if there is none.
+        /// The pod; `None` stands for all.
         name: Option<String>,
     },
-    /// What nodes use.
+    /// The usage of nodes.
     Nodes {
-        /// The node; all if there is none.
+        /// The node; `None` stands for all.
         name: Option<String>,
     },
 }
 
 impl Asked {
-    /// Reads a request's first line; what this API does not have is refused.
+    /// Reads a request's first line; paths that this API does not serve are refused.
     pub(super) fn read(method: &Method, uri: &Uri) -> Result<Self, Refusal> {
         let unknown = || Refusal::not_found(format!("the API has no {}", uri.path()));
         if method != Method::GET {
@@ -86,7 +86,7 @@ impl Asked {
         Ok(asked)
     }
 
-    /// What to list in the guest; one of this name alone if there is one.
+    /// Returns the parameters to list objects in the guest; with a name, only the object of that name.
     pub(super) fn selected(&self, name: Option<&str>) -> ListParams {
         let named = name.map(|name| format!("metadata.name={name}"));
         ListParams {

@@ -1,4 +1,4 @@
-//! The host's figures in the guest's words: under its names, namespaces and labels.
+//! The host's figures as the guest shows them: under its names, namespaces and labels.
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::guest::metrics::{GROUP, VERSION};
 use crate::sync::Own;
 
-/// Shows what a pod uses, by the containers that are the guest's own.
+/// Returns the usage of a pod, of the containers that are the guest's own.
 pub(super) fn of_pod(guest: &Pod, host: &Pod, theirs: &DynamicObject) -> Value {
     let own = Own::of(guest, host);
     let is_the_guests = |container: &&Value| container["name"].as_str().is_some_and(|name| own.has(name));
@@ -18,7 +18,7 @@ pub(super) fn of_pod(guest: &Pod, host: &Pod, theirs: &DynamicObject) -> Value {
     shown
 }
 
-/// What a node uses.
+/// Returns the usage of a node.
 pub(super) fn of_node(guest: &ObjectMeta, theirs: &DynamicObject) -> Value {
     let mut shown = of("NodeMetrics", guest, theirs);
     shown["usage"] = theirs.data["usage"].clone();

@@ -1,7 +1,7 @@
-//! What the host's scheduler, kubelets and storage say about the tenant's pods and claims, told in the guest.
+//! Events of the host's scheduler, kubelets and storage about the tenant's pods and PVCs, shown in the guest.
 //!
-//! The store keeps only what an event is about; the event is read when it is published. One that comes before its object
-//! waits for it. The guest lets what it was told expire by itself, as it does all events.
+//! The store keeps only the subject of an event; the event is read when it is published. An event that arrives before its object
+//! waits for it. The guest lets published events expire, as it does all events.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,10 +24,10 @@ use crate::sync::to_host::core_kinds::CoreKindSync;
 use crate::sync::write::object::Applied;
 use crate::sync::write::ownership;
 
-/// An event in the guest's words.
+/// The translation of an event for the guest.
 mod told;
 
-/// Tells the guest the host's events about objects of one kind.
+/// Reconciler of the host's events about objects of one kind.
 #[derive(Debug)]
 pub(crate) struct Events {
     context: Context,
@@ -38,12 +38,12 @@ pub(crate) struct Events {
     waiting: Mutex<HashMap<Key, BTreeSet<Key>>>,
 }
 
-/// What events are about.
+/// The objects that events are about.
 #[derive(Debug)]
 pub(crate) enum Subjects {
     /// Pods.
     Pods(Arc<Pods>),
-    /// Claims on volumes.
+    /// PVCs.
     Claims(Arc<CoreKindSync>),
 }
 
@@ -52,12 +52,12 @@ pub(crate) enum Subjects {
 struct Heard {
     name: String,
     uid: String,
-    /// Whether the guest has been told, or need not be.
+    /// True if the event has been published in the guest, or need not be.
     is_told: AtomicBool,
 }
 
 impl Events {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(crate) fn new(context: &Context, subjects: Subjects) -> Arc<Self> {
         Arc::new(Self {
             context: context.clone(),
@@ -68,7 +68,7 @@ impl Events {
         })
     }
 
-    /// Watches the host's events about the kind. What the guest has of events is not looked at.
+    /// Watches the host's events about the kind. Events in the guest are not watched.
     pub(crate) fn watch(self: &Arc<Self>) {
         let reconciler = self.clone();
         let hosts = |context: &Context, namespace: &str| context.host_api::<Event>(namespace);
@@ -91,7 +91,7 @@ impl Events {
             .watch_hosts(&self.name(), hosts, &about, &self.host, keep, changed);
     }
 
-    /// Takes note of what the part that keeps the kind has seen.
+    /// Handles a change that the reconciler of the kind has seen.
     pub(crate) fn seen(&self, change: &Change) {
         match change {
             Change::Object(subject) => {
@@ -105,7 +105,7 @@ impl Events {
         }
     }
 
-    /// The guest's and the host's object that an event is about, once both are known.
+    /// Returns the guest object and the host object of an event, once both are known.
     fn found(&self, key: &Key, heard: &Heard) -> Option<Subject> {
         let found = match &self.subjects {
             Subjects::Pods(pods) => Subject::Pod(pods.guest().get(key)?, pods.host().get(key)?),

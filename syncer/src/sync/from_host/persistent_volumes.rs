@@ -1,7 +1,7 @@
-//! Stand-ins in the guest for the volumes that its claims are bound to.
+//! Placeholders in the guest for the volumes that its PVCs are bound to.
 //!
-//! The host's volumes are not read: all that a placeholder says is in the PVC. It is there for `kubectl get` and for
-//! what looks up the volume of a claim; nothing mounts it.
+//! The host's volumes are not read: all fields of a placeholder come from the PVC. It is there for `kubectl get` and for programs
+//! that look up the volume of a PVC; nothing mounts it.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
 
-/// Label on volumes that stand for one of the host's.
+/// Label on placeholders.
 const FAKE: &str = "vcluster.loft.sh/fake-pv";
 
-/// Provisioner that a placeholder names: none that the guest has.
+/// Provisioner that a placeholder names; the guest has none of that name.
 const DRIVER: &str = "host.vcluster.loft.sh";
 
 /// Reconciler of the placeholders.
@@ -39,7 +39,7 @@ pub(crate) struct PersistentVolumes {
 }
 
 impl PersistentVolumes {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(crate) fn new(context: &Context) -> Arc<Self> {
         Arc::new(Self {
             context: context.clone(),
@@ -50,7 +50,7 @@ impl PersistentVolumes {
         })
     }
 
-    /// Watches the guest's claims and volumes.
+    /// Watches the guest's PVCs and volumes.
     pub(crate) fn watch(self: &Arc<Self>) {
         let reconciler = self.clone();
         let claims: Api<PersistentVolumeClaim> = Api::all(self.context.guest());
@@ -119,7 +119,7 @@ impl PersistentVolumes {
         Ok(Action::AwaitChange)
     }
 
-    /// Deletes a placeholder. The guest's controller does not take the finalizer off what is bound, and there is nothing to
+    /// Deletes a placeholder. The guest's controller does not remove the finalizer of a bound volume, and there is nothing to
     /// protect.
     async fn delete(&self, key: &Key, volume: &ObjectMeta) -> Result<Action, ReconcileError> {
         self.written.forget(key);
@@ -176,7 +176,7 @@ impl Reconciler for PersistentVolumes {
     }
 }
 
-/// The volume that a claim is bound to.
+/// Returns the volume that a PVC is bound to.
 fn bound_to(claim: &PersistentVolumeClaim) -> Option<&str> {
     let phase = claim.status.as_ref()?.phase.as_deref()?;
     let volume = claim.spec.as_ref()?.volume_name.as_deref()?;
@@ -187,7 +187,7 @@ fn is_fake(meta: &ObjectMeta) -> bool {
     (meta.labels.as_ref()).is_some_and(|labels| labels.contains_key(FAKE))
 }
 
-/// The volume that a claim is bound to, as far as the claim tells.
+/// Returns the placeholder of a PVC's volume, as far as the PVC describes it.
 fn placeholder(name: &str, claim: &PersistentVolumeClaim) -> Value {
     let spec = claim.spec.clone().unwrap_or_default();
     let status = claim.status.clone().unwrap_or_default();

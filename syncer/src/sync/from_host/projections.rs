@@ -1,8 +1,8 @@
-//! Copies in the guest of objects that the host's administrator shows to the tenant: classes, nodes, imported kinds that
-//! are cluster-scoped, and config maps, Secrets, Services and other imported kinds by mapping. One part a source.
+//! Copies in the guest of objects that the host's administrator shows to the tenant: classes, nodes, imported kinds that are
+//! cluster-scoped, and by mapping ConfigMaps, Secrets, Services and other imported kinds. There is one reconciler per source.
 //!
-//! A copy follows its original and goes with it; what the tenant changes of it or adds to it is undone. What the tenant
-//! has made itself under such a name stays its own.
+//! A copy is updated and deleted with its original; changes by the tenant are undone. The tenant's own object of the same name is
+//! not touched.
 
 use std::sync::Arc;
 
@@ -35,30 +35,30 @@ use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
 use crate::sync::write::object::{Body, Object};
 
-/// Copies of what is not shown any more.
+/// Copies of objects that are no longer shown.
 pub(crate) mod left;
 
-/// What of an original is shown.
+/// The fields of an original that its copy has.
 mod shape;
 
-/// Where originals are, and where their copies.
+/// Sources of originals on the host, and the places of their copies.
 mod source;
 
-/// Annotation on a copy: the host object that it shows, `NAMESPACE/NAME`, or `NAME` of what has no namespace.
+/// Annotation on a copy: the host object that it shows, `NAMESPACE/NAME`, or `NAME` if it is cluster-scoped.
 const COPY_OF: &str = "vcluster.loft.sh/copy-of";
 
-/// Returns true if a guest object is marked as a copy. Only a tenant's own object could be so by mistake.
+/// Returns true if a guest object is marked as a copy. A tenant's own object could be marked only by mistake.
 pub(crate) fn is_marked(guest: &ObjectMeta) -> bool {
     (guest.annotations.as_ref()).is_some_and(|annotations| annotations.contains_key(COPY_OF))
 }
 
-/// Keeps the copies of what is at one source.
+/// Reconciler of the copies of one source.
 #[derive(Debug)]
 pub(crate) struct Projections {
     context: Context,
     source: Source,
     kind: ApiResource,
-    /// How an imported kind is changed on its way.
+    /// The patches of an imported kind.
     rule: Option<PatchRule>,
     host: Arc<Store<Object>>,
     guest: Arc<Store<Object>>,
@@ -67,7 +67,7 @@ pub(crate) struct Projections {
 }
 
 impl Projections {
-    /// Makes the parts for all that is to be shown; nothing runs yet.
+    /// Creates the reconcilers of all sources; nothing runs yet.
     pub(crate) fn all(context: &Context) -> Vec<Arc<Self>> {
         let FromHost {
             kinds,
@@ -92,7 +92,7 @@ impl Projections {
         .collect()
     }
 
-    /// Makes the part for an imported cluster-scoped kind, or for one mapping of one that is.
+    /// Creates the reconciler of an imported cluster-scoped kind, or of one mapping of an imported kind.
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ impl Projections {
         self.kind.kind == kind
     }
 
-    /// Returns true if all that the host shows is known.
+    /// Returns true if all objects that the host shows are known.
     pub(crate) fn are_known(&self) -> bool {
         self.host.has_listed(&Scope::Everything)
     }
@@ -289,7 +289,7 @@ impl Projections {
         Ok(Action::AwaitChange)
     }
 
-    /// Makes the guest namespace that something is shown in, as vcluster does.
+    /// Creates the guest namespace of a copy, as vcluster does.
     async fn make_namespace(&self, name: &str) -> Result<(), ReconcileError> {
         let namespace = Namespace {
             metadata: ObjectMeta {

@@ -1,4 +1,4 @@
-//! The guest's mirror of a host's custom resource definition.
+//! The guest's copy of a host's CRD.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionStatus, CustomResourceDefinitionVersion,
@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use super::custom_resources::Status;
 
-/// What the guest gets of a host's definition: names, scope, every served version, schema and all, and who converts
-/// between the versions.
+/// Returns the CRD for the guest: names, scope, every served or stored version with its schema, and the conversion between the
+/// versions.
 ///
-/// The guest's API server has no Service of the host, but runs there and finds it by its name.
+/// A conversion webhook's Service is replaced by its URL: the guest's API server does not have the host's Service, but runs on
+/// the host and resolves its name.
 ///
-/// A version that the host has given up stays in the guest, not served, while its store may have objects in it: without
-/// it, the API would not take the definition.
+/// A version that the host has dropped stays in the guest, not served, while the guest's store may have objects in it. Without
+/// it, the API would refuse the CRD.
 pub(crate) fn for_guest(host: &CustomResourceDefinition, guest: Option<&CustomResourceDefinition>) -> Value {
     let spec = &host.spec;
     let mut versions: Vec<_> = spec
@@ -57,7 +58,7 @@ pub(crate) fn for_guest(host: &CustomResourceDefinition, guest: Option<&CustomRe
     mirror
 }
 
-/// The versions that the guest's store may have objects in and that are not among these.
+/// Returns the versions that the guest's store may have objects in, without those in `versions`.
 fn given_up(
     guest: &CustomResourceDefinition,
     versions: &[CustomResourceDefinitionVersion],
@@ -82,7 +83,7 @@ fn given_up(
     kept.map(unserved).collect()
 }
 
-/// Where a Service of the host answers. Its certificate is for this name, as the host's API server asks for it.
+/// Returns the URL of a Service of the host. Its certificate is for this name, which the host's API server uses too.
 fn address(service: &ServiceReference) -> String {
     let ServiceReference {
         name,
@@ -94,7 +95,7 @@ fn address(service: &ServiceReference) -> String {
     format!("https://{name}.{namespace}.svc:{}/{path}", port.unwrap_or(443))
 }
 
-/// How a version of a definition writes its status.
+/// Returns the way in which a version of a CRD writes its status.
 pub(crate) fn status(definition: &CustomResourceDefinition, version: &str) -> Status {
     let version = definition.spec.versions.iter().find(|one| one.name == version);
     let has_field = || {
@@ -108,7 +109,7 @@ pub(crate) fn status(definition: &CustomResourceDefinition, version: &str) -> St
     }
 }
 
-/// Returns true if the API serves what a definition defines.
+/// Returns true if the API serves the kind of a CRD.
 pub(crate) fn is_established(status: Option<&CustomResourceDefinitionStatus>) -> bool {
     (status
         .iter()

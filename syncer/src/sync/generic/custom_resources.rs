@@ -1,6 +1,6 @@
-//! The configured kinds: known to the guest as they are to the host, then exported and imported.
+//! The configured kinds: their CRDs are copied to the guest, then they are exported and imported.
 //!
-//! A kind that the host does not know yet is looked for again; one that the guest's admin removes comes back.
+//! A kind that the host does not serve yet is retried; a CRD that the guest's administrator deletes is recreated.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,30 +32,30 @@ use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::to_host::config_objects::ConfigObjects;
 use crate::sync::to_host::references::References;
 
-/// How often a kind that nothing is heard of is looked for; nothing is written if all is as it was.
+/// Interval of the check of a kind without changes; nothing is written if all is unchanged.
 const RECHECK: Duration = Duration::from_secs(30);
 
-/// How soon to look again for a kind that may just have been defined on the host: its API takes a moment to serve it.
+/// Pause before the next check of a kind that the host may have just defined: its API takes a moment to serve it.
 const LATER: Duration = Duration::from_secs(2);
 
-/// How soon to look again at a definition that the guest does not serve yet.
+/// Pause before the next check of a CRD that the guest does not serve yet.
 const SOON: Duration = Duration::from_millis(50);
 
-/// Workers an exporter or importer; each waits for the two APIs most of its time.
+/// Workers per exporter or importer; each waits for the two APIs most of its time.
 const WORKERS: usize = 16;
 
-/// Whether a kind's status is written apart from the rest.
+/// The way in which a kind's status is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// It has a status subresource: the host's status is shown in the guest.
+    /// The kind has a status subresource: the host's status is shown in the guest.
     Subresource,
-    /// It has a status like any other field: the host's is shown in the guest.
+    /// The kind has a status like any other field: the host's status is shown in the guest.
     Field,
-    /// It has none.
+    /// The kind has no status.
     None,
 }
 
-/// Makes the configured kinds known to the guest and starts their exporters and importers.
+/// Reconciler of the configured kinds: copies their CRDs to the guest and starts their exporters and importers.
 #[derive(Debug)]
 pub(crate) struct CustomResources {
     context: Context,
@@ -69,7 +69,7 @@ pub(crate) struct CustomResources {
     state: Mutex<HashMap<Key, State>>,
 }
 
-/// What is to be done with one kind.
+/// The export and import of one kind.
 #[derive(Clone, Debug, Default)]
 struct Configured {
     api_version: String,
@@ -79,7 +79,7 @@ struct Configured {
 }
 
 impl Configured {
-    /// Returns true if a definition, of which the name is known, is of the kind's group.
+    /// Returns true if a CRD, of which the name is known, is of the kind's group.
     fn may_be(&self, definition: &str) -> bool {
         let group = self.api_version.split_once('/').map(|(group, _)| group);
         definition.split_once('.').map(|(_, of)| of) == group
@@ -99,7 +99,7 @@ impl Configured {
         }
     }
 
-    /// Refuses what cannot be done with the kind as the host serves it.
+    /// Refuses exports and imports that the kind, as the host serves it, does not support.
     fn fits(&self, served: &Served, context: &kinds::Context) -> Result<(), ReconcileError> {
         let export = self.export.as_ref().map(Export::entry);
         let import = self.import.as_ref().map(Import::entry);
@@ -112,27 +112,28 @@ impl Configured {
     }
 }
 
-/// How far a kind has come.
+/// The state of a kind.
 #[derive(Clone, Debug, Default)]
 struct State {
     definition: Option<String>,
-    /// The versions of the host's and the guest's definition when they were last the same.
+    /// The versions of the host's and the guest's CRD when they were last the same.
     same: Option<(Option<String>, Option<String>)>,
-    /// How the definition has the status written.
+    /// The way in which the status is written, by the CRD.
     status: Option<Status>,
     started: bool,
 }
 
-/// Whether the guest has a kind's definition.
+/// Result of the copy of a CRD to the guest.
 enum Defined {
-    /// It has, or there is none, as of kinds that an API brings along. The definition says how its status is written.
+    /// The guest serves the kind, or the kind has no CRD, as kinds that an API has built in. The CRD says how its status is
+    /// written.
     Yes(Option<Status>),
-    /// It does not serve it yet.
+    /// The guest does not serve the kind yet.
     NotYet,
 }
 
 impl CustomResources {
-    /// Makes the part; nothing runs yet, but `readiness` waits for each kind from now on.
+    /// Creates the reconciler; nothing runs yet, but `readiness` waits for each kind from now on.
     pub(crate) fn new(
         context: &Context,
         readiness: &Readiness,
@@ -159,7 +160,7 @@ impl CustomResources {
         })
     }
 
-    /// Watches the definitions of both sides.
+    /// Watches the CRDs of both sides.
     pub(crate) fn watch(self: &Arc<Self>) {
         let reconciler = self.clone();
         let guests: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.context.guest());
@@ -186,7 +187,7 @@ impl CustomResources {
             });
     }
 
-    /// Has the kinds looked at that a definition is of, or may be of.
+    /// Requeues the kinds that a CRD defines, or may define.
     fn recheck(&self, definition: &str) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let defined = |key: &Key| state.get(key).and_then(|state| state.definition.as_deref());
@@ -201,7 +202,7 @@ impl CustomResources {
         }
     }
 
-    /// Makes the guest's definition the host's.
+    /// Writes the host's CRD to the guest.
     async fn define(&self, key: &Key, name: &str, version: &str) -> Result<Defined, ReconcileError> {
         let hosts: Api<CustomResourceDefinition> = Api::all(self.context.host());
         let guests: Api<CustomResourceDefinition> = Api::all(self.context.guest());
@@ -341,7 +342,7 @@ impl CustomResources {
         );
     }
 
-    /// Makes a kind known to the guest, and starts its exporter and importer.
+    /// Copies the CRD of a kind to the guest, and starts the kind's exporter and importer.
     async fn bring(&self, key: &Key, configured: &Configured) -> Result<Action, ReconcileError> {
         let Some(host) = served(&self.context.host(), configured).await? else {
             if configured.is_optional() {
@@ -415,7 +416,7 @@ impl Reconciler for CustomResources {
     }
 }
 
-/// Returns a kind as one side serves it, or nothing if it does not.
+/// Returns a kind as one side serves it; `None` if it does not.
 async fn served(client: &kube::Client, configured: &Configured) -> Result<Option<Served>, ReconcileError> {
     discovery::served(client, &configured.api_version, &configured.kind)
         .await

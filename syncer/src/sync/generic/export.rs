@@ -1,7 +1,7 @@
-//! Export of a configured kind: the guest's objects, kept on the host under their own names.
+//! Export of a configured kind: guest objects have mirrors on the host, under their own names.
 //!
-//! The host object is written by server-side apply, so that fields which the guest drops vanish there, drift heals,
-//! and what others add in fields of their own stays.
+//! The mirror is written by server-side apply. So fields that the guest removes are removed there, drift is corrected, and fields
+//! that others have added stay.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ use crate::sync::write::last_applied::{Versions, Written};
 use crate::sync::write::object::{Body, Fields, Object};
 use crate::sync::write::ownership::{self, HostName};
 
-/// Keeps one kind on the host.
+/// Reconciler of one exported kind.
 #[derive(Debug)]
 pub(crate) struct Exporter {
     context: Context,
@@ -54,7 +54,7 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// Makes the part for a kind that both sides know; nothing runs yet.
+    /// Creates the reconciler for a kind that both sides serve; nothing runs yet.
     ///
     /// # Errors
     ///
@@ -132,7 +132,8 @@ impl Exporter {
         );
     }
 
-    /// Says which config maps and Secrets the object names, so that they are on the host for whoever resolves them there.
+    /// Registers the ConfigMaps and Secrets that the object names, so that they have mirrors for programs that read them on the
+    /// host.
     fn refer(&self, key: &Key) {
         let guest = self.guest.get(key);
         let named = guest.map(|object| needs::of_exported(key, &object));
@@ -180,8 +181,8 @@ impl Exporter {
         self.status != Status::None || self.rule.has_reverse()
     }
 
-    /// Writes the host object; nothing if it has to go first. What comes back has its fields only where they are
-    /// needed.
+    /// Writes the mirror. Returns `None` if the old one has to be deleted first. The answer contains the object's fields only if
+    /// they are needed.
     async fn apply(
         &self,
         key: &Key,
@@ -241,8 +242,8 @@ impl Exporter {
         }
     }
 
-    /// Makes a host object one whose guest object is gone. So it is deleted, and somebody who holds it there does not
-    /// take the guest's with it.
+    /// Marks a host object as the mirror of a guest object that is gone. So the host object is deleted. If a
+    /// finalizer on the host holds it, the guest object is not deleted with it.
     async fn disown(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
         let hosts = self.context.host_objects(&self.kind, &key.namespace);
         let body = json!({"metadata": {"uid": host.uid, "annotations": {naming::OBJECT_UID: ""}}});
@@ -274,7 +275,7 @@ impl Exporter {
         }
     }
 
-    /// Shows in the guest what of the host object belongs there: its status, and what reverse patches say.
+    /// Writes to the guest what the mirror gives back: its status, and the results of reverse patches.
     async fn bring_back(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), ReconcileError> {
         if !self.brings_back() {
             return Ok(());
@@ -312,7 +313,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// Changes the guest's object; `what` is its status or all the rest.
+    /// Patches the guest object; `what` is its status or the rest.
     async fn change_guest(
         &self,
         key: &Key,
@@ -426,7 +427,7 @@ impl Reconciler for Exporter {
     }
 }
 
-/// What the host calls an object: the same as the guest.
+/// Returns the name of a mirror: that of the guest object.
 fn host_name(key: &Key) -> String {
     let also = if fault_injection::is(Mutation::Rename) {
         "-x"
@@ -436,7 +437,7 @@ fn host_name(key: &Key) -> String {
     format!("{}{also}", key.name)
 }
 
-/// All fields but the status.
+/// Returns all fields but the status.
 pub(crate) fn without_status(fields: &Fields) -> Fields {
     fields
         .iter()

@@ -1,7 +1,7 @@
-//! Import of a configured kind: what others have made in the tenant's host namespaces, shown in the guest.
+//! Import of a configured kind: foreign objects in the tenant's host namespaces are shown in the guest.
 //!
-//! A copy goes with what it shows. What it shows goes with a copy that the tenant deletes, and so that this is not
-//! missed while the syncer is away, the host object is marked once its copy is there.
+//! A copy is deleted with its original. The original is deleted with a copy that the tenant deletes. So that this is not missed
+//! while the syncer is down, the host object is marked once its copy exists.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,16 +37,16 @@ use crate::sync::write::last_applied::{Versions, Written};
 use crate::sync::write::object::{Body, Fields, Object};
 use crate::sync::write::ownership;
 
-/// What is to be done about one object.
+/// The next step for one object.
 mod step;
 
 /// The copy of a pod.
 mod pod;
 
-/// Which Secrets are shown.
+/// The Secrets that are shown.
 mod secret;
 
-/// Shows one kind in the guest.
+/// Reconciler of one imported kind.
 #[derive(Debug)]
 pub(crate) struct Importer {
     context: Context,
@@ -59,15 +59,15 @@ pub(crate) struct Importer {
     written: Written,
 }
 
-/// From where the objects of both sides are known.
+/// The stores of the objects of both sides.
 #[derive(Debug)]
 enum Sides {
-    /// From watches of its own.
+    /// Stores of its own.
     Own {
         guest: Arc<Store<ObjectMeta>>,
         host: Arc<Store<ObjectMeta>>,
     },
-    /// From those of the part that keeps pods.
+    /// The stores of the reconciler of pods.
     Pods(Arc<Pods>),
 }
 
@@ -93,7 +93,7 @@ impl Sides {
         }
     }
 
-    /// A host object that is not a mirror of something in the guest.
+    /// Returns a host object, if it is foreign.
     fn host(&self, key: &Key, kind: &ApiResource) -> Option<ObjectMeta> {
         let foreign = |object: &&ObjectMeta| ownership::owner_of(object, kind).is_none();
         match self {
@@ -106,22 +106,22 @@ impl Sides {
     }
 }
 
-/// What there is to show.
+/// The parts of a host object that are shown.
 struct Sight {
     fields: Fields,
     status: Shown,
-    /// The host's object, where reverse patches may change it.
+    /// The host object, if reverse patches may change it.
     whole: Option<Object>,
 }
 
-/// Where a copy's status comes from.
+/// The source of a copy's status.
 enum Shown {
     Value(Option<Json>),
     Pod(Arc<Pod>),
 }
 
 impl Importer {
-    /// Makes the part for a kind that both sides know; nothing runs yet.
+    /// Creates the reconciler for a kind that both sides serve; nothing runs yet.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Importer {
         Self::new(context, import, kind, status, sides)
     }
 
-    /// Makes the part for pods, which sees what the part that keeps pods sees and needs no watches of its own.
+    /// Creates the reconciler for pods. It shares the stores of the reconciler of pods and needs no watches of its own.
     ///
     /// # Errors
     ///
@@ -178,7 +178,7 @@ impl Importer {
         }))
     }
 
-    /// Takes note of what another part has seen.
+    /// Handles a change that another reconciler has seen.
     pub(crate) fn seen(&self, change: &Change) {
         match change {
             Change::Object(key) => self.queue.add(key.clone()),
@@ -186,7 +186,7 @@ impl Importer {
         }
     }
 
-    /// Watches the kind on both sides, unless another part does.
+    /// Watches the kind on both sides, unless another reconciler does.
     pub(crate) fn watch(self: &Arc<Self>) {
         let Sides::Own { guest, host } = &self.sides else {
             return;
@@ -253,7 +253,7 @@ impl Importer {
         Ok(Action::AwaitChange)
     }
 
-    /// What the host has to show; nothing if it is gone by now.
+    /// Reads the host object. Returns `None` if it is gone by now, or must not be shown.
     async fn sight(&self, key: &Key, host: &ObjectMeta) -> Result<Option<Sight>, ReconcileError> {
         if let Sides::Pods(pods) = &self.sides {
             let Some(theirs) = pods.host().get(key).filter(|pod| pod.metadata.uid == host.uid) else {
@@ -299,7 +299,7 @@ impl Importer {
         }))
     }
 
-    /// Writes the copy; nothing if it had to be deleted first.
+    /// Writes the copy. Returns `None` if the old one had to be deleted first.
     async fn apply(
         &self,
         key: &Key,
@@ -359,7 +359,7 @@ impl Importer {
             .attempting(|| format!("show {} {key} of the host in the guest", self.kind.kind))
     }
 
-    /// Changes the host's object by what reverse patches take from the copy.
+    /// Changes the host object by the reverse patches, with values of the copy.
     async fn send_back(&self, key: &Key, host: &Object, copy: &Object) -> Result<(), ReconcileError> {
         let names = HostNames {
             context: &self.context,
@@ -431,7 +431,7 @@ impl Importer {
             })
     }
 
-    /// Notes on the host object that the guest has a copy of it.
+    /// Marks the host object: the guest has a copy of it.
     async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), ReconcileError> {
         let annotations = json!({
             naming::CONTROLLED_BY: ownership::importer(&self.kind),
@@ -461,7 +461,7 @@ impl Importer {
         .attempting(|| format!("mark {} {key} of the host as shown in the guest", self.kind.kind))
     }
 
-    /// Deletes a copy at once: no kubelet would end it after its grace.
+    /// Deletes a copy at once, as no kubelet would end it after its grace period.
     async fn delete_copy(&self, key: &Key, guest: &ObjectMeta) -> Result<(), ReconcileError> {
         if fault_injection::is(Mutation::KeepCopies) {
             return Ok(());
@@ -485,8 +485,8 @@ impl Importer {
             .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
     }
 
-    /// Deletes what a copy showed that the tenant has deleted. Either side may have changed since it was seen, or be
-    /// making the copy anew, so both are asked.
+    /// Deletes the original of a copy that the tenant has deleted. Either side may have changed since it was seen, or the copy
+    /// may be about to be recreated, so both APIs are asked.
     async fn delete_host(
         &self,
         key: &Key,
@@ -529,7 +529,8 @@ impl Reconciler for Importer {
         &self.queue
     }
 
-    /// Of what could not be shown, there is nothing in the guest to report on but its namespace.
+    /// Returns true once the host objects of a namespace are known. An object that could not be shown has no copy to report on;
+    /// the Event is on its namespace.
     fn has_synced(&self, namespace: &str) -> bool {
         self.sides.has_synced(namespace)
     }

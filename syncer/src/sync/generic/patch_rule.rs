@@ -1,4 +1,4 @@
-//! Objects as the patches of an export or import rule change them.
+//! Patches of an export or import rule.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::sync::runtime::context::Context;
 use crate::sync::runtime::error::ReconcileError;
 use crate::sync::write::object::{Fields, Object};
 
-/// The patches of a rule, both ways.
+/// The patches of a rule, in both directions.
 #[derive(Debug)]
 pub(crate) struct PatchRule {
     forward: Patches,
@@ -26,17 +26,18 @@ impl PatchRule {
         })
     }
 
-    /// Returns true if what is on the other side has to be known to write there.
+    /// Returns true if writes to the other side need the object that is there.
     pub(crate) fn looks_across(&self) -> bool {
         self.forward.look_across()
     }
 
-    /// Returns true if anything goes the other way.
+    /// Returns true if there are reverse patches.
     pub(crate) fn has_reverse(&self) -> bool {
         !self.reverse.is_empty()
     }
 
-    /// What is written to the other side, given the metadata that it has there, and what is there already.
+    /// Returns the object to write to the other side, with the metadata that it has there; `there` is the object that exists
+    /// there.
     pub(crate) fn forward(
         &self,
         metadata: &ObjectMeta,
@@ -60,7 +61,7 @@ impl PatchRule {
         apart(object, metadata)
     }
 
-    /// What an object becomes by what the other side has of it: as it is, and as it is to be.
+    /// Returns an object before and after its reverse patches, which use values of the other side.
     pub(crate) fn reverse(
         &self,
         object: &Object,
@@ -76,11 +77,11 @@ impl PatchRule {
     }
 }
 
-/// Names of the guest, as the host has them.
+/// Translation of guest names to host names.
 pub(crate) struct HostNames<'a> {
-    /// Who knows.
+    /// The context.
     pub(crate) context: &'a Context,
-    /// The guest namespace of the object that has the names.
+    /// The guest namespace of the object that contains the names.
     pub(crate) namespace: &'a str,
 }
 
@@ -95,9 +96,9 @@ impl Names for HostNames<'_> {
     }
 }
 
-/// Names of the host, as the guest has them.
+/// Translation of host names to guest names.
 pub(crate) struct GuestNames<'a> {
-    /// Who knows.
+    /// The context.
     pub(crate) context: &'a Context,
 }
 
@@ -106,7 +107,7 @@ impl Names for GuestNames<'_> {
         name.to_owned()
     }
 
-    /// A namespace that is none of the tenant's has no name in the guest, and keeps the one it has.
+    /// Returns the guest namespace of a host namespace. A namespace that is not the tenant's has none, and keeps its name.
     fn namespace(&self, namespace: &str) -> String {
         let tenant = self.context.tenant();
         let guests = self.context.guest_namespaces().keys().into_iter();
@@ -117,7 +118,7 @@ impl Names for GuestNames<'_> {
     }
 }
 
-/// An object as one value.
+/// Returns an object as one value.
 fn whole(metadata: &ObjectMeta, fields: &Fields) -> Result<Json, ReconcileError> {
     let metadata = serde_json::to_string(metadata).map_err(unreadable)?;
     let mut entries = std::collections::BTreeMap::new();
@@ -128,7 +129,7 @@ fn whole(metadata: &ObjectMeta, fields: &Fields) -> Result<Json, ReconcileError>
     Ok(Json::Map(entries))
 }
 
-/// Takes a value apart into an object. What it is called and whose it is does not change, whatever the patches say.
+/// Splits a value into an object. Patches cannot change its name and the syncer's own annotations.
 fn apart(object: Json, fixed: &ObjectMeta) -> Result<Object, ReconcileError> {
     let Json::Map(mut entries) = object else {
         return Err(ReconcileError::Refused("the patches leave no object".to_owned()));

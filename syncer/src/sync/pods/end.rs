@@ -1,8 +1,8 @@
-//! The end of a guest's pod that has no pod on the host (any more), which nobody else would bring about.
+//! The end of a guest pod that has no mirror (any more), as nothing else would end it.
 //!
-//! A controller may wait until a pod has ended before it replaces it or takes its finalizer off, and a namespace waits for
-//! both. A pod whose host pod was deleted shows the last state of that; if it had not ended, or its last state is not known,
-//! it ends as failed. That is what the controllers of a cluster do to the pods of a node that is gone.
+//! A controller may wait until a pod has ended before it replaces the pod or removes its finalizer, and a namespace waits for
+//! both. A guest pod whose mirror was deleted shows the last state of the mirror. If the mirror had not ended, or its last state
+//! is not known, the guest pod ends as failed. The controllers of a cluster do the same to the pods of a node that is gone.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodCondition, PodStatus};
@@ -18,7 +18,7 @@ use crate::sync::runtime::reconciler::Action;
 use crate::sync::write::ownership;
 
 impl Pods {
-    /// Ends a guest's pod that has no pod on the host, and deletes it.
+    /// Ends a guest pod that has no mirror, and deletes it.
     pub(super) async fn end(&self, key: &Key, guest: &Pod) -> Result<Action, ReconcileError> {
         if !has_ended(guest) {
             let last = self.host.deleted(key).filter(|last| is_made_from(last, guest));
@@ -42,7 +42,7 @@ impl Pods {
         Ok(Action::AwaitChange)
     }
 
-    /// Says in the guest that a pod is going because the host deletes it, before the guest does the same.
+    /// Sets a condition on a guest pod whose host pod is being deleted by the host, before the guest pod is deleted too.
     pub(super) async fn disrupt(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let has_succeeded = host.status.as_ref().is_some_and(has_succeeded);
         if has_ended(guest) || has_succeeded || conditions::of_type(guest, DISRUPTED).is_some() {
@@ -64,7 +64,7 @@ impl Pods {
     }
 }
 
-/// Makes a status that of a pod which has ended. One that has not succeeded was disrupted, unless the tenant has deleted it.
+/// Returns the status of a pod that has ended. A pod that has not succeeded was disrupted, unless the tenant has deleted it.
 fn ended(guest: &Pod, mut status: PodStatus) -> PodStatus {
     let was_started = guest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
     let (reason, message) = match status.phase.as_deref() {
@@ -103,7 +103,7 @@ fn disruption(reason: &str, message: &str) -> PodCondition {
     }
 }
 
-/// Tells whether a host pod was made from this guest pod, and not from one that had its name before.
+/// Returns true if a host pod is the mirror of this guest pod, and not of an earlier one of the same name.
 fn is_made_from(host: &Pod, guest: &Pod) -> bool {
     ownership::guest_of(&host.metadata).is_some_and(|made_from| Some(made_from.uid) == guest.uid())
 }

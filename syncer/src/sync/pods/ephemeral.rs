@@ -1,4 +1,4 @@
-//! Containers that a running pod is given, as `kubectl debug` does it. They can't be taken away again.
+//! Ephemeral containers of a running pod, as `kubectl debug` adds them. They can't be removed.
 
 use k8s_openapi::api::core::v1::{EphemeralContainer, Pod};
 use kube::api::{Patch, PatchParams};
@@ -14,8 +14,8 @@ use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::key::Key;
 
 impl Pods {
-    /// Adds to the host's pod the containers that somebody has added to the running guest pod. One that is refused
-    /// keeps no other from being added.
+    /// Adds the ephemeral containers of the running guest pod to the host pod. A refused one does not keep others from being
+    /// added.
     pub(super) async fn add_ephemeral(
         &self,
         key: &Key,
@@ -39,7 +39,7 @@ impl Pods {
         }
     }
 
-    /// Adds the container at an index of the guest pod's list, in the syncer's name: so it is known whose it is.
+    /// Adds the container at an index of the guest pod's list, with the syncer's field manager, so that its owner is known.
     async fn add(
         &self,
         key: &Key,
@@ -73,8 +73,8 @@ impl Pods {
         .attempting(|| format!("add container {name} to pod {key} on the host"))
     }
 
-    /// Says by an Event that the host's pod has a container of that name. Neither can be removed, so it is said once,
-    /// before the guest's status shows it.
+    /// Records an Event: the host pod has another container of that name. Neither can be removed, so it is recorded once, before
+    /// the guest's status shows it.
     async fn tell_taken(&self, guest: &Pod, name: &str) {
         if status::shows_taken(guest, name) {
             return;
@@ -91,17 +91,17 @@ impl Pods {
     }
 }
 
-/// Tells whether the host's pod has all ephemeral containers of the guest's that it can have.
+/// Returns true if the host pod has all ephemeral containers of the guest pod that it can have.
 pub(super) fn are_all_added(guest: &Pod, host: &Pod) -> bool {
     missing(guest, host).addable.is_empty()
 }
 
-/// The ephemeral containers of a guest pod that the host's pod does not have.
+/// The ephemeral containers of a guest pod that the host pod does not have.
 #[derive(Debug, PartialEq)]
 struct Missing {
-    /// Those that can be added, each with its index in the guest's list.
+    /// Containers that can be added, each with its index in the guest's list.
     addable: Vec<(usize, EphemeralContainer)>,
-    /// The names of those whose name another container on the host has.
+    /// Names of containers that another container on the host has.
     taken: Vec<String>,
 }
 

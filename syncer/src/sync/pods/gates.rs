@@ -1,4 +1,4 @@
-//! Readiness gates: conditions that something in the guest sets, and that the host's kubelet waits for.
+//! Readiness gates: conditions that controllers in the guest set, and that the host's kubelet waits for.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,19 @@ use k8s_openapi::api::core::v1::{Pod, PodCondition};
 
 use super::status::conditions::all;
 
-/// The types of condition that a guest pod's gates name.
+/// Returns the condition types of a guest pod's gates.
 pub(super) fn of(guest: &Pod) -> BTreeSet<&str> {
     let gates = (guest.spec.iter()).flat_map(|spec| spec.readiness_gates.iter().flatten());
     gates.map(|gate| gate.condition_type.as_str()).collect()
 }
 
-/// The guest's conditions of its gates.
+/// Returns the guest's conditions of its gates.
 pub(super) fn conditions(guest: &Pod) -> impl Iterator<Item = &PodCondition> {
     let gates = of(guest);
     all(guest).filter(move |condition| gates.contains(condition.type_.as_str()))
 }
 
-/// Those that the host knows otherwise, or not at all.
+/// Returns the conditions of gates that the host pod does not have, or has with other values.
 pub(super) fn to_tell(guest: &Pod, host: &Pod) -> Vec<PodCondition> {
     conditions(guest)
         .filter(|ours| !all(host).any(|theirs| theirs.type_ == ours.type_ && theirs.status == ours.status))

@@ -1,8 +1,8 @@
-//! The guest's generation of a pod that the host's kubelet has observed.
+//! The generation of a guest pod that the host's kubelet has observed.
 //!
-//! Each side counts the changes of its own pod. An annotation of the host's pod names the guest's generation that it was
-//! last made to fit; what was observed of the host's latest generation was observed of that one. An observation of an
-//! earlier generation of the host's says nothing about it, so the guest shows what it showed before.
+//! Each side counts the changes of its own pod. An annotation of the host pod has the guest generation of its last update. So an
+//! observation of the host pod's latest generation is one of that guest generation. An observation of an earlier host generation
+//! does not say anything about it, so the guest shows the previous value.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -13,13 +13,13 @@ use super::{ephemeral, is_going};
 /// The generations of a guest pod and its host pod.
 #[derive(Debug)]
 pub(super) struct Generations {
-    /// The guest's generation that the host's pod was last made to fit.
+    /// The guest generation of the host pod's last update.
     passed: Option<i64>,
-    /// The guest's generation that is its deletion and nothing else, if the host's pod is being deleted, too.
+    /// The guest generation that is only the pod's deletion, if the host pod is being deleted, too.
     deletion: Option<i64>,
     /// The host's generation.
     host: i64,
-    /// The host's generation that carries what was passed.
+    /// The host generation of that update.
     carrying: i64,
 }
 
@@ -44,7 +44,7 @@ impl Generations {
         }
     }
 
-    /// Translates a generation of the host's pod that was observed; `before` is the guest's that was last shown.
+    /// Translates an observed generation of the host pod; `before` is the guest generation that was shown last.
     pub(super) fn observed(&self, theirs: Option<i64>, before: Option<i64>) -> Option<i64> {
         let theirs = theirs?;
         if self.deletion.is_some() && theirs >= self.host {

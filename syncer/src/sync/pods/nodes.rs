@@ -1,5 +1,5 @@
-//! The guest's nodes: one for each host node that a pod of the tenant runs on, and no more said of it than that it
-//! is there and ready.
+//! The guest's fake nodes: one for each host node that a pod of the tenant runs on. A fake node only says that it exists and is
+//! ready.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,12 +23,12 @@ use crate::sync::runtime::watches::metadata;
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::delete;
 
-/// Label on nodes that stand for one of the host's.
+/// Label on fake nodes.
 const FAKE: &str = "vcluster.loft.sh/fake-node";
 
-/// The features that a change of a running pod may need of its node, by Kubernetes up to 1.37, in order. A guest's API
-/// server refuses a change of which the node does not declare the feature; here it passes all, and the host's refuses what
-/// the host's node can't do.
+/// The features that a change of a running pod may need of its node, by Kubernetes up to 1.37, in order. A guest's API server
+/// refuses a change if the node does not declare its feature. The fake node declares all, and the host's API server refuses what
+/// the host's node does not support.
 const FEATURES: [&str; 4] = [
     "GuaranteedQoSPodCPUResize",
     "InPlacePodLevelResourcesVerticalScaling",
@@ -36,26 +36,26 @@ const FEATURES: [&str; 4] = [
     "InPlacePodVerticalScalingMemoryBackedVolumes",
 ];
 
-/// How long a node stays without pods: a restarted deployment is between two pods for no longer.
+/// Time that a node stays without pods: a restarted Deployment is without a pod for no longer.
 const LINGERS: Duration = Duration::from_secs(30);
 
-/// Keeps the guest's nodes.
+/// Reconciler of the guest's nodes.
 #[derive(Debug)]
 pub(crate) struct Nodes {
     context: Context,
     guest: Arc<Store<ObjectMeta>>,
     guest_pods: Arc<Store<Pod>>,
     host_pods: Arc<Store<Pod>>,
-    /// The copies of the host's nodes, if they are shown: another part keeps those.
+    /// The copies of the host's nodes, if they are shown; another reconciler maintains those.
     copied: Option<Arc<Projections>>,
     queue: WorkQueue,
     unused: Mutex<HashMap<String, Instant>>,
-    /// What this process has said of the nodes: a former one's may have played the kubelet's part elsewhere.
+    /// The nodes whose status this process has written. A former process may have served the kubelet API at another port.
     said: Mutex<HashSet<String>>,
 }
 
 impl Nodes {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(super) fn new(
         context: &Context,
         guest_pods: &Arc<Store<Pod>>,
@@ -90,12 +90,12 @@ impl Nodes {
         );
     }
 
-    /// Has all nodes looked at: a pod is gone, and may have been a node's last.
+    /// Requeues all nodes: a pod is gone, and may have been a node's last.
     pub(super) fn recheck(&self) {
         self.guest.keys().into_iter().for_each(|key| self.queue.add(key));
     }
 
-    /// Has a node looked at that a pod runs on, if it is missing.
+    /// Requeues the node of a pod, if it is missing.
     pub(super) fn expect(&self, name: &str) {
         let key = Key::new("", name);
         if self.guest.get(&key).is_none() {
@@ -103,8 +103,8 @@ impl Nodes {
         }
     }
 
-    /// Makes a node that is missing while pods of the guest run there, as its administrator has deleted it: without
-    /// it, their logs could not be read. A node's name in a guest's pod alone is the tenant's idea.
+    /// Recreates a node that the guest's administrator has deleted while pods of the guest run there: without it, their logs
+    /// could not be read. A node name that only the guest pod has does not count, as the tenant may have written it.
     async fn restore(&self, name: &str) -> Result<Action, ReconcileError> {
         if let Some(copied) = &self.copied {
             if !copied.are_known() {
@@ -126,7 +126,7 @@ impl Nodes {
         Ok(Action::AwaitChange)
     }
 
-    /// Makes a node, unless it is there.
+    /// Creates a node, unless it exists.
     pub(crate) async fn ensure(&self, name: &str, address: Option<&str>) -> Result<(), ReconcileError> {
         if self.guest.get(&Key::new("", name)).is_some() {
             return Ok(());
@@ -165,7 +165,7 @@ impl Nodes {
             .attempting(attempted)
     }
 
-    /// Has a node of a former process lead to this one's kubelet.
+    /// Updates a node of a former process to the kubelet API of this process.
     async fn lead_here(&self, name: &str) -> Result<(), ReconcileError> {
         if self.lock_said().contains(name) {
             return Ok(());
@@ -194,7 +194,7 @@ impl Nodes {
         self.guest_pods.any(runs) || self.host_pods.any(runs)
     }
 
-    /// Since when a node has been unused.
+    /// Returns the time since which a node has been unused.
     fn unused_since(&self, name: &str, used: bool) -> Option<Instant> {
         let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
         if used {
@@ -254,12 +254,12 @@ impl Reconciler for Nodes {
     }
 }
 
-/// Returns whether a pod is bound to a node.
+/// Returns true if a pod is bound to a node.
 fn runs_on(pod: &Pod, node: &str) -> bool {
     pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node)
 }
 
-/// Returns true if a guest node stands for one of the host's.
+/// Returns true if a guest node is a fake node.
 pub(crate) fn is_fake(meta: &ObjectMeta) -> bool {
     meta.labels
         .as_ref()
@@ -282,7 +282,8 @@ fn node(name: &str) -> Value {
     })
 }
 
-/// The host's figures are none of the tenant's business; these, upstream's, let nothing think that a node is full.
+/// Returns a fake node. The host's capacity is hidden from the tenant; these values, which are vcluster's, keep anything from
+/// taking the node for full.
 fn status(name: &str, address: Option<&str>, version: &str, kubelet: u16) -> Value {
     let room = BTreeMap::from([
         ("cpu", "16"),
@@ -320,20 +321,20 @@ fn status(name: &str, address: Option<&str>, version: &str, kubelet: u16) -> Val
     })
 }
 
-/// Where the guest's API server finds a kubelet: the chart has it look for this type of address alone.
+/// The type of the address at which the guest's API server reaches a kubelet: by the chart's settings, it uses only this type.
 pub(crate) const KUBELET_ADDRESS: &str = "InternalDNS";
 
-/// The address that leads to the syncer, which is in the API server's own pod.
+/// Returns the address of the syncer, which is in the API server's own pod.
 pub(crate) fn kubelet_address() -> Value {
     json!({"type": KUBELET_ADDRESS, "address": "localhost"})
 }
 
-/// The port that goes with it.
+/// Returns the endpoint with the port of the kubelet API.
 pub(crate) fn endpoints(kubelet: u16) -> Value {
     json!({"kubeletEndpoint": {"Port": kubelet}})
 }
 
-/// What Go, and so Kubernetes, calls the machine.
+/// Returns Go's name of the machine's architecture, which is Kubernetes' too.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",

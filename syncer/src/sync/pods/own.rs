@@ -1,7 +1,7 @@
 //! The containers of a host pod that are the guest pod's own.
 //!
-//! The host adds others, such as sidecars, and hides them from the guest. A name does not tell them apart: a container
-//! that is added to a running guest pod can have any name that the guest's pod does not have, and so that of a sidecar.
+//! The host adds others, such as sidecars, which are hidden from the guest. The name alone does not distinguish them: an
+//! ephemeral container of a running guest pod can have any name that the guest pod does not have, and so that of a sidecar.
 
 use std::collections::BTreeSet;
 
@@ -12,22 +12,22 @@ use serde_json::json;
 use crate::sync::runtime::context::MANAGER;
 use crate::sync::runtime::fault_injection::{self, Mutation};
 
-/// The subresource by which a running pod gets containers.
+/// The subresource by which a running pod gets ephemeral containers.
 const ADDED_BY: &str = "ephemeralcontainers";
 
-/// The names of the containers that a guest pod and its host pod share, by the list that both have them in.
+/// The names of the containers that a guest pod and its host pod share, by list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Own<'a> {
-    /// Those of `containers`.
+    /// Containers in `containers`.
     pub(crate) containers: BTreeSet<&'a str>,
-    /// Those of `initContainers`.
+    /// Containers in `initContainers`.
     pub(crate) init_containers: BTreeSet<&'a str>,
-    /// Those of `ephemeralContainers` that the syncer added to the host's pod.
+    /// Containers in `ephemeralContainers` that the syncer added to the host pod.
     pub(crate) ephemeral_containers: BTreeSet<&'a str>,
 }
 
 impl<'a> Own<'a> {
-    /// Compares a guest pod with the host pod that was made from it, or that it is a copy of.
+    /// Compares a guest pod with its host pod: its mirror, or the original that it is a copy of.
     pub(crate) fn of(guest: &'a Pod, host: &'a Pod) -> Self {
         let (Some(ours), Some(theirs)) = (&guest.spec, &host.spec) else {
             return Self::default();
@@ -44,7 +44,7 @@ impl<'a> Own<'a> {
         }
     }
 
-    /// Tells whether a container is one of them.
+    /// Returns true if a container is one of them.
     pub(crate) fn has(&self, name: &str) -> bool {
         [
             &self.containers,
@@ -57,7 +57,7 @@ impl<'a> Own<'a> {
     }
 }
 
-/// Tells whether a pod has a container of this name, in any list.
+/// Returns true if a pod has a container of this name, in any list.
 pub(crate) fn has_name(pod: &Pod, name: &str) -> bool {
     (pod.spec.as_ref()).is_some_and(|spec| {
         [plain, init, ephemeral]
@@ -66,13 +66,13 @@ pub(crate) fn has_name(pod: &Pod, name: &str) -> bool {
     })
 }
 
-/// Tells whether an entry of `metadata.managedFields` says which containers the syncer added to a running pod.
+/// Returns true if an entry of `metadata.managedFields` lists the containers that the syncer added to a running pod.
 pub(crate) fn is_record(entry: &ManagedFieldsEntry) -> bool {
     entry.manager.as_deref() == Some(MANAGER) && entry.subresource.as_deref() == Some(ADDED_BY)
 }
 
-/// Tells whether the syncer added this ephemeral container. A host's administrator may have added one too, by
-/// `kubectl debug`, and the host's API server keeps record of who did.
+/// Returns true if the syncer added this ephemeral container. A host's administrator may have added one too, by `kubectl debug`;
+/// the host's API server records the field manager.
 fn is_added_by_us(host: &Pod, name: &str) -> bool {
     let key = format!("k:{}", json!({ "name": name }));
     let records = host.metadata.managed_fields.iter().flatten();
@@ -107,7 +107,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    /// A record of who added an ephemeral container, as an API server writes it.
+    /// Returns the record of an ephemeral container's field manager, as an API server writes it.
     fn record(manager: &str, subresource: &str, name: &str) -> Value {
         let key = format!("k:{{\"name\":\"{name}\"}}");
         json!({

@@ -1,6 +1,6 @@
-//! The resources of a running pod and its containers, changed in place as `kubectl patch --subresource resize` does it.
+//! Resizes of a running pod and its containers, in place as by `kubectl patch --subresource resize`.
 //!
-//! Only what the guest's pod says is passed on: the host may have filled in the rest, and has it of its own containers.
+//! Only the resources of the guest pod are passed on: the host may have filled in the rest, and has other containers.
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, ResourceRequirements};
 use kube::api::{Patch, PatchParams};
@@ -12,7 +12,7 @@ use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::key::Key;
 
 impl Pods {
-    /// Gives the host's pod and containers what the guest's have been given since the host last heard of a change.
+    /// Applies the guest pod's resources to the host pod, if the guest pod has changed since the host pod's last update.
     pub(super) async fn resize(&self, key: &Key, wanted: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let Some(mut body) = changes(wanted, host) else {
             return Ok(());
@@ -30,7 +30,7 @@ impl Pods {
     }
 }
 
-/// The patch of a pod's `resize`; `None` if there is nothing to change.
+/// Returns the patch of a pod's `resize`; `None` if there is nothing to change.
 fn changes(wanted: &Pod, host: &Pod) -> Option<Value> {
     let (wanted, host) = (wanted.spec.as_ref()?, host.spec.as_ref()?);
     let mut spec = Map::new();

@@ -1,4 +1,4 @@
-//! The check of pods against what the host takes, before and after they are there.
+//! The check of pods against the host's policies, before and after their creation.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Resource as _;
@@ -10,7 +10,7 @@ use crate::sync::runtime::key::Key;
 use crate::sync::to_host::references::dapr;
 
 impl Pods {
-    /// Refuses a pod that the host is not to have.
+    /// Refuses a pod that the host's policies do not allow.
     pub(super) fn comply(&self, guest: &Pod) -> Result<(), ReconcileError> {
         let obstacles = translate::obstacles(guest, &self.surroundings(guest, None));
         if !obstacles.is_empty() {
@@ -21,7 +21,7 @@ impl Pods {
         self.context.admit(Resource::Pods, &host)
     }
 
-    /// Tells the tenant once what the host does not do as the pod says, although it has the pod.
+    /// Records an Event, once, about the fields of a pod that have another effect on the host.
     pub(super) async fn remark(&self, guest: &Pod, created: &Pod) {
         let dns = self.services.dns();
         let surroundings = self.surroundings(guest, dns.as_deref());
@@ -39,8 +39,8 @@ impl Pods {
         }
     }
 
-    /// Tells the tenant once which fields of a running pod would be refused if it were created now: its namespace or the
-    /// host's policies may be newer than the pod.
+    /// Records an Event, once, about the fields of a running pod that would be refused if it were created now: its namespace or
+    /// the host's policies may be newer than the pod.
     pub(super) async fn review(&self, key: &Key, guest: &Pod, host: &Pod) {
         let uid = host.metadata.uid.clone().unwrap_or_default();
         if is_going(host) || self.reviewed().insert(key.clone(), uid.clone()) == Some(uid) {
@@ -66,7 +66,7 @@ impl Pods {
             .await;
     }
 
-    /// Leaves out a runtime class that the host shows: which these are, the rules do not know.
+    /// Removes a runtime class that the host shows: the rules do not know these.
     fn without_shown_class(&self, mut host: Pod) -> Pod {
         if let (Some(classes), Some(spec)) = (&self.runtime_classes, &mut host.spec)
             && (spec.runtime_class_name.as_deref()).is_some_and(|class| classes.shows(class))

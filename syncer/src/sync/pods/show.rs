@@ -1,4 +1,4 @@
-//! Showing in the guest what became of a pod on the host, and remembering what was shown.
+//! Writes of a host pod's status to the guest, and the record of them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{MutexGuard, PoisonError};
@@ -14,10 +14,10 @@ use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
 use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 
-/// The status that this process has shown of one pod.
+/// The status of one pod that this process has written to the guest.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
-    /// The types of condition that others than a kubelet have set on the host.
+    /// The types of condition that controllers other than a kubelet have set on the host.
     from_host: BTreeSet<String>,
     /// The last status.
     last: Option<Written>,
@@ -27,13 +27,13 @@ pub(super) struct Shown {
 #[derive(Debug)]
 struct Written {
     status: PodStatus,
-    /// The guest's pod as the guest has stored it.
+    /// The guest pod as the guest has stored it.
     taken: Base,
-    /// The version of the guest's pod when it was last seen before.
+    /// The version of the guest pod before the write.
     before: Option<String>,
 }
 
-/// A state of a guest's pod that a change of its status starts from.
+/// The state of a guest pod that a change of its status is based on.
 #[derive(Clone, Debug)]
 pub(super) struct Base {
     status: Option<PodStatus>,
@@ -49,17 +49,17 @@ impl Base {
     }
 }
 
-/// A condition on writing a status.
+/// A condition for writing a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum If {
-    /// The guest's pod is still the same object.
+    /// The guest pod is still the same object.
     Same,
-    /// The guest's pod is in the state that the change starts from.
+    /// The guest pod is in the state that the change is based on.
     Unchanged,
 }
 
 impl Pods {
-    /// Makes the status that a guest pod shows of its host pod.
+    /// Returns the status that a guest pod shows of its host pod.
     pub(super) fn status_of(&self, key: &Key, guest: &Pod, host: &Pod) -> PodStatus {
         let mut all = self.shown();
         let from_host = &mut all.entry(key.clone()).or_default().from_host;
@@ -71,7 +71,7 @@ impl Pods {
         status::shown(guest, host, Others::Stay(from_host))
     }
 
-    /// Shows the status of a host pod in the guest.
+    /// Writes the status of a host pod to the guest.
     pub(super) async fn show(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let wanted = self.status_of(key, guest, host);
         if fault_injection::is(Mutation::DropStatus) {
@@ -98,7 +98,7 @@ impl Pods {
             .map(drop)
     }
 
-    /// Writes a status to the guest; returns whether the condition was met.
+    /// Writes a status to the guest. Returns false if the condition was not met.
     pub(super) async fn write_status(
         &self,
         key: &Key,

@@ -1,5 +1,5 @@
-//! What the guest is shown of a host pod: as if the containers that the host added were not there, but for their
-//! part in whether the pod is ready.
+//! The guest's view of a host pod's status: without the containers that the host has added, except that the pod's readiness
+//! includes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,19 +14,19 @@ use super::generation::Generations;
 use super::own::{Own, has_name};
 use crate::sync::runtime::fault_injection::{self, Mutation};
 
-/// The owners of the conditions that are shown.
+/// The owners of conditions.
 pub(super) mod conditions;
 
-/// The change from one status to another.
+/// The patch from one status to another.
 mod patch;
 
-/// The reason that a container waits for which the host's pod does not have (yet).
+/// Reason of a waiting container that the host pod does not have (yet).
 const NOT_ON_HOST: &str = "NotOnHost";
 
-/// The reason that a container waits for whose name another container of the host's pod has.
+/// Reason of a waiting container whose name another container of the host pod has.
 const NAME_TAKEN: &str = "NameTaken";
 
-/// Makes the status to show.
+/// Returns the status to show.
 pub(crate) fn shown(guest: &Pod, host: &Pod, others: Others<'_>) -> PodStatus {
     let generations = Generations::of(guest, host);
     let theirs = host.status.clone().unwrap_or_default();
@@ -72,7 +72,7 @@ pub(crate) fn shown(guest: &Pod, host: &Pod, others: Others<'_>) -> PodStatus {
     }
 }
 
-/// Keeps of a whole pod's resources those that the guest's pod has requests or limits of.
+/// Returns those of a host pod's pod-level resources that the guest pod has requests or limits of.
 fn bounded(theirs: ResourceRequirements, ours: &ResourceRequirements) -> Option<ResourceRequirements> {
     let kept = ResourceRequirements {
         claims: None,
@@ -86,7 +86,7 @@ fn bounded(theirs: ResourceRequirements, ours: &ResourceRequirements) -> Option<
     (kept != ResourceRequirements::default()).then_some(kept)
 }
 
-/// Keeps the quantities of those resources that the guest has quantities of, too.
+/// Returns the quantities of those resources that the guest has quantities of, too.
 fn only(
     mut theirs: BTreeMap<String, Quantity>,
     ours: Option<&BTreeMap<String, Quantity>>,
@@ -95,7 +95,7 @@ fn only(
     (!theirs.is_empty()).then_some(theirs)
 }
 
-/// Tells whether a guest pod's status shows already that the name of an ephemeral container is another's on the host.
+/// Returns true if a guest pod's status already shows that another container on the host has the name of an ephemeral container.
 pub(super) fn shows_taken(guest: &Pod, name: &str) -> bool {
     let statuses =
         (guest.status.iter()).flat_map(|status| status.ephemeral_container_statuses.iter().flatten());
@@ -105,14 +105,14 @@ pub(super) fn shows_taken(guest: &Pod, name: &str) -> bool {
     waiting.any(|reason| reason == NAME_TAKEN)
 }
 
-/// Names the containers of a list, each with its image.
+/// Returns the containers of a list by name, each with its image.
 fn named(list: &[Container]) -> Vec<(&str, Option<&str>)> {
     list.iter()
         .map(|container| (&*container.name, container.image.as_deref()))
         .collect()
 }
 
-/// Keeps of a list's statuses those of the guest's own containers, and has those wait that the host does not have.
+/// Returns the statuses of the guest's own containers in a list; a container that the host does not have is shown as waiting.
 fn statuses(
     theirs: Option<Vec<ContainerStatus>>,
     own: &BTreeSet<&str>,
@@ -137,7 +137,7 @@ fn statuses(
     (!shown.is_empty()).then_some(shown)
 }
 
-/// Says why a container of the guest's does not run.
+/// Returns the reason that a container of the guest does not run.
 fn waiting(name: &str, host: &Pod) -> ContainerStateWaiting {
     if has_name(host, name) {
         let message = "the pod has another container of that name on the host: choose another name";

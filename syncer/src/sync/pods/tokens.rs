@@ -1,7 +1,7 @@
-//! The tokens that pods find mounted: the guest's own, short-lived, bound to the pod, in a host Secret a pod.
+//! The tokens that pods mount: short-lived tokens of the guest, bound to the pod, in one host Secret per pod.
 //!
-//! They are requested once the pod is bound to its node, so that they name it; the host's kubelet waits for the Secret.
-//! They are renewed at half of their life. Nobody but the kubelet reads them; they are in no annotation.
+//! They are requested once the pod is bound to its node, so that they name it; the host's kubelet waits for the Secret. They are
+//! renewed at half of their lifetime. Only the kubelet reads them; they are in no annotation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,27 +31,27 @@ use crate::sync::to_host::config_objects::ConfigObjects;
 use crate::sync::write::delete;
 use crate::sync::write::ownership::{self, HostName};
 
-/// Annotation: when the tokens in a Secret are to be renewed.
+/// Annotation: the time at which the tokens in a Secret have to be renewed.
 const RENEW_AT: &str = "vcluster.loft.sh/renew-at";
 
-/// Keeps the tokens of pods on the host.
+/// Reconciler of the tokens of pods on the host.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     context: Context,
     pods: Arc<Store<Pod>>,
     secrets: Arc<ConfigObjects>,
     queue: WorkQueue,
-    /// When tokens were last written for a pod's UID.
+    /// The time at which tokens were last written, by the pod's UID.
     written: Mutex<HashMap<String, Instant>>,
     /// The sizes of the Secrets, by pod.
     ledger: Ledger,
 }
 
-/// A Secret is on its way back from the host for no longer than this after it was written.
+/// Maximum time from the write of a Secret until the host's watch delivers it.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 impl Tokens {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(super) fn new(context: &Context, pods: &Arc<Store<Pod>>, secrets: &Arc<ConfigObjects>) -> Arc<Self> {
         Arc::new(Self {
             context: context.clone(),
@@ -63,7 +63,7 @@ impl Tokens {
         })
     }
 
-    /// Learns of a Secret that came, went or changed on the host; if it holds a pod's tokens, these are looked at.
+    /// Handles a change of a Secret on the host: requeues the pod whose tokens it holds.
     pub(crate) fn seen(&self, secret: &Key) {
         let pod = self
             .secrets
@@ -189,7 +189,7 @@ impl Tokens {
         written.contains_key(uid)
     }
 
-    /// Deletes the Secrets of pods that had this name before, or that is gone.
+    /// Deletes the Secrets of earlier pods with this name, or of a pod that is gone.
     async fn delete_others(&self, key: &Key, current: Option<&str>) -> Result<(), ReconcileError> {
         let host = self.secrets.host();
         for secret in host.keys_in(&key.namespace) {
@@ -269,7 +269,7 @@ impl Reconciler for Tokens {
     }
 }
 
-/// The pod whose tokens a Secret holds.
+/// Returns the pod whose tokens a Secret holds.
 fn pod_of(secret: &ObjectMeta) -> Option<Key> {
     let guest = ownership::guest_of(secret)?;
     (guest.kind == ownership::kind_of(&ApiResource::erase::<Pod>(&()))).then_some(guest.key)
@@ -279,8 +279,8 @@ fn renew_at(secret: &ObjectMeta) -> Option<Timestamp> {
     secret.annotations.as_ref()?.get(RENEW_AT)?.parse().ok()
 }
 
-/// How long a token lasts: as the API server says it, in seconds. The time that it says as well is by its own clock, which
-/// here may be another.
+/// Returns the lifetime of a token: the seconds that the API server states. The API server also states the time of expiry, but by
+/// its own clock, which may differ from the clock here.
 fn life(given: &TokenRequest) -> Duration {
     let seconds = given.spec.as_ref().and_then(|spec| spec.expiration_seconds);
     let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());

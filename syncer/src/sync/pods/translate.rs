@@ -1,6 +1,6 @@
-//! The host's form of a guest pod, as a pure function of the pod and of what surrounds it.
+//! The translation of a guest pod to the host, as a pure function of the pod and of its surroundings.
 //!
-//! One file a concern; what no file changes is passed on as the tenant wrote it.
+//! There is one file per concern; fields that no file changes are passed on as the tenant wrote them.
 
 use std::net::IpAddr;
 
@@ -17,31 +17,31 @@ mod metadata;
 /// The account and the classes of a pod.
 mod identity;
 
-/// The place of a pod.
+/// The node and scheduling of a pod.
 mod placement;
 
 /// The host name of a pod's containers.
 mod hostname;
 
-/// What the containers find in their environment.
+/// The environment of the containers.
 mod environment;
 
-/// What is mounted: tokens, the CA, the downward API.
+/// The mounts: tokens, the CA, the downward API.
 pub(super) mod volumes;
 
-/// Which DNS the pod asks.
+/// The DNS of the pod.
 mod dns;
 
-/// What a translation depends on besides the pod.
+/// The inputs of a translation besides the pod.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings<'a> {
     /// The virtual cluster.
     pub(crate) tenant: &'a Tenant,
-    /// Where pods reach the guest's API.
+    /// The address at which pods reach the guest's API.
     pub(crate) api_server: IpAddr,
     /// The guest's DNS domain.
     pub(crate) cluster_domain: &'a str,
-    /// The address of the guest's DNS; `None` for a pod that does not ask it.
+    /// The address of the guest's DNS; `None` for a pod that does not use it.
     pub(crate) dns: Option<&'a str>,
     /// The pod's priority class, if it is one that the host shows.
     pub(crate) priority_class: Option<&'a str>,
@@ -50,14 +50,14 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// Replaces a config map's name in the guest by the one it has on the host.
+    /// Replaces a ConfigMap's name in the guest by its name on the host.
     fn rename_config_map(&self, guest: &Pod, name: &mut String) {
         let namespace = guest.metadata.namespace.as_deref().unwrap_or_default();
         *name = self.tenant.host_name(namespace, name);
     }
 }
 
-/// Translates a guest pod into the pod to create on the host.
+/// Returns the pod to create on the host for a guest pod.
 pub(crate) fn host_pod(guest: &Pod, surroundings: &Surroundings<'_>) -> Pod {
     let namespace = guest.metadata.namespace.clone().unwrap_or_default();
     let name = guest.metadata.name.clone().unwrap_or_default();
@@ -88,7 +88,7 @@ pub(crate) fn host_pod(guest: &Pod, surroundings: &Surroundings<'_>) -> Pod {
     }
 }
 
-/// Translates containers that a running guest pod was given.
+/// Returns the ephemeral containers of a running guest pod, translated for the host.
 pub(crate) fn ephemeral(
     mut added: Vec<EphemeralContainer>,
     guest: &Pod,
@@ -100,19 +100,19 @@ pub(crate) fn ephemeral(
     added
 }
 
-/// Returns true if a pod asks the guest's DNS.
+/// Returns true if a pod uses the guest's DNS.
 pub(crate) fn needs_dns(guest: &Pod) -> bool {
     guest.spec.as_ref().is_some_and(dns::is_the_guests)
 }
 
-/// Lists the fields of a pod that it can't have on the host, each with its path, the reason and what to do.
+/// Returns the fields of a pod that it can't have on the host, each with its path, the reason and a remedy.
 pub(crate) fn obstacles(guest: &Pod, surroundings: &Surroundings<'_>) -> Vec<String> {
     let mut fields = guest.spec.as_ref().map(volumes::of_the_hosts).unwrap_or_default();
     fields.extend(hostname::too_long(guest, surroundings.cluster_domain));
     fields
 }
 
-/// Lists what is not done on the host as a pod says: each a reason and a note for its tenant.
+/// Returns the fields of a pod that have another effect on the host, each with a reason and a note for its tenant.
 pub(crate) fn remarks(
     guest: &Pod,
     host: &Pod,
@@ -153,7 +153,7 @@ mod tests;
 #[cfg(test)]
 mod fields;
 
-/// All containers that a pod is created with.
+/// Returns all containers that a pod is created with.
 fn containers(spec: &mut PodSpec) -> impl Iterator<Item = &mut Container> {
     spec.init_containers
         .iter_mut()

@@ -1,5 +1,5 @@
-//! Changes to a running pod: only what Kubernetes lets change, and only what the tenant wrote, so that containers,
-//! labels and annotations which the host has added stay.
+//! Updates of a running pod: only of the fields that Kubernetes lets change, and only of the tenant's, so that containers, labels
+//! and annotations which the host has added stay.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use vcluster_values::naming;
 use super::translate::OBJECT_GENERATION;
 use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
-/// The strategic merge patch that brings a host pod to what its guest wants; `None` if it is there.
+/// Returns the strategic merge patch from a host pod to the wanted one; `None` if they are equal.
 pub(super) fn patch(wanted: &Pod, host: &Pod) -> Option<Value> {
     let mut metadata = Map::new();
     let labels = difference(
@@ -50,12 +50,12 @@ pub(super) fn patch(wanted: &Pod, host: &Pod) -> Option<Value> {
     (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
-/// Returns true if the guest's pod has been changed since the host last heard of it, in more than labels and annotations.
+/// Returns true if the guest pod has changed since the last update of the host pod, in more than labels and annotations.
 pub(super) fn is_changed(wanted: &Pod, host: &Pod) -> bool {
     wanted.annotations().get(OBJECT_GENERATION) != host.annotations().get(OBJECT_GENERATION)
 }
 
-/// Makes nothing of the change but labels and annotations, so that it is looked at again.
+/// Restores the generation of the host pod, so that the update is of labels and annotations only, and the rest is still pending.
 pub(super) fn leave_unheard(wanted: &mut Pod, host: &Pod) {
     let annotations = wanted.annotations_mut();
     match host.annotations().get(OBJECT_GENERATION) {
@@ -64,7 +64,7 @@ pub(super) fn leave_unheard(wanted: &mut Pod, host: &Pod) {
     };
 }
 
-/// What to set, and what to take away of that which was once set from here.
+/// Returns the merge patch of a map: entries to set, and null for entries to remove that the syncer once set.
 fn difference(
     wanted: &BTreeMap<String, String>,
     host: &BTreeMap<String, String>,

@@ -1,9 +1,9 @@
 //! Budget of bytes for one virtual cluster: how many the syncer keeps on the host for it, and how fast it writes there.
 //!
-//! All tenants share the host's etcd, which turns read-only for everybody once it is full. It is filled by what is kept
-//! there, and by what is written until the next compaction, as etcd keeps each version of an object until then
-//! (<https://etcd.io/docs/v3.6/op-guide/maintenance/>). Bytes are those of the JSON that is sent; of an object that was
-//! there before the syncer started, they are counted at the first reconciliation.
+//! All tenants share the host's etcd, which turns read-only for everybody once it is full. Both the objects there and all writes
+//! until the next compaction fill it, as etcd keeps each version of an object until then
+//! (<https://etcd.io/docs/v3.6/op-guide/maintenance/>). Bytes are those of the JSON that is sent; bytes of objects that were
+//! there before the syncer started are counted at the first reconciliation.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::key::Key;
 use crate::sync::config::Limits;
 
-/// Objects up to this size are never delayed, so that ordinary work goes on beside much that is written.
+/// Objects up to this size are never delayed, so that ordinary work goes on during large writes.
 const SMALL: u64 = 4 << 10;
 
 /// Minimum interval of Events about delays.
@@ -34,13 +34,13 @@ struct Inner {
 }
 
 struct State {
-    /// All bytes on the host, and those of each object by its ledger.
+    /// The bytes of all objects on the host, and those of each object by its ledger.
     total: u64,
     objects: HashMap<(u32, Key), u64>,
-    /// Bytes that may be written now. Below zero, they are promised to objects that wait for their turn.
+    /// Bytes that may be written now. If negative, they are promised to objects that wait for their turn.
     tokens: f64,
     refilled_at: Instant,
-    /// The time from which each delayed object may be written, which is paid for.
+    /// The time from which each delayed object may be written; its bytes are already charged.
     turns: HashMap<(u32, Key), Instant>,
     told_at: Option<Instant>,
 }
@@ -79,7 +79,7 @@ pub(crate) enum Over {
 }
 
 impl Budget {
-    /// Makes a budget of which nothing is used.
+    /// Creates a budget of which nothing is used.
     pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Inner {
             limits,
@@ -95,7 +95,7 @@ impl Budget {
         }))
     }
 
-    /// Returns a ledger for the objects of one part.
+    /// Returns a ledger for the objects of one reconciler.
     pub(crate) fn ledger(&self) -> Ledger {
         Ledger {
             budget: self.clone(),
@@ -108,7 +108,7 @@ impl Budget {
         self.state().total
     }
 
-    /// Frees everything in a guest namespace that is gone on both sides.
+    /// Frees the bytes of a guest namespace that is gone on both sides.
     pub(crate) fn forget_namespace(&self, namespace: &str) {
         let mut state = self.state();
         let mut freed = 0;
@@ -121,7 +121,7 @@ impl Budget {
         state.turns.retain(|(_, key), _| key.namespace != namespace);
     }
 
-    /// Returns whether it is time to tell the tenant again that something is delayed.
+    /// Returns true if another Event about delays is due.
     pub(crate) fn may_tell(&self, now: Instant) -> bool {
         let mut state = self.state();
         let due = state
@@ -180,7 +180,7 @@ impl Budget {
         Ok(before)
     }
 
-    /// Counts an object as it was before a charge.
+    /// Restores the size of an object from before a charge.
     fn restore(&self, id: &(u32, Key), before: Option<u64>) {
         let mut state = self.state();
         let now = match before {
@@ -210,7 +210,7 @@ impl fmt::Debug for Budget {
     }
 }
 
-/// The objects of one part, as far as they count for the budget.
+/// The sizes of the objects of one reconciler that count for the budget.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     budget: Budget,
@@ -218,7 +218,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Counts an object with its new size, before it is written. `is_there` tells whether the host has it already.
+    /// Charges the new size of an object, before it is written. `is_there` is true if the host has it already.
     pub(crate) fn charge(&self, key: &Key, bytes: u64, is_there: bool) -> Result<Charge, Over> {
         let id = (self.id, key.clone());
         let before = self.budget.charge(&id, bytes, is_there, Instant::now())?;
@@ -228,17 +228,17 @@ impl Ledger {
         })
     }
 
-    /// Returns the size that an object is counted with.
+    /// Returns the size of an object in the budget.
     pub(crate) fn bytes(&self, key: &Key) -> Option<u64> {
         self.budget.state().objects.get(&(self.id, key.clone())).copied()
     }
 
-    /// Counts an object that is there.
+    /// Records the size of an object that exists.
     pub(crate) fn note(&self, key: &Key, bytes: u64) {
         self.budget.restore(&(self.id, key.clone()), Some(bytes));
     }
 
-    /// Frees an object that is gone.
+    /// Frees the bytes of an object that is gone.
     pub(crate) fn forget(&self, key: &Key) {
         let id = (self.id, key.clone());
         self.budget.restore(&id, None);
@@ -246,7 +246,7 @@ impl Ledger {
     }
 }
 
-/// A charge for an object that is being written. Unless it is kept, it is undone.
+/// A charge for an object that is being written. It is undone unless it is kept.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Charge {
@@ -255,7 +255,7 @@ pub(crate) struct Charge {
 }
 
 impl Charge {
-    /// Keeps the charge, since the object was written.
+    /// Keeps the charge, as the object was written.
     pub(crate) fn keep(mut self) {
         self.undone = None;
     }
@@ -295,7 +295,7 @@ fn as_tokens(bytes: u64) -> f64 {
     bytes as f64
 }
 
-/// A number of bytes for people to read.
+/// A number of bytes in human-readable form.
 struct Size(u64);
 
 impl fmt::Display for Size {

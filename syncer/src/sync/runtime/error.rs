@@ -1,4 +1,4 @@
-//! Why one look at one object did not bring it in step.
+//! Failures of reconciliation.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use kube::core::Status;
 
 use super::budget::Over;
 
-/// What was attempted, and why it did not work. It is retried in any case.
+/// A failure of a reconciliation. It is retried in any case.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReconcileError {
     /// A request to one of the sides was refused or got no answer.
     #[error("{attempted}")]
     Request {
-        /// What was attempted.
+        /// The request, as it follows "failed to".
         attempted: String,
         /// The answer.
         source: kube::Error,
@@ -22,32 +22,32 @@ pub(crate) enum ReconcileError {
     Unreadable {
         /// The object or field.
         what: String,
-        /// Why not.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// Something is in the way that is not the syncer's to remove.
+    /// Something blocks the object that the syncer must not remove.
     #[error("{0}")]
     Refused(String),
-    /// Something that the object needs could not be brought to the host.
+    /// A dependency of the object could not be synced to the host.
     #[error("{why}")]
     Unmet {
-        /// The object that it needs, and why that is not there.
+        /// The dependency, and the reason that it is missing.
         why: String,
-        /// See [`ReconcileError::is_lasting`], of what it needs.
+        /// The result of [`ReconcileError::is_lasting`] for the dependency.
         is_lasting: bool,
     },
-    /// The tenant writes too much at a time. Nothing is wrong with the object, which is written later.
+    /// The tenant writes too much at a time. The object is valid and is written later.
     #[error("{why}")]
     Delayed {
-        /// What is delayed, and why.
+        /// The object that is delayed, and the reason.
         why: String,
-        /// The time after which to try again.
+        /// The time after which it is retried.
         pause: Duration,
     },
 }
 
 impl ReconcileError {
-    /// Makes the failure of an attempt that would exceed the tenant's budget.
+    /// Returns the failure of a write that would exceed the tenant's budget.
     pub(crate) fn over(attempted: &str, over: &Over) -> Self {
         match over {
             Over::Total { .. } => Self::Refused(format!("failed to {attempted}: {over}")),
@@ -58,7 +58,8 @@ impl ReconcileError {
         }
     }
 
-    /// Returns true if trying again will not help before somebody changes something.
+    /// Returns true if quick retries do not help: somebody has to change something, or the object has to wait for its turn. The
+    /// tenant then gets an Event at the first failure.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
             Self::Request {
@@ -71,8 +72,8 @@ impl ReconcileError {
         }
     }
 
-    /// Returns true if the host namespace may be missing or going away. The syncer's role is bound in it and goes with it, so
-    /// that then nothing is found to be missing: it is forbidden to look.
+    /// Returns true if the host namespace may be missing or terminating. The syncer's role is bound in it and is deleted with it,
+    /// so the API then answers that access is forbidden, and not that something is missing.
     pub(crate) fn may_be_for_want_of_a_namespace(&self) -> bool {
         let Self::Request {
             source: kube::Error::Api(status),
@@ -92,7 +93,7 @@ impl ReconcileError {
                 .any(|cause| cause.reason == "NamespaceTerminating")
     }
 
-    /// What went wrong in one word, for counting.
+    /// Returns the reason in one word, for metrics.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Request {
@@ -107,7 +108,7 @@ impl ReconcileError {
         }
     }
 
-    /// The whole chain in one line, with the words of the side that refused.
+    /// Returns the whole chain on one line, with the message of the side that refused.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Request {
@@ -123,9 +124,9 @@ impl ReconcileError {
     }
 }
 
-/// Says what a request was for, should it fail.
+/// Description of a request for its failure.
 pub(crate) trait Attempt<T> {
-    /// `attempted` follows "failed to".
+    /// Adds a description to an error; `attempted` follows "failed to".
     fn attempting(self, attempted: impl FnOnce() -> String) -> Result<T, ReconcileError>;
 }
 
@@ -145,7 +146,7 @@ impl<T> Attempt<T> for Result<T, kube::Error> {
     }
 }
 
-/// The status that the API refused a request with.
+/// Returns the status with which the API refused a request.
 pub(crate) fn refusal<T>(result: &Result<T, kube::Error>) -> Option<&Status> {
     match result {
         Err(kube::Error::Api(status)) => Some(status),
@@ -153,7 +154,7 @@ pub(crate) fn refusal<T>(result: &Result<T, kube::Error>) -> Option<&Status> {
     }
 }
 
-/// Takes a "not found" for success: what was to go is gone.
+/// Turns "not found" into success: the object to delete is gone.
 pub(crate) fn unless_gone<T>(result: Result<T, kube::Error>) -> Result<(), kube::Error> {
     match result {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),

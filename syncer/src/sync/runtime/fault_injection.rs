@@ -1,41 +1,41 @@
-//! Faults of the syncer that tests build in, to see that something notices.
+//! Faults that tests build into the syncer, to check that some test detects them.
 //!
-//! With the feature `mutations`, the variable `SYNCER_MUTATION` names one; without it, there are none, and nothing of
-//! this is in the program. Which test catches which is in `syncer/tests/mutations`.
+//! With the feature `mutations`, the variable `SYNCER_MUTATION` selects one. Without the feature, there are no faults, and none
+//! of this is in the program. `syncer/tests/mutations` lists the test that detects each fault.
 
 /// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "mutations", derive(clap::ValueEnum))]
 pub(crate) enum Mutation {
-    /// Objects are not made on the host.
+    /// Objects are not created on the host.
     DropCreations,
-    /// Objects that are there are not changed.
+    /// Objects that exist are not updated.
     DropUpdates,
     /// Objects are not deleted on the host.
     DropDeletions,
     /// No status is shown in the guest.
     DropStatus,
-    /// What an object names is not made on the host.
+    /// ConfigMaps and Secrets that an object names are not created on the host.
     DropReferences,
-    /// What is on the host already is looked at much too late.
+    /// Objects that are on the host already are reconciled much too late.
     Delay,
     /// Objects have another name on the host.
     Rename,
-    /// What was seen first is taken for what is.
+    /// The first state of an object is taken for the current one.
     StaleReads,
-    /// Copies stay when what they show is gone.
+    /// Copies stay when their originals are gone.
     KeepCopies,
-    /// What failed is taken for done.
+    /// A failure is taken for success.
     SwallowErrors,
-    /// Objects that others made are taken over.
+    /// Foreign objects are taken over.
     AdoptForeign,
-    /// What the guest says of whose an object is reaches the host.
+    /// The guest's own values of the ownership annotations reach the host.
     PassMarks,
-    /// What happens on the host is not noticed.
+    /// Changes on the host are not noticed.
     MissDrift,
-    /// A guest namespace is let go before its mirror is.
+    /// A guest namespace is removed before its mirror is.
     ForgetFinalizer,
-    /// A mirror that is there is taken for furnished, as a restart between two writes leaves it.
+    /// A mirror that exists is taken for complete, although a restart between two writes may have left it incomplete.
     TrustHalfWritten,
     /// Containers that the host added are shown.
     ShowSidecars,
@@ -45,13 +45,13 @@ pub(crate) enum Mutation {
     OverlookViolations,
     /// Secrets that only the host has may be read.
     ReadHostOnly,
-    /// Containers are the tenant's by their names.
+    /// Containers count as the tenant's by their names.
     TrustNames,
     /// Labels of guest namespaces keep their keys on the host.
     PassLabels,
 }
 
-/// Whether a fault is built in and chosen.
+/// Returns true if a fault is built in and selected.
 #[cfg(feature = "mutations")]
 #[expect(
     clippy::disallowed_methods,
@@ -70,7 +70,7 @@ pub(crate) fn is(mutation: Mutation) -> bool {
     *CHOSEN == Some(mutation)
 }
 
-/// Returns true if a fault is built in and chosen: none is.
+/// Returns true if a fault is built in and selected; here none is.
 #[cfg(not(feature = "mutations"))]
 pub(crate) const fn is(_: Mutation) -> bool {
     false

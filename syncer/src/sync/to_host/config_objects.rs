@@ -1,4 +1,4 @@
-//! Config maps and Secrets: kept on the host while something names them, or all of them.
+//! ConfigMaps and Secrets: they have mirrors on the host while an object names them, or all of them have.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -29,13 +29,13 @@ use crate::sync::write::last_applied::{Versions, Written};
 use crate::sync::write::object::{Body, Fields, Object};
 use crate::sync::write::ownership::{self, HostName};
 
-/// A Secret of this type would be filled by the host with a token for the host.
+/// The type of Secrets that the host would fill with a token for the host.
 pub(crate) const TOKEN_TYPE: &str = "\"kubernetes.io/service-account-token\"";
 
-/// Which of them the tenant's objects may read.
+/// The check which of them the tenant's objects may read.
 mod access;
 
-/// Keeps one of the two kinds on the host.
+/// Reconciler of one of the two kinds.
 #[derive(Debug)]
 pub(crate) struct ConfigObjects {
     context: Context,
@@ -45,13 +45,13 @@ pub(crate) struct ConfigObjects {
     guest: Arc<Store<ObjectMeta>>,
     host: Arc<Store<ObjectMeta>>,
     written: Written,
-    /// Names that are to be held by an empty Secret.
+    /// Names that have to be held by an empty Secret.
     reserved: Mutex<HashSet<Key>>,
     unmet: Unmet,
 }
 
 impl ConfigObjects {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(crate) fn new(context: &Context, payload: ConfigObject, references: &Arc<References>) -> Arc<Self> {
         let kind = match payload {
             ConfigObject::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
@@ -70,13 +70,13 @@ impl ConfigObjects {
         })
     }
 
-    /// What is on the host, by guest namespace and host name.
+    /// Returns the objects on the host, by guest namespace and host name.
     pub(crate) fn host(&self) -> &Store<ObjectMeta> {
         &self.host
     }
 
-    /// Watches the kind on both sides. `seen_in_guest` is called for each that came, went or changed there, and when all
-    /// are known; `seen` for each on the host, by host name, and when all of a namespace are known.
+    /// Watches the kind on both sides. `seen_in_guest` is called for each change in the guest, and when all of its objects are
+    /// known. `seen` is called for each change on the host, by host name, and when all objects of a namespace are known.
     pub(crate) fn watch(
         self: &Arc<Self>,
         seen_in_guest: impl Fn(&Change) + Send + 'static,
@@ -145,8 +145,8 @@ impl ConfigObjects {
         }
     }
 
-    /// Returns true if something is kept that nothing names. Of what each cluster has of its own, and of what the host shows, the
-    /// host needs none.
+    /// Returns true if an object has a mirror although nothing names it. The ConfigMap that every cluster creates itself, and
+    /// copies of host objects, have none.
     fn is_kept_unnamed(&self, guest: &ObjectMeta) -> bool {
         let Unnamed { config_maps, secrets } = self.context.config().unnamed;
         let are_kept = match self.payload {
@@ -156,7 +156,7 @@ impl ConfigObjects {
         are_kept && guest.name.as_deref() != Some(ROOT_CA) && !projections::is_marked(guest)
     }
 
-    /// Writes an empty Secret to the host, in the place of one that the guest lacks.
+    /// Writes an empty Secret to the host, in place of one that the guest does not have.
     async fn hold(&self, key: &Key, host: Option<&ObjectMeta>) -> Result<Action, ReconcileError> {
         let namespace = self.context.tenant().host_namespace(&key.namespace);
         let name = HostName {
@@ -182,7 +182,7 @@ impl ConfigObjects {
         Ok(Action::AwaitChange)
     }
 
-    /// Applies one to the host; `None` if what is there has to be deleted first.
+    /// Applies an object to the host. Returns `None` if the old one has to be deleted first.
     async fn apply(
         &self,
         key: &Key,
@@ -340,7 +340,7 @@ impl ConfigObjects {
     }
 }
 
-/// The one config map that the host calls otherwise.
+/// The only ConfigMap that has another name on the host.
 const ROOT_CA: &str = "kube-root-ca.crt";
 
 impl Reconciler for ConfigObjects {

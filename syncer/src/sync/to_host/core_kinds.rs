@@ -1,7 +1,7 @@
-//! Kubernetes' own kinds whose guest objects have a mirror on the host, under the same name.
+//! Kubernetes' own kinds whose guest objects have mirrors on the host, under the same names.
 //!
-//! One part a kind; what differs between the kinds is a [`Form`]. The mirror is written by server-side apply, so that
-//! what the host's controllers add in fields of their own stays.
+//! There is one reconciler per kind; a [`Form`] has the differences between the kinds. The mirror is written by server-side
+//! apply, so that fields which the host's controllers add stay.
 
 use std::sync::Arc;
 
@@ -33,10 +33,10 @@ use crate::sync::write::last_applied::{Versions, Written};
 use crate::sync::write::object::{Body, Fields, Object};
 use crate::sync::write::ownership::{self, Guest, HostName};
 
-/// What differs between the kinds.
+/// Differences between the kinds.
 mod form;
 
-/// Brings one kind in step.
+/// Reconciler of one kind.
 #[derive(Debug)]
 pub(crate) struct CoreKindSync {
     context: Context,
@@ -51,7 +51,7 @@ pub(crate) struct CoreKindSync {
 }
 
 impl CoreKindSync {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(crate) fn new(context: &Context, kind: CoreKind, references: &Arc<References>) -> Arc<Self> {
         let form = form::of(kind);
         let kind = form.kind();
@@ -69,18 +69,18 @@ impl CoreKindSync {
         })
     }
 
-    /// The guest's objects.
+    /// Returns the guest's objects.
     pub(crate) fn guest(&self) -> &Store<Object> {
         &self.guest
     }
 
-    /// The host's, in the tenant's namespaces.
+    /// Returns the host's objects in the tenant's namespaces.
     pub(crate) fn host(&self) -> &Store<Object> {
         &self.host
     }
 
-    /// Tells whether an object has its mirror on the host, and not somebody else's object of that name; fails if it can't
-    /// have one before somebody changes something.
+    /// Returns true if an object has its mirror on the host, and no foreign object has that name. Fails if the mirror can't be
+    /// created until somebody changes something.
     pub(crate) fn have_made(&self, key: &Key) -> Result<bool, ReconcileError> {
         let host = self.host.get(key);
         let made = host.is_some_and(|host| self.guest_of(&host).is_some());
@@ -90,18 +90,18 @@ impl CoreKindSync {
         Ok(made)
     }
 
-    /// The guest's object that a host's is the mirror of.
+    /// Returns the owner of a host object.
     fn guest_of(&self, host: &Object) -> Option<Guest> {
         ownership::owner_of(&host.metadata, &self.kind)
     }
 
-    /// Returns true if this is the part of a kind.
+    /// Returns true if this is the reconciler of a kind.
     pub(crate) fn is_of(&self, kind: &ApiResource) -> bool {
         self.kind == *kind
     }
 
-    /// Watches the kind on both sides; `seen` learns of each that came, went or changed on either, and when the guest
-    /// has listed all of its own.
+    /// Watches the kind on both sides. `seen` is called for each change of an object on either side, and when the guest has
+    /// listed all of its objects.
     pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Change) + Clone + Send + Sync + 'static) {
         let what = self.name();
         let (reconciler, tell) = (self.clone(), seen.clone());
@@ -142,7 +142,7 @@ impl CoreKindSync {
             .watch_hosts(&what, hosts, &config, &self.host, |object| object, changed);
     }
 
-    /// Says which Secrets an object names, so that they are on the host.
+    /// Registers the Secrets that an object names, so that they are on the host.
     fn refer(&self, key: &Key) {
         let guest = self.guest.get(key);
         let named = guest.map(|guest| self.form.references(key, &guest));
@@ -340,7 +340,7 @@ impl CoreKindSync {
         }
     }
 
-    /// The guest's object, if it is to have a mirror.
+    /// Returns the guest object, if it should have a mirror.
     fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
         let guest = self.guest.get(key)?;
         let goes = guest.metadata.deletion_timestamp.is_some();

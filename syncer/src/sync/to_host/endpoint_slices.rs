@@ -1,6 +1,6 @@
-//! Endpoint slices of guest Services without a selector: somebody in the guest says where they lead.
+//! EndpointSlices of guest Services without a selector: somebody in the guest writes their endpoints.
 //!
-//! Those of Services with one the host makes itself, from the pods there.
+//! For Services with a selector, the host creates the EndpointSlices itself, from the pods there.
 
 use std::sync::Arc;
 
@@ -25,13 +25,13 @@ use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
 use crate::sync::write::ownership::{self, HostName};
 
-/// Label: the Service that a slice is of.
+/// Label: the Service of an EndpointSlice.
 const SERVICE: &str = "kubernetes.io/service-name";
 
-/// Label: who keeps a slice. The host's own controllers leave ours alone.
+/// Label: the controller of an EndpointSlice. The host's own controllers do not change the syncer's.
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 
-/// Brings endpoint slices in step.
+/// Reconciler of EndpointSlices.
 #[derive(Debug)]
 pub(crate) struct EndpointSlices {
     context: Context,
@@ -43,7 +43,7 @@ pub(crate) struct EndpointSlices {
 }
 
 impl EndpointSlices {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(crate) fn new(context: &Context, services: &Arc<Services>) -> Arc<Self> {
         Arc::new(Self {
             context: context.clone(),
@@ -55,7 +55,7 @@ impl EndpointSlices {
         })
     }
 
-    /// Watches slices on both sides; of the host's, only our own.
+    /// Watches EndpointSlices on both sides; on the host, only the syncer's own.
     pub(crate) fn watch(self: &Arc<Self>) {
         let reconciler = self.clone();
         let guests: Api<EndpointSlice> = Api::all(self.context.guest());
@@ -92,7 +92,7 @@ impl EndpointSlices {
             .watch_hosts("endpoint slices", hosts, &ours, &self.host, metadata, changed);
     }
 
-    /// Has the slices of a Service looked at, which has changed.
+    /// Requeues the EndpointSlices of a Service that has changed.
     pub(crate) fn recheck(&self, service: &Key) {
         for key in self.guest.keys_in(&service.namespace) {
             if self
@@ -241,7 +241,7 @@ fn service_of(slice: &EndpointSlice) -> Option<Key> {
     Some(Key::new(namespace, slice.labels().get(SERVICE)?))
 }
 
-/// Returns true if a slice was not made from a selector.
+/// Returns true if an EndpointSlice was not made from a selector.
 fn is_by_hand(slice: &EndpointSlice) -> bool {
     slice
         .labels()

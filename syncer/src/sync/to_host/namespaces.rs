@@ -1,8 +1,8 @@
 //! Guest namespaces and their mirrors on the host.
 //!
-//! A mirror is made with the labels that say whose it is, the syncer is bound to its role there, and only then the
-//! other parts begin to watch it. A finalizer on the guest's namespace keeps it until the mirror is gone, so that a
-//! mirror is never forgotten, whenever the syncer was away.
+//! A mirror is created with the labels of its owner, the syncer is bound to its role there, and only then do the other
+//! reconcilers begin to watch it. A finalizer keeps the guest namespace until the mirror is gone, so that no mirror is forgotten,
+//! even if the syncer was down.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,37 +31,37 @@ use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::delete;
 use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
-/// The number of them on the host.
+/// The number of namespaces on the host.
 mod counted;
 
-/// Label on every namespace: its name, which the API server writes.
+/// Label on every namespace: its name, written by the API server.
 const NAME: &str = "kubernetes.io/metadata.name";
 
-/// Keeps a guest namespace until its mirror is gone.
+/// Finalizer that keeps a guest namespace until its mirror is gone.
 const FINALIZER: &str = "vcluster.loft.sh/host-namespace";
 
-/// How soon to look again at what is going away.
+/// Interval of the check of a mirror that is being deleted.
 const GOING: Duration = Duration::from_millis(300);
 
-/// How soon a namespace is looked at again that waits until the others are counted.
+/// Interval of the check of a namespace that waits until the others are counted.
 const UNCOUNTED: Duration = Duration::from_millis(100);
 
-/// The interval in which a mirror is checked, since namespaces can't be watched one by one; nothing is written if it is as it
-/// should be.
+/// Interval of the check of a mirror, since namespaces can't be watched one by one. Nothing is written if the mirror is in the
+/// desired state.
 const RECHECK: Duration = Duration::from_mins(1);
 
-/// Brings namespaces in step.
+/// Reconciler of namespaces.
 #[derive(Debug)]
 pub(crate) struct Namespaces {
     context: Context,
-    /// The UIDs of the mirrors in which this process has made what a mirror needs, by guest name.
+    /// The UIDs of the mirrors whose required objects this process has created, by guest name.
     furnished: Mutex<BTreeMap<String, String>>,
     /// The guest namespaces that count.
     counted: Mutex<Counted>,
 }
 
 impl Namespaces {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(crate) fn new(context: &Context) -> Arc<Self> {
         Arc::new(Self {
             context: context.clone(),
@@ -102,7 +102,7 @@ impl Namespaces {
         self.hold(guest).await
     }
 
-    /// Has the mirror there and watched.
+    /// Creates or updates the mirror, and has it watched.
     async fn hold(&self, guest: &Namespace) -> Result<Action, ReconcileError> {
         let name = guest.name_any();
         let mirror = self.mirror(&name).await;
@@ -133,7 +133,7 @@ impl Namespaces {
         Ok(Action::RequeueAfter(RECHECK))
     }
 
-    /// Refuses a namespace that would be one too many; those that are on the host already stay.
+    /// Refuses a namespace that would exceed the maximum; namespaces that are on the host already stay.
     fn count(&self, name: &str, is_there: bool) -> Result<Place, ReconcileError> {
         let most = self.context.config().namespaces;
         let guests = self.context.guest_namespaces().keys();
@@ -194,7 +194,7 @@ impl Namespaces {
         Ok(Mirrors::Going)
     }
 
-    /// The mirror, if there is one; refused if the name is somebody else's.
+    /// Returns the mirror, if there is one. Fails if the name is taken by a foreign namespace.
     async fn mirror(&self, name: &str) -> Result<Option<PartialObjectMeta<Namespace>>, ReconcileError> {
         let host_name = self.context.tenant().host_namespace(name);
         let found = namespaces::look(&self.context.host(), &host_name).await;
@@ -227,7 +227,7 @@ impl Namespaces {
             .attempting(|| format!("write host namespace {host_name}"))
     }
 
-    /// Binds the syncer to its role, and makes the service account that the pods run as and what bounds the tenant.
+    /// Binds the syncer to its role, and creates the pods' service account and the objects that limit the tenant.
     async fn furnish(&self, name: &str, uid: &str, was_there: bool) -> Result<(), ReconcileError> {
         let known = |furnished: &Mutex<BTreeMap<String, String>>| {
             furnished
@@ -255,7 +255,7 @@ impl Namespaces {
         Ok(())
     }
 
-    /// Makes the objects that bound the tenant, and deletes those that the values no longer ask for.
+    /// Creates the objects that limit the tenant, and deletes those that the values no longer ask for.
     async fn bound(&self, name: &str, written: bool, was_there: bool) -> Result<(), ReconcileError> {
         let bounds = &self.context.config().bounds;
         let attempts = bounds.wanted.iter().map(|object| async move {
@@ -283,7 +283,7 @@ impl Namespaces {
         try_join_all(attempts).await.map(drop)
     }
 
-    /// Finds the API, the kind and the name of an object that bounds the tenant.
+    /// Returns the API, the kind and the name of an object that limits the tenant.
     fn bounding(&self, name: &str, object: &Value) -> (Api<DynamicObject>, String, String) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let kind = text(&object["kind"]);
@@ -373,7 +373,7 @@ enum Mirrors {
     Going,
 }
 
-/// What a host namespace should be like.
+/// The desired labels and annotations of a host namespace.
 #[derive(Debug, PartialEq, Eq)]
 struct Mirror {
     labels: BTreeMap<String, String>,
@@ -406,8 +406,8 @@ impl Mirror {
         }
     }
 
-    /// Keeps the Pod Security Standard of the host namespace if it is stricter: the host's administrator has set it, and the
-    /// host refuses to have it lowered by this virtual cluster.
+    /// Keeps the Pod Security Standard of the host namespace if it is stricter: the host's administrator has set it, and the host
+    /// does not let this virtual cluster lower it.
     fn no_less_secure_than(mut self, mirror: Option<&PartialObjectMeta<Namespace>>) -> Self {
         let there = mirror.and_then(|mirror| mirror.labels().get(naming::POD_SECURITY));
         let wanted = self.labels.get(naming::POD_SECURITY);
@@ -437,7 +437,7 @@ impl Mirror {
 }
 
 /// Returns true if a host namespace is the mirror of this guest namespace of this tenant. The name does not prove it: it is
-/// ambiguous (see [`Tenant::suffix`]), and 32 bits of a hash may meet.
+/// ambiguous (see [`Tenant::suffix`]), and 32 bits of a hash may collide.
 fn is_ours(tenant: &Tenant, name: &str, mirror: &PartialObjectMeta<Namespace>) -> bool {
     let labels = mirror.labels();
     labels

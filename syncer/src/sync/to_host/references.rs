@@ -1,4 +1,4 @@
-//! Which guest objects name which config maps and Secrets: only those named are kept on the host.
+//! Index of the guest objects that name ConfigMaps and Secrets: only those that are named have mirrors.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,22 +10,22 @@ use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::work_queue::WorkQueue;
 
-/// What single objects name.
+/// The references of single objects.
 pub(crate) mod needs;
 
 /// The objects that Dapr's annotations name.
 pub(crate) mod dapr;
 
-/// The two kinds that are kept on the host because others name them.
+/// The two kinds that have mirrors because others name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum ConfigObject {
-    /// A config map.
+    /// A ConfigMap.
     ConfigMap,
     /// A Secret.
     Secret,
 }
 
-/// A named config map or Secret.
+/// A named ConfigMap or Secret.
 pub(crate) type Reference = (ConfigObject, Key);
 
 /// A guest object that names others.
@@ -33,23 +33,23 @@ pub(crate) type Reference = (ConfigObject, Key);
 pub(crate) enum Referrer {
     /// A pod.
     Pod(Key),
-    /// An object of another kind, which [`kind_of`] names.
+    /// An object of another kind, with the name of the kind by [`kind_of`].
     Exported(String, Key),
 }
 
 impl Referrer {
-    /// An exported object.
+    /// Returns the referrer for an exported object.
     pub(crate) fn exported(kind: &ApiResource, key: &Key) -> Self {
         Self::Exported(kind_of(kind), key.clone())
     }
 }
 
-/// Names a kind among those whose objects name others.
+/// Returns the name of a kind of referrers.
 fn kind_of(kind: &ApiResource) -> String {
     format!("{}.{}", kind.plural, kind.group)
 }
 
-/// Who names what.
+/// Index of referrers and the objects that they name.
 #[derive(Debug, Default)]
 pub(crate) struct References {
     state: Mutex<State>,
@@ -61,14 +61,14 @@ pub(crate) struct References {
 struct State {
     by_referrer: HashMap<Referrer, Needs>,
     by_reference: HashMap<Reference, HashMap<Referrer, Need>>,
-    /// Kinds of which it is not known yet what all their objects name.
+    /// Kinds whose references are not all known yet.
     unknown: HashSet<String>,
-    /// The queues of the kinds whose objects wait for what they name.
+    /// The queues of the kinds whose objects wait for the objects that they name.
     waiting: HashMap<String, Arc<WorkQueue>>,
 }
 
 impl References {
-    /// The queue that keys of a kind are put in when the first names one, or the last no longer does.
+    /// Returns the queue of a kind. It gets a key when the first object names it, or the last no longer does.
     pub(crate) fn queue(&self, payload: ConfigObject) -> &Arc<WorkQueue> {
         match payload {
             ConfigObject::ConfigMap => &self.config_maps,
@@ -76,34 +76,34 @@ impl References {
         }
     }
 
-    /// Returns true if anything names it.
+    /// Returns true if anything names the object.
     pub(crate) fn holds(&self, reference: &Reference) -> bool {
         self.state().by_reference.contains_key(reference) && !fault_injection::is(Mutation::DropReferences)
     }
 
-    /// Returns whether an object names it that does not work without it.
+    /// Returns true if an object names it and does not work without it.
     pub(crate) fn requires(&self, reference: &Reference) -> bool {
         let state = self.state();
         let needs = state.by_reference.get(reference).into_iter().flatten();
         needs.into_iter().any(|(_, need)| *need == Need::Required)
     }
 
-    /// Says that objects of a kind may name something, all of which is to be told by [`References::set`].
+    /// Marks a kind as unknown: its objects may name something, and [`References::set`] is going to be called for all of them.
     pub(crate) fn expect(&self, kind: &str) {
         self.state().unknown.insert(kind.to_owned());
     }
 
-    /// Says that what all objects of a kind name has been told.
+    /// Marks a kind as known: [`References::set`] has been called for all of its objects.
     pub(crate) fn know(&self, kind: &str) {
         self.state().unknown.remove(kind);
     }
 
-    /// Returns true if everything that is named is known: until then, what nothing seems to name may yet be.
+    /// Returns true if all references are known. Until then, an object that nothing seems to name may yet be named.
     pub(crate) fn are_known(&self) -> bool {
         self.state().unknown.is_empty()
     }
 
-    /// Says what an object names now; nothing once it is gone.
+    /// Sets the references of an object; `needs` is empty once it is gone.
     pub(crate) fn set(&self, referrer: &Referrer, needs: Needs) {
         let mut changed = Vec::new();
         {
@@ -133,7 +133,7 @@ impl References {
         }
     }
 
-    /// The pods that name it.
+    /// Returns the pods that name an object.
     pub(crate) fn pods_naming(&self, reference: &Reference) -> Vec<Key> {
         let state = self.state();
         let referrers = state.by_reference.get(reference).into_iter().flatten();
@@ -150,7 +150,7 @@ impl References {
         self.state().waiting.insert(kind_of(kind), queue.clone());
     }
 
-    /// Requeues the objects of registered kinds that name it.
+    /// Requeues the objects of registered kinds that name an object.
     pub(crate) fn recheck_naming(&self, reference: &Reference) {
         let state = self.state();
         let referrers = state.by_reference.get(reference).into_iter().flatten();

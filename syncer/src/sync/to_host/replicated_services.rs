@@ -1,8 +1,8 @@
-//! Services of the guest that the host has too, where its administrator says: takes the mappings, keeps a Service and its
-//! `Endpoints` on the host for each.
+//! Replication of Services of the guest to the host, by mappings of the host's administrator. Each has a Service and its
+//! `Endpoints` on the host.
 //!
-//! The guest's pods have their host's addresses, so the guest's `Endpoints` lead to the same pods from either side. A
-//! replica goes with its original; an object that somebody else has made under such a name is left alone.
+//! The guest's pods have the addresses of their mirrors, so the guest's `Endpoints` are valid on both sides. A replica is deleted
+//! with its original; a foreign object of the same name is not changed.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::sync::write::delete;
 use crate::sync::write::last_applied::{Versions, Written};
 use crate::sync::write::object::{Body, Fields, Object};
 
-/// Keeps one Service of the host, or where it leads.
+/// Reconciler of one replicated Service of the host, or of its `Endpoints`.
 #[derive(Debug)]
 pub(crate) struct ReplicatedServices {
     context: Context,
@@ -42,7 +42,7 @@ pub(crate) struct ReplicatedServices {
 }
 
 impl ReplicatedServices {
-    /// Makes the parts for all mappings; nothing runs yet.
+    /// Creates the reconcilers of all mappings; nothing runs yet.
     pub(crate) fn all(context: &Context) -> Vec<Arc<Self>> {
         let kinds = [
             ApiResource::erase::<Service>(&()),
@@ -180,7 +180,7 @@ impl ReplicatedServices {
         Ok(Action::AwaitChange)
     }
 
-    /// What a replica says of its original.
+    /// Returns the value of the annotation that names a replica's original.
     fn original(&self) -> String {
         let Key { namespace, name } = &self.guest_key;
         format!("{}{namespace}/{name}", self.context.tenant().replica_prefix())
@@ -238,7 +238,7 @@ impl std::fmt::Display for ReplicatedServices {
     }
 }
 
-/// The keys on the host and in the guest of a Service that is mapped by its name.
+/// Returns the keys on the host and in the guest of a Service that is mapped by its name.
 fn keys(mapping: &Mapping) -> Option<(Key, Key)> {
     let (host, guest) = mapping.names.as_ref()?;
     Some((
@@ -247,7 +247,7 @@ fn keys(mapping: &Mapping) -> Option<(Key, Key)> {
     ))
 }
 
-/// A Service with the same ports, at an address of the host's choice, or at none if the guest's has none.
+/// Returns the spec of a replica: the same ports, at an address that the host chooses, or without one if the guest's has none.
 fn service(guest: &Value) -> Result<Value, ReconcileError> {
     if guest["type"] == "ExternalName" {
         return Err(ReconcileError::Refused(

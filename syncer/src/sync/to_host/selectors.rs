@@ -1,4 +1,4 @@
-//! Selectors of namespaces: what selects guest namespaces selects their mirrors on the host, and no others.
+//! Selectors of namespaces: a selector of guest namespaces selects their host namespaces, and no others.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use vcluster_values::naming::Tenant;
 /// Label on every namespace: its name.
 const NAME: &str = "kubernetes.io/metadata.name";
 
-/// Turns a selector of guest namespaces into one of host namespaces. One that selects all of a guest's namespaces
-/// selects all of the tenant's on the host, not the host's.
+/// Translates a selector of guest namespaces to one of host namespaces. A selector of all guest namespaces selects all of the
+/// tenant's host namespaces, not all of the host.
 pub(crate) fn translate(selector: &mut LabelSelector, tenant: &Tenant) {
     let labels = selector.match_labels.take().unwrap_or_default();
     let labels = labels.into_iter().map(|(key, value)| {

@@ -1,8 +1,8 @@
 //! Guest Services and their mirrors on the host, with one cluster IP for both.
 //!
-//! The host is asked for the address that the guest has given. If it has given that to somebody else, it chooses,
-//! and the guest's Service is recreated with the host's address; what it was is kept on the mirror until it is there
-//! again, so that it outlives a syncer that stops in between.
+//! The syncer asks the host for the address that the guest has assigned. If the address is taken there, the host chooses one, and
+//! the guest's Service is recreated with it. Until then, the mirror keeps the deleted Service in an annotation, so that it
+//! survives a syncer that stops in between.
 
 use std::sync::Arc;
 
@@ -31,13 +31,13 @@ use crate::sync::write::host_metadata;
 use crate::sync::write::last_applied::{Versions, Written};
 use crate::sync::write::ownership::{self, HostName};
 
-/// The specs that both sides are written with.
+/// The specs to write on both sides.
 mod spec;
 
 /// Annotation on a mirror: the guest's Service while it is being recreated.
 const RECREATING: &str = "vcluster.loft.sh/made-anew";
 
-/// Brings Services in step.
+/// Reconciler of Services.
 #[derive(Debug)]
 pub(crate) struct Services {
     context: Context,
@@ -48,13 +48,13 @@ pub(crate) struct Services {
     unmet: Unmet,
 }
 
-/// The guest's DNS.
+/// Returns the key of the guest's DNS.
 fn dns_service() -> Key {
     Key::new("kube-system", "kube-dns")
 }
 
 impl Services {
-    /// Makes the part; nothing runs yet.
+    /// Creates the reconciler; nothing runs yet.
     pub(crate) fn new(context: &Context) -> Arc<Self> {
         Arc::new(Self {
             context: context.clone(),
@@ -66,17 +66,17 @@ impl Services {
         })
     }
 
-    /// The guest's Services.
+    /// Returns the guest's Services.
     pub(crate) fn guest(&self) -> &Store<Service> {
         &self.guest
     }
 
-    /// Fails if the Service of the guest's DNS can't be on the host before somebody changes something.
+    /// Fails if the Service of the guest's DNS can't be on the host until somebody changes something.
     pub(crate) fn dns_may_come(&self) -> Result<(), ReconcileError> {
         self.unmet.check("Service", &dns_service())
     }
 
-    /// The address of the guest's DNS, once both sides agree on it.
+    /// Returns the address of the guest's DNS, once both sides agree on it.
     pub(crate) fn dns(&self) -> Option<String> {
         let key = dns_service();
         let (guest, host) = (self.guest.get(&key)?, self.host.get(&key)?);
@@ -86,7 +86,7 @@ impl Services {
             .map(ToOwned::to_owned)
     }
 
-    /// Watches Services on both sides; `seen` learns of each that came, went or changed.
+    /// Watches Services on both sides; `seen` is called for each change.
     pub(crate) fn watch(self: &Arc<Self>, seen: impl Fn(&Key) + Clone + Send + Sync + 'static) {
         let (reconciler, tell) = (self.clone(), seen.clone());
         let guests: Api<Service> = Api::all(self.context.guest());
@@ -198,7 +198,7 @@ impl Services {
         }
     }
 
-    /// Gives the guest's Service the addresses and ports that the host has chosen.
+    /// Writes the addresses and ports that the host has chosen to the guest's Service.
     async fn align(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), ReconcileError> {
         let (Some(ours), Some(theirs)) = (&guest.spec, &host.spec) else {
             return Ok(());
@@ -253,8 +253,8 @@ impl Services {
         self.create_guest(key, anew).await
     }
 
-    /// Makes the guest's Service, and takes the note off at once: from then on, that it is missing means that the
-    /// tenant has deleted it.
+    /// Creates the guest's Service, and removes the annotation at once: after that, a missing Service means that the tenant has
+    /// deleted it.
     async fn create_guest(&self, key: &Key, anew: &Service) -> Result<(), ReconcileError> {
         let guests: Api<Service> = self.context.guest_api(&key.namespace);
         self.context.metrics().write("guest", "Service", "create");
@@ -271,7 +271,7 @@ impl Services {
         self.forget_anew(key).await
     }
 
-    /// Makes a guest's Service that is missing because it was being recreated.
+    /// Creates a guest's Service that is missing because it was being recreated.
     async fn go_on(&self, key: &Key, host: &Service) -> Result<(), ReconcileError> {
         let hosts: Api<Service> = self.context.host_api(&key.namespace);
         let now = hosts.get_metadata_opt(&key.name).await;
@@ -415,13 +415,13 @@ impl Reconciler for Services {
     }
 }
 
-/// Tells whether a Service is one that leads to the guest's control plane: of the API itself, or of the API for metrics.
+/// Returns true if a Service belongs to the guest's control plane: that of the API itself, or of the API for metrics.
 pub(crate) fn is_the_guests_alone(key: &Key) -> bool {
     let Key { namespace, name, .. } = key;
     [("default", "kubernetes"), (metrics::NAMESPACE, metrics::SERVICE)].contains(&(namespace, name))
 }
 
-/// The address of a Service that has one.
+/// Returns the address of a Service that has one.
 fn cluster_ip(service: &Service) -> Option<&str> {
     spec::addresses(service.spec.as_ref()?).first().copied()
 }

@@ -1,11 +1,11 @@
-//! Server-side apply of an object: by force over what is the syncer's, never over what somebody else has made.
+//! Server-side apply of an object: by force over the syncer's own objects, never over foreign ones.
 //!
-//! Between an object being made and its being seen, a name looks free. Unforced, an apply to it is a conflict if the
-//! two differ (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>); if they don't, both
-//! would own it. Then what was applied is given back. Until that is seen, the object looks like the syncer's: by its
-//! UID it is known to be somebody else's.
+//! After an object is created and before the watch delivers it, its name looks free. An apply without force conflicts with it if
+//! the two differ (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>). If they don't differ, both
+//! would own it, so the syncer gives back what it applied. Until the watch shows that, the object looks like the syncer's; by its
+//! UID it is known to be foreign.
 //!
-//! An apply leaves what others add in fields of their own. A read-only copy that is there is replaced instead.
+//! An apply keeps the fields that others add. A read-only copy is replaced instead.
 
 use std::fmt::Debug;
 
@@ -25,7 +25,7 @@ use crate::sync::runtime::context::MANAGER;
 use crate::sync::runtime::error::refusal;
 use crate::sync::runtime::key::Key;
 
-/// Where an object is applied.
+/// The target of an apply.
 #[derive(Debug)]
 pub(crate) struct Place<'a, K> {
     /// The API of its kind, in its namespace.
@@ -34,7 +34,7 @@ pub(crate) struct Place<'a, K> {
     pub(crate) kind: &'a ApiResource,
     /// Its name.
     pub(crate) name: &'a str,
-    /// The object of the syncer's that was seen there.
+    /// The syncer's object that was seen there.
     pub(crate) there: Option<&'a ObjectMeta>,
 }
 
@@ -42,7 +42,7 @@ impl<K> Place<'_, K>
 where
     K: Resource + Clone + DeserializeOwned + Debug,
 {
-    /// Applies an object, which `written` knows by `key`.
+    /// Applies an object; its key in `written` is `key`.
     pub(crate) async fn apply<B>(&self, body: &B, written: &Written, key: &Key) -> kube::Result<K>
     where
         B: Serialize + Debug,
@@ -57,8 +57,8 @@ where
         Ok(object)
     }
 
-    /// Makes an object, or has the one that was seen be this and no more. What its finalizers and owners are stays, as
-    /// they are about its end. If it is not as it was seen, the API refuses ([`is_outdated`]).
+    /// Creates an object, or replaces the one that was seen. Its finalizers and owner references are kept, as they are about its
+    /// deletion. If it has changed since, the API refuses ([`is_outdated`]).
     pub(crate) async fn write_exactly(
         &self,
         body: &Body<'_>,
@@ -92,7 +92,7 @@ where
         Ok(object)
     }
 
-    /// The same, with no more than metadata coming back.
+    /// Applies an object like [`Place::apply`]; the answer contains only metadata.
     pub(crate) async fn apply_metadata<B>(
         &self,
         body: &B,
@@ -112,7 +112,7 @@ where
         Ok(object)
     }
 
-    /// Returns what is sent, once its size is counted.
+    /// Returns the body of the request, and charges the budget for its size.
     fn charge<B: Serialize>(
         &self,
         body: &B,
@@ -134,7 +134,8 @@ where
         }
     }
 
-    /// What was given back may still be seen as it was before, or it could not be given back.
+    /// Gives an object back again if it was given back before: the watch may still show it as it was, or it could not be given
+    /// back.
     async fn refuse_what_was_given_back(&self, written: &Written, key: &Key) -> kube::Result<()> {
         match self.there {
             Some(seen) if written.was_given_back(key, seen) => self.give_back(seen).await,
@@ -154,7 +155,7 @@ where
         self.give_back(applied).await
     }
 
-    /// Takes everything of the syncer's out of somebody else's object, and fails for there being one.
+    /// Removes all of the syncer's fields from a foreign object, and fails because of that object.
     async fn give_back(&self, theirs: &ObjectMeta) -> kube::Result<()> {
         let nothing = json!({
             "apiVersion": self.kind.api_version, "kind": self.kind.kind,
@@ -173,13 +174,13 @@ where
     }
 }
 
-/// Returns whether an object was not replaced because it has changed or gone since it was seen. The watch tells of that.
+/// Returns true if an object was not replaced because it has changed or gone since it was seen. The watch delivers the change.
 pub(crate) fn is_outdated<T>(written: &kube::Result<T>, seen: Option<&ObjectMeta>) -> bool {
     let refused = refusal(written);
     seen.is_some() && refused.is_some_and(|status| status.is_conflict() || status.is_not_found())
 }
 
-/// Returns true if somebody else has written more of an object than its status.
+/// Returns true if another client has written more of an object than its status.
 fn is_shared(object: &ObjectMeta) -> bool {
     let entries = object.managed_fields.iter().flatten();
     entries

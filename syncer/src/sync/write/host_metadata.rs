@@ -20,10 +20,10 @@ use crate::sync::runtime::context::Context;
 use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::key::Key;
 
-/// Annotation in the guest: what of its labels and annotations came from the host, one a line.
+/// Annotation in the guest: the keys of its labels and annotations that came from the host, one a line.
 const FROM_HOST: &str = "vcluster.loft.sh/from-host";
 
-/// What controllers keep for themselves or for each other: of volumes, of limit ranges, of whoever leads, of Rancher's
+/// Keys that controllers write for themselves or for each other: for volumes, limit ranges, leader election and Rancher's
 /// addresses.
 const NOT_SHOWN: [&str; 6] = [
     "kubernetes.io/limit-ranger",
@@ -43,7 +43,7 @@ pub(crate) enum Named {
     Annotation,
 }
 
-/// Shows in the guest what the host has given a mirror.
+/// Shows in the guest the labels and annotations that the host has added to a mirror.
 pub(crate) async fn show(
     context: &Context,
     kind: &ApiResource,
@@ -66,7 +66,7 @@ pub(crate) async fn show(
     .attempting(|| format!("show the host's labels of {} {key} in the guest", kind.kind))
 }
 
-/// What has to change in the guest's metadata.
+/// Returns the changes of the guest's metadata.
 fn changes(guest: &ObjectMeta, host: &ObjectMeta) -> Option<Map<String, Value>> {
     let note = Note::of(guest);
     let annotations_of_host = host.annotations.as_ref();
@@ -117,12 +117,12 @@ struct Sides<'a> {
     named: Named,
     guest: &'a BTreeMap<String, String>,
     host: &'a BTreeMap<String, String>,
-    /// Those of the host's that the guest has given it, also if the guest has them no more.
+    /// The keys that the syncer has copied to the host, also if the guest no longer has them.
     managed: HashSet<&'a str>,
 }
 
 impl Sides<'_> {
-    /// What has to change in the guest; to `now` is added what then is the host's.
+    /// Returns the changes in the guest; lines for the keys that the host then owns are added to `now`.
     fn compare(&self, note: &Note, now: &mut Vec<String>) -> Map<String, Value> {
         let mut changes = Map::new();
         for (name, theirs) in self.host.iter().filter(|(name, _)| self.is_given(name)) {
@@ -151,15 +151,15 @@ impl Sides<'_> {
     }
 }
 
-/// What a guest object notes of labels and annotations that came from the host.
+/// The note of a guest object about labels and annotations that came from the host.
 ///
-/// It is the tenant's to forge: then a label or annotation of the tenant's own does not reach the host.
+/// The tenant can forge it: then a label or annotation of the tenant's own does not reach the host.
 pub(crate) struct Note<'a> {
     lines: Vec<&'a str>,
 }
 
 impl<'a> Note<'a> {
-    /// A guest object's.
+    /// Reads the note of a guest object.
     pub(crate) fn of(guest: &'a ObjectMeta) -> Self {
         let noted = guest.annotations.as_ref().and_then(|all| all.get(FROM_HOST));
         Self {
@@ -167,7 +167,7 @@ impl<'a> Note<'a> {
         }
     }
 
-    /// Returns true if a value is as it came from the host.
+    /// Returns true if a value is unchanged since it came from the host.
     pub(crate) fn has(&self, named: Named, name: &str, value: &str) -> bool {
         !self.lines.is_empty() && self.lines.contains(&line(named, name, value).as_str())
     }

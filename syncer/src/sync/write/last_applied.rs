@@ -1,4 +1,4 @@
-//! What was last written: while both sides still have it, all is as it was left, and there is nothing to do.
+//! The versions that were last written. While both sides still have them, nothing has changed and nothing has to be done.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,26 +17,26 @@ pub(crate) struct Versions {
     pub(crate) host: Option<String>,
 }
 
-/// What was last written of the objects of one kind.
+/// Record of the last writes of the objects of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     ours: Mutex<HashMap<Key, Ours>>,
-    /// The UIDs of those that turned out to be somebody else's.
+    /// The UIDs of objects that turned out to be foreign.
     given_back: Mutex<HashMap<Key, String>>,
-    /// Their sizes, if they count for the tenant's budget.
+    /// The sizes of the objects, if they count for the tenant's budget.
     ledger: Option<Ledger>,
 }
 
 #[derive(Debug, Default)]
 struct Ours {
-    /// What it was left at.
+    /// The versions after the last write.
     left_at: Versions,
-    /// Its UID, if it was not there before.
+    /// Its UID, if the syncer created it.
     made: Option<String>,
 }
 
 impl Written {
-    /// Makes a record of objects on the host, which count for the tenant's budget.
+    /// Creates a record of objects on the host, which count for the tenant's budget.
     pub(crate) fn on_host(budget: &Budget) -> Self {
         Self {
             ledger: Some(budget.ledger()),
@@ -44,7 +44,7 @@ impl Written {
         }
     }
 
-    /// Counts an object with its new size, before it is written.
+    /// Charges the budget for an object's new size, before it is written.
     pub(crate) fn charge(&self, key: &Key, bytes: u64, is_there: bool) -> Result<Option<Charge>, Over> {
         let ledger = self.ledger.as_ref();
         ledger
@@ -52,19 +52,19 @@ impl Written {
             .transpose()
     }
 
-    /// Returns true if an object was left at just these versions.
+    /// Returns true if the last write of an object left it at these versions.
     pub(crate) fn is_at(&self, key: &Key, versions: &Versions) -> bool {
         lock(&self.ours)
             .get(key)
             .is_some_and(|ours| ours.left_at == *versions)
     }
 
-    /// Takes note of what an object was left at.
+    /// Records the versions after a write.
     pub(crate) fn set(&self, key: &Key, versions: Versions) {
         lock(&self.ours).entry(key.clone()).or_default().left_at = versions;
     }
 
-    /// Takes note that an object was not there before.
+    /// Records that the syncer created an object.
     pub(crate) fn note_made(&self, key: &Key, made: &ObjectMeta) {
         let mut ours = lock(&self.ours);
         ours.entry(key.clone()).or_default().made.clone_from(&made.uid);
@@ -72,21 +72,21 @@ impl Written {
         lock(&self.given_back).remove(key);
     }
 
-    /// Returns true if the syncer has made this object.
+    /// Returns true if the syncer has created this object.
     pub(crate) fn has_made(&self, key: &Key, object: &ObjectMeta) -> bool {
         let ours = lock(&self.ours);
         let made = ours.get(key).and_then(|ours| ours.made.as_ref());
         made.is_some() && made == object.uid.as_ref()
     }
 
-    /// Takes note that the object of that name is somebody else's, whatever it looks like.
+    /// Records that the object of that name is foreign, whatever it looks like.
     pub(crate) fn note_given_back(&self, key: &Key, theirs: &ObjectMeta) {
         if let Some(uid) = theirs.uid.clone() {
             lock(&self.given_back).insert(key.clone(), uid);
         }
     }
 
-    /// Returns true if this object is somebody else's, whatever it looks like.
+    /// Returns true if this object is foreign, whatever it looks like.
     pub(crate) fn was_given_back(&self, key: &Key, seen: &ObjectMeta) -> bool {
         let given_back = lock(&self.given_back);
         seen.uid.is_some() && given_back.get(key) == seen.uid.as_ref()

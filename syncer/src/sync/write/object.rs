@@ -1,6 +1,6 @@
-//! An object of any kind, whose values stay the very text that the API sent.
+//! An object of any kind. Its values keep the text that the API sent.
 //!
-//! Numbers pass through no Rust type, so `1e10`, 2^53+1 and 0.1 reach the other side as they were written.
+//! Numbers are not parsed, so `1e10`, 2^53+1 and 0.1 reach the other side as they were written.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -108,7 +108,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 }
 
-/// What is sent to write an object.
+/// The body of a request that writes an object.
 #[derive(Debug)]
 pub(crate) struct Body<'a> {
     /// Its kind.
@@ -132,8 +132,8 @@ impl Serialize for Body<'_> {
     }
 }
 
-/// What is applied. The API reads that as YAML, which refuses some characters that JSON has as they are, and takes
-/// others for the end of a line: they are escaped.
+/// The body of an apply. The API reads it as YAML, which refuses some characters that are valid in JSON, and takes others for the
+/// end of a line; they are escaped.
 #[derive(Debug)]
 pub(crate) struct Applied<T>(pub(crate) T);
 
@@ -145,8 +145,8 @@ impl<T: Serialize> Serialize for Applied<T> {
     }
 }
 
-/// Escapes in JSON what YAML 1.1 does not have as it is (<https://yaml.org/spec/1.1/#id868524>, and line breaks).
-/// JSON has such characters in strings only.
+/// Escapes characters in JSON that are not valid in YAML 1.1 (<https://yaml.org/spec/1.1/#id868524>), and line breaks. JSON has
+/// such characters in strings only.
 fn escaped(json: String) -> String {
     let is_special = |character: char| {
         matches!(

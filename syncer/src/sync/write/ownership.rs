@@ -1,7 +1,7 @@
-//! The annotations that say which guest object a host object belongs to, and which host object a copy shows.
+//! The annotations that name the owner of a host object, and the host object that a copy shows.
 //!
-//! They are those of vcluster 0.25 in multi-namespace mode. What a guest object carries below `vcluster.loft.sh/`
-//! never reaches the host, so a tenant can't claim what is not its own.
+//! They are those of vcluster 0.25 in multi-namespace mode. Keys below `vcluster.loft.sh/` of a guest object never reach the
+//! host, so a tenant can't claim foreign objects.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use super::host_metadata::{Named, Note};
 use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 
-/// Annotations and labels below this are the syncer's own.
+/// Prefix of the syncer's own annotations and labels.
 const OWN: &str = "vcluster.loft.sh/";
 
-/// kubectl's copy of what was last applied: with it, an object near the limit of 256 KiB of annotations would no
-/// longer fit on the host, and nobody applies there.
+/// kubectl's copy of the last applied object. With it, an object near the limit of 256 KiB of annotations would no longer fit on
+/// the host, and nobody uses kubectl there to apply it.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// Annotation: the guest labels that were copied, one a line; removed there, they are removed here.
+/// Annotation: the keys of the guest labels that were copied, one a line. A key that is removed in the guest is removed here.
 pub(crate) const MANAGED_LABELS: &str = "vcluster.loft.sh/managed-labels";
 
-/// The labels of a guest object that its host object gets: those that are not the host's already.
+/// Returns the labels of a guest object that its mirror gets: those that did not come from the host.
 pub(crate) fn labels(guest: &ObjectMeta) -> BTreeMap<String, String> {
     let note = Note::of(guest);
     let mut all = copied(guest.labels.as_ref());
@@ -31,7 +31,7 @@ pub(crate) fn labels(guest: &ObjectMeta) -> BTreeMap<String, String> {
     all
 }
 
-/// The annotations of a guest object that its host object gets, and those that say whose it is.
+/// Returns the annotations of a guest object that its mirror gets, and those of ownership.
 pub(crate) fn annotations(
     guest: &ObjectMeta,
     kind: &ApiResource,
@@ -60,7 +60,7 @@ pub(crate) fn annotations(
     all
 }
 
-/// Where a host object is.
+/// Namespace and name of a host object.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HostName<'a> {
     /// Its namespace.
@@ -74,26 +74,26 @@ pub(crate) fn is_own(name: &str) -> bool {
     name.starts_with(OWN)
 }
 
-/// Returns true if a label or annotation stays on the side that it is on.
+/// Returns true if a label or annotation is not copied to the other side.
 pub(crate) fn is_kept_back(name: &str) -> bool {
     is_own(name) || name == LAST_APPLIED
 }
 
-/// Returns true if a guest object is marked as a copy of what something on the host has made. To make it its own, a tenant
-/// would have to take off both marks.
+/// Returns true if a guest object is marked as a copy of a foreign host object. To make it its own, a tenant would have to remove
+/// both marks.
 pub(crate) fn is_imported(guest: &ObjectMeta) -> bool {
     let by = (guest.annotations.as_ref()).and_then(|annotations| annotations.get(naming::CONTROLLED_BY));
     by.is_some_and(|by| by.ends_with("/GenericImport")) || shows(guest).is_some()
 }
 
-/// Annotation on a host object: the UID of the guest namespace that has had a copy of it. In a guest that lost its
-/// data the namespace has another, and a copy that is missing there was not deleted by the tenant.
+/// Annotation on a host object: the UID of the guest namespace that has had a copy of it. If a guest lost its data, the namespace
+/// has another UID, and a copy that is missing there was not deleted by the tenant.
 pub(crate) const SHOWN_IN: &str = "vcluster.loft.sh/shown-in";
 
 /// Annotation on a copy: the UID of the host object that it shows.
 const SHOWS: &str = "vcluster.loft.sh/shows";
 
-/// The annotations of a host object that its copy in the guest gets, and those that say whose copy it is.
+/// Returns the annotations of a host object that its copy in the guest gets, and those that mark the copy.
 pub(crate) fn import_annotations(host: &ObjectMeta, kind: &ApiResource) -> BTreeMap<String, String> {
     let mut all = copied(host.annotations.as_ref());
     all.insert(naming::CONTROLLED_BY.to_owned(), importer(kind));
@@ -101,31 +101,31 @@ pub(crate) fn import_annotations(host: &ObjectMeta, kind: &ApiResource) -> BTree
     all
 }
 
-/// The labels of a host object that its copy in the guest gets.
+/// Returns the labels of a host object that its copy in the guest gets.
 pub(crate) fn labels_of_copy(host: &ObjectMeta) -> BTreeMap<String, String> {
     copied(host.labels.as_ref())
 }
 
-/// The annotations of a host object that its copy in the guest gets, where something else says whose copy it is.
+/// Returns the annotations of a host object that its copy in the guest gets, if the copy is marked in another way.
 pub(crate) fn annotations_of_copy(host: &ObjectMeta) -> BTreeMap<String, String> {
     copied(host.annotations.as_ref())
 }
 
-/// The UID of the guest namespace that a host object has been shown in.
+/// Returns the UID of the guest namespace that a host object has been shown in.
 pub(crate) fn shown_in(host: &ObjectMeta) -> Option<&str> {
     let annotations = host.annotations.as_ref()?;
     annotations.get(SHOWN_IN).map(String::as_str)
 }
 
-/// The UID of the host object that a guest object shows.
+/// Returns the UID of the host object that a guest object shows.
 pub(crate) fn shows(guest: &ObjectMeta) -> Option<&str> {
     let annotations = guest.annotations.as_ref()?;
     annotations.get(SHOWS).map(String::as_str)
 }
 
-/// The guest object that a host object belongs to, if it is the syncer's.
+/// Returns the guest object that a host object's annotations name, if the host object is the syncer's.
 ///
-/// A host controller that copies annotations to its children does not make them ours: the host names must fit.
+/// A host controller that copies annotations to its children does not make them the syncer's: the host names must match.
 pub(crate) fn guest_of(host: &ObjectMeta) -> Option<Guest> {
     let annotations = host.annotations.as_ref()?;
     let value = |name: &str| annotations.get(name).cloned();
@@ -137,9 +137,9 @@ pub(crate) fn guest_of(host: &ObjectMeta) -> Option<Guest> {
     fits.then_some(Guest { key, uid, kind })
 }
 
-/// Returns the guest object of this kind that a host object belongs to, if the host object is the syncer's.
+/// Returns the owner of a host object of this kind, if the host object is the syncer's.
 ///
-/// A host controller may make an object of another kind under the same name, with copied annotations. Versions of vcluster
+/// A host controller may create an object of another kind under the same name, with copied annotations. Versions of vcluster
 /// before 0.20 do not write the kind.
 pub(crate) fn owner_of(host: &ObjectMeta, kind: &ApiResource) -> Option<Guest> {
     guest_of(host).filter(|guest| guest.kind.is_empty() || is_same_kind(&guest.kind, kind))
@@ -153,21 +153,21 @@ fn is_same_kind(written: &str, kind: &ApiResource) -> bool {
         .is_some_and(|(group, name)| group == kind.group && name == kind.kind)
 }
 
-/// Tells whether a host object was made from a guest object.
+/// Returns true if a host object is the mirror of a guest object.
 pub(crate) fn is_made_from(host: &ObjectMeta, guest: &ObjectMeta) -> bool {
     guest_of(host).is_some_and(|ours| Some(&ours.uid) == guest.uid.as_ref())
 }
 
-/// Tells whether a guest object is marked as a copy of a host object, which was not made from one of the guest's. The
-/// tenant can write the mark too: it means something only for kinds that are imported.
+/// Returns true if a guest object is marked as a copy of a host object, and the host object is foreign. The tenant can write the
+/// mark too: it means something only for kinds that are imported.
 pub(crate) fn is_copy_of(guest: &ObjectMeta, host: &ObjectMeta) -> bool {
     host.uid.is_some() && shows(guest) == host.uid.as_deref() && guest_of(host).is_none()
 }
 
-/// A guest object, as a host object names it.
+/// A guest object, as a host object's annotations name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Guest {
-    /// Its name.
+    /// Its namespace and name.
     pub(crate) key: Key,
     /// Its UID.
     pub(crate) uid: String,
@@ -175,12 +175,13 @@ pub(crate) struct Guest {
     pub(crate) kind: String,
 }
 
-/// `<kind>/<group>/GenericExport`, in lower case and without a group for core kinds' version, as upstream writes it.
+/// Returns `<kind>/<group>/GenericExport`, with the kind in lower case and the version in place of the core group, as vcluster
+/// writes it.
 pub(crate) fn exporter(kind: &ApiResource) -> String {
     controller(kind, "GenericExport")
 }
 
-/// `<kind>/<group>/GenericImport`; the blog's is `pod/v1/GenericImport`.
+/// Returns `<kind>/<group>/GenericImport`; that of the blog is `pod/v1/GenericImport`.
 pub(crate) fn importer(kind: &ApiResource) -> String {
     controller(kind, "GenericImport")
 }
@@ -194,7 +195,7 @@ fn controller(kind: &ApiResource, which: &str) -> String {
     format!("{}/{group}/{which}", kind.kind.to_lowercase())
 }
 
-/// A kind as client-go prints it: `dapr.io/v1alpha1, Kind=Component`.
+/// Returns a kind as client-go prints it: `dapr.io/v1alpha1, Kind=Component`.
 pub(crate) fn kind_of(kind: &ApiResource) -> String {
     format!("{}/{}, Kind={}", kind.group, kind.version, kind.kind)
 }

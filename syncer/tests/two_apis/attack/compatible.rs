@@ -1,4 +1,4 @@
-//! Everyday pods pass under the defaults, and pods that run already survive the upgrade.
+//! Everyday pods are accepted under the defaults, and running pods survive the upgrade.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const OPEN: &str =
 
 const DEFAULTS: &str = "multiNamespaceMode: {enabled: true}\n";
 
-/// Everything that a chart of everyday software sets.
+/// Returns a pod with all fields that charts of everyday software set.
 fn everyday() -> Value {
     let probe = json!({"httpGet": {"path": "/healthz", "port": 8080, "scheme": "HTTP"}});
     json!({
@@ -133,7 +133,7 @@ async fn pods_that_run_outlive_the_upgrade_and_are_named() {
     assert!(!reasons.contains(&"PolicyViolation"), "{reasons:?}");
 }
 
-/// The label that the chart gave the pod of a control plane once. The selector of a `StatefulSet` cannot change.
+/// The label that earlier charts gave the pod of a control plane. The selector of a `StatefulSet` cannot change.
 const LABEL_OF_BEFORE: &str = "virtual-cluster";
 
 #[tokio::test]

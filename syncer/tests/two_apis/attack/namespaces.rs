@@ -1,4 +1,4 @@
-//! Labels of the host namespaces: what the host's policies go by is not for the tenant to say.
+//! Labels of the host namespaces: a tenant must not set the labels that the host's policies select by.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -159,7 +159,7 @@ async fn a_label_that_the_values_name_keeps_its_key() {
     host.appears("Namespace", &tenant.host_namespace("three")).await;
 }
 
-/// A syncer that has just started does not know which namespaces it has on the host.
+/// A syncer does not know after its start which namespaces it has on the host.
 #[tokio::test]
 async fn a_restart_lets_none_in_that_was_one_too_many() {
     let values = "multiNamespaceMode: {enabled: true}\ndefaults: {policies: {namespaces: 6}}\n";

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Layers, attempt, claim, says, token_secret};
 use crate::rig::{Space, Tenant, unique};
 
-/// Creates it in the guest and finds an Event about it and nothing on the host.
+/// Creates the object in the guest, and checks that it gets an Event and has no mirror.
 async fn is_refused(space: &Space, kind: &str, object: &Value, words: &str) {
     let mut object = object.clone();
     let name = unique("attempt");

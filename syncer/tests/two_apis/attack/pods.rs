@@ -1,4 +1,4 @@
-//! Pods that reach their node, a volume that is not theirs, or nodes and classes that are reserved.
+//! Pods that reach their node, foreign volumes, or reserved nodes and classes.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ enum PodSecurity {
 
 use PodSecurity::{KnowsNothing, Refuses};
 
-/// A pod with these fields in its spec.
+/// Returns a pod with these fields in its spec.
 fn pod(spec: &Value) -> Value {
     let mut pod = json!({
         "apiVersion": "v1",
@@ -30,7 +30,7 @@ fn pod(spec: &Value) -> Value {
     pod
 }
 
-/// A pod with these fields in its one container.
+/// Returns a pod with these fields in its one container.
 fn container(fields: &Value) -> Value {
     let mut container = json!({"name": "app", "image": "example.com/app:1"});
     for (field, value) in fields.as_object().expect("it is a map") {
@@ -39,14 +39,14 @@ fn container(fields: &Value) -> Value {
     json!({ "containers": [container] })
 }
 
-/// A pod with this volume.
+/// Returns a pod with this volume.
 fn volume(source: &Value) -> Value {
     let mut volume = source.clone();
     volume["name"] = json!("data");
     json!({"volumes": [{"name": "scratch", "emptyDir": {}}, volume]})
 }
 
-/// A pod with an ephemeral volume of this claim.
+/// Returns a pod with an ephemeral volume of this PVC.
 fn ephemeral(metadata: &Value, fields: &Value) -> Value {
     let mut spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     for (field, value) in fields.as_object().expect("it is a map") {
@@ -261,7 +261,7 @@ async fn what_the_syncer_translates_is_refused_from_a_stolen_control_plane(
     says(attempt(&layers.policies, "Pod", &pod(&spec)).await, field);
 }
 
-/// A container that is added to a running pod has no less to comply with.
+/// An ephemeral container has to comply with the same rules.
 #[rstest]
 #[case::privileged(json!({"privileged": true}), "securityContext.privileged: ")]
 #[case::a_capability(json!({"capabilities": {"add": ["SYS_PTRACE"]}}), "securityContext.capabilities.add[0]: ")]

@@ -1,7 +1,7 @@
-//! What lives as long as the test process, and what ends with it.
+//! State that lives as long as the test process, and the clean-up after it.
 //!
-//! Tests are threads that end, and a process ends with the thread that started it. So what tests share is started
-//! by a thread that never ends.
+//! Tests are threads that end, and a process ends with the thread that started it. So a thread that never ends starts everything
+//! that tests share.
 
 use std::future::{Future, pending};
 use std::os::unix::process::CommandExt;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::OnceCell;
 
-/// Gives what the cell holds, and makes it first if it is empty.
+/// Returns the value of the cell, which is created first if the cell is empty.
 pub(super) async fn shared<T, Making>(
     cell: &'static OnceCell<T>,
     make: impl FnOnce() -> Making + Send + 'static,
@@ -29,13 +29,13 @@ where
     }
 }
 
-/// A name that nothing else of this test process has.
+/// Returns a name that is unique in this test process.
 pub(crate) fn unique(stem: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     format!("{stem}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The folder of this test process. It is removed when the process ends.
+/// Returns the folder of this test process. It is removed when the process ends.
 pub(super) fn folder() -> &'static Path {
     static FOLDER: OnceLock<(PathBuf, ChildStdin)> = OnceLock::new();
     let (folder, _) = FOLDER.get_or_init(|| {
@@ -50,7 +50,7 @@ pub(super) fn folder() -> &'static Path {
     folder
 }
 
-/// Removes a folder once what this returns is closed, which it is when this process ends, however it ends.
+/// Removes a folder once the returned pipe is closed. It is closed when this process ends, however it ends.
 fn remove_in_the_end(folder: &Path) -> ChildStdin {
     let remover = Command::new("sh")
         // What writes there has just been killed, and may not be gone.

@@ -1,6 +1,6 @@
-//! cert-manager on the host: its controller with the rights of an administrator.
+//! cert-manager on the host: its controller with the permissions of an administrator.
 //!
-//! Its webhook is left out. It would only refuse sooner what the controller refuses in a status.
+//! Its webhook is omitted. It would only refuse earlier what the controller refuses in a status.
 
 use std::fs;
 
@@ -9,13 +9,13 @@ use harness::components;
 use super::process::Process;
 use super::{Host, background};
 
-/// cert-manager, until it is dropped.
+/// A running cert-manager; it ends when it is dropped.
 pub(crate) struct CertManager {
     _controller: Process,
 }
 
 impl CertManager {
-    /// Makes its definitions known on the host and starts it there.
+    /// Creates its CRDs on the host and starts it there.
     pub(crate) async fn start() -> Self {
         let host = Host::shared().await;
         let programs = components::for_tests(&["cert-manager"])

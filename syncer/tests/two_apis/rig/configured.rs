@@ -1,7 +1,7 @@
-//! A tenant with an engine of this process, for what no key of the values asks for.
+//! A tenant whose engine runs in this process, for settings that the values have no key for.
 //!
-//! The engine has the syncer's own accounts on both sides. What those may do beyond the chart's roles is what
-//! whoever writes such a configuration has to give them, and is made here.
+//! The engine has the syncer's own accounts on both sides. The permissions that it needs beyond the chart's roles are created
+//! here, as somebody with such a configuration has to do.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,17 +21,17 @@ use vcluster_values::naming;
 
 use super::{Host, STARTED, Side, Tenant, background, namespace};
 
-/// A host namespace of which single objects are shown: a config map `settings`, and a Service `redis`.
+/// A host namespace of which single objects are shown: a ConfigMap `settings`, and a Service `redis`.
 pub(crate) const ONE: &str = "shows-one";
 
-/// A host namespace of which all config maps and Secrets are shown.
+/// A host namespace of which all ConfigMaps and Secrets are shown.
 pub(crate) const ALL: &str = "shows-all";
 
-/// The guest namespace that both are shown in.
+/// The guest namespace of the copies of both.
 pub(crate) const HOUSE: &str = "house";
 
 impl Tenant {
-    /// The one that those tests share.
+    /// Returns the tenant of the tests that share such an engine.
     pub(crate) async fn configured() -> Arc<Self> {
         static TENANT: OnceCell<Arc<Tenant>> = OnceCell::const_new();
         Host::shared().await;
@@ -69,7 +69,7 @@ async fn config(tenant: &Tenant) -> Config {
     }
 }
 
-/// Returns what an engine has to know that keeps in step what it always does, and no more.
+/// Returns the configuration of an engine that syncs only what it always does.
 pub(super) async fn plain(tenant: &Tenant) -> Config {
     let host = tenant.host().await.within(tenant.namespace());
     let service = host.get("Service", tenant.name()).await;
@@ -95,7 +95,7 @@ pub(super) async fn plain(tenant: &Tenant) -> Config {
     }
 }
 
-/// Runs an engine, which has looked at everything on return.
+/// Runs an engine, and returns once it has reconciled everything.
 pub(super) async fn run(tenant: &Tenant, config: Config, stop: CancellationToken) -> JoinHandle<()> {
     let (host, guest) = (
         tenant.account().await.client(),
@@ -117,7 +117,7 @@ pub(super) async fn run(tenant: &Tenant, config: Config, stop: CancellationToken
     engine
 }
 
-/// Makes the host namespaces, and lets the syncer's account read of them what is shown and nothing else.
+/// Creates the host namespaces, and lets the syncer's account read the objects there that are shown, and nothing else.
 async fn give_rights(tenant: &Tenant) {
     let host = tenant.host().await;
     let may = |groups: &str, resources: &[&str], names: &[&str]| {

@@ -11,11 +11,11 @@ use tokio::net::TcpSocket;
 use super::process::Process;
 use super::{STARTED, Side};
 
-/// Addresses of Services, of two families; a guest shows those of its host.
+/// The address ranges of Services, of two families; a guest uses those of its host.
 const SERVICES: &str = "10.96.0.0/16,fd00:96::/112";
 
-/// The controllers that somebody here waits for: namespaces go, accounts and the authority's certificate come, jobs have
-/// pods, and what is held for storage is released. Claims are not: tests say when.
+/// The controllers that tests here wait for: they delete namespaces, create accounts and the authority's certificate, create pods
+/// of jobs, and remove finalizers of storage. PVCs are not included: tests release them.
 const CONTROLLERS: &str = "namespace-controller,serviceaccount-controller,\
                            root-ca-certificate-publisher-controller,job-controller,\
                            persistentvolume-protection-controller,volumeattributesclass-protection-controller";
@@ -29,7 +29,7 @@ pub(super) struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts both from the certificates in `folder`; what they keep is below `prefix` in etcd.
+    /// Starts both with the certificates in `folder`; their objects are below `prefix` in etcd.
     pub(super) async fn start(programs: &Components, etcd: &str, prefix: &str, folder: &Path) -> Self {
         // Bound and never listened at, it keeps the port for the API server.
         let reserved = TcpSocket::new_v4().expect("sockets can be made");
@@ -111,13 +111,13 @@ impl ControlPlane {
         }
     }
 
-    /// Its administrator's kubeconfig.
+    /// Returns its administrator's kubeconfig.
     pub(super) fn admin(&self) -> PathBuf {
         self.folder.join("admin.kubeconfig")
     }
 }
 
-/// Has the kubeconfigs that `syncer init` writes for a pod point to this machine; as it wrote them they are kept beside.
+/// Points the kubeconfigs that `syncer init` writes for a pod to this machine; the original files are kept beside them.
 fn point_kubeconfigs(folder: &Path, port: u16) {
     for name in ["admin", "controller-manager", "syncer"] {
         let path = folder.join(format!("{name}.kubeconfig"));

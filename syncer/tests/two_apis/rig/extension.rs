@@ -1,4 +1,4 @@
-//! An API server of a tenant's own, which serves one kind and says who asked.
+//! An API server of a tenant's own, which serves one kind and reports the client of a request.
 
 use std::future::ready;
 
@@ -14,7 +14,7 @@ use super::https::{self, Body, whole};
 /// The version of the API.
 pub(crate) const VERSION: &str = "own.example.com/v1";
 
-/// Answers at the port that this gives, and only those who have a certificate of the authority with this one, PEM.
+/// Serves at the port that it returns, for clients with a certificate of the authority with this certificate, PEM.
 pub(crate) async fn extension(authority: &str) -> u16 {
     let authority = CertificateDer::from_pem_slice(authority.as_bytes()).expect("it is a certificate");
     let host = Host::shared().await;

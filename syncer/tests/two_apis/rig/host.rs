@@ -15,7 +15,7 @@ use super::control_plane::ControlPlane;
 use super::process::Process;
 use super::{Side, background};
 
-/// A cluster with Dapr's definitions, for tenants to share.
+/// A cluster with Dapr's CRDs, for tenants to share.
 pub(crate) struct Host {
     programs: Components,
     folder: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// The one of this test process.
+    /// Returns the host of this test process.
     pub(crate) async fn shared() -> Arc<Self> {
         static HOST: OnceCell<Arc<Host>> = OnceCell::const_new();
         background::shared(&HOST, || async { Arc::new(Self::start().await) }).await
@@ -74,13 +74,13 @@ impl Host {
         host
     }
 
-    /// Makes Dapr's definitions known, from its own chart.
+    /// Creates Dapr's CRDs, from its own chart.
     async fn define_dapr(&self) {
         let chart = self.programs.folder("dapr").expect("it was asked for");
         self.define(&chart.join("crds")).await;
     }
 
-    /// Makes the definitions in a folder's files known, and waits until their kinds are served.
+    /// Creates the CRDs in a folder's files, and waits until their kinds are served.
     pub(super) async fn define(&self, folder: &Path) {
         let admin = self.admin().await;
         let mut names = Vec::new();
@@ -109,37 +109,37 @@ impl Host {
         }
     }
 
-    /// Its administrator, asking for cluster-scoped objects.
+    /// Returns its administrator's client, for cluster-scoped objects.
     pub(crate) async fn admin(&self) -> Side {
         Side::connect(&self.cluster.admin()).await
     }
 
-    /// Its administrator's kubeconfig.
+    /// Returns its administrator's kubeconfig.
     pub(super) fn admin_kubeconfig(&self) -> PathBuf {
         self.cluster.admin()
     }
 
-    /// The folder of its certificates.
+    /// Returns the folder of its certificates.
     pub(super) fn pki(&self) -> &Path {
         &self.folder
     }
 
-    /// Where a control plane keeps its objects.
+    /// Returns the address of the etcd of a control plane.
     pub(super) fn etcd(&self) -> &str {
         &self.etcd
     }
 
-    /// The programs.
+    /// Returns the programs.
     pub(super) fn programs(&self) -> &Components {
         &self.programs
     }
 
-    /// The syncer that is tested.
+    /// Returns the syncer that is tested.
     pub(super) fn syncer(&self) -> &Path {
         &self.syncer
     }
 
-    /// kubectl, for any cluster.
+    /// Returns kubectl, for any cluster.
     pub(crate) fn kubectl(&self) -> &Path {
         self.program("kubectl")
     }
@@ -149,7 +149,7 @@ impl Host {
         self.programs.program(name).expect("it was asked for")
     }
 
-    /// Helm, for this cluster.
+    /// Returns Helm, for this cluster.
     pub(crate) fn helm(&self) -> Helm {
         Helm {
             program: self
@@ -163,7 +163,7 @@ impl Host {
     }
 }
 
-/// A control plane starts from the same files, whether it is a host's or a guest's.
+/// Writes the certificates of a control plane, which are the same files for a host and a guest.
 async fn write_certificates(folder: &Path) {
     let names = Names {
         tenant: naming::Tenant::new("host", "host"),

@@ -1,4 +1,4 @@
-//! A kubelet of the host's, which runs nothing: it says what it was asked, and then what a test has it say.
+//! A kubelet of the host's, which runs nothing: it answers with the request that it got, and then with the lines of the test.
 
 use std::future::ready;
 
@@ -14,10 +14,10 @@ use tokio::sync::watch;
 use super::https::{self, Body, whole};
 use super::{Host, unique};
 
-/// What it says instead of the log of a container's last life.
+/// Its answer in place of the log of a container's previous instance.
 pub(crate) const NO_FORMER: &str = "there was no container before";
 
-/// A node of the host's and the kubelet of it. It ends with the test.
+/// A node of the host and its kubelet. It ends with the test.
 pub(crate) struct HostKubelet {
     /// The node's name.
     pub(crate) node: String,
@@ -25,7 +25,7 @@ pub(crate) struct HostKubelet {
 }
 
 impl HostKubelet {
-    /// One of a new node with these labels.
+    /// Starts the kubelet of a new node with these labels.
     pub(crate) async fn new(labels: serde_json::Value) -> Self {
         let host = Host::shared().await;
         let (lines, said) = watch::channel(String::new());
@@ -46,7 +46,7 @@ impl HostKubelet {
         Self { node, lines }
     }
 
-    /// Has a line more in the log of its containers, the last one; whoever follows one gets it.
+    /// Appends a line to the log of its containers; every client that follows a log gets it.
     pub(crate) fn writes(&self, line: &str) {
         self.lines.send_replace(format!("{line}\n"));
     }

@@ -21,10 +21,10 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::Host;
 
-/// What it answers with.
+/// The body of its answers.
 pub(super) type Body = BoxBody<Bytes, Infallible>;
 
-/// Answers whoever asks `localhost` at the port that this gives.
+/// Answers requests to `localhost` at the port that it returns.
 pub(super) async fn serve<Answer, Answering>(host: &Host, answer: Answer) -> u16
 where
     Answer: Fn(Request<Incoming>) -> Answering + Clone + Send + Sync + 'static,
@@ -33,7 +33,7 @@ where
     serve_to(host, None, answer).await
 }
 
-/// Answers those who have a certificate of an authority, of which this is the certificate; everybody without one.
+/// Answers clients with a certificate of an authority, of which this is the certificate; all clients if there is none.
 pub(super) async fn serve_to<Answer, Answering>(
     host: &Host,
     authority: Option<CertificateDer<'static>>,
@@ -76,7 +76,7 @@ where
     port
 }
 
-/// Answers what comes by one connection. Whoever goes in the middle of it has what was asked for.
+/// Answers the requests of one connection. An early disconnect is no failure: the client has the answer that it needs.
 async fn take<Answer, Answering>(stream: TcpStream, tls: TlsAcceptor, answer: Answer)
 where
     Answer: Fn(Request<Incoming>) -> Answering,
@@ -94,7 +94,7 @@ where
     let _ = served.with_upgrades().await;
 }
 
-/// A body that is all there.
+/// Returns a body with this content.
 pub(super) fn whole(content: impl Into<Bytes>) -> Body {
     Full::new(content.into()).boxed()
 }

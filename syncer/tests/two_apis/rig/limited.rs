@@ -1,4 +1,4 @@
-//! A tenant with an engine of this process that has limits of the test's own.
+//! A tenant whose engine runs in this process, with limits of the test.
 
 use std::ops::Deref;
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Tenant, configured};
 
-/// A tenant whose objects on the host are limited, Components among them.
+/// A tenant with limits for its objects on the host; Components are synced, too.
 pub(crate) struct Limited {
     tenant: Tenant,
     limits: Limits,
@@ -31,7 +31,7 @@ impl Limited {
         }
     }
 
-    /// Ends the engine and starts another one, which knows nothing of before.
+    /// Ends the engine and starts another one, without any state of the former.
     pub(crate) async fn restart(&mut self) {
         self.stop.cancel();
         (&mut self.engine).await.expect("it ends");

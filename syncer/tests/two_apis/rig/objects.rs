@@ -1,8 +1,8 @@
-//! Objects as tests make them.
+//! Objects of tests.
 
 use serde_json::{Value, json};
 
-/// A Component like the blog's, with one more value.
+/// Returns a Component like the blog's, with one more value.
 pub(crate) fn component(name: &str, value: impl Into<Value>) -> Value {
     json!({
         "apiVersion": "dapr.io/v1alpha1",
@@ -19,10 +19,10 @@ pub(crate) fn component(name: &str, value: impl Into<Value>) -> Value {
     })
 }
 
-/// Where a Component of [`component`] has its value.
+/// The path of the value in a Component of [`component`].
 pub(crate) const VALUE: &str = "/spec/metadata/1/value";
 
-/// A namespace.
+/// Returns a namespace.
 pub(crate) fn namespace(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 }

@@ -1,4 +1,4 @@
-//! Processes that end with whoever started them.
+//! Processes that end with the process that started them.
 
 use std::env;
 use std::fs::{self, File};
@@ -11,14 +11,14 @@ use tokio::process::{Child, Command};
 
 use super::SOON;
 
-/// Chooses the fault of a syncer that has some built in.
+/// The variable that selects the fault of a syncer that has some built in.
 const MUTATION: &str = "SYNCER_MUTATION";
 
-/// Has Go programs collect garbage less often: that is a quarter of what an API server does to start, and most here
-/// end soon after.
+/// Makes Go programs collect garbage less often: that is a quarter of the work of an API server's start, and most here end soon
+/// after.
 const COLLECT_LATE: (&str, &str) = ("GOGC", "500");
 
-/// How much of a log a failure shows.
+/// The number of lines of a log that a failure shows.
 const TAIL: usize = 40;
 
 /// A process and its log, which is shown if the test fails.
@@ -28,7 +28,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a program in `folder`, where its log becomes `name.log`.
+    /// Starts a program in `folder`; its log is `name.log` there.
     pub(super) fn start(program: &Path, arguments: &[String], folder: &Path, name: &str) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).expect("the folder is ours");
@@ -50,12 +50,12 @@ impl Process {
         Self { child, log }
     }
 
-    /// What it has said so far.
+    /// Returns its output so far.
     pub(super) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// How it ended, if it has.
+    /// Returns a description of its end, if it has ended.
     pub(super) fn ended(&mut self) -> Option<String> {
         let ended = self.child.try_wait().expect("it is ours")?;
         Some(format!(
@@ -71,7 +71,7 @@ impl Process {
         kill_process(pid.expect("it runs"), signal).expect("it is ours");
     }
 
-    /// Sends a signal, waits for the end and gives the exit code.
+    /// Sends a signal, waits for the end and returns the exit code.
     pub(super) async fn end(mut self, signal: Signal) -> Option<i32> {
         self.signal(signal);
         let ended = wait::at_most(SOON.at_most, self.child.wait()).await;
@@ -91,7 +91,7 @@ impl Drop for Process {
     }
 }
 
-/// The last lines that hold `word`.
+/// Returns the last lines that contain `word`.
 pub(super) fn tail(log: &str, word: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| line.contains(word)).collect();
     lines[lines.len().saturating_sub(TAIL)..].join("\n")

@@ -1,4 +1,4 @@
-//! Asking an API.
+//! Requests to an API.
 
 use std::fmt;
 use std::path::Path;
@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 
 use super::SOON;
 
-/// How much of an object a failure shows.
+/// Maximum length of an object in a failure.
 const LONGEST: usize = 4000;
 
-/// One side, as somebody: what is in one of its namespaces or, if that is empty, in none.
+/// A client of one side, for the objects of one of its namespaces or, if that is empty, for cluster-scoped objects.
 #[derive(Clone)]
 pub(crate) struct Side {
     client: Client,
     namespace: String,
 }
 
-/// What an API said when it did not do what was asked.
+/// An API's refusal of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) code: u16,
@@ -35,7 +35,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Side {
-    /// The API, as whom a kubeconfig says.
+    /// Connects to the API with the identity of a kubeconfig.
     pub(crate) async fn connect(kubeconfig: &Path) -> Self {
         let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("it was written");
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
@@ -45,7 +45,7 @@ impl Side {
         }
     }
 
-    /// The same, for one namespace.
+    /// Returns the same client for one namespace.
     pub(crate) fn within(&self, namespace: &str) -> Self {
         Self {
             client: self.client.clone(),
@@ -53,22 +53,22 @@ impl Side {
         }
     }
 
-    /// The same, for cluster-scoped objects.
+    /// Returns the same client for cluster-scoped objects.
     pub(crate) fn everywhere(&self) -> Self {
         self.within("")
     }
 
-    /// Who asks.
+    /// Returns the client.
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// The namespace.
+    /// Returns the namespace.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// Whether the API says that it is ready, or what it says else.
+    /// Returns an error with the API's message if the API is not ready.
     pub(super) async fn is_ready(&self) -> Result<(), String> {
         let request = Request::get("/readyz").body(Vec::new()).expect("a request");
         match self.client.request_text(request).await {
@@ -78,19 +78,19 @@ impl Side {
         }
     }
 
-    /// Makes an object.
+    /// Creates an object.
     pub(crate) async fn create(&self, object: Value) -> Value {
         let made = self.try_create(&object).await;
         made.unwrap_or_else(|refusal| panic!("it is made: {refusal}"))
     }
 
-    /// Makes an object, or tells why not.
+    /// Creates an object, or returns the refusal.
     pub(crate) async fn try_create(&self, object: &Value) -> Result<Value, Refusal> {
         let kind = object["kind"].as_str().expect("it has a kind");
         self.post(&self.path(kind, ""), object).await
     }
 
-    /// Waits until an object is taken, whose kind has to be served first.
+    /// Waits until an object is accepted, whose kind has to be served first.
     pub(crate) async fn takes(&self, path: &str, object: &Value) {
         wait::until(format!("{path} to be served"), SOON, || async {
             match self.post(path, object).await {
@@ -103,7 +103,7 @@ impl Side {
         .unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// Waits until something is answered that is asked of an API which another one may have to find first.
+    /// Waits until a request is answered that the API passes on to another API, which it may have to find first.
     pub(crate) async fn answers(&self, path: &str) -> Value {
         wait::until(format!("{path} to be answered"), SOON, || async {
             match self.ask(Method::GET, path, "", None).await {
@@ -116,7 +116,7 @@ impl Side {
         .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// An object, if it is there.
+    /// Returns an object, if it exists.
     pub(crate) async fn get(&self, kind: &str, name: &str) -> Option<Value> {
         match self.ask(Method::GET, &self.path(kind, name), "", None).await {
             Ok(object) => Some(object),
@@ -125,14 +125,14 @@ impl Side {
         }
     }
 
-    /// All objects of a kind.
+    /// Returns all objects of a kind.
     pub(crate) async fn list(&self, kind: &str) -> Vec<Value> {
         let list = self.ask(Method::GET, &self.path(kind, ""), "", None).await;
         let mut list = list.unwrap_or_else(|refusal| panic!("{kind} can be listed: {refusal}"));
         serde_json::from_value(list["items"].take()).expect("it is a list")
     }
 
-    /// The names of all of a kind, in order.
+    /// Returns the names of all objects of a kind, in order.
     pub(crate) async fn names(&self, kind: &str) -> Vec<String> {
         let found = self.list(kind).await;
         let name = |found: &Value| found["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -146,7 +146,7 @@ impl Side {
         self.merge_at(&self.path(kind, name), changes).await
     }
 
-    /// The same with its status.
+    /// Changes fields of an object's status.
     pub(crate) async fn merge_status(&self, kind: &str, name: &str, status: &Value) -> Value {
         let path = format!("{}/status", self.path(kind, name));
         self.merge_at(&path, &json!({"status": status})).await
@@ -157,7 +157,7 @@ impl Side {
         object.unwrap_or_else(|refusal| panic!("{path} can be changed: {refusal}"))
     }
 
-    /// Deletes an object that is there.
+    /// Deletes an object that exists.
     pub(crate) async fn delete(&self, kind: &str, name: &str) {
         let deleted = self.ask(Method::DELETE, &self.path(kind, name), "", None).await;
         deleted.unwrap_or_else(|refusal| panic!("{kind} {name} can be deleted: {refusal}"));
@@ -168,13 +168,13 @@ impl Side {
         self.ask(Method::POST, path, "application/json", Some(body)).await
     }
 
-    /// Merges changes into what is at a path.
+    /// Merges changes into the object at a path.
     pub(crate) async fn patch(&self, path: &str, changes: &Value) -> Result<Value, Refusal> {
         let content = "application/merge-patch+json";
         self.ask(Method::PATCH, path, content, Some(changes)).await
     }
 
-    /// Asks anything.
+    /// Sends any request.
     pub(crate) async fn ask(
         &self,
         method: Method,
@@ -199,7 +199,7 @@ impl Side {
         }
     }
 
-    /// Where an object is, or all of its kind if the name is empty.
+    /// Returns the path of an object, or of all of its kind if the name is empty.
     pub(crate) fn path(&self, kind: &str, name: &str) -> String {
         let (api, plural) = resource(kind);
         let within = match self.namespace.as_str() {
@@ -214,7 +214,7 @@ impl Side {
         format!("{api}{within}/{plural}{name}")
     }
 
-    /// Waits until an object is as `look` wants it, and gives what that found.
+    /// Waits until `look` accepts an object, and returns its result.
     pub(crate) async fn sees<T>(
         &self,
         kind: &str,
@@ -236,12 +236,12 @@ impl Side {
         .unwrap_or_else(|error| panic!("in {:?}: {error}", self.namespace))
     }
 
-    /// Waits until an object is there.
+    /// Waits until an object exists.
     pub(crate) async fn appears(&self, kind: &str, name: &str) -> Value {
         self.sees(kind, name, "there", |found| Some(found.clone())).await
     }
 
-    /// Waits until an object has a value at a place.
+    /// Waits until an object has a value at a path.
     pub(crate) async fn shows(&self, kind: &str, name: &str, place: &str, value: impl Into<Value>) -> Value {
         let value = value.into();
         let what = format!("{} at {place}", shown(&value));
@@ -263,7 +263,7 @@ impl Side {
         .unwrap_or_else(|error| panic!("in {:?}: {error}", self.namespace));
     }
 
-    /// Waits until an Event about an object, of the syncer's, says such words.
+    /// Waits until an Event of the syncer about an object contains these words.
     pub(crate) async fn is_told(&self, kind: &str, name: &str, words: &str) {
         wait::until(
             format!("an Event on {kind} {name}: {words}"),
@@ -286,7 +286,7 @@ impl Side {
     }
 }
 
-/// The API and the plural of a kind.
+/// Returns the API and the plural of a kind.
 fn resource(kind: &str) -> (&'static str, &'static str) {
     const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
     const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
@@ -348,7 +348,7 @@ fn resource(kind: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// An object without its managed fields, as text of bearable length.
+/// Returns an object without its managed fields, as text of limited length.
 fn shown(object: &Value) -> String {
     let mut object = object.clone();
     if let Some(Value::Object(metadata)) = object.get_mut("metadata") {

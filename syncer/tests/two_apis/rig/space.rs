@@ -10,22 +10,22 @@ pub(crate) struct Space {
     pub(crate) guest: Side,
     /// Its mirror.
     pub(crate) host: Side,
-    /// The tenant that others use, too: only what its syncer said of this namespace is shown if the test fails.
+    /// The tenant, if other tests use it too: a failure then shows only log lines about this namespace.
     shared: Option<Arc<Tenant>>,
 }
 
 impl Space {
-    /// A new namespace of the tenant that tests share.
+    /// Creates a namespace of the tenant that tests share.
     pub(crate) async fn shared() -> Self {
         Self::new_of(Tenant::shared().await).await
     }
 
-    /// A new namespace of the tenant that has all kinds.
+    /// Creates a namespace of the tenant that has all kinds.
     pub(crate) async fn of_all_kinds() -> Self {
         Self::new_of(Tenant::of_all_kinds().await).await
     }
 
-    /// A new namespace of the tenant whose engine is configured by hand.
+    /// Creates a namespace of the tenant whose engine is configured by hand.
     pub(crate) async fn configured() -> Self {
         Self::new_of(Tenant::configured().await).await
     }
@@ -38,7 +38,7 @@ impl Space {
         space
     }
 
-    /// A namespace that the guest has, once its mirror is there.
+    /// Returns a namespace of the guest, once its mirror exists.
     pub(crate) async fn of(tenant: &Tenant, namespace: &str) -> Self {
         let mirror = tenant.host_namespace(namespace);
         let host = tenant.host().await;

@@ -1,4 +1,4 @@
-//! A syncer while it runs.
+//! A running syncer.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use serde_json::Value;
 use super::STARTED;
 use super::process::{Process, tail};
 
-/// A syncer that answers about itself.
+/// A syncer that serves probes and metrics.
 pub(crate) struct Syncer {
     process: Process,
-    /// Where it says what it waits for and counts.
+    /// The address of its metrics and of the details of readiness.
     address: String,
-    /// Where it answers probes.
+    /// The address of its probes.
     probes: String,
 }
 
 impl Syncer {
-    /// Starts it, and waits until it answers.
+    /// Starts it, and waits until it serves requests.
     pub(super) async fn start(program: &Path, arguments: &[String], folder: &Path, name: &str) -> Self {
         let mut process = Process::start(program, arguments, folder, name);
         let (address, probes) = wait::until(format!("{name} to listen"), STARTED, || {
@@ -41,12 +41,12 @@ impl Syncer {
         }
     }
 
-    /// Waits until it has looked at everything.
+    /// Waits until it has reconciled everything.
     pub(crate) async fn is_ready(&mut self) {
         self.says("").await;
     }
 
-    /// Waits until what it waits for has this in it; until it waits for nothing, if that is empty.
+    /// Waits until the step that it waits for contains this word; if the word is empty, until it waits for nothing.
     pub(crate) async fn says(&mut self, word: &str) {
         let ready = format!("http://{}/readyz", self.address);
         wait::until(format!("the syncer to say {word:?}"), STARTED, || {
@@ -75,13 +75,13 @@ impl Syncer {
         .unwrap_or_else(|error| panic!("it says so: {error:#?}\n{}", tail(&self.log(), "")));
     }
 
-    /// What it counts.
+    /// Returns its metrics.
     pub(crate) async fn metrics(&self) -> String {
         let answer = reqwest::get(format!("http://{}/metrics", self.address)).await;
         answer.expect("it answers").text().await.expect("it is text")
     }
 
-    /// What it answers a probe: the code, and the words.
+    /// Returns its answer to a probe: the code, and the text.
     pub(super) async fn probed(&self, path: &str) -> (u16, String) {
         let answer = reqwest::get(format!("http://{}{path}", self.probes)).await;
         let answer = answer.expect("it answers");
@@ -89,22 +89,22 @@ impl Syncer {
         (code, answer.text().await.expect("it is text"))
     }
 
-    /// What it has said so far.
+    /// Returns its output so far.
     pub(super) fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Sends a signal after which it goes on.
+    /// Sends a signal that does not end it.
     pub(super) fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
 
-    /// Sends a signal, waits for the end and gives the exit code.
+    /// Sends a signal, waits for the end and returns the exit code.
     pub(crate) async fn end(self, signal: Signal) -> Option<i32> {
         self.process.end(signal).await
     }
 
-    /// Waits until it ends by itself, and gives what it has said.
+    /// Waits until it ends by itself, and returns its output.
     pub(crate) async fn ends(mut self) -> String {
         let ended = wait::until("the syncer to end", STARTED, || {
             let ended = self.process.ended();
@@ -115,7 +115,7 @@ impl Syncer {
     }
 }
 
-/// Where the log says that the syncer does this.
+/// Returns the address at which, according to the log, the syncer listens for this purpose.
 fn listens_at(log: &str, what: &str) -> Option<String> {
     let lines = log
         .lines()

@@ -37,7 +37,7 @@ const MANY_NAMESPACES: &str = "defaults.policies.namespaces=1000";
 const DRIVER: &str = "defaults.policies.csiDrivers={d}";
 
 impl Tenant {
-    /// The one that tests share which do nothing to the syncer itself.
+    /// Returns the tenant of all tests that do nothing to the syncer itself.
     pub(crate) async fn shared() -> Arc<Self> {
         static TENANT: OnceCell<Arc<Tenant>> = OnceCell::const_new();
         // The background thread makes both, and must not wait for itself.
@@ -50,7 +50,7 @@ impl Tenant {
         .await
     }
 
-    /// The one that those tests share that need all kinds which have a switch.
+    /// Returns the tenant of the tests that need all kinds which have a switch.
     pub(crate) async fn of_all_kinds() -> Arc<Self> {
         static TENANT: OnceCell<Arc<Tenant>> = OnceCell::const_new();
         let on = [
@@ -72,19 +72,19 @@ impl Tenant {
         .await
     }
 
-    /// One for a test of its own.
+    /// Creates a tenant for a single test.
     pub(crate) async fn new(stem: &str) -> Self {
         Self::with_values(stem, BLOG_VALUES).await
     }
 
-    /// One for a test of its own, with values of its own.
+    /// Creates a tenant for a single test, with these values.
     pub(crate) async fn with_values(stem: &str, values: &str) -> Self {
         let name = unique(stem);
         let namespace = format!("vcluster-{name}");
         Self::made(&name, &namespace, values, &[]).await
     }
 
-    /// One of this name, whose control plane is in this host namespace. Its syncer is ready.
+    /// Creates a tenant of this name, whose control plane is in this host namespace. Its syncer is ready.
     pub(crate) async fn named(name: &str, namespace: &str) -> Self {
         Self::made(name, namespace, BLOG_VALUES, &[]).await
     }
@@ -124,62 +124,62 @@ impl Tenant {
         tenant
     }
 
-    /// The tenant's name.
+    /// Returns the tenant's name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The host namespace of its control plane.
+    /// Returns the host namespace of its control plane.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// The folder that `syncer init` wrote.
+    /// Returns the folder that `syncer init` wrote.
     pub(crate) fn pki(&self) -> &Path {
         &self.folder
     }
 
-    /// The host namespace of one of its own, by vcluster's rule.
+    /// Returns the host namespace of a guest namespace, by vcluster's rule.
     pub(crate) fn host_namespace(&self, guest: &str) -> String {
         naming::host_namespace(&self.name, &self.namespace, guest)
     }
 
-    /// The guest's administrator, asking for cluster-scoped objects.
+    /// Returns the client of the guest's administrator, for cluster-scoped objects.
     pub(crate) async fn guest(&self) -> Side {
         Side::connect(&self.guest.admin()).await
     }
 
-    /// The host's administrator, asking for cluster-scoped objects.
+    /// Returns the client of the host's administrator, for cluster-scoped objects.
     pub(crate) async fn host(&self) -> Side {
         self.host.admin().await
     }
 
-    /// The host's programs.
+    /// Returns the host.
     pub(super) fn host_side(&self) -> &Host {
         &self.host
     }
 
-    /// Where its files are.
+    /// Returns the folder of its files.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The syncer's own account on the host, asking for cluster-scoped objects.
+    /// Returns the client of the syncer's account on the host, for cluster-scoped objects.
     pub(crate) async fn account(&self) -> Side {
         Side::connect(&self.folder.join("host.kubeconfig")).await
     }
 
-    /// The syncer's own account in the guest, asking for cluster-scoped objects.
+    /// Returns the client of the syncer's account in the guest, for cluster-scoped objects.
     pub(super) async fn guest_account(&self) -> Side {
         Side::connect(&self.folder.join("syncer.kubeconfig")).await
     }
 
-    /// A namespace that the guest has, once its mirror is there.
+    /// Returns a namespace of the guest, once its mirror exists.
     pub(crate) async fn space(&self, namespace: &str) -> Space {
         Space::of(self, namespace).await
     }
 
-    /// Starts the syncer and waits until it has looked at everything.
+    /// Starts the syncer and waits until it has reconciled everything.
     pub(crate) async fn start(&mut self) {
         assert!(self.syncer.is_none(), "it runs");
         let mut syncer = self.another(&[]).await;
@@ -187,7 +187,7 @@ impl Tenant {
         self.syncer = Some(syncer);
     }
 
-    /// Starts a syncer besides, or instead of, the one that runs, with further arguments; it answers about itself.
+    /// Starts a syncer besides, or instead of, the one that runs, with further arguments; it serves probes and metrics.
     pub(crate) async fn another(&mut self, further: &[String]) -> Syncer {
         self.starts += 1;
         let mut arguments = [
@@ -207,7 +207,7 @@ impl Tenant {
         Syncer::start(self.host.syncer(), &arguments, &self.folder, &name).await
     }
 
-    /// Starts a syncer that ends by itself, and returns its exit code and what it wrote.
+    /// Starts a syncer that ends by itself, and returns its exit code and its output.
     pub(crate) async fn tries_to_start(&self, further: &[String]) -> (Option<i32>, String) {
         let arguments = [
             &["run".to_owned()],
@@ -229,7 +229,7 @@ impl Tenant {
         )
     }
 
-    /// Gives the tenant a guest that has nothing of what the former had.
+    /// Replaces the guest by an empty one.
     pub(crate) async fn lose_store(&mut self) {
         assert!(self.syncer.is_none(), "it would see the guest go");
         let arguments = [&["init".to_owned()], &common(&self.name, &self.namespace)[..]].concat();
@@ -239,24 +239,25 @@ impl Tenant {
         self.guest = ControlPlane::start(programs, etcd, &prefix, &self.folder).await;
     }
 
-    /// Has a syncer that starts from now on be told something else; what the chart has made stays.
+    /// Changes the values of syncers that start from now on; the chart's objects stay.
     pub(crate) fn give_values(&self, values: &str) {
         fs::write(self.folder.join("values.yaml"), values).expect("the folder is ours");
     }
 
-    /// Gives its release other values; says why if the chart refuses. Its guest is no pod of the release, so nothing is lost.
+    /// Upgrades its release to other values; returns the message if the chart refuses. Its guest is no pod of the release, so
+    /// nothing is lost.
     pub(crate) async fn upgrade(&self, values: &str) -> Result<(), String> {
         self.upgrade_with(values, &["allowDataLoss=true".to_owned()])
             .await
     }
 
-    /// Gives its release other values, with single ones on top; says why if the chart refuses.
+    /// Upgrades its release to other values, with single ones on top; returns the message if the chart refuses.
     pub(crate) async fn upgrade_with(&self, values: &str, set: &[String]) -> Result<(), String> {
         let upgraded = install(&self.host, &self.name, &self.namespace, values, set).await;
         upgraded.map_err(|error| error.to_string())
     }
 
-    /// Has a syncer that starts from now on reach the host by a way that can be closed.
+    /// Makes syncers that start from now on reach the host by a proxy that can be closed.
     pub(crate) async fn by_another_way(&self) -> Way {
         let file = self.folder.join("host.kubeconfig");
         let text = fs::read_to_string(&file).expect("it was written");
@@ -274,7 +275,7 @@ impl Tenant {
         way
     }
 
-    /// Has the syncer stop.
+    /// Stops the syncer.
     pub(crate) async fn stop(&mut self) {
         let syncer = self.syncer.take().expect("it runs");
         assert_eq!(syncer.end(Signal::TERM).await, Some(0));
@@ -286,17 +287,17 @@ impl Tenant {
         assert_eq!(syncer.end(Signal::KILL).await, None);
     }
 
-    /// Freezes the syncer: what happens meanwhile, it learns all at once afterwards.
+    /// Freezes the syncer: it gets all changes of the meantime at once afterwards.
     pub(crate) fn freeze(&self) {
         self.syncer.as_ref().expect("it runs").signal(Signal::STOP);
     }
 
-    /// Has a frozen syncer go on.
+    /// Resumes a frozen syncer.
     pub(crate) fn thaw(&self) {
         self.syncer.as_ref().expect("it runs").signal(Signal::CONT);
     }
 
-    /// How often the syncer says it has written something, on either side.
+    /// Returns the number of writes on both sides, by the syncer's metrics.
     pub(crate) async fn writes(&self) -> u64 {
         let metrics = self.syncer.as_ref().expect("it runs").metrics().await;
         (metrics.lines())
@@ -305,7 +306,7 @@ impl Tenant {
             .sum()
     }
 
-    /// What the syncer answers at the address that is for probes: the code, and the words.
+    /// Returns the syncer's answer to a probe: the code, and the text.
     pub(crate) async fn probed(&self, path: &str) -> (u16, String) {
         self.syncer.as_ref().expect("it runs").probed(path).await
     }
@@ -317,7 +318,7 @@ impl Tenant {
         value.unwrap_or_default()
     }
 
-    /// Waits until a series is at this or more.
+    /// Waits until a series has this value or a higher one.
     pub(crate) async fn counts_up_to(&self, series: &str, least: u64) {
         wait::until(format!("{series} {least}"), SOON, || async {
             let counted = self.counted(series).await;
@@ -331,7 +332,7 @@ impl Tenant {
         .unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// What the syncer has logged: an object a line.
+    /// Returns the syncer's log: an object a line.
     pub(crate) fn logged(&self) -> Vec<Value> {
         let log = self.syncer.as_ref().expect("it runs").log();
         (log.lines())
@@ -339,7 +340,7 @@ impl Tenant {
             .collect()
     }
 
-    /// Waits until a gauge of the syncer's is at this, as in `syncer_workqueue_depth{controller="pods"}`.
+    /// Waits until a gauge of the syncer has this value, as in `syncer_workqueue_depth{controller="pods"}`.
     pub(crate) async fn counts(&self, gauge: &str, expected: u64) {
         let syncer = self.syncer.as_ref().expect("it runs");
         let line = format!("{gauge} {expected}");
@@ -356,14 +357,14 @@ impl Tenant {
         .unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// What the syncer has last said of something.
+    /// Returns the syncer's last log lines that contain a word.
     pub(super) fn said_of(&self, word: &str) -> String {
         let log = self.syncer.as_ref().map(Syncer::log);
         tail(&log.unwrap_or_default(), word)
     }
 }
 
-/// Installs the chart, or brings its release up to date.
+/// Installs the chart, or upgrades its release.
 async fn install(
     host: &Host,
     name: &str,
@@ -382,7 +383,7 @@ async fn install(
     host.helm().install(release).await
 }
 
-/// What `syncer init` and `syncer run` are both told; files are in the folder that they run in.
+/// Returns the arguments that `syncer init` and `syncer run` have in common; files are in their working directory.
 fn common(name: &str, namespace: &str) -> [String; 5] {
     [
         format!("--name={name}"),
@@ -393,7 +394,7 @@ fn common(name: &str, namespace: &str) -> [String; 5] {
     ]
 }
 
-/// The values as the chart gives them to the syncer, and a host's DNS.
+/// Writes the values as the chart gives them to the syncer, and a host's DNS configuration.
 async fn write_values(admin: &Side, name: &str, folder: &Path) {
     let config = admin.get("Secret", &format!("vc-config-{name}")).await;
     let values: ByteString =
@@ -403,7 +404,7 @@ async fn write_values(admin: &Side, name: &str, folder: &Path) {
     fs::write(folder.join("resolv.conf"), "nameserver 192.0.2.53\n").expect("the folder is ours");
 }
 
-/// A way to the host as one of its accounts.
+/// Writes a kubeconfig of the host for one of its accounts.
 pub(super) async fn write_kubeconfig(host: &Host, admin: &Side, account: &str, file: &Path) {
     let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
     let path = format!("{}/token", admin.path("ServiceAccount", account));

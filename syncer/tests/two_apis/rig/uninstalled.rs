@@ -1,19 +1,19 @@
-//! A tenant whose release is gone, and what its chart has Helm run then.
+//! A tenant whose release is gone, and the objects of its chart's hook.
 
 use serde_json::Value;
 
 use super::tenant::{run, write_kubeconfig};
 use super::{Side, Tenant};
 
-/// A tenant without a release. There is no controller for Jobs here: what its hook makes is made, but the Job, whose
-/// program is run by the test.
+/// A tenant without a release. There is no controller for Jobs here: the objects of the hook are created, but for the Job, whose
+/// program the test runs.
 pub(crate) struct Uninstalled {
     pub(crate) tenant: Tenant,
     arguments: Vec<String>,
 }
 
 impl Uninstalled {
-    /// Has the syncer stop, removes the release, and makes what the hook makes.
+    /// Stops the syncer, removes the release, and creates the objects of the hook.
     pub(crate) async fn of(mut tenant: Tenant) -> Self {
         tenant.stop().await;
         let hooks = helm(&tenant, &["get", "hooks"]).await;
@@ -43,13 +43,13 @@ impl Uninstalled {
         Self { tenant, arguments }
     }
 
-    /// Runs what the Job would, to its end.
+    /// Runs the program of the Job to its end.
     pub(crate) async fn removes(&self) {
         let arguments = [&self.arguments[..], &[format!("--host-kubeconfig={CONFIG}")]].concat();
         run(self.tenant.host_side().syncer(), &arguments, self.tenant.folder()).await;
     }
 
-    /// The account that it runs as.
+    /// Returns the client of the account that it runs as.
     pub(crate) async fn account(&self) -> Side {
         Side::connect(&self.tenant.folder().join(CONFIG)).await
     }
@@ -57,7 +57,7 @@ impl Uninstalled {
 
 const CONFIG: &str = "uninstall.kubeconfig";
 
-/// What Helm says of the tenant's release.
+/// Returns Helm's output about the tenant's release.
 async fn helm(tenant: &Tenant, command: &[&str]) -> String {
     let helm = tenant.host_side().helm().command();
     let said = helm

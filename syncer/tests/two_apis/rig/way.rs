@@ -1,4 +1,4 @@
-//! A way to an API that can be closed and opened.
+//! A proxy to an API that can be closed and opened.
 
 use std::net::SocketAddr;
 
@@ -6,25 +6,25 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Whether anything gets through.
+/// The state of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passage {
-    /// Everything.
+    /// Everything passes.
     Open,
     /// Nothing passes, without an error: as if the other end were frozen.
     Silent,
-    /// Nothing, and every connection is ended: as if nothing listened at the other end.
+    /// Nothing passes, and every connection is closed: as if nothing listened at the other end.
     Closed,
 }
 
-/// A port of its own that leads to another.
+/// A port that is forwarded to another.
 pub(crate) struct Way {
     pub(super) address: SocketAddr,
     passage: watch::Sender<Passage>,
 }
 
 impl Way {
-    /// An open one, for as long as the test's runtime lives.
+    /// Opens a proxy, for as long as the test's runtime lives.
     pub(crate) async fn to(address: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
@@ -42,7 +42,7 @@ impl Way {
         }
     }
 
-    /// From now on, this gets through.
+    /// Sets the state of the proxy.
     pub(crate) fn is(&self, passage: Passage) {
         self.passage.send_replace(passage);
     }

@@ -1,4 +1,4 @@
-//! A webhook of the host's: asked by its API servers, it answers as a test has it answer.
+//! A webhook of the host's: it answers its API servers as a test says.
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -11,12 +11,12 @@ use super::https::{self, Body, whole};
 
 /// A webhook that listens. It ends with the test.
 pub(crate) struct Webhook {
-    /// How a configuration names it.
+    /// The `clientConfig` of a webhook configuration.
     pub(crate) client_config: Value,
 }
 
 impl Webhook {
-    /// One that answers the `request` of a review with its `response`.
+    /// Starts a webhook that answers the `request` of a review with its `response`.
     pub(crate) async fn new(answer: fn(&Value) -> Value) -> Self {
         let host = Host::shared().await;
         let port = https::serve(&host, move |request| review(request, answer)).await;

@@ -1,14 +1,14 @@
 //! The translation of a rule to CEL, for an admission policy.
 //!
-//! On an update, what was there before stays allowed: an object that is older than the policy can still be changed, by
-//! everything but a further violation. An item of a list counts as the same by its name where it has one.
+//! On an update, existing violations stay allowed: an object that is older than the policy can still be changed in any way but a
+//! further violation. An item of a list counts as the same if it has the same name, for items that have one.
 
 use std::fmt::Write;
 
 use super::path::{Step, expand, steps};
 use super::rules::{Must, Names, Rule};
 
-/// Writes the expression that is true for an object that complies with the rule.
+/// Returns the expression that is true for an object that complies with the rule.
 pub(super) fn expression(rule: &Rule) -> String {
     let parts = expand(rule.path);
     let parts = parts.iter().map(|path| {
@@ -52,7 +52,7 @@ fn of_field(steps: &[Step<'_>], must: Must) -> String {
     )
 }
 
-/// Writes the check of what is below a variable.
+/// Returns the check of the fields below a variable.
 fn below(variable: &str, rest: &[Step<'_>], must: Must, depth: usize) -> String {
     match rest.iter().position(|step| *step == Step::Each) {
         Some(each) => {
@@ -66,7 +66,7 @@ fn below(variable: &str, rest: &[Step<'_>], must: Must, depth: usize) -> String 
     }
 }
 
-/// Writes a selection of fields each of which may be missing.
+/// Returns a selection of fields each of which may be missing.
 fn chain(variable: &str, steps: &[Step<'_>]) -> String {
     let mut chain = variable.to_owned();
     for step in steps {
@@ -77,7 +77,7 @@ fn chain(variable: &str, steps: &[Step<'_>]) -> String {
     chain
 }
 
-/// Whether an expression is a value or an optional one.
+/// The type of an expression: a value or an optional value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Presence {
     Certain,

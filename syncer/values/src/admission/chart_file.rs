@@ -6,7 +6,8 @@ use super::TOLERATIONS;
 use super::cel;
 use super::rules::{RULES, Resource, Rule};
 
-/// Makes the file: for each kind of object, what the API server evaluates when the virtual cluster's account writes one.
+/// Returns the file: for each kind of object, the expressions that the API server evaluates when the virtual cluster's account
+/// writes one.
 #[must_use]
 pub fn policies() -> Value {
     let kinds = [

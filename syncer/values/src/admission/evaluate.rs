@@ -6,7 +6,7 @@ use super::Admission;
 use super::path::{Step, expand, steps};
 use super::rules::{Must, Rule};
 
-/// Lists the fields of an object that do not comply with a rule, each with its path and the reason.
+/// Returns the fields of an object that do not comply with a rule, each with its path and the reason.
 pub(super) fn violations(rule: &Rule, object: &Value, admission: &Admission) -> Vec<String> {
     let mut fields = Vec::new();
     for path in expand(rule.path) {
@@ -20,7 +20,7 @@ pub(super) fn violations(rule: &Rule, object: &Value, admission: &Admission) -> 
     fields
 }
 
-/// Finds the values at a path, each with its own path; `None` where the last field is missing.
+/// Returns the values at a path, each with its own path; `None` if the last field is missing.
 fn walk<'a>(
     value: &'a Value,
     steps: &[Step<'_>],

@@ -1,4 +1,4 @@
-//! Paths to fields, as rules have them.
+//! Paths to fields in rules.
 
 /// The lists of containers of a pod.
 pub(super) const CONTAINERS: [&str; 3] = [
@@ -16,7 +16,7 @@ pub(super) enum Step<'a> {
     Each,
 }
 
-/// Writes out the paths that a rule's path stands for: one for each list of containers if it begins with `*`.
+/// Returns the paths that a rule's path stands for: one for each list of containers if it begins with `*`.
 pub(super) fn expand(path: &str) -> Vec<String> {
     match path.strip_prefix('*') {
         Some(rest) => CONTAINERS.map(|list| format!("{list}{rest}")).into(),
@@ -24,7 +24,7 @@ pub(super) fn expand(path: &str) -> Vec<String> {
     }
 }
 
-/// Takes a path apart.
+/// Returns the steps of a path.
 pub(super) fn steps(path: &str) -> Vec<Step<'_>> {
     let parts = path.split('.').flat_map(|part| match part.strip_suffix("[*]") {
         Some(list) => vec![Step::Field(list), Step::Each],

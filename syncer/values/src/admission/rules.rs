@@ -33,7 +33,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The name of the standard, as the namespace label `pod-security.kubernetes.io/enforce` has it.
+    /// Returns the name of the standard, as in the namespace label `pod-security.kubernetes.io/enforce`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ impl Level {
         }
     }
 
-    /// Finds a standard by its name.
+    /// Returns the standard of a name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         [Self::Privileged, Self::Baseline, Self::Restricted]

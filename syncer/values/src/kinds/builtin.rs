@@ -1,5 +1,5 @@
-//! Kubernetes' own kinds that are cluster-scoped, of all versions that are in use. A test holds the list to what an API server
-//! serves.
+//! Kubernetes' own kinds that are cluster-scoped, of all versions that are in use. A test compares the list with the kinds that
+//! an API server serves.
 
 use super::Scope;
 

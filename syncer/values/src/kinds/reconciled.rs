@@ -3,7 +3,7 @@
 use super::{Context, CoreKind, List};
 use crate::from_host::HostKind;
 
-/// Group, kind and plural of what the syncer always takes from the guest to the host.
+/// Group, kind and plural of the kinds that the syncer always syncs from the guest to the host.
 const TO_HOST: [(&str, &str, &str); 12] = [
     ("", "Pod", "pods"),
     ("", "Service", "services"),
@@ -23,7 +23,7 @@ const TO_HOST: [(&str, &str, &str); 12] = [
     ),
 ];
 
-/// Group and kind of what the syncer always shows in the guest.
+/// Group and kind of the kinds that the syncer always shows in the guest.
 const FROM_HOST: [(&str, &str); 5] = [
     ("", "Namespace"),
     ("", "PersistentVolume"),
@@ -32,7 +32,7 @@ const FROM_HOST: [(&str, &str); 5] = [
     ("apiextensions.k8s.io", "CustomResourceDefinition"),
 ];
 
-/// Core kinds that can be switched on: group, kind, plural and the key that does it.
+/// Core kinds that can be switched on: group, kind, plural and the key of the switch.
 const CORE: [(CoreKind, &str, &str, &str, &str); 5] = [
     (
         CoreKind::PersistentVolumeClaim,
@@ -71,7 +71,7 @@ const CORE: [(CoreKind, &str, &str, &str, &str); 5] = [
     ),
 ];
 
-/// Cluster-scoped kinds of the host that the guest can show: group, kind and the key that does it.
+/// Cluster-scoped kinds of the host that the guest can show: group, kind and the key of the switch.
 const SHOWN: [(HostKind, &str, &str, &str); 5] = [
     (
         HostKind::Node,
@@ -105,7 +105,7 @@ const SHOWN: [(HostKind, &str, &str, &str); 5] = [
     ),
 ];
 
-/// Returns why a kind has no place in a list, if it has a reconciler that does the same.
+/// Returns the reason for which a kind can't be in a list, if it has a reconciler that does the same.
 pub(super) fn refusal(list: List, group: &str, kind: &str, context: &Context) -> Option<String> {
     match list {
         List::Export => {
@@ -142,7 +142,7 @@ pub(super) fn refusal(list: List, group: &str, kind: &str, context: &Context) ->
     }
 }
 
-/// Returns the rest of a message about a kind of which only the objects that something names are on the host.
+/// Returns the rest of a message about a kind whose objects are on the host only while something names them.
 fn all_of(kind: &str) -> &'static str {
     match kind {
         "ConfigMap" => {

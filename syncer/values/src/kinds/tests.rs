@@ -43,7 +43,7 @@ fn a_cluster_scoped_kind_is_shown_if_it_is_named_and_never_exported(
     assert!(told.contains(expected), "{told}");
 }
 
-/// The scope that the host serves counts more than the one that is known of a kind of the same name.
+/// The scope that the host serves takes precedence over that of a built-in kind of the same name.
 #[test]
 fn the_hosts_scope_counts() {
     let entry = Entry::new(List::Export, "rbac.authorization.k8s.io/v1", "ClusterRole");

@@ -1,5 +1,5 @@
-//! What some host namespaces are called by choice, as a values file of vcluster 0.28 says it: a name for a name, or all
-//! that begin alike for all that begin alike (`team-*: blue-team-*`). `${name}` is the virtual cluster's name.
+//! Configured names of host namespaces, as in a values file of vcluster 0.28: a name for a name, or a prefix for a prefix
+//! (`team-*: blue-team-*`). `${name}` is the virtual cluster's name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -8,23 +8,23 @@ use serde::Deserialize;
 
 use super::is_label;
 
-/// What stands for the virtual cluster's name.
+/// Placeholder for the virtual cluster's name.
 const NAME: &str = "${name}";
 
-/// Host namespaces by those of the guest.
+/// Host namespaces by guest namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
 pub struct MappedNamespaces(BTreeMap<String, String>);
 
 impl MappedNamespaces {
-    /// What they are in the virtual cluster of this name.
+    /// Returns the names for the virtual cluster of this name.
     pub(super) fn in_cluster(&self, name: &str) -> Self {
         let sides = |(guest, host): (&String, &String)| (guest.replace(NAME, name), host.replace(NAME, name));
         Self(self.0.iter().map(sides).collect())
     }
 
-    /// What a guest namespace is called on the host, if that is chosen: a name goes before a beginning, the longer
-    /// beginning before the shorter.
+    /// Returns the host namespace of a guest namespace, if it is configured: a name takes precedence over a prefix, and a longer
+    /// prefix over a shorter one.
     pub(super) fn host_namespace(&self, guest: &str) -> Option<String> {
         if let Some(host) = self.0.get(guest) {
             return Some(host.clone());
@@ -37,14 +37,14 @@ impl MappedNamespaces {
         Some(format!("{beginning}{rest}"))
     }
 
-    /// The guest namespace that is called so on the host, if that is a choice of one name.
+    /// Returns the guest namespace of a host namespace, if it is configured by name.
     pub(super) fn guest_namespace(&self, host: &str) -> Option<&str> {
         let found = self.0.iter().find(|(_, chosen)| *chosen == host);
         found.map(|(guest, _)| guest.as_str())
     }
 }
 
-/// Checks what a file says; what is wrong is a fragment that follows the key.
+/// Checks the configured names; the error is a fragment that follows the key.
 impl TryFrom<BTreeMap<String, String>> for MappedNamespaces {
     type Error = String;
 
@@ -86,7 +86,7 @@ impl FromStr for MappedNamespaces {
     }
 }
 
-/// Returns true if it is a name that a namespace may have, or the beginning of one and `*`.
+/// Returns true if a text is a valid name of a namespace, or the prefix of one and `*`.
 fn is_name(side: &str) -> bool {
     let name = side.replace(NAME, "n");
     match name.strip_suffix('*') {

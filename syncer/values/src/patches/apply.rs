@@ -1,4 +1,4 @@
-//! What each operation does to an object.
+//! The effect of each operation on an object.
 
 use super::Error;
 use super::conditions::{self, Condition};
@@ -27,7 +27,7 @@ enum Action {
     Remove,
 }
 
-/// Where the names are that `rewriteName` changes.
+/// The places of the names that `rewriteName` changes.
 #[derive(Clone, Debug)]
 struct Rename {
     name: Option<Path>,
@@ -64,7 +64,7 @@ impl Prepared {
         })
     }
 
-    /// A patch that takes out what another changes.
+    /// Returns a patch that removes the values that this one changes.
     pub(super) fn without(&self) -> Self {
         Self {
             path: self.path.clone(),
@@ -73,7 +73,7 @@ impl Prepared {
         }
     }
 
-    /// Returns true if it looks at the other side's object.
+    /// Returns true if it uses the other side's object.
     pub(super) fn looks_across(&self) -> bool {
         matches!(self.action, Action::Copy(_))
     }
@@ -112,8 +112,8 @@ impl Prepared {
         }
     }
 
-    /// The places that the path leads to and the conditions hold at; last first, so that what happens at one does not
-    /// move the others.
+    /// Returns the places that the path leads to and that meet the conditions. The last one comes first, so that a change at one
+    /// does not move the others.
     fn places(&self, object: &Json) -> Vec<Place> {
         let mut places = self.path.places(object);
         places.retain(|place| conditions::all_hold(&self.conditions, object, path::at(object, place)));
@@ -127,7 +127,8 @@ impl Prepared {
         }
     }
 
-    /// Labels have the same keys on both sides, so there is nothing to rewrite; what is no label is still an error.
+    /// Checks the type of values. Labels have the same keys on both sides, so nothing is rewritten; but a value that is no label
+    /// is still an error.
     fn check(&self, object: &Json, what: &'static str, fits: impl Fn(&Json) -> bool) -> Result<(), Error> {
         let wrong =
             |place: &Place| !path::at(object, place).is_some_and(|value| *value == Json::Null || fits(value));
@@ -213,7 +214,7 @@ impl Prepared {
 }
 
 impl Rename {
-    /// Renames in a value that holds a name and maybe the namespace that the name is of.
+    /// Renames in a value that has a name and maybe the name's namespace.
     fn within(&self, holder: &mut Json, conditions: &[Condition], names: &dyn Names) -> Result<(), Error> {
         let Some(name) = &self.name else { return Ok(()) };
         let spaces = self

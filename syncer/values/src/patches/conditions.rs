@@ -1,10 +1,10 @@
-//! What has to be so for a patch to be applied.
+//! Conditions of patches.
 
 use super::json::Json;
 use super::model;
 use super::path::{BadPath, Path};
 
-/// A condition, ready to be asked.
+/// A condition, ready to be evaluated.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
     at: At,
@@ -22,7 +22,7 @@ enum Is {
     Equal(Json),
     NotEqual(Json),
     Empty(bool),
-    /// Nothing was asked, which nothing answers.
+    /// The condition has no test, and never holds.
     Unsaid,
 }
 
@@ -48,7 +48,7 @@ impl Condition {
         Ok(Self { at, is })
     }
 
-    /// Returns true if it holds; one value that fits is enough.
+    /// Returns true if it holds; one matching value is enough.
     fn holds(&self, object: &Json, found: Option<&Json>) -> bool {
         let values = match &self.at {
             At::Object(path) => path.values(object),
@@ -66,7 +66,7 @@ impl Condition {
     }
 }
 
-/// Returns true if all conditions hold for an object, and what a patch has found in it.
+/// Returns true if all conditions hold for an object and for the value that a patch has found in it.
 pub(super) fn all_hold(conditions: &[Condition], object: &Json, found: Option<&Json>) -> bool {
     conditions.iter().all(|condition| condition.holds(object, found))
 }
@@ -85,8 +85,8 @@ pub(super) fn is_selector(value: &Json) -> bool {
     }))
 }
 
-/// Returns true if two values are the same. A number or truth value is also the same as the text that it is written as, as a
-/// values file may have either.
+/// Returns true if two values are equal. A number or boolean also equals the text that it is written as, as a values file may
+/// have either.
 fn same(value: &Json, other: &Json) -> bool {
     let is_scalar = |value: &Json| !matches!(value, Json::List(_) | Json::Map(_));
     value == other || (is_scalar(value) && is_scalar(other) && value.plain() == other.plain())

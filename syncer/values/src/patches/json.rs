@@ -1,6 +1,6 @@
-//! A JSON value whose numbers stay the very text that they were read from.
+//! A JSON value whose numbers keep the text that they were read from.
 //!
-//! Most values of a patched object are only carried, and `1e10` or 2^53+1 must not become another number on the way.
+//! Most values of a patched object are passed through, and `1e10` or 2^53+1 must not become another number.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ impl Json {
     ///
     /// # Errors
     ///
-    /// The text is no JSON.
+    /// The text is not JSON.
     pub fn read(text: &str) -> Result<Self, serde_json::Error> {
         let text = text.trim();
         Ok(match text.bytes().next() {
@@ -59,7 +59,7 @@ impl Json {
         })
     }
 
-    /// A merge patch that turns one value into another: what the old one has beyond the new is set to null.
+    /// Returns a merge patch from one value to another: keys that only the old one has are set to null.
     #[must_use]
     pub fn replacement(old: Option<Self>, new: Option<Self>) -> Self {
         match (old, new) {
@@ -79,7 +79,7 @@ impl Json {
         }
     }
 
-    /// The value as it would stand in a text: strings without quotes, everything else as JSON.
+    /// Returns the value as text: strings without quotes, everything else as JSON.
     pub(super) fn plain(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),

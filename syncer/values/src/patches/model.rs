@@ -7,87 +7,87 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Patch {
-    /// What is done.
+    /// The operation.
     pub op: Operation,
-    /// Where, as a `JSONPath` from the object's root; `$` at its start may be left out.
+    /// The path, as a `JSONPath` from the object's root; `$` at its start may be omitted.
     pub path: String,
-    /// For `copyFromObject`: where in the other side's object the value is; `path` if not given.
+    /// For `copyFromObject`: the path of the value in the other side's object; by default `path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_path: Option<String>,
-    /// For `rewriteName`: where below `path` the name is.
+    /// For `rewriteName`: the path of the name below `path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_path: Option<String>,
-    /// For `rewriteName`: where below `path` the namespace is that the name is of.
+    /// For `rewriteName`: the path of the name's namespace below `path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_path: Option<String>,
     /// For `add` and `replace`: the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
-    /// For `rewriteName`: which part of the text is a name (`$NAME`) and which its namespace (`$NAMESPACE`).
+    /// For `rewriteName`: a regular expression for the name (`$NAME`) and its namespace (`$NAMESPACE`) in the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regex: Option<String>,
-    /// All have to hold for the patch to be applied.
+    /// Conditions, all of which have to hold for the patch to be applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// Of a reverse patch: what it changes in the guest is still exported.
+    /// For a reverse patch: true if its changes in the guest are still exported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore: Option<bool>,
-    /// For `rewriteName`: what the names are names of, so that it is synced too.
+    /// For `rewriteName`: the kind of the named objects, which are then synced too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<Synced>,
 }
 
-/// What a patch does.
+/// The operation of a patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Operation {
-    /// Names and namespaces of the guest become those of the host.
+    /// Translates names and namespaces of the guest to those of the host.
     RewriteName,
-    /// A label's key becomes the one that the host has it under.
+    /// Translates the key of a label to that of the host.
     RewriteLabelKey,
-    /// The keys of a map of labels become those of the host.
+    /// Translates the keys of a map of labels to those of the host.
     RewriteLabelSelector,
-    /// The keys of a label selector (`matchLabels`, `matchExpressions`) become those of the host.
+    /// Translates the keys of a label selector (`matchLabels`, `matchExpressions`) to those of the host.
     RewriteLabelExpressionsSelector,
-    /// The value is the other side's.
+    /// Copies the value from the other side's object.
     CopyFromObject,
-    /// A value is put where there is none; items are added to a list, keys to a map.
+    /// Adds a value if there is none; adds items to a list, and keys to a map.
     Add,
-    /// Values that are there become another.
+    /// Replaces existing values.
     Replace,
-    /// Values that are there go.
+    /// Removes existing values.
     Remove,
 }
 
-/// What has to be so for a patch to be applied.
+/// A condition of a patch.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Condition {
-    /// Where in the object.
+    /// The path in the object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Where in what the patch has found.
+    /// The path in the value that the patch has found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub_path: Option<String>,
-    /// One value there is this.
+    /// True if one value there equals this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub equal: Option<Value>,
-    /// One value there is not this, or there is none.
+    /// True if one value there differs from this, or there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_equal: Option<Value>,
-    /// True: nothing is there, or an empty text. False: something is.
+    /// If true, holds if there is no value or an empty text. If false, holds if there is a value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub empty: Option<bool>,
 }
 
-/// What the names that a patch rewrites are names of.
+/// The kind of the objects whose names a patch rewrites.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Synced {
     /// Secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<bool>,
-    /// Config maps.
+    /// ConfigMaps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configmap: Option<bool>,
 }

@@ -1,27 +1,27 @@
-//! How names are said on the other side, also where they are only part of a text.
+//! Translation of names to the other side, also within a text.
 
 use regex::Regex;
 
-/// What names become on the other side.
+/// Translation of names to the other side.
 pub trait Names {
-    /// What the name of an object becomes. Without a namespace, it is of the namespace of the patched object.
+    /// Returns the name of an object on the other side. Without a namespace, it is in the namespace of the patched object.
     fn name(&self, name: &str, namespace: Option<&str>) -> String;
 
-    /// What the name of a namespace becomes.
+    /// Returns the name of a namespace on the other side.
     fn namespace(&self, namespace: &str) -> String;
 }
 
-/// Which part of a text is a name, and which the namespace that it is of.
+/// A pattern for a name, and its namespace, within a text.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern(Regex);
 
-/// Why a text is no pattern of names.
+/// Failure to read a pattern of names.
 #[derive(Debug, thiserror::Error)]
 #[error("`{pattern}` is no regular expression: {source}")]
 pub struct BadPattern {
     /// The text.
     pub pattern: String,
-    /// Why not.
+    /// The cause.
     pub source: Box<regex::Error>,
 }
 
@@ -41,7 +41,7 @@ impl Pattern {
         })
     }
 
-    /// Renames in a text whatever the pattern finds.
+    /// Translates all names in a text that the pattern finds.
     pub(super) fn rename(&self, text: &str, namespace: Option<&str>, names: &dyn Names) -> String {
         let mut changes = Vec::new();
         for found in self.0.captures_iter(text) {

@@ -13,7 +13,7 @@ use super::json::Json;
 pub(super) struct Path {
     text: String,
     whole: JpQuery,
-    /// For each segment, what leads to it, and how to make it; outermost first.
+    /// For each segment, the path to it and the step to create it; outermost first.
     segments: Vec<Segment>,
 }
 
@@ -36,13 +36,13 @@ pub(super) enum Step {
 /// The steps from the root of an object to a value.
 pub(super) type Place = Vec<Step>;
 
-/// Why a text is no path.
+/// Failure to read a path.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` is no path into an object: {reason}")]
 pub struct BadPath {
     /// The text.
     pub path: String,
-    /// What is wrong with it.
+    /// The cause.
     pub reason: String,
 }
 
@@ -70,18 +70,18 @@ impl Path {
         })
     }
 
-    /// The values that are there.
+    /// Returns the values that the path leads to.
     pub(super) fn values<'a>(&self, root: &'a Json) -> Vec<&'a Json> {
         find(&self.whole, root)
     }
 
-    /// Where what the path leads to is, in the order of the object.
+    /// Returns the places that the path leads to, in the order of the object.
     pub(super) fn places(&self, root: &Json) -> Vec<Place> {
         places(&self.whole, root)
     }
 
-    /// Puts a value where the path leads to nothing, with all that is missing on the way; an item of a list is
-    /// appended. Nothing is done if the path does not say what is to be made, as with `*`.
+    /// Sets a value if the path leads to none, and creates everything that is missing on the way; an item of a list is appended.
+    /// Nothing is done if the path does not say what to create, as with `*`.
     pub(super) fn make(&self, root: &mut Json, value: Json) {
         let mut value = value;
         for segment in self.segments.iter().rev() {
@@ -108,7 +108,7 @@ impl std::fmt::Display for Path {
 }
 
 impl Step {
-    /// The smallest value that has another at this step.
+    /// Returns the smallest value that contains another at this step.
     fn holding(&self, value: Json) -> Json {
         match self {
             Self::Name(name) => Json::Map([(name.clone(), value)].into()),
@@ -116,7 +116,7 @@ impl Step {
         }
     }
 
-    /// Puts a value into one that has none at this step; what can hold nothing, such as a null, becomes what can.
+    /// Sets a value in a parent that has none at this step. A null becomes a map or list.
     fn put(&self, parent: &mut Json, value: Json) {
         match (self, parent) {
             (Self::Name(name), Json::Map(entries)) => {
@@ -129,7 +129,7 @@ impl Step {
     }
 }
 
-/// The value at a place.
+/// Returns the value at a place, for changes.
 pub(super) fn at_mut<'a>(root: &'a mut Json, place: &[Step]) -> Option<&'a mut Json> {
     place.iter().try_fold(root, |value, step| match (step, value) {
         (Step::Name(name), Json::Map(entries)) => entries.get_mut(name),
@@ -138,7 +138,7 @@ pub(super) fn at_mut<'a>(root: &'a mut Json, place: &[Step]) -> Option<&'a mut J
     })
 }
 
-/// The value at a place.
+/// Returns the value at a place.
 pub(super) fn at<'a>(root: &'a Json, place: &[Step]) -> Option<&'a Json> {
     place.iter().try_fold(root, |value, step| match (step, value) {
         (Step::Name(name), Json::Map(entries)) => entries.get(name),
@@ -147,7 +147,7 @@ pub(super) fn at<'a>(root: &'a Json, place: &[Step]) -> Option<&'a Json> {
     })
 }
 
-/// Takes out the value at a place.
+/// Removes the value at a place.
 pub(super) fn take(root: &mut Json, place: &[Step]) {
     let Some((last, above)) = place.split_last() else {
         return;
@@ -203,7 +203,7 @@ fn walk(value: &Json, place: &mut Place, visit: &mut impl FnMut(&Json, &[Step]))
     }
 }
 
-/// A step as the standard writes it, and what it makes.
+/// A step in the standard's notation, and its value to create.
 struct Part {
     standard: String,
     step: Option<Step>,
@@ -246,7 +246,7 @@ impl Part {
     }
 }
 
-/// Takes a path apart at its dots and brackets.
+/// Splits a path at its dots and brackets.
 fn split(text: &str) -> Result<Vec<Part>, String> {
     let mut rest = text.trim();
     rest = rest.strip_prefix('$').unwrap_or(rest);
@@ -285,7 +285,7 @@ fn split(text: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// Where the bracket ends that a text is within.
+/// Returns the end of the bracket that a text is within.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 1;
     let mut quote = None;

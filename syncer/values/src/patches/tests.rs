@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Names as a tenant's become: told apart from what they were.
+/// Translation of names that marks them.
 struct Marked;
 
 impl Names for Marked {

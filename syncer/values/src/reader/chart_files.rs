@@ -1,5 +1,5 @@
-//! What the chart reads values files by, made of the dialects' tables: the places that its templates find each key's
-//! value at, and the schema that Helm checks files against.
+//! Files by which the chart reads values files, made of the dialects' tables: the places at which its templates find each key's
+//! value, and the schema that Helm checks files against.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,11 @@ use super::forms::Form;
 use super::table::{Fate, Key, Shape};
 use super::{FromHost, Integrations, Networking, Policies, ToHost};
 
-/// Where the templates find that each namespace has a namespace of its own.
+/// The place at which the templates find that each guest namespace has a host namespace of its own.
 const OWN_NAMESPACES: &str = "ownNamespaces";
 
-/// What is at the places of the model if no file says it, and which key is moved to which place, in which form.
+/// Returns the values at the places of the model that apply by default, and the moves of keys: from the key, to the place, in a
+/// form.
 ///
 /// # Errors
 ///
@@ -49,7 +50,7 @@ pub fn keys() -> serde_json::Result<Value> {
     }))
 }
 
-/// Where the value of a key is moved to, and in which form; several places if it says several things.
+/// Returns the places that the value of a key is moved to, and the form; several places if it has several meanings.
 fn moved(key: &Key) -> Vec<Value> {
     let steps = |path: &str| path.split('.').map(Value::from).collect::<Value>();
     let (from, to) = (steps(&key.path), steps(&key.to));
@@ -93,7 +94,7 @@ fn moved(key: &Key) -> Vec<Value> {
     vec![moved]
 }
 
-/// The schema: every key of every dialect, and what it holds.
+/// Returns the schema: every key of every dialect, and its type.
 #[must_use]
 pub fn schema() -> Value {
     let mut root = Node::default();
@@ -109,11 +110,11 @@ pub fn schema() -> Value {
     schema
 }
 
-/// A key and what is below it.
+/// A key and the keys below it.
 #[derive(Debug, Default)]
 struct Node {
     below: BTreeMap<String, Self>,
-    /// Each once: dialects agree about most keys that they share.
+    /// The distinct shapes: dialects agree about most keys that they share.
     shapes: Vec<Shape>,
     description: Option<&'static str>,
 }

@@ -1,5 +1,5 @@
-//! The keys that are the chart's own, by the names of vcluster 0.15: the control plane's programs. In every dialect they
-//! are also below `defaults`, for what holds where the file says nothing.
+//! The keys that are the chart's own, by their names in vcluster 0.15: the control plane's programs. In every dialect they are
+//! also below `defaults`, for values that apply if the file has none.
 
 use super::forms::Form;
 use super::table::{Fate, Row, SAME, Shape};

@@ -1,4 +1,4 @@
-//! A document against a table: takes both, gives what the document says at the table's keys, or what is wrong with it.
+//! The check of a document against a table. It returns the document's values at the table's keys, or the problems.
 
 use serde_json::Value;
 
@@ -7,36 +7,36 @@ use super::table::{Fate, Shape, Table};
 use super::tree::Tree;
 use super::{Problem, What, patch_rules};
 
-/// Something that a document says.
+/// A value of a document.
 #[derive(Debug)]
 pub(super) struct Said<'a> {
     /// The key's path in the table.
     pub(super) path: String,
-    /// The key as messages call it.
+    /// The key in messages.
     pub(super) shown: String,
     /// Its line.
     pub(super) line: u64,
-    /// What it holds.
+    /// Its value.
     pub(super) tree: &'a Tree,
 }
 
-/// What a document comes to.
+/// Result of a check.
 #[derive(Debug, Default)]
 pub(super) struct Checked<'a> {
-    /// What it says at keys that are read, idle or required.
+    /// The values at keys that are read, idle or required.
     pub(super) said: Vec<Said<'a>>,
-    /// Everything in it that is not in the table, of the wrong shape or not done.
+    /// Everything in it that is not in the table, of the wrong shape or not supported.
     pub(super) problems: Vec<Problem>,
 }
 
 /// The prefix of top-level keys that have no meaning of their own: a place for anchors.
 pub(super) const EXTENSION: &str = "x-";
 
-/// Why one namespace for all is refused, where it is.
+/// The reason for which a single host namespace for all guest namespaces is refused.
 pub(super) const SINGLE_NAMESPACE: &str = "the syncer always gives each guest namespace a host namespace of its own, \
                                            so multi-namespace mode has to be on";
 
-/// Looks at the whole of a document.
+/// Checks a whole document.
 pub(super) fn check<'a>(table: &Table, document: &'a Tree) -> Checked<'a> {
     let mut check = Check {
         table,
@@ -51,7 +51,7 @@ struct Check<'a, 't> {
     checked: Checked<'a>,
 }
 
-/// Where in a document the check is.
+/// The place of the check in a document.
 #[derive(Clone, Debug)]
 struct Place {
     path: String,

@@ -1,4 +1,5 @@
-//! A values file in another dialect: takes its text, gives one that asks for the same, or what cannot be said there.
+//! Conversion of a values file to another dialect. It returns a text that asks for the same, or the keys that can't be expressed
+//! there.
 
 use serde_json::{Map, Value};
 
@@ -8,19 +9,19 @@ use super::table::{Fate, Key, is_within};
 use super::tree::is_off;
 use super::{Error, Problem, What};
 
-/// A values file in another dialect.
+/// A converted values file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Converted {
-    /// What it says now.
+    /// The values in the new dialect.
     pub values: Value,
     text: String,
-    /// Which key says what of it.
+    /// The keys that were converted, with their new names.
     pub carried: Vec<Carried>,
     /// Keys without an effect that the dialect does not have.
     pub not_carried: Vec<NotCarried>,
 }
 
-/// A key that has been written in the new dialect.
+/// A key that was written in the new dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carried {
     /// The key with its path.
@@ -31,7 +32,7 @@ pub struct Carried {
     pub to: String,
 }
 
-/// A key that has no effect here, and no other name in the new dialect.
+/// A key that has no effect, and no name in the new dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotCarried {
     /// The key with its path.
@@ -41,19 +42,19 @@ pub struct NotCarried {
 }
 
 impl Converted {
-    /// The text of the file. Comments are not kept.
+    /// Returns the text of the file. Comments are not kept.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 }
 
-/// Writes a values file in another dialect. `origin` is what messages call it; `from` is its dialect, that which its keys
-/// show if not given.
+/// Converts a values file to another dialect. `origin` is its name in messages; `from` is its dialect, by default the one that
+/// its keys show.
 ///
 /// # Errors
 ///
-/// What [`super::parse`] refuses, and each key that asks for what the new dialect has no words for.
+/// Everything that [`super::parse`] refuses, and each key that asks for something that the new dialect can't express.
 pub fn convert(text: &str, origin: &str, from: Option<Dialect>, to: Dialect) -> Result<Converted, Error> {
     let failed = |problems| Error {
         origin: origin.to_owned(),

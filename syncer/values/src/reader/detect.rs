@@ -1,4 +1,4 @@
-//! Which dialect a file is in: by its keys, those that not every dialect has.
+//! Detection of a file's dialect, by keys that not every dialect has.
 
 use super::dialect::Dialect;
 use super::tree::Tree;
@@ -11,8 +11,8 @@ struct Telling {
     of: Vec<Dialect>,
 }
 
-/// The dialect that has all keys that are known to any; the oldest if several have. A file of two dialects is an error
-/// that names a key of each.
+/// Returns the dialect that has all keys that any dialect knows; the oldest if several have. A file with keys of two dialects is
+/// an error that names a key of each.
 pub(super) fn detect(document: &Tree) -> Result<Dialect, Problem> {
     let mut telling = Vec::new();
     collect(document, "", "", &mut telling);

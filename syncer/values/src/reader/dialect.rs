@@ -12,16 +12,16 @@ use super::{since_0_20, v0_15, v0_20, v0_28};
 /// The form of a values file: that of vcluster's charts of some versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// That of vcluster 0.15 to 0.19.
+    /// The dialect of vcluster 0.15 to 0.19.
     V0_15,
-    /// That of vcluster 0.20 to 0.25.
+    /// The dialect of vcluster 0.20 to 0.25.
     V0_20,
-    /// That of vcluster 0.28 and later.
+    /// The dialect of vcluster 0.28 and later.
     V0_28,
 }
 
 impl Dialect {
-    /// All of them, the oldest first.
+    /// All dialects, the oldest first.
     pub const ALL: [Self; 3] = [Self::V0_15, Self::V0_20, Self::V0_28];
 
     /// Returns the name: the first version of vcluster that has it.
@@ -40,7 +40,7 @@ impl Dialect {
         Self::ALL.into_iter().find(|dialect| dialect.name() == name)
     }
 
-    /// Its keys.
+    /// Returns its keys.
     pub(super) fn table(self) -> &'static Table {
         static TABLES: LazyLock<[Table; 3]> = LazyLock::new(|| {
             [
@@ -72,14 +72,14 @@ impl Dialect {
         &TABLES[self as usize]
     }
 
-    /// The key that has to be true.
+    /// Returns the key that has to be true.
     pub(super) fn required(self) -> &'static str {
         let keys = self.table().keys.iter();
         let mut required = keys.filter(|key| matches!(key.fate, Fate::Required));
         required.next().map_or("", |key| &key.path)
     }
 
-    /// What has to be said for something below the first key to count: a key and its value.
+    /// Returns the companions of keys: anything below the first key only has an effect with the second key at the given value.
     pub(super) fn companions(self) -> &'static [(&'static str, &'static str, serde_json::Value)] {
         static COMPANIONS: LazyLock<[(&str, &str, serde_json::Value); 2]> = LazyLock::new(|| {
             [

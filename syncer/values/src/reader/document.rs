@@ -1,5 +1,4 @@
-//! A values file without its dialect: takes its text, gives what it says by the places of the model, each with the key
-//! that says so.
+//! The content of a values file without its dialect: its values by the places of the model, each with its key.
 
 use serde_json::{Map, Value};
 
@@ -11,20 +10,20 @@ use super::table::{Fate, Table, is_within};
 use super::tree::Tree;
 use super::{Problem, What, v0_15};
 
-/// What a values file says.
+/// The content of a values file.
 #[derive(Debug)]
 pub(super) struct Document {
-    /// The dialect that it is in.
+    /// The file's dialect.
     pub(super) dialect: Dialect,
-    /// What is read, by places of the model.
+    /// The values that are read, by places of the model.
     pub(super) said: Value,
-    /// Where it is said.
+    /// The keys of the values.
     pub(super) sources: Vec<Source>,
-    /// What is known and has no effect.
+    /// Known keys without an effect.
     pub(super) idle: Vec<Idle>,
 }
 
-/// The key that something is said with.
+/// The key of a value.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     pub(super) place: String,
@@ -35,7 +34,7 @@ pub(super) struct Source {
 /// A key that has no effect.
 #[derive(Clone, Debug)]
 pub(super) struct Idle {
-    /// What it is called across dialects.
+    /// The name of the key across dialects.
     pub(super) name: String,
     pub(super) value: Value,
     pub(super) key: String,
@@ -78,7 +77,7 @@ impl Document {
         Err(problems)
     }
 
-    /// The key that says what is at a place, or below or around it.
+    /// Returns the key of the value at a place, or below or around it.
     pub(super) fn source(&self, place: &str) -> Option<&Source> {
         let mut sources = self.sources.iter();
         sources.find(|source| is_within(place, &source.place) || is_within(&source.place, place))
@@ -141,11 +140,11 @@ impl Document {
     }
 }
 
-/// Two keys say different things of one place.
+/// Two keys have different values for one place.
 #[derive(Debug)]
 pub(super) struct Clash;
 
-/// Puts a value at the end of a path of keys; lists that are said in two parts are put together.
+/// Sets a value at the end of a path of keys; lists from two keys are joined.
 pub(super) fn put(into: &mut Value, path: &str, value: Value) -> Result<(), Clash> {
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
     if into.is_null() {
@@ -167,7 +166,7 @@ pub(super) fn put(into: &mut Value, path: &str, value: Value) -> Result<(), Clas
     Ok(())
 }
 
-/// What a file has to say and does not.
+/// Returns the problem of a file without the dialect's required key, if it is missing.
 fn missing(dialect: Dialect, document: &Tree) -> Option<Problem> {
     let required = dialect.required();
     let mut at = document;
@@ -184,7 +183,7 @@ fn missing(dialect: Dialect, document: &Tree) -> Option<Problem> {
     None
 }
 
-/// What is wrong in a text within the file, by the file's lines; nothing if it is another key.
+/// Returns the problems in a text within the file, by the file's lines; none if the key holds no such text.
 fn embedded(table: &Table, said: &Said<'_>, document: &Tree) -> Vec<Problem> {
     let form = table.get(&said.path).map(|key| key.fate);
     let (Some(Fate::Read(Form::Text, _)), Some(text)) = (form, said.tree.plain()) else {

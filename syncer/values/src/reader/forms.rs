@@ -1,5 +1,5 @@
-//! Forms in which dialects write what the model has as it is: reading takes a value of a file and gives the model's,
-//! writing the other way round.
+//! Forms in which dialects write values of the model: reading translates a value of a file to the model's, and writing does the
+//! reverse.
 
 mod image;
 
@@ -17,24 +17,24 @@ use crate::naming::MappedNamespaces;
 
 pub(super) use kinds::EMBEDDED;
 
-/// The form in which a key has something.
+/// The form of a key's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As the model has it.
+    /// The form of the model.
     Plain,
-    /// The opposite.
+    /// The opposite boolean.
     Not,
-    /// A switch whose `auto` says nothing.
+    /// A switch whose `auto` has no effect.
     Auto,
-    /// A text that says nothing if it is empty.
+    /// A text that has no effect if it is empty.
     Optional,
     /// A label selector, `a=b,c=d`.
     Selector,
-    /// A registry without the slash at its end.
+    /// A registry without the slash at its end; the model has the slash.
     Registry,
-    /// Registry, repository and tag of an image; these are the registry and the repository if not said.
+    /// Registry, repository and tag of an image. The texts are the default registry and repository.
     Image(&'static str, &'static str),
-    /// The same, of one of Kubernetes' own programs: its repository has to be said.
+    /// An image of one of Kubernetes' own programs, whose repository has to be given.
     Program,
     /// `export` and `import` as YAML within a text.
     Text,
@@ -46,29 +46,29 @@ pub(super) enum Form {
     ImportedResources,
     /// A list of kinds by resource and group.
     Resources,
-    /// Objects of the guest by those of the host.
+    /// Guest objects by host object.
     Mappings,
-    /// A list of Services of the host that the guest has too.
+    /// A list of Services of the host that are replicated to the guest.
     HostServices,
-    /// A list of Services of the guest that the host has too.
+    /// A list of Services of the guest that are replicated to the host.
     GuestServices,
-    /// Host namespaces by those of the guest.
+    /// Host namespaces by guest namespace.
     Namespaces,
 }
 
-/// What a value of a file comes to.
+/// Result of reading a value of a file.
 #[derive(Debug, PartialEq)]
 pub(super) enum Read {
-    /// Something for the model.
+    /// A value for the model.
     Value(Value),
-    /// It says nothing.
+    /// The value has no effect.
     Nothing,
-    /// It is known, and nothing is done with it.
+    /// The value is known, and the syncer does nothing with it.
     Idle,
 }
 
 impl Form {
-    /// Reads a value that has the key's shape, or says what is wrong with it, as a fragment that follows the key.
+    /// Reads a value that has the key's shape; the error is a fragment that follows the key.
     pub(super) fn read(self, value: Value) -> Result<Read, String> {
         let read = match self {
             Self::Optional if value == "" => return Ok(Read::Nothing),
@@ -99,7 +99,7 @@ impl Form {
         Ok(Read::Value(read))
     }
 
-    /// Writes a value of the model, or says why this form has no words for it.
+    /// Writes a value of the model; the error is the reason that this form can't express it.
     pub(super) fn write(self, value: &Value) -> Result<Value, String> {
         match self {
             Self::Plain
@@ -127,7 +127,7 @@ impl Form {
     }
 }
 
-/// True as a file may write it.
+/// Returns true for the boolean true, as a file may write it.
 fn is_true(value: &Value) -> bool {
     matches!(value, Value::Bool(true)) || value == "true"
 }
@@ -152,7 +152,7 @@ fn selector(labels: &Value) -> String {
     parts.join(",")
 }
 
-/// Checks what host namespaces are called by choice.
+/// Checks the configured names of host namespaces.
 fn namespaces(mappings: &Value) -> Result<(), String> {
     let sides = mappings.as_object().into_iter().flatten();
     let by_name: BTreeMap<_, _> = sides

@@ -1,11 +1,11 @@
-//! The list of all keys, for docs/values-keys.md: takes the dialects' tables, gives Markdown.
+//! The list of all keys, for docs/values-keys.md, as Markdown from the dialects' tables.
 
 use std::collections::BTreeMap;
 
 use super::dialect::Dialect;
 use super::table::{Fate, Key};
 
-/// What the list begins with.
+/// The beginning of the list.
 const HEAD: &str = "# Keys of values files
 
 Made of the tables in `syncer/values` by a test. [values.md](values.md) says what the keys do. A `*` is a name that the file
@@ -13,7 +13,7 @@ chooses, `[]` an item of a list. Below `defaults`, every dialect has the keys of
 
 ";
 
-/// The list.
+/// Returns the list.
 #[must_use]
 pub fn key_list() -> String {
     let mut text = HEAD.to_owned();
@@ -38,7 +38,7 @@ pub fn key_list() -> String {
     text
 }
 
-/// By places of the model: the keys of each dialect.
+/// Returns the keys of each dialect by place of the model.
 fn places() -> BTreeMap<&'static str, [Vec<String>; 3]> {
     let mut places = BTreeMap::<_, [Vec<String>; 3]>::new();
     for (at, dialect) in Dialect::ALL.into_iter().enumerate() {
@@ -51,7 +51,7 @@ fn places() -> BTreeMap<&'static str, [Vec<String>; 3]> {
     places
 }
 
-/// A section of keys by their handling, each with the dialects that have it.
+/// Returns a section of keys by their handling, each with the dialects that have it.
 fn told(title: &str, of: &str, tell: impl Fn(Fate) -> Option<String>) -> String {
     let mut rows = BTreeMap::<(String, String), Vec<&str>>::new();
     for (dialect, name) in Dialect::ALL.into_iter().zip(["0.15", "0.20", "0.28"]) {

@@ -1,4 +1,4 @@
-//! What a virtual cluster is asked to be, whatever dialect it was asked in.
+//! The values of a virtual cluster, which no dialect changes.
 
 mod chart;
 
@@ -25,72 +25,72 @@ pub use generic::{Export, Generic, GenericSync, Import, KindName, Role, Selector
 pub use integrations::{Integrations, MetricsServer};
 pub use policies::{IpBlock, LimitRange, NetworkPolicy, OutgoingConnections, Policies, ResourceQuota};
 
-/// A virtual cluster's settings, with the chart's defaults where they are in the file.
+/// A virtual cluster's settings, with the chart's defaults if they are in the file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Values {
-    /// Names that the guest does not know are asked for at the host's DNS.
+    /// True if the host's DNS is asked for names that the guest does not know.
     pub fallback_host_dns: bool,
-    /// The host namespaces of the guest's.
+    /// The host namespaces of the guest namespaces.
     pub namespaces: Namespaces,
-    /// What is kept in step by configuration, and how.
+    /// Kinds that are synced by configuration.
     pub sync: Sync,
-    /// Which kinds of Kubernetes itself go from guest to host.
+    /// Kubernetes' own kinds that are synced from guest to host.
     pub to_host: ToHost,
-    /// Which kinds of Kubernetes itself go from host to guest.
+    /// Kubernetes' own kinds that are synced from host to guest.
     pub from_host: FromHost,
-    /// What is reached across.
+    /// Services that are replicated to the other side.
     pub networking: Networking,
-    /// What bounds the virtual cluster on the host.
+    /// The limits of the virtual cluster on the host.
     pub policies: Policies,
-    /// Programs of the host that the guest has a part in.
+    /// Programs of the host that the guest uses.
     pub integrations: Integrations,
-    /// How the guest's API is reached by those outside.
+    /// Access to the guest's API from outside.
     pub access: Access,
     /// The guest's DNS server.
     pub coredns: CoreDns,
-    /// What every image name of the control plane is prefixed with.
+    /// The prefix of every image name of the control plane.
     pub default_image_registry: Option<String>,
-    /// What only the chart acts on.
+    /// Settings that only the chart uses.
     #[serde(flatten)]
     pub chart: Chart,
 }
 
-/// The host namespaces of the guest's.
+/// The host namespaces of the guest namespaces.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Namespaces {
     /// Labels that all of them get.
     pub labels: BTreeMap<String, String>,
-    /// What some are called on the host.
+    /// Configured names of some host namespaces.
     pub mappings: NamesOfNamespaces,
 }
 
-/// Host namespaces that are called by choice.
+/// Configured names of host namespaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NamesOfNamespaces {
-    /// By the guest's.
+    /// The names by guest namespace.
     pub by_name: MappedNamespaces,
 }
 
-/// How the guest's API is reached by those outside.
+/// Access to the guest's API from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Access {
-    /// Names and addresses that the API's certificate is for, besides those that it is for anyway.
+    /// Names and addresses in the API's certificate, besides those that it has anyway.
     #[serde(rename = "extraSANs")]
     pub extra_sans: Vec<String>,
-    /// Where the published kubeconfig says that the API is; without one, at the end of a port-forward.
+    /// The server of the published kubeconfig; by default, the local end of a port-forward.
     pub server: Option<String>,
-    /// What the published kubeconfig calls its context; without one, as the virtual cluster.
+    /// The context of the published kubeconfig; by default, the name of the virtual cluster.
     pub context: Option<String>,
 }
 
-/// What is kept in step by configuration.
+/// Kinds that are synced by configuration.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Sync {
-    /// The kinds that the syncer knows nothing of but their names.
+    /// Kinds of which the syncer knows only the names.
     pub generic: GenericSync,
 }

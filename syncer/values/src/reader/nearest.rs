@@ -1,12 +1,12 @@
-//! The known key that an unknown one was probably meant to be.
+//! Suggestions for unknown keys: the most similar known key.
 
 use super::table::Table;
 
-/// Jaro-Winkler of `confg` and `config` is 0.96, of `extraRules` and `export` 0.77.
+/// Minimum similarity: the Jaro-Winkler similarity of `confg` and `config` is 0.96, of `extraRules` and `export` 0.77.
 const ALIKE: f64 = 0.8;
 
-/// Returns one at the same place if any is spelled much like it, else one from anywhere that is. `parent` is a path of the table,
-/// `shown` what messages call it.
+/// Returns a similar key at the same place, else a similar one at any place. `parent` is a path of the table, `shown` its name in
+/// messages.
 pub(super) fn nearest(table: &Table, parent: &str, shown: &str, key: &str) -> Option<String> {
     let likeness = |path: &str| strsim::jaro_winkler(&last(path).to_lowercase(), &key.to_lowercase());
     let best = |candidates: Vec<String>| {
@@ -29,7 +29,7 @@ pub(super) fn nearest(table: &Table, parent: &str, shown: &str, key: &str) -> Op
     Some(path.replace("[]", ""))
 }
 
-/// A path and all the paths on the way to it: `a`, `a.b[]`, `a.b[].c`.
+/// Returns a path and all of its prefixes: `a`, `a.b[]`, `a.b[].c`.
 fn prefixes(path: &str) -> Vec<String> {
     let ends = path.match_indices('.').map(|(end, _)| end).chain([path.len()]);
     ends.map(|end| path[..end].to_owned()).collect()

@@ -1,10 +1,10 @@
-//! Which keys of a patch go together; what each holds is up to the table.
+//! The combinations of keys of a patch; the table has the type of each.
 
 use super::tree::Tree;
 use super::{Problem, What};
 use crate::patches;
 
-/// What each operation uses besides `op`, `path`, `conditions` and `ignore`, and whether it needs it.
+/// Returns the keys that an operation uses besides `op`, `path`, `conditions` and `ignore`, and whether it needs them.
 fn uses(operation: &str) -> &'static [(&'static str, Need)] {
     use Need::{May, Must};
     match operation {
@@ -29,7 +29,7 @@ enum Need {
 /// The keys that only some operations use.
 const OF_SOME: [&str; 6] = ["namePath", "namespacePath", "regex", "sync", "fromPath", "value"];
 
-/// What is wrong with a patch; `shown` is what messages call it, `line` where it begins.
+/// Returns the problems of a patch; `shown` is its name in messages, `line` its first line.
 pub(super) fn check(patch: &Tree, shown: &str, line: u64) -> Vec<Problem> {
     let operation = patch
         .get("op")
@@ -78,7 +78,7 @@ pub(super) fn check(patch: &Tree, shown: &str, line: u64) -> Vec<Problem> {
     problems
 }
 
-/// Paths and regular expressions that can't be read.
+/// Returns the paths and regular expressions that can't be read.
 fn unreadable(tree: &Tree, shown: &str) -> Vec<Problem> {
     let told = |key: &str| {
         let (line, value) = tree.get(key)?;

@@ -1,5 +1,5 @@
-//! The keys of what bounds a virtual cluster on the host, below `defaults.policies` in every dialect. vcluster has some of
-//! them elsewhere, as parts of what it leaves off by default; here the bounds hold by default.
+//! The keys of the limits of a virtual cluster on the host, below `defaults.policies` in every dialect. vcluster has some of them
+//! elsewhere, and off by default; here the limits hold by default.
 
 use super::table::{Row, SAME, Shape};
 

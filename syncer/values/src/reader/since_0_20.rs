@@ -1,11 +1,11 @@
-//! What the dialects of vcluster 0.20 to 0.25 and of 0.28 and later have in common: keys of its chart
-//! (`chart/values.schema.json`), and what becomes of them.
+//! Keys that the dialects of vcluster 0.20 to 0.25 and of 0.28 and later have in common, from its chart
+//! (`chart/values.schema.json`), and their handling.
 
-/// What is synced, and how each side reaches the other.
+/// Keys of the sync, and of networking between the two sides.
 pub(super) mod sync;
 
-/// What the control plane is made of.
+/// Keys of the control plane.
 pub(super) mod control_plane;
 
-/// What is around the two.
+/// Other keys.
 pub(super) mod around;

@@ -1,12 +1,12 @@
-//! What a dialect's table of keys is made of: each key, what it holds, and what becomes of it.
+//! Types of a dialect's table of keys: each key, its shape, and its handling.
 
 use super::forms::Form;
 
-/// A line of a table. In the path, and in the place that [`Fate::Read`] names, `{a,b}` stands for several keys; `[]`
-/// is an item of a list and `*` a name that the user chooses.
+/// A row of a table. In the path, and in the place of [`Fate::Read`], `{a,b}` stands for several keys; `[]` is an item of a list
+/// and `*` a name that the user chooses.
 pub(super) type Row = (&'static str, Shape, Fate);
 
-/// What a key holds.
+/// The shape of a key's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// True or false.
@@ -17,7 +17,7 @@ pub(super) enum Shape {
     Text,
     /// One of these texts.
     OneOf(&'static [&'static str]),
-    /// A whole number.
+    /// An integer.
     Whole,
     /// A list of texts.
     Texts,
@@ -31,7 +31,7 @@ pub(super) enum Shape {
     Keys,
     /// A list of mappings of the keys that the table has below it; each has to have these.
     Items(&'static [&'static str]),
-    /// A list of patches, as [`Shape::Items`]; which of their keys go together is up to [`super::patch_rules`].
+    /// A list of patches, as [`Shape::Items`]; [`super::patch_rules`] has the combinations of their keys.
     Patches,
     /// A mapping of names to mappings of the keys that the table has below it; each has to have these.
     Named(&'static [&'static str]),
@@ -39,31 +39,31 @@ pub(super) enum Shape {
     Any,
 }
 
-/// What becomes of a key.
+/// The handling of a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
-    /// It says what the model has at this place; the same as the key's own if empty.
+    /// The value is read into the model at this place; if empty, at the key's own path.
     Read(Form, &'static str),
-    /// It is part of what a key above it says.
+    /// The value is part of that of a key above it.
     Inside,
-    /// Nothing is done with it: its switch is another key, or it is vcluster's own bookkeeping. A key of that name
-    /// means the same in another dialect; the key's own if empty.
+    /// The syncer does nothing with it: its switch is another key, or it is vcluster's own bookkeeping. A key with this name
+    /// means the same in another dialect; if empty, the name is the key's own path.
     Idle(Form, &'static str),
-    /// It has to be said, and to be true.
+    /// The key is required, and has to be true.
     Required,
-    /// Fine with this value only, which is the default; the text says why.
+    /// Only this value is accepted, which is the default; the text is the reason.
     Only(&'static str, &'static str),
-    /// Fine as long as it is off; the text says what is not done.
+    /// The key is accepted if it is off; the text says what is not supported.
     Refuse(&'static str),
 }
 
-/// Read as it is, to a place of the same name.
+/// The value is read as it is, to a place of the same name.
 pub(super) const SAME: Fate = Fate::Read(Form::Plain, "");
 
-/// Nothing is done with it, and it keeps its name.
+/// The syncer does nothing with it, and it keeps its name.
 pub(super) const IDLE: Fate = Fate::Idle(Form::Plain, "");
 
-/// The fate of what a guest is to start with: its own kubeconfig applies that.
+/// The fate of keys that deploy objects into the guest: its own kubeconfig is to be used for that.
 pub(super) const DEPLOY: Fate = Fate::Refuse(
     "apply manifests (`kubectl apply`) and charts (`helm install`) with the virtual cluster's kubeconfig, once Secret \
      vc-NAME has it",
@@ -81,12 +81,12 @@ pub(super) struct Key {
     pub(super) path: String,
     pub(super) shape: Shape,
     pub(super) fate: Fate,
-    /// The place in the model for what is read, the common name for what is idle.
+    /// The place in the model of a key that is read; the common name of a key that is idle.
     pub(super) to: String,
 }
 
 impl Table {
-    /// Puts parts together, each with what its paths begin with and what its places do.
+    /// Creates a table of parts, each with a prefix of its paths and a prefix of its places.
     pub(super) fn of(parts: &[(&str, &str, &[Row])]) -> Self {
         let rows = parts
             .iter()
@@ -110,12 +110,12 @@ impl Table {
         Self { keys: keys.collect() }
     }
 
-    /// The key at a path.
+    /// Returns the key at a path.
     pub(super) fn get(&self, path: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.path == path)
     }
 
-    /// Returns true if a path is that of a key or on the way to one.
+    /// Returns true if a path is that of a key, or a prefix of one.
     pub(super) fn knows(&self, path: &str) -> bool {
         self.keys.iter().any(|key| is_within(&key.path, path))
     }
@@ -127,7 +127,7 @@ pub(super) fn is_within(path: &str, above: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("[]"))
 }
 
-/// Writes out the alternatives: `a.{b,c.{d,e}}` is `a.b`, `a.c.d` and `a.c.e`.
+/// Expands the alternatives: `a.{b,c.{d,e}}` is `a.b`, `a.c.d` and `a.c.e`.
 pub(super) fn expand(pattern: &str) -> Vec<String> {
     let Some(open) = pattern.find('{') else {
         return vec![pattern.to_owned()];

@@ -1,5 +1,5 @@
-//! Values files of all dialects. Those in `fixtures/values` are called `what.dialect.yaml`; files of the same `what` ask
-//! for the same, but for `blog.0.28.yaml`, which names kinds as the others cannot.
+//! Values files of all dialects. The names in `fixtures/values` are `what.dialect.yaml`. Files of the same `what` ask for the
+//! same, except for `blog.0.28.yaml`, which names kinds in a form that the others do not have.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! A YAML document with the line of everything in it.
+//! A YAML document with the line of each value.
 
 use std::fmt;
 
@@ -19,11 +19,11 @@ pub(super) enum Tree {
     Leaf(serde_json::Value),
 }
 
-/// Where in the file a text within the file begins.
+/// The start of a text within the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     line: u64,
-    /// Its lines are lines of the file: it is a block, not a quoted string.
+    /// True if its lines are lines of the file: it is a block, not a quoted string.
     block: bool,
 }
 
@@ -40,14 +40,14 @@ impl Tree {
         }
     }
 
-    /// What is at one of its own keys, and the key's line.
+    /// Returns the value of one of its own keys, and the key's line.
     pub(super) fn get(&self, name: &str) -> Option<(u64, &Self)> {
         let Self::Map(entries) = self else { return None };
         let (key, value) = entries.iter().find(|(key, _)| key.value == name)?;
         Some((key.referenced.line(), &value.value))
     }
 
-    /// Where a text at the end of a path of keys begins.
+    /// Returns the start of a text at the end of a path of keys.
     pub(super) fn place_of(&self, path: &str) -> Option<Place> {
         let (first, rest) = path.split_once('.').unwrap_or((path, ""));
         let Self::Map(entries) = self else { return None };
@@ -60,7 +60,7 @@ impl Tree {
         Some(Place { line, block })
     }
 
-    /// The document without its lines.
+    /// Returns the document without its lines.
     pub(super) fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Map(entries) => entries
@@ -73,7 +73,7 @@ impl Tree {
         }
     }
 
-    /// Returns true if nothing is said.
+    /// Returns true if there is no value.
     pub(super) fn is_null(&self) -> bool {
         matches!(self, Self::Leaf(serde_json::Value::Null))
     }
@@ -83,7 +83,7 @@ impl Tree {
         is_off(&self.to_json())
     }
 
-    /// A leaf as it would be written.
+    /// Returns a leaf as text.
     pub(super) fn plain(&self) -> Option<String> {
         match self {
             Self::Leaf(serde_json::Value::String(text)) => Some(text.clone()),
@@ -105,7 +105,7 @@ impl Place {
     }
 }
 
-/// Returns true if a value asks for nothing: false, zero, empty, left to others, or a mapping of nothing but such.
+/// Returns true if a value asks for nothing: false, zero, empty, `auto`, or a mapping of only such values.
 pub(super) fn is_off(value: &serde_json::Value) -> bool {
     use serde_json::Value;
     match value {

@@ -1,5 +1,5 @@
 //! The dialect of vcluster 0.15 to 0.19: the keys of its chart `vcluster-k8s` (`charts/k8s/values.yaml`) besides those in
-//! [`super::chart_keys`], and what becomes of them.
+//! [`super::chart_keys`], and their handling.
 
 use super::forms::Form;
 use super::table::Fate::{Idle, Inside, Only, Read, Refuse, Required};
@@ -239,7 +239,7 @@ pub(super) const KEYS: &[Row] = &[
     ),
 ];
 
-/// Stand-ins for nodes cannot be off where no node of the host is shown: pods run somewhere.
+/// Returns the problem of a file that switches fake nodes off and shows no node of the host: pods need a node.
 pub(super) fn contradiction(document: &Tree) -> Option<Problem> {
     let (_, sync) = document.get("sync")?;
     let (line, fake) = sync.get("fake-nodes").and_then(|(_, fake)| fake.get("enabled"))?;

@@ -1,11 +1,11 @@
-//! The dialect of vcluster 0.20 to 0.25, besides what it has in common with later ones.
+//! The dialect of vcluster 0.20 to 0.25, besides the keys that later dialects have too.
 
 use super::forms::Form;
 use super::table::Fate::{Inside, Read, Refuse, Required};
 use super::table::Shape::{Any, Bool, Items, Keys, Labels, Text, Texts};
 use super::table::{IDLE, Row};
 
-/// The keys; those of `experimental.genericSync` that are in [`super::forms::EMBEDDED`] come below that.
+/// The keys; those of `experimental.genericSync` that are in [`super::forms::EMBEDDED`] are added below that.
 pub(super) const KEYS: &[Row] = &[
     ("experimental.multiNamespaceMode.enabled", Bool, Required),
     (

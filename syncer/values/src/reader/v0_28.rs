@@ -1,5 +1,4 @@
-//! The dialect of vcluster 0.28 and later, besides what it has in common with 0.20 to 0.25: as much of it as is about
-//! what the syncer does.
+//! The dialect of vcluster 0.28 and later, besides the keys that 0.20 to 0.25 have too: the keys that concern the syncer.
 
 use super::forms::Form;
 use super::table::Fate::{Inside, Only, Read, Refuse, Required};

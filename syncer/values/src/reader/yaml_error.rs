@@ -1,4 +1,4 @@
-//! Messages about a text that is no YAML: takes an error of the parser, gives what is wrong in words of values files.
+//! Messages about a text that is not YAML: the parser's errors are translated to the terms of values files.
 
 use serde_saphyr::{Error, UserMessageFormatter};
 
@@ -56,7 +56,7 @@ pub(super) fn problem(error: &Error) -> Problem {
 const TOO_MUCH: &str = "the file is too large, too deeply nested, or too large once its aliases are expanded; values files have at most \
                         a few thousand lines";
 
-/// Returns an error in what an alias refers to, at the line of the alias.
+/// Returns an error in the target of an alias, at the line of the alias.
 fn problem_of_alias(error: &Error, location: Option<serde_saphyr::Location>) -> Problem {
     let inner = problem(error);
     Problem {
@@ -65,7 +65,7 @@ fn problem_of_alias(error: &Error, location: Option<serde_saphyr::Location>) -> 
     }
 }
 
-/// Returns the parser's own message without its place.
+/// Returns the parser's own message without its position.
 fn rendered(error: &Error) -> String {
     let mut message = error.render_with_formatter(&UserMessageFormatter);
     if let Some(location) = error.location() {

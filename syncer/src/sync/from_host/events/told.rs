@@ -1,4 +1,4 @@
-//! An event about a host object as one about the guest's, as a pure function of the three.
+//! The translation of an event about a host object to the guest, as a pure function of the event and the two objects.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use kube::core::ApiResource;
 use crate::sync::pods::{Own, token_secret};
 use crate::sync::write::object::Object;
 
-/// A guest's and a host's object, of which one is the other's.
+/// A guest object and its host object: a mirror and its owner, or a copy and its original.
 #[derive(Debug)]
 pub(super) enum Subject {
     /// Pods.
     Pod(Arc<Pod>, Arc<Pod>),
-    /// Claims on volumes.
+    /// PVCs.
     Claim(Arc<Object>, Arc<Object>),
 }
 
 impl Subject {
-    /// The guest's metadata, and the host's.
+    /// Returns the metadata of the guest object and of the host object.
     pub(super) fn both(&self) -> (&ObjectMeta, &ObjectMeta) {
         match self {
             Self::Pod(guest, host) => (&guest.metadata, &host.metadata),
@@ -28,7 +28,7 @@ impl Subject {
         }
     }
 
-    /// The guest's object.
+    /// Returns a reference to the guest object.
     fn reference(&self) -> ObjectReference {
         let mut reference = match self {
             Self::Pod(guest, _) => guest.object_ref(&()),
@@ -40,7 +40,7 @@ impl Subject {
         reference
     }
 
-    /// The node that the host's object is on.
+    /// Returns the node of the host object.
     fn node(&self) -> Option<&str> {
         match self {
             Self::Pod(_, host) => host.spec.as_ref()?.node_name.as_deref(),
@@ -48,7 +48,7 @@ impl Subject {
         }
     }
 
-    /// Returns true if it is about something that the host has added.
+    /// Returns true if a field is of something that the host has added.
     fn hides(&self, field_path: &str) -> bool {
         match (self, container(field_path)) {
             (Self::Pod(guest, host), Some(container)) => !Own::of(guest, host).has(container),
@@ -56,8 +56,8 @@ impl Subject {
         }
     }
 
-    /// Tells whether the event says that a kubelet waits for the Secret with the pod's tokens. The syncer writes that Secret once
-    /// the guest's pod is bound. If it cannot, another Event says why.
+    /// Returns true if the event says that a kubelet waits for the Secret with the pod's tokens. The syncer writes that Secret
+    /// once the guest pod is bound. If it cannot, another Event has the reason.
     fn waits_for_tokens(&self, event: &Event) -> bool {
         let Self::Pod(guest, _) = self else { return false };
         let secret = token_secret(guest.metadata.uid.as_deref().unwrap_or_default());
@@ -66,7 +66,7 @@ impl Subject {
     }
 }
 
-/// Tells an event in the guest's words; nothing if it is about a container that is not the guest's own.
+/// Returns the event for the guest; `None` if it is about a container that is not the guest's own.
 pub(super) fn told(event: Event, subject: &Subject) -> Option<Event> {
     let field_path = event.involved_object.field_path.clone();
     if field_path.as_deref().is_some_and(|path| subject.hides(path)) || subject.waits_for_tokens(&event) {
@@ -101,7 +101,7 @@ pub(super) fn told(event: Event, subject: &Subject) -> Option<Event> {
     })
 }
 
-/// The container in `spec.containers{app}`.
+/// Returns the container in `spec.containers{app}`.
 fn container(field_path: &str) -> Option<&str> {
     let (_, name) = field_path.strip_suffix('}')?.split_once('{')?;
     Some(name)

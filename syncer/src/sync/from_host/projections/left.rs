@@ -1,7 +1,7 @@
-//! Copies of what is not shown any more since the values changed: takes what is shown, deletes the rest once at the start.
+//! Removal, once at the start, of copies of objects that are no longer shown since the values changed.
 //!
-//! A copy says so in an annotation, which a tenant may have copied to an object of its own together with the rest. So
-//! only what the syncer has applied counts.
+//! A copy is marked by an annotation, which a tenant may have copied to an object of its own. So only objects that the syncer has
+//! applied are deleted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,10 +25,11 @@ use crate::sync::write::delete;
 use crate::sync::write::object::Object;
 use vcluster_values::from_host::HostKind;
 
-/// A custom kind may have many objects, of which few are copies.
+/// Page size of lists: a custom kind may have many objects, of which few are copies.
 const AT_A_TIME: u32 = 500;
 
-/// Deletes the copies that nothing keeps: none of `shown`, and no kind that is imported. Nodes stay: pods may run there.
+/// Deletes the copies that have no source: they are neither in `shown` nor of an imported kind. Copies of nodes stay: pods may
+/// run there.
 pub(crate) async fn remove(context: &Context, shown: &[Arc<Projections>]) -> Result<(), ReconcileError> {
     for kind in kinds() {
         let is_shown = |copy: &ObjectMeta| {
@@ -84,7 +85,7 @@ async fn delete(context: &Context, kind: &ApiResource, copy: &ObjectMeta) -> Res
     })
 }
 
-/// What the guest has the host's definitions for, and serves. There are no copies of other kinds.
+/// Returns the kinds whose CRDs the guest has from the host, and serves. There are no copies of other custom kinds.
 async fn custom_kinds(context: &Context) -> Result<Vec<ApiResource>, ReconcileError> {
     let definitions: Api<CustomResourceDefinition> = Api::all(context.guest().clone());
     let defined = definitions.list_metadata(&ListParams::default()).await;
@@ -115,7 +116,7 @@ async fn custom_kinds(context: &Context) -> Result<Vec<ApiResource>, ReconcileEr
     Ok(kinds)
 }
 
-/// Where objects of a custom kind are shown from.
+/// Returns the sources of a custom kind.
 fn imported(config: &Config, kind: &ApiResource) -> Vec<Source> {
     let imports = config.imports.iter().filter(|import| {
         let group = import.api_version.split_once('/').map(|(group, _)| group);
@@ -148,7 +149,7 @@ fn kinds() -> impl Iterator<Item = ApiResource> {
     classes.map(super::resource).into_iter().chain(mapped)
 }
 
-/// Returns true if a guest object is the syncer's.
+/// Returns true if the syncer has applied a guest object.
 fn is_applied(object: &ObjectMeta) -> bool {
     let entries = object.managed_fields.iter().flatten();
     entries

@@ -1,4 +1,4 @@
-//! What of a host object its copy shows.
+//! The fields of a host object that its copy has.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::sync::to_host::config_objects::TOKEN_TYPE;
 use crate::sync::write::object::{Fields, Object};
 use crate::sync::write::ownership;
 
-/// A copy, but for its name.
+/// A copy, without its name.
 #[derive(Debug)]
 pub(super) struct Shape {
     /// Its labels.
@@ -22,13 +22,13 @@ pub(super) struct Shape {
     pub(super) annotations: BTreeMap<String, String>,
     /// Its other fields, without the status.
     pub(super) fields: Fields,
-    /// Its status, if it is written apart.
+    /// Its status, if it is written separately.
     pub(super) status: Option<Value>,
 }
 
 impl Shape {
-    /// The shape of an object's copy, of a kind whose status is written so; a node's leads to the port that the syncer
-    /// answers at as a kubelet.
+    /// Returns the copy of an object; `is` says how the status of the kind is written. The copy of a node names the port of the
+    /// kubelet API.
     pub(super) fn of(
         host: &Object,
         kind: &ApiResource,
@@ -89,8 +89,8 @@ impl Shape {
     }
 }
 
-/// How a node is, and how much fits on it; not what of others is there: images, volumes, and its own IDs. Its kubelet is
-/// the syncer.
+/// Returns the status of a node's copy: its conditions and capacity, without the images, volumes and IDs of the node. Its kubelet
+/// is the syncer.
 fn node_status(mut status: Value, kubelet: u16) -> Value {
     let Some(fields) = status.as_object_mut() else {
         return status;
@@ -118,7 +118,8 @@ fn node_status(mut status: Value, kubelet: u16) -> Value {
     status
 }
 
-/// A Service at the same address, which leads where it leads on the host: it has no endpoints of its own.
+/// Returns the spec of a Service's copy, with the same address. The copy has no endpoints of its own: the host's Service serves
+/// it.
 fn service(host: &Value) -> Value {
     let mut spec = json!({"type": "ClusterIP", "ports": ports(host)});
     if host["type"] == "ExternalName" {
@@ -133,7 +134,7 @@ fn service(host: &Value) -> Value {
     spec
 }
 
-/// The ports of a Service, but for those of nodes.
+/// Returns the ports of a Service, without its node ports.
 pub(crate) fn ports(spec: &Value) -> Vec<Value> {
     let ports = spec["ports"].as_array().cloned().unwrap_or_default();
     (ports.into_iter())
@@ -146,7 +147,7 @@ pub(crate) fn ports(spec: &Value) -> Vec<Value> {
         .collect()
 }
 
-/// Where a Service leads, without the pods and nodes that are there.
+/// Returns the endpoints of a Service, without the names of pods and nodes.
 pub(crate) fn addresses(mut subsets: Value) -> Value {
     for subset in subsets.as_array_mut().into_iter().flatten() {
         for list in ["addresses", "notReadyAddresses"] {

@@ -1,4 +1,4 @@
-//! Where originals are on the host, and where their copies are in the guest.
+//! Sources of originals on the host, and the places of their copies in the guest.
 
 use std::fmt;
 
@@ -19,45 +19,45 @@ use crate::sync::write::object::Object;
 use vcluster_values::from_host::HostKind;
 use vcluster_values::mapping::Mapping;
 
-/// Kubernetes' own priority classes, which every cluster has, and which a tenant gets none of the host's.
+/// Name prefix of Kubernetes' own priority classes. Every cluster has them, so the tenant gets none of the host's.
 const SYSTEM: &str = "system-";
 
-/// The config map that every cluster puts in each namespace itself.
+/// The ConfigMap that every cluster creates in each namespace.
 const ROOT_CA: &str = "kube-root-ca.crt";
 
-/// What is shown.
+/// A source of copies.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// Objects of a cluster-scoped kind, with these labels.
+    /// Objects of a cluster-scoped kind, with a selector of their labels.
     WholeHost(HostKind, String),
     /// Objects of an imported kind.
     Imported {
         /// The kind, as the host serves it.
         kind: ApiResource,
-        /// How its status is written.
+        /// The way in which its status is written.
         status: Status,
-        /// The mapping; none if the kind is cluster-scoped.
+        /// The mapping; `None` if the kind is cluster-scoped.
         mapping: Option<Mapping>,
-        /// Whether what the tenant has made itself under such a name gives way.
+        /// True if a tenant's own object of the same name is replaced.
         replaces: bool,
     },
-    /// Config maps.
+    /// ConfigMaps.
     ConfigMaps(Mapping),
     /// Secrets.
     Secrets(Mapping),
     /// Services.
     Services(Mapping),
-    /// Where Services lead. They are called as their Services are, so that a role can be for these alone.
+    /// Endpoints of Services. They have the names of their Services, so that a role can be for these alone.
     Endpoints(Mapping),
 }
 
 impl Source {
-    /// Objects of a cluster-scoped kind.
+    /// Returns the source for a cluster-scoped kind.
     pub(super) fn whole_host(kind: HostKind, selector: &str) -> Self {
         Self::WholeHost(kind, selector.to_owned())
     }
 
-    /// Objects of an imported cluster-scoped kind, or of a mapping.
+    /// Returns the source for an imported cluster-scoped kind, or for a mapping.
     pub(super) fn imported(
         kind: ApiResource,
         status: Status,
@@ -72,27 +72,27 @@ impl Source {
         }
     }
 
-    /// Config maps of a mapping.
+    /// Returns the source for ConfigMaps of a mapping.
     pub(super) fn config_map(mapping: Mapping) -> Self {
         Self::ConfigMaps(mapping)
     }
 
-    /// Secrets of a mapping.
+    /// Returns the source for Secrets of a mapping.
     pub(super) fn secret(mapping: Mapping) -> Self {
         Self::Secrets(mapping)
     }
 
-    /// Where Services of a mapping lead.
+    /// Returns the source for Endpoints of the Services of a mapping.
     pub(super) fn endpoints(mapping: Mapping) -> Self {
         Self::Endpoints(mapping)
     }
 
-    /// Services of a mapping.
+    /// Returns the source for Services of a mapping.
     pub(super) fn service(mapping: Mapping) -> Self {
         Self::Services(mapping)
     }
 
-    /// The kind.
+    /// Returns the kind.
     pub(super) fn kind(&self) -> ApiResource {
         match self {
             Self::WholeHost(kind, _) => resource(*kind),
@@ -104,7 +104,7 @@ impl Source {
         }
     }
 
-    /// How the status is written of kinds that nothing else is known of.
+    /// Returns the way in which the status is written; `Status::Field` for kinds that are not imported.
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Imported { status, .. } => *status,
@@ -112,12 +112,12 @@ impl Source {
         }
     }
 
-    /// The host namespace, if the kind is in one.
+    /// Returns the host namespace, if the kind is namespaced.
     pub(super) fn namespace(&self) -> Option<&str> {
         self.mapping().map(|mapping| mapping.from_namespace.as_str())
     }
 
-    /// The selector of labels to watch with.
+    /// Returns the label selector of the watch.
     pub(super) fn labels(&self) -> Option<String> {
         match self {
             Self::WholeHost(_, selector) if !selector.is_empty() => Some(selector.clone()),
@@ -125,13 +125,13 @@ impl Source {
         }
     }
 
-    /// The selector of fields to watch with. A role can be for single names, and then lets no other watch pass.
+    /// Returns the field selector of the watch. A role can be for single names, and then allows no other watch.
     pub(super) fn fields(&self) -> Option<String> {
         let name = self.mapping()?.names.as_ref().map(|(from, _)| from)?;
         Some(format!("metadata.name={name}"))
     }
 
-    /// Where a host object's copy is; `None` if it has none.
+    /// Returns the key of a host object's copy; `None` if it has none.
     pub(super) fn guest_key(&self, host_name: &str) -> Option<Key> {
         let Some(mapping) = self.mapping() else {
             let is_own =
@@ -145,7 +145,7 @@ impl Source {
         name.map(|name| Key::new(mapping.to_namespace.clone(), name))
     }
 
-    /// Returns whether an object at the source is not shown: a token of the host's is only shown if it is mapped by name.
+    /// Returns true if an object at the source is not shown: a token of the host is only shown if it is mapped by name.
     pub(super) fn withholds(&self, host: &Object) -> bool {
         let kind = self.kind();
         let is_secret = kind.group.is_empty() && kind.kind == "Secret";
@@ -154,7 +154,7 @@ impl Source {
         is_secret && !is_named && type_.is_some_and(|type_| type_.get() == TOKEN_TYPE)
     }
 
-    /// What a copy says of its original.
+    /// Returns the value of the annotation that names a copy's original.
     pub(super) fn original(&self, host: &Object) -> String {
         let name = host.metadata.name.as_deref().unwrap_or_default();
         match self.namespace() {
@@ -169,12 +169,12 @@ impl Source {
         self.is_copy(guest) || (is_of_nodes && nodes::is_fake(guest))
     }
 
-    /// Returns true if what the tenant has made itself gives way to a copy of its name.
+    /// Returns true if a copy replaces a tenant's own object of the same name.
     pub(super) fn takes_names(&self) -> bool {
         matches!(self, Self::Imported { replaces: true, .. })
     }
 
-    /// Returns true if a guest object is a copy of something at this source.
+    /// Returns true if a guest object is a copy of an object at this source.
     pub(super) fn is_copy(&self, guest: &ObjectMeta) -> bool {
         let annotations = guest.annotations.as_ref();
         let Some(original) = annotations.and_then(|annotations| annotations.get(COPY_OF)) else {
@@ -199,7 +199,7 @@ impl Source {
     }
 }
 
-/// A cluster-scoped kind, as APIs serve it.
+/// Returns a cluster-scoped kind, as APIs serve it.
 pub(crate) fn resource(kind: HostKind) -> ApiResource {
     match kind {
         HostKind::Node => ApiResource::erase::<Node>(&()),
@@ -210,7 +210,7 @@ pub(crate) fn resource(kind: HostKind) -> ApiResource {
     }
 }
 
-/// What the part is called in logs and metrics.
+/// The name of the reconciler in logs and metrics.
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, mapping) = match self {

@@ -1,13 +1,13 @@
-//! What the guest is shown of a host pod: all that its API accepts of it, for nothing there ever runs it.
+//! The copy of a host pod. It has all fields that the guest's API accepts, as nothing in the guest ever runs it.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 
-/// The spec of a copy on this node, if on any.
+/// Returns the spec of a copy on this node, if on any.
 ///
-/// Accounts, classes, claims and gates are objects or controllers of the host that the guest does not have.
+/// It has no accounts, classes, PVCs and gates: those are objects or controllers of the host that the guest does not have.
 pub(super) fn spec(host: &Pod, node: Option<String>) -> PodSpec {
     let mut spec = host.spec.clone().unwrap_or_default();
     spec.node_name = node;
@@ -31,7 +31,7 @@ pub(super) fn spec(host: &Pod, node: Option<String>) -> PodSpec {
     spec
 }
 
-/// Annotations that mean something to the API besides what they say.
+/// Returns true if an annotation may be copied: the API gives some a meaning of their own.
 pub(super) fn may_pass(annotation: &str) -> bool {
     // With these, it takes a pod for a node's own.
     !annotation.starts_with("kubernetes.io/config.")
@@ -54,7 +54,7 @@ fn show_container(container: &mut Container) {
     });
 }
 
-/// Keeps the first of each: server-side apply takes no list that names one thing twice, although pods may have it.
+/// Keeps the first item of each key. Server-side apply refuses a list with duplicate keys, although pods may have one.
 fn once_each<T, K: Eq + Hash>(list: Option<&mut Vec<T>>, key: impl Fn(&T) -> K) {
     let mut seen = HashSet::new();
     if let Some(list) = list {

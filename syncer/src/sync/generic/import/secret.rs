@@ -1,7 +1,7 @@
-//! Which Secrets are shown: all but tokens of the host's accounts.
+//! The Secrets that are shown: all but tokens of the host's service accounts.
 //!
-//! A tenant has no use for one, since it holds for the host's API. And the guest, which does not have the account,
-//! would delete the copy, which would delete the host's.
+//! Such a token is valid for the host's API, so a tenant has no use for it. And the guest, which does not have the account, would
+//! delete the copy, and with it the host's Secret.
 
 use kube::core::ApiResource;
 

@@ -1,29 +1,27 @@
-//! What is to be done about one object of an imported kind, as a pure function of what is known of it.
+//! The next step for one object of an imported kind, as a pure function of its state.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::sync::write::ownership;
 
-/// What is to be done.
+/// A step for an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Nothing, until something changes.
     Nothing,
-    /// Nothing may be done: the name is taken by an object of the tenant's own.
+    /// Nothing may be done: the tenant has an object of its own with that name.
     Refuse,
-    /// The copy is made, or brought in step.
+    /// Create or update the copy.
     Show,
-    /// The copy shows nothing that is there: it goes at once.
+    /// Delete the copy at once: its original is gone.
     DeleteCopy,
-    /// What the copy shows is going: so is the copy, in this many seconds.
+    /// Delete the copy, with this grace period in seconds: its original is being deleted.
     EndCopy(Option<i64>),
-    /// The tenant seems to have deleted the copy, which has to be looked into: what it showed goes, in this many
-    /// seconds.
+    /// Delete the original, with this grace period in seconds, after a check: the tenant seems to have deleted the copy.
     DeleteHost(Option<i64>),
 }
 
-/// Says what is to be done about a guest and a host object of one name; of the host's, only those are passed that
-/// are not a mirror of something in the guest.
+/// Returns the step for a guest object and a host object of one name. The host object has to be foreign.
 ///
 /// `life` is the UID of the guest's namespace.
 pub(super) fn step(guest: Option<&ObjectMeta>, host: Option<&ObjectMeta>, life: &str) -> Step {

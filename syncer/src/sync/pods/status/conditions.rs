@@ -1,4 +1,4 @@
-//! The conditions that a guest pod shows: the host's, and those that the tenant's own controllers keep.
+//! The conditions of a guest pod: the host's, and those of the tenant's own controllers.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use super::super::gates;
 use super::super::generation::Generations;
 
-/// The type of the condition that a pod has which ends by somebody else's wish.
+/// The type of the condition of a pod that was disrupted.
 pub(in super::super) const DISRUPTED: &str = "DisruptionTarget";
 
-/// The types of condition that a kubelet sets and takes away.
+/// The types of condition that a kubelet sets and removes.
 const OF_KUBELETS: [&str; 8] = [
     "AllContainersRestarting",
     "ContainersReady",
@@ -22,16 +22,16 @@ const OF_KUBELETS: [&str; 8] = [
     "Ready",
 ];
 
-/// A treatment of the guest's conditions whose type the host's pod does not have.
+/// The treatment of guest conditions whose type the host pod does not have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Others<'a> {
-    /// They stay, but for those of a kubelet and of these types, which the host's pod has had.
+    /// They stay, except for those of a kubelet and of these types, which the host pod has had.
     Stay(&'a BTreeSet<String>),
-    /// They go.
+    /// They are removed.
     Go,
 }
 
-/// Returns the conditions to show: those of gates as the guest has them, else the host's, else the guest's.
+/// Returns the conditions to show: those of gates from the guest, others from the host, and the rest from the guest.
 pub(super) fn shown(
     guest: &Pod,
     host: &Pod,
@@ -69,7 +69,7 @@ pub(super) fn shown(
     (!shown.is_empty()).then_some(shown)
 }
 
-/// Returns the types of a pod's conditions that others than a kubelet keep.
+/// Returns the types of a pod's conditions that controllers other than a kubelet set.
 pub(in super::super) fn of_others(pod: &Pod) -> impl Iterator<Item = &str> {
     let types = all(pod).map(|condition| &*condition.type_);
     types.filter(|type_| !OF_KUBELETS.contains(type_))

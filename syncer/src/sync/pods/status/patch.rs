@@ -1,13 +1,13 @@
-//! The change of a guest pod's status, as a strategic merge patch: conditions that somebody else sets meanwhile stay.
+//! The change of a guest pod's status, as a strategic merge patch: conditions that others set in the meantime stay.
 
 use k8s_openapi::api::core::v1::{PodCondition, PodStatus};
 use serde_json::{Value, json};
 use vcluster_values::patches::Json;
 
-/// The lists that a strategic merge patch would merge by addresses, of which old ones would stay.
+/// The lists that a strategic merge patch would merge by address, so that old addresses would stay.
 const REPLACED: [&str; 2] = ["hostIPs", "podIPs"];
 
-/// Makes the patch that turns one status into another.
+/// Returns the patch from one status to another.
 pub(in super::super) fn patch(
     before: Option<&PodStatus>,
     after: &PodStatus,
@@ -26,7 +26,7 @@ pub(in super::super) fn patch(
     Ok(patch)
 }
 
-/// Lists the conditions that differ and those that go.
+/// Returns the patches of the conditions that differ or are removed.
 fn conditions(before: &[PodCondition], after: &[PodCondition]) -> Result<Vec<Value>, serde_json::Error> {
     let of = |list: &[PodCondition], type_: &str| {
         let found = list.iter().find(|condition| condition.type_ == type_);

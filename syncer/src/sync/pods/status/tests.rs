@@ -1,6 +1,6 @@
 use super::*;
 
-/// Makes the status to show, of a pod whose host pod has had no other conditions than now.
+/// Returns the status to show, of a pod whose host pod never had other conditions than now.
 fn shown(guest: &Pod, host: &Pod) -> PodStatus {
     super::shown(guest, host, Others::Stay(&BTreeSet::new()))
 }
@@ -63,7 +63,7 @@ status:
     assert_eq!(bounded("null"), serde_json::json!([null, null]));
 }
 
-/// The names of the containers in a list of statuses, each with what it is shown as.
+/// Returns the names of the containers in a list of statuses, each with its shown state.
 fn states(statuses: Option<&Vec<ContainerStatus>>) -> Vec<(&str, String)> {
     let all = statuses.into_iter().flatten();
     all.map(|status| {

@@ -1,19 +1,19 @@
-//! Which DNS the pod asks.
+//! The DNS of the pod.
 
 use k8s_openapi::api::core::v1::{PodDNSConfig, PodDNSConfigOption, PodSpec};
 
 use super::Surroundings;
 
-/// The most name servers that a pod may have.
+/// Maximum number of name servers of a pod.
 const NAME_SERVERS: usize = 3;
 
-/// The most search domains that a pod may have.
+/// Maximum number of search domains of a pod.
 const SEARCHES: usize = 32;
 
-/// The most characters that its search domains may have, with a blank between two of them.
+/// Maximum number of characters of a pod's search domains, with a blank between two of them.
 const SEARCH_CHARACTERS: usize = 2048;
 
-/// Returns true if a pod's policy means the cluster's DNS, which for it is the guest's.
+/// Returns true if a pod's policy selects the cluster's DNS, which for it is the guest's.
 pub(super) fn is_the_guests(spec: &PodSpec) -> bool {
     match spec.dns_policy.as_deref() {
         None | Some("ClusterFirst") => spec.host_network != Some(true),
@@ -22,7 +22,7 @@ pub(super) fn is_the_guests(spec: &PodSpec) -> bool {
     }
 }
 
-/// Has a pod that would ask the host's DNS ask the guest's; other policies mean the same on both sides.
+/// Configures the guest's DNS for a pod that would use the host's; other policies mean the same on both sides.
 pub(super) fn translate(spec: &mut PodSpec, namespace: &str, surroundings: &Surroundings<'_>) {
     if !is_the_guests(spec) {
         return;
@@ -52,8 +52,8 @@ pub(super) fn translate(spec: &mut PodSpec, namespace: &str, surroundings: &Surr
     });
 }
 
-/// Lists the name servers and search domains of a pod that are one too many beside the cluster's own. A kubelet, too,
-/// leaves out the last.
+/// Returns the name servers and search domains of a pod that exceed the limits, together with the cluster's own. A kubelet omits
+/// the last ones, too.
 pub(super) fn left_out(spec: &PodSpec, namespace: &str, surroundings: &Surroundings<'_>) -> Vec<String> {
     if !is_the_guests(spec) {
         return Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn left_out(spec: &PodSpec, namespace: &str, surroundings: &Surroundi
     servers.chain(searches).cloned().collect()
 }
 
-/// All that a pod would ask, each once: the cluster's, then its own.
+/// All servers and domains of a pod, without duplicates: the cluster's, then its own.
 struct Lists {
     name_servers: Vec<String>,
     searches: Vec<String>,
@@ -98,7 +98,7 @@ fn each_once(first: impl IntoIterator<Item = String>, then: Option<&[String]>) -
     all
 }
 
-/// Counts the search domains, from the first on, that a pod may have.
+/// Returns the number of search domains, from the first on, that a pod may have.
 fn fitting(searches: &[String]) -> usize {
     let mut characters = 0;
     let fits = searches.iter().take(SEARCHES).take_while(|search| {

@@ -1,4 +1,4 @@
-//! What the containers find in their environment.
+//! The environment of the containers.
 
 use std::net::SocketAddr;
 
@@ -8,15 +8,15 @@ use k8s_openapi::api::core::v1::{
 
 use super::{Surroundings, containers};
 
-/// Points every container at the guest's API, replaces references to what differs on the host by the guest's values,
-/// and names config maps as the host does.
+/// Sets the address of the guest's API in every container, replaces references to values that differ on the host by the guest's
+/// values, and translates the names of ConfigMaps.
 pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surroundings<'_>) {
     for container in containers(spec) {
         translate_one(&mut container.env, &mut container.env_from, guest, surroundings);
     }
 }
 
-/// The same for one container.
+/// Translates the environment of one container.
 pub(super) fn translate_one(
     env: &mut Option<Vec<EnvVar>>,
     env_from: &mut Option<Vec<EnvFromSource>>,
@@ -48,7 +48,7 @@ pub(super) fn translate_one(
     *env = Some(all);
 }
 
-/// All that a kubelet says about the API in any container, which would be the host's.
+/// Returns the variables by which a kubelet announces the API in any container; the kubelet's would be the host's.
 fn api_server(surroundings: &Surroundings<'_>) -> [(&'static str, String); 7] {
     let address = surroundings.api_server;
     let port = || "443".to_owned();
@@ -64,10 +64,10 @@ fn api_server(surroundings: &Surroundings<'_>) -> [(&'static str, String); 7] {
     ]
 }
 
-/// Makes a variable of what a source of a container's environment says of it, if that says anything.
+/// Returns a variable from a source of a container's environment, if the source has a value for it.
 ///
-/// A kubelet's own variables give way to those sources, and those of `env` do not. Of several of one name in `env` the
-/// last counts whose value is there.
+/// Such sources override a kubelet's own variables, but not those of `env`. If `env` has several variables of one name, the last
+/// one whose value exists counts.
 fn from_source(name: &str, source: &EnvFromSource) -> Option<EnvVar> {
     let key = name.strip_prefix(source.prefix.as_deref().unwrap_or_default());
     let key = key.filter(|key| !key.is_empty())?.to_owned();

@@ -1,6 +1,6 @@
-//! The list of a pod's fields in docs/pod-fields.md, made of a pod that has every field, and of what the host gets of it.
+//! The list of a pod's fields in docs/pod-fields.md, made from a pod that has every field, and from its translation.
 //!
-//! `pod_fields` of the tests with two API servers holds the list to the OpenAPI of the Kubernetes in use.
+//! `pod_fields` of the tests with two API servers compares the list with the OpenAPI of the Kubernetes in use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -33,8 +33,8 @@ impl Fate {
 
 use Fate::{LeftOut, Translated};
 
-/// The fields that the host does not get as they are, by the beginnings of their paths, each with the reason. The longest
-/// beginning that fits counts. Refused fields have the reasons of their Events.
+/// The fields that are changed for the host, by the prefixes of their paths, each with the reason. The longest prefix that
+/// matches counts. Refused fields have the reasons of their Events.
 const REASONS: &[(&str, Fate, &str)] = &[
     (
         "metadata",
@@ -220,7 +220,7 @@ fn every_field_has_a_documented_fate() {
     is_up_to_date("docs/pod-fields.md", &format!("{HEAD}{}", fates.rows()));
 }
 
-/// Makes a pod that has every field, and the same container in each list.
+/// Returns a pod that has every field, and the same container in each list.
 fn every_field() -> Value {
     let mut pod: Value = serde_saphyr::from_str(include_str!("every/pod.yaml")).unwrap();
     let container: Value = serde_saphyr::from_str(include_str!("every/container.yaml")).unwrap();
@@ -234,7 +234,7 @@ fn every_field() -> Value {
     pod
 }
 
-/// The place of a field: as a pod has it, and as the list names it.
+/// The path of a field in a pod, and in the list.
 #[derive(Clone, Debug, Default)]
 struct Place {
     path: String,
@@ -264,7 +264,7 @@ impl Place {
         }
     }
 
-    /// Tells whether a violation, which begins with a path, is about the field.
+    /// Returns true if a violation, which begins with a path, is about the field.
     fn is_of(&self, violation: &str) -> bool {
         let path = violation.split_once(": ").map_or(violation, |(path, _)| path);
         let rest = self.path.strip_prefix(path).or_else(|| {
@@ -282,14 +282,14 @@ impl Place {
 #[derive(Debug, Default)]
 struct Fates {
     all: BTreeMap<String, (Fate, String)>,
-    /// The beginnings of `REASONS` that have counted.
+    /// The prefixes of `REASONS` that have been used.
     used: BTreeSet<&'static str>,
-    /// Fields that the host does not get as they are, without a reason.
+    /// Fields that are changed for the host, without a reason.
     lacking: Vec<String>,
 }
 
 impl Fates {
-    /// Compares what guest and host have at a place.
+    /// Compares guest and host at a place.
     fn compare(&mut self, place: &Place, guest: &Value, host: Option<&Value>, refused: &[String]) {
         match guest {
             Value::Object(fields) if !is_mapping(guest) => {
@@ -336,7 +336,7 @@ impl Fates {
         }
     }
 
-    /// Writes the table: a row for all fields of one place, fate and reason.
+    /// Writes the table: one row for all fields with the same place, fate and reason.
     fn rows(&self) -> String {
         let mut rows: BTreeMap<(&str, Fate, &str), Vec<&str>> = BTreeMap::new();
         for (name, (fate, why)) in &self.all {
@@ -359,13 +359,13 @@ impl Fates {
     }
 }
 
-/// Tells whether a value is a mapping of names that the tenant chooses, and not an object with fields.
+/// Returns true if a value is a mapping of names that the tenant chooses, and not an object with fields.
 fn is_mapping(value: &Value) -> bool {
     let fields = value.as_object().expect("only objects are asked about");
     fields.keys().all(|field| field == "any")
 }
 
-/// Finds an item of the guest's in the host's list: by its name, else by its index.
+/// Returns the item of the host's list for a guest's item: by its name, else by its index.
 fn same<'a>(host: Option<&'a Value>, index: usize, item: &Value) -> Option<&'a Value> {
     let items = host?.as_array()?;
     match item.get("name") {

@@ -4,14 +4,14 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec};
 
 use super::Surroundings;
 
-/// The most characters that a kubelet gives a container as its host name.
+/// Maximum length of the host name that a kubelet gives a container.
 const LONGEST: usize = 63;
 
-/// Replaces `setHostnameAsFQDN` by the full name that the pod has in the guest's DNS: a host's kubelet would take the
-/// host's namespace for it.
+/// Replaces `setHostnameAsFQDN` by the full name of the pod in the guest's DNS: a host's kubelet would use the host's namespace
+/// in it.
 ///
-/// `hostnameOverride` is the only field for it. Where the host's API servers do not have it (before Kubernetes 1.34) or the
-/// feature `HostnameOverride` is off, they leave it out, and the host name is the pod's short one.
+/// `hostnameOverride` is the only field for it. If the host's API servers do not have the field (before Kubernetes 1.34) or the
+/// feature `HostnameOverride` is off, they drop it, and the host name is the pod's short one.
 pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surroundings<'_>) {
     if spec.set_hostname_as_fqdn == Some(true) && spec.host_network != Some(true) {
         spec.hostname_override = full_name(guest, surroundings.cluster_domain);
@@ -19,7 +19,7 @@ pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surround
     spec.set_hostname_as_fqdn = None;
 }
 
-/// Returns the full name that a pod asks for as its host name; `None` if it asks for none, or has none without a
+/// Returns the full name that a pod asks for as its host name; `None` if it asks for none, or has none because it has no
 /// subdomain.
 pub(super) fn full_name(guest: &Pod, cluster_domain: &str) -> Option<String> {
     let spec = guest.spec.as_ref()?;
@@ -46,7 +46,7 @@ pub(super) fn short_name(guest: &Pod) -> &str {
     }
 }
 
-/// Says why no container can have the host name that a pod asks for; `None` if it can.
+/// Returns the reason that no container can have the host name that a pod asks for; `None` if it can.
 pub(super) fn too_long(guest: &Pod, cluster_domain: &str) -> Option<String> {
     let name = full_name(guest, cluster_domain).filter(|name| name.len() > LONGEST)?;
     Some(format!(

@@ -1,11 +1,11 @@
-//! The account and the classes of a pod.
+//! The service account and the classes of a pod.
 
 use k8s_openapi::api::core::v1::PodSpec;
 
 use super::Surroundings;
 
-/// Gives the pod its own account's mirror or the tenant's workload account, without a token of the host, and leaves out
-/// the classes that the host does not show.
+/// Sets the pod's service account to the mirror of its own or to the tenant's workload account, without a token of the host, and
+/// removes the classes that the host does not show.
 pub(super) fn translate(spec: &mut PodSpec, surroundings: &Surroundings<'_>) {
     let account = surroundings.account.map(ToOwned::to_owned);
     spec.service_account_name = account.or_else(|| Some(surroundings.tenant.workload_service_account()));

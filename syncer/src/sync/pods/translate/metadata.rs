@@ -8,15 +8,15 @@ use k8s_openapi::api::core::v1::Pod;
 use super::volumes;
 use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
-/// Annotation: the guest's generation that the host pod was last made to fit. While the guest is at it, the host's
-/// spec is left alone, whatever admission on the host has made of it.
+/// Annotation: the guest generation of the host pod's last update. While the guest is at it, the host's spec is not changed,
+/// whatever admission on the host has made of it.
 pub(crate) const OBJECT_GENERATION: &str = "vcluster.loft.sh/object-generation";
 
-/// Annotation: the guest pod's annotations, as a kubelet writes them to a file, for pods that have them in one. In the
-/// host pod's own there are also the syncer's and those of the host.
+/// Annotation: the guest pod's annotations in the form of a downward API file, for pods that mount one. The host pod's own
+/// annotations include the syncer's and those of the host.
 pub(super) const ANNOTATIONS: &str = "vcluster.loft.sh/annotations";
 
-/// Adds what in-place changes and the downward API need to know later.
+/// Adds the annotations that in-place changes and the downward API need later.
 pub(super) fn annotate(guest: &Pod, annotations: &mut BTreeMap<String, String>) {
     let labels = ownership::labels(&guest.metadata);
     if !labels.is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn annotate(guest: &Pod, annotations: &mut BTreeMap<String, String>) 
     }
 }
 
-/// Writes a guest pod's annotations to lines, in the form of the downward API: `key="value"`, in order.
+/// Returns a guest pod's annotations as lines, in the form of the downward API: `key="value"`, in order.
 fn written(guest: &Pod) -> String {
     let all = guest.metadata.annotations.iter().flatten();
     let shown = all.filter(|(name, _)| !ownership::is_own(name));
@@ -62,7 +62,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Tells whether a character can be seen, or is a blank. Behind a letter, a mark that is put on one can.
+/// Returns true if a character is visible, or is a blank. A combining mark is visible after a letter.
 fn is_printable(character: char) -> bool {
     character == '\'' || format!("a{character}").escape_debug().nth(1) == Some(character)
 }

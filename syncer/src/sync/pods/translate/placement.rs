@@ -1,4 +1,4 @@
-//! The place of a pod: its node, and the pods that it is to be near to or far from.
+//! The node and scheduling of a pod, and its affinity to other pods.
 
 use k8s_openapi::api::core::v1::{PodAffinityTerm, PodSpec, WeightedPodAffinityTerm};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -7,7 +7,7 @@ use vcluster_values::naming::Tenant;
 use super::Surroundings;
 use crate::sync::to_host::selectors;
 
-/// Leaves the choice of the node to the host's scheduler, by what the pod says of the nodes and pods that it wants.
+/// Leaves the choice of the node to the host's scheduler, by the pod's constraints; a node's name becomes a node selector.
 pub(super) fn translate(spec: &mut PodSpec, surroundings: &Surroundings<'_>) {
     spec.scheduler_name = None;
     spec.scheduling_group = None;
@@ -30,11 +30,11 @@ pub(super) fn translate(spec: &mut PodSpec, surroundings: &Surroundings<'_>) {
     }
 }
 
-/// Leaves out the keys of `matchLabelKeys` or `mismatchLabelKeys` that the selector has an expression for.
+/// Removes the keys of `matchLabelKeys` or `mismatchLabelKeys` that the selector has an expression for.
 ///
-/// An API server adds an expression with the pod's value of each key to the selector when it creates a pod, and refuses a
-/// key that the selector has already. The guest's has done so; the host's would do it again. Kubernetes 1.33 does it for
-/// affinity alone: the keys of a spread constraint, which are not in the selector there, are for the host's scheduler.
+/// When an API server creates a pod, it adds an expression with the pod's value of each key to the selector, and refuses a key
+/// that the selector has already. The guest's API server has done so; the host's would do it again. Kubernetes 1.33 does it for
+/// affinity only: the keys of a spread constraint, which are not in the selector there, are for the host's scheduler.
 fn leave_merged(keys: &mut Option<Vec<String>>, selector: Option<&LabelSelector>) {
     let expressions = || {
         selector
@@ -49,7 +49,7 @@ fn leave_merged(keys: &mut Option<Vec<String>>, selector: Option<&LabelSelector>
     }
 }
 
-/// Lists the terms of affinity to pods and of anti-affinity, required and preferred.
+/// Returns the terms of pod affinity and anti-affinity, required and preferred.
 fn affinity_terms(spec: &mut PodSpec) -> impl Iterator<Item = &mut PodAffinityTerm> {
     let affinity = spec.affinity.iter_mut();
     affinity.flat_map(|affinity| {
@@ -76,7 +76,7 @@ fn terms<'a>(
     required.iter_mut().flatten().chain(preferred)
 }
 
-/// Replaces guest namespaces that a term names or selects by those of the host, and by no others.
+/// Replaces guest namespaces that a term names or selects by their host namespaces, and by no others.
 fn name_namespaces(term: &mut PodAffinityTerm, tenant: &Tenant) {
     for namespace in term.namespaces.iter_mut().flatten() {
         *namespace = tenant.host_namespace(namespace);

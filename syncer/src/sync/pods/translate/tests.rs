@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use super::*;
 
-/// Reads a guest pod as its API gives it.
+/// Reads a guest pod as its API returns it.
 fn pod(yaml: &str) -> Pod {
     serde_saphyr::from_str(yaml).unwrap()
 }
@@ -109,7 +109,7 @@ fn a_key_that_is_in_the_selector_is_not_merged_again(
     assert_eq!(selectors, [&Some(serde_saphyr::from_str(selector).unwrap()); 3]);
 }
 
-/// The tests' rule of a kubelet's: `envFrom` goes before what the cluster says of its Services, `env` before both.
+/// Returns the environment by a kubelet's rule: `envFrom` overrides the variables of Services, and `env` overrides both.
 fn environment(pod: &Pod, data: &[(&str, &str, &str)]) -> BTreeMap<String, String> {
     let spec = pod.spec.as_ref().unwrap();
     let container = &spec.containers[0];

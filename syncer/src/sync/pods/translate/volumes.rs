@@ -1,4 +1,4 @@
-//! What is mounted: tokens, the CA, the downward API.
+//! The mounts: tokens, the CA, the downward API.
 
 use k8s_openapi::api::core::v1::{
     DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, Pod, PodSpec, SecretProjection,
@@ -8,12 +8,12 @@ use vcluster_values::naming;
 
 use super::{Surroundings, metadata};
 
-/// The host Secret that holds a pod's tokens for the guest's API.
+/// Returns the name of the host Secret with a pod's tokens for the guest's API.
 pub(crate) fn token_secret(uid: &str) -> String {
     format!("vc-token-{uid}")
 }
 
-/// The tokens that a pod mounts, each with its key in the Secret.
+/// Returns the tokens that a pod mounts, each with its key in the Secret.
 pub(crate) fn tokens(guest: &Pod) -> Vec<(String, ServiceAccountTokenProjection)> {
     let volumes = guest.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
     volumes
@@ -25,7 +25,7 @@ pub(crate) fn tokens(guest: &Pod) -> Vec<(String, ServiceAccountTokenProjection)
         .collect()
 }
 
-/// Lists the sources of projected volumes that a kubelet takes from its own cluster, each with the reason that a pod may not
+/// Returns the sources of projected volumes that a kubelet takes from its own cluster, each with the reason that a pod may not
 /// have it.
 pub(super) fn of_the_hosts(spec: &PodSpec) -> Vec<String> {
     let mut fields = Vec::new();
@@ -51,7 +51,7 @@ pub(super) fn of_the_hosts(spec: &PodSpec) -> Vec<String> {
     fields
 }
 
-/// Tells whether a pod has a file with all of its annotations.
+/// Returns true if a pod has a file with all of its annotations.
 pub(super) fn show_annotations(guest: &Pod) -> bool {
     let volumes = || guest.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
     let plain = volumes().filter_map(|volume| volume.downward_api.as_ref()?.items.as_ref());
@@ -66,11 +66,11 @@ pub(super) fn show_annotations(guest: &Pod) -> bool {
     fields.any(|field| field.field_path == "metadata.annotations")
 }
 
-/// Chooses the mode of a pod's tokens; `None` for that of the volume.
+/// Returns the mode of a pod's tokens; `None` for that of the volume.
 ///
-/// A kubelet gives a token the mode 0600, and the one user of all containers as its owner, if the pod has such a user or a
-/// group of its files; then the group may read it, too. Here the token is a Secret's, and a file of a Secret belongs to root,
-/// so it may be read by all where nothing else lets that user read it.
+/// If a pod has one user for all containers or a group for its files, a kubelet gives a token the mode 0600 and that user as its
+/// owner; the group may then read it, too. Here the token is in a Secret, and files of a Secret belong to root, so all users may
+/// read it if nothing else lets that user read it.
 fn token_mode(spec: &PodSpec) -> Option<i32> {
     let context = spec.security_context.as_ref();
     let group = context.and_then(|context| context.fs_group);
@@ -81,7 +81,7 @@ fn token_mode(spec: &PodSpec) -> Option<i32> {
     }
 }
 
-/// Returns the user that a pod has all of its containers run as.
+/// Returns the user that all containers of a pod run as.
 fn only_user(spec: &PodSpec) -> Option<i64> {
     let of_pod = spec
         .security_context
@@ -95,7 +95,7 @@ fn only_user(spec: &PodSpec) -> Option<i64> {
     users.all(|user| user == Some(first)).then_some(first)
 }
 
-/// Replaces tokens by keys of the pod's Secret, and names what the host calls otherwise by its name there.
+/// Replaces tokens by keys of the pod's Secret, and translates names that differ on the host.
 pub(super) fn translate(spec: &mut PodSpec, guest: &Pod, surroundings: &Surroundings<'_>) {
     let secret = token_secret(guest.metadata.uid.as_deref().unwrap_or_default());
     let rename = |name: &mut String| surroundings.rename_config_map(guest, name);
@@ -139,7 +139,7 @@ fn translate_source(source: &mut VolumeProjection, rename: &impl Fn(&mut String)
     }
 }
 
-/// The host pod's annotations hold the guest's values.
+/// Refers a file of the downward API to the host pod's annotations, which hold the guest's values.
 fn translate_file(file: &mut DownwardAPIVolumeFile) {
     let Some(field) = &mut file.field_ref else { return };
     let annotation = match field.field_path.as_str() {

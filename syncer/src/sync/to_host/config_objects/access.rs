@@ -1,10 +1,10 @@
-//! Access of the tenant's objects to what they name: to the tenant's own config maps and Secrets and to those that the
-//! host shows, and never to a Secret that only the host has.
+//! Access of the tenant's objects to the ConfigMaps and Secrets that they name: to the tenant's own and to those that the host
+//! shows, and never to a Secret that only the host has.
 //!
-//! On the host, a name is resolved by somebody who does not know the guest: a kubelet, or the operator that a kind is
-//! exported to. So an object is written there only once each Secret that it needs is the tenant's there. A Secret that it
-//! can do without may be missing; then an empty one of the syncer's holds the name on the host, so that nobody there fills
-//! it later. The same holds for a Secret that the tenant has deleted while something names it.
+//! On the host, a name is resolved by a program that does not know the guest: a kubelet, or the operator that a kind is exported
+//! to. So an object is written to the host only once each Secret that it requires is the tenant's there. An optional Secret may
+//! be missing; then an empty Secret of the syncer's holds the name on the host, so that nobody there fills it later. The same
+//! holds for a Secret that the tenant has deleted while something names it.
 
 use std::collections::HashSet;
 use std::sync::{MutexGuard, PoisonError};
@@ -19,30 +19,30 @@ use crate::sync::runtime::key::Key;
 use crate::sync::to_host::references::{ConfigObject, Need};
 use crate::sync::write::ownership;
 
-/// The two sides of one name.
+/// The state of a name on the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// The guest has it, and the host has the same.
+    /// The guest has the object, and the host has its mirror.
     Ready,
-    /// The guest has it, and the host does not have it yet.
+    /// The guest has the object, and the host does not have it yet.
     Due,
-    /// The guest has it, and the host has another of that name.
+    /// The guest has the object, and the host has another of that name.
     Taken,
-    /// Neither side has it. What the host still has of a deleted one counts as nothing.
+    /// Neither side has it. The mirror of a deleted object does not count.
     Absent,
-    /// The guest lacks it, and the host has an empty one of the syncer's.
+    /// The guest does not have it, and the host has an empty one of the syncer's.
     Held,
-    /// The guest lacks it, and the host has one that is not the syncer's.
+    /// The guest does not have it, and the host has one that is not the syncer's.
     HostOnly,
 }
 
 impl ConfigObjects {
-    /// Returns what an object that names a config map or Secret has to wait for before it may be on the host; `None` if
-    /// it need not wait.
+    /// Returns the reason for which an object that names a ConfigMap or Secret has to wait before it may be on the host; `None`
+    /// if it need not wait.
     ///
     /// # Errors
     ///
-    /// The object may not be on the host before somebody changes something.
+    /// The object may not be on the host until somebody changes something.
     pub(crate) fn admit(&self, key: &Key, need: Need) -> Result<Option<&'static str>, ReconcileError> {
         if need == Need::Kept {
             return Ok(None);
@@ -87,26 +87,26 @@ impl ConfigObjects {
         standing(guest.as_deref(), is_copy, host.as_deref(), ours.as_ref())
     }
 
-    /// The guest object that a host object is the syncer's for.
+    /// Returns the owner of a host object, unless the syncer has given the object back.
     pub(super) fn ours(&self, key: &Key, host: &ObjectMeta) -> Option<ownership::Guest> {
         let guest = ownership::owner_of(host, &self.kind)?;
         (!self.written.was_given_back(key, host)).then_some(guest)
     }
 
-    /// Returns whether the syncer keeps the host from using a name that the tenant's objects use. Where the host's Secrets
-    /// are shown to the tenant, the host's programs may need the name, and the tenant may read what they write.
+    /// Returns true if the syncer keeps the host from using a name that the tenant's objects use. If the host's Secrets are shown
+    /// to the tenant, the host's programs may need the name, and the tenant may read the Secrets that they write.
     pub(super) fn holds_names(&self) -> bool {
         self.payload == ConfigObject::Secret && !self.context.is_imported(&self.kind)
     }
 
-    /// The names that are to be held by an empty Secret.
+    /// Returns the names that have to be held by an empty Secret.
     pub(super) fn reserved(&self) -> MutexGuard<'_, HashSet<Key>> {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Compares the two sides. `is_copy` tells whether the guest's claims to show something of the host, `ours` for which guest
-/// object the syncer has made the host's.
+/// Compares the two sides. `is_copy` is true if the guest's object is marked as a copy, and `ours` is the owner of the host's
+/// object.
 fn standing(
     guest: Option<&ObjectMeta>,
     is_copy: bool,

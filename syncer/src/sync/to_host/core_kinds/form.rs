@@ -13,7 +13,7 @@ use crate::sync::runtime::key::Key;
 use crate::sync::to_host::references::Reference;
 use crate::sync::write::object::Object;
 
-/// Claims on volumes.
+/// PVCs.
 mod claims;
 
 /// Ingresses.
@@ -28,44 +28,44 @@ mod budgets;
 /// Service accounts.
 pub(crate) mod accounts;
 
-/// What is special about a kind: pure functions of the objects.
+/// The special rules of a kind: pure functions of the objects.
 pub(crate) trait Form: Debug + Send + Sync {
-    /// The kind.
+    /// Returns the kind.
     fn kind(&self) -> ApiResource;
 
-    /// What its objects are called in logs and metrics.
+    /// Returns the name of its objects in logs and metrics.
     fn plural(&self) -> &'static str;
 
-    /// Whose word the status is.
+    /// Returns the side that owns the status.
     fn status(&self) -> Status;
 
-    /// The rules that an object has to comply with to be created on the host.
+    /// Returns the rules that an object has to comply with to be created on the host.
     fn admission(&self) -> Option<Resource> {
         None
     }
 
-    /// Returns true if a guest's object is the guest's alone.
+    /// Returns true if a guest object has no mirror.
     fn stays(&self, _guest: &Object) -> bool {
         false
     }
 
-    /// The fields of the mirror besides its metadata.
+    /// Returns the field of the mirror besides its metadata.
     fn field(&self) -> &'static str {
         "spec"
     }
 
-    /// The value of that, or why there can be none.
+    /// Returns the value of that field, or the reason that there can be none.
     fn host_spec(&self, guest: &Object, tenant: &Tenant) -> Result<Value, String>;
 
-    /// Changes what the mirror's annotations would be: the guest's, and those that say whose it is.
+    /// Changes the mirror's annotations, which are the guest's and those of ownership.
     fn annotate(&self, _annotations: &mut BTreeMap<String, String>, _tenant: &Tenant) {}
 
-    /// A merge patch of what the host has decided and the guest's object has still to say.
+    /// Returns a merge patch of the guest object, with values that the host has decided.
     fn decided(&self, _guest: &Object, _host: &Object) -> Option<Value> {
         None
     }
 
-    /// The config maps and Secrets that an object names.
+    /// Returns the ConfigMaps and Secrets that an object names.
     fn references(&self, _key: &Key, _guest: &Object) -> BTreeSet<Reference> {
         BTreeSet::new()
     }
@@ -76,16 +76,16 @@ pub(crate) trait Form: Debug + Send + Sync {
     }
 }
 
-/// Whose word the status of a kind is.
+/// The side that owns the status of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// The host's, which is shown in the guest.
+    /// The host, and its status is shown in the guest.
     Hosts,
-    /// The guest's, whose own controller writes it; or there is none.
+    /// The guest, whose own controller writes it; or there is no status.
     Guests,
 }
 
-/// The form of a kind.
+/// Returns the form of a kind.
 pub(super) fn of(kind: CoreKind) -> Box<dyn Form> {
     match kind {
         CoreKind::PersistentVolumeClaim => Box::new(claims::Claims),
@@ -96,12 +96,12 @@ pub(super) fn of(kind: CoreKind) -> Box<dyn Form> {
     }
 }
 
-/// The kind that a switch is for.
+/// Returns the kind of a switch in the values.
 pub(crate) fn resource(kind: CoreKind) -> ApiResource {
     of(kind).kind()
 }
 
-/// The spec of an object; null if it has none.
+/// Returns the spec of an object; null if it has none.
 pub(super) fn spec(object: &Object) -> Result<Value, String> {
     object
         .field("spec")

@@ -1,27 +1,27 @@
 //! The number of a virtual cluster's host namespaces.
 //!
-//! A syncer may not list the host's namespaces. One that has just started knows of each only when it has looked for it, and
-//! until then counts it as there: otherwise namespaces that were refused before could come first, and exceed the limit.
+//! A syncer may not list the host's namespaces. After its start, it knows each only once it has read it, and until then counts it
+//! as existing: otherwise namespaces that were refused before could come first, and exceed the limit.
 
 use std::collections::BTreeSet;
 
-/// The guest namespaces of which it is known whether the host has them.
+/// The guest namespaces of which it is known whether they have a host namespace.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
-    /// Those that are on the host, or about to be.
+    /// Namespaces that are on the host, or about to be.
     on_host: BTreeSet<String>,
-    /// Those that are not, and had no place when they were looked for.
+    /// Namespaces that are not on the host, and had no place when they were read.
     absent: BTreeSet<String>,
 }
 
-/// A place for a namespace among those that the virtual cluster may have on the host.
+/// A place for a namespace within the limit of the virtual cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// There is one, and it is the namespace's now.
+    /// There is a place, and the namespace has it now.
     Free,
-    /// It depends on namespaces that were not looked for yet.
+    /// The result depends on namespaces that were not read yet.
     Unknown,
-    /// There is none.
+    /// There is no place.
     None,
 }
 
@@ -50,12 +50,12 @@ impl Counted {
         }
     }
 
-    /// Returns how many are on the host.
+    /// Returns the number of namespaces on the host.
     pub(super) fn on_host(&self) -> usize {
         self.on_host.len()
     }
 
-    /// Frees the place of a namespace that is not on the host any more.
+    /// Frees the place of a namespace that is no longer on the host.
     pub(super) fn forget(&mut self, name: &str) {
         self.on_host.remove(name);
         self.absent.remove(name);

@@ -1,7 +1,7 @@
 //! The objects that Dapr's annotations name: Secrets and volumes of a pod, and the container of a pluggable component.
 //!
-//! Dapr's injector adds the sidecar, and what that reads, to the host's pod; the guest's spec does not have it. The names are
-//! those of its list of annotations (<https://docs.dapr.io/reference/arguments-annotations-overview/>, Dapr 1.16 to 1.18).
+//! Dapr's injector adds the sidecar and its references to the host pod; the guest's spec does not have them. The names are those
+//! of its list of annotations (<https://docs.dapr.io/reference/arguments-annotations-overview/>, Dapr 1.16 to 1.18).
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -10,19 +10,19 @@ use kube::ResourceExt;
 /// Annotations of a pod by which the sidecar gets an environment variable, read from the Secret that the annotation names.
 const TOKENS: [&str; 2] = ["dapr.io/api-token-secret", "dapr.io/app-token-secret"];
 
-/// The same for any variables: `VARIABLE=SECRET` or `VARIABLE=SECRET:KEY`, separated by commas.
+/// Annotation of a pod for any such variables: `VARIABLE=SECRET` or `VARIABLE=SECRET:KEY`, separated by commas.
 const VARIABLES: &str = "dapr.io/env-from-secret";
 
 /// Annotations of a pod by which the sidecar mounts volumes of the pod: `VOLUME:PATH`, separated by commas.
 const MOUNTS: [&str; 2] = ["dapr.io/volume-mounts", "dapr.io/volume-mounts-rw"];
 
-/// Annotation of a pod: it is to have a sidecar.
+/// Annotation of a pod: true for a sidecar.
 const ENABLED: &str = "dapr.io/enabled";
 
 /// Annotation of a Component: a container, as JSON, for each pod that has the component's containers injected.
 const CONTAINER: &str = "dapr.io/component-container";
 
-/// Lists the Secrets that the sidecar of a pod reads.
+/// Returns the Secrets that the sidecar of a pod reads.
 pub(super) fn secrets(pod: &Pod) -> impl Iterator<Item = &str> {
     let annotations = pod.annotations();
     let tokens = TOKENS.into_iter().filter_map(|name| annotations.get(name));
@@ -35,14 +35,14 @@ pub(super) fn secrets(pod: &Pod) -> impl Iterator<Item = &str> {
     tokens.map(String::as_str).chain(variables).map(str::trim)
 }
 
-/// Reads the container that a Component has for pods. One that is no JSON is left out by Dapr, too.
+/// Reads the container that a Component has for pods. Dapr, too, ignores one that is not JSON.
 pub(super) fn container(component: &ObjectMeta) -> Option<Container> {
     let annotations = component.annotations.as_ref()?;
     serde_json::from_str(annotations.get(CONTAINER)?).ok()
 }
 
-/// Lists the volumes that the sidecar of a pod is to mount and the pod does not have, each with the annotation that names it.
-/// Dapr's injector leaves them out.
+/// Returns the volumes that the sidecar of a pod should mount and the pod does not have, each with the annotation that names it.
+/// Dapr's injector ignores them.
 pub(crate) fn missing_volumes(pod: &Pod) -> impl Iterator<Item = (&'static str, &str)> {
     let annotations = pod.annotations();
     let is_enabled = (annotations.get(ENABLED)).is_some_and(|enabled| enabled.eq_ignore_ascii_case("true"));

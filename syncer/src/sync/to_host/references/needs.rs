@@ -1,4 +1,4 @@
-//! The config maps and Secrets that a pod or an exported object names, and how much it needs each of them.
+//! The ConfigMaps and Secrets that a pod or an exported object names, and how much it needs each of them.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use super::{ConfigObject, Reference, dapr};
 use crate::sync::runtime::key::Key;
 use crate::sync::write::object::{Fields, Object};
 
-/// How much an object needs something that it names.
+/// The degree to which an object needs another one that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Need {
-    /// Nothing on the host reads it for the object. It is only kept there.
+    /// Nothing on the host reads it for the object. It only has a mirror.
     Kept,
-    /// The object does without it while it is missing.
+    /// The object works without it.
     Optional,
     /// The object does not work without it.
     Required,
@@ -30,11 +30,11 @@ impl Need {
     }
 }
 
-/// Everything that an object names.
+/// The references of an object.
 pub(crate) type Needs = BTreeMap<Reference, Need>;
 
-/// Finds what a pod names in volumes, environments, pull secrets and Dapr's annotations, except in containers that it
-/// was given while it ran.
+/// Returns the references of a pod in volumes, environments, pull secrets and Dapr's annotations, without those of ephemeral
+/// containers.
 pub(crate) fn of_pod(pod: &Pod) -> Needs {
     let mut found = Found::within(pod.metadata.namespace.as_deref());
     if let Some(spec) = &pod.spec {
@@ -46,7 +46,7 @@ pub(crate) fn of_pod(pod: &Pod) -> Needs {
     found.all
 }
 
-/// Finds what the containers name that a pod was given while it ran, except those that the host's has already.
+/// Returns the references of a pod's ephemeral containers, without containers that the host pod has already.
 pub(crate) fn of_added_containers(guest: &Pod, host: Option<&Pod>) -> Needs {
     let mut found = Found::within(guest.metadata.namespace.as_deref());
     for container in added_containers(guest, host) {
@@ -55,7 +55,7 @@ pub(crate) fn of_added_containers(guest: &Pod, host: Option<&Pod>) -> Needs {
     found.all
 }
 
-/// Returns the containers that a pod was given while it ran, except those that the host's has already.
+/// Returns the ephemeral containers of a pod, without those that the host pod has already.
 pub(crate) fn added_containers<'a>(
     guest: &'a Pod,
     host: Option<&'a Pod>,
@@ -68,10 +68,10 @@ pub(crate) fn added_containers<'a>(
     of(guest).filter(move |container| !is_there(&container.name))
 }
 
-/// Finds what an exported object names: the `name` of each `secretKeyRef`, at any depth, and what the container reads that
+/// Returns the references of an exported object: the `name` of each `secretKeyRef`, at any depth, and those of the container that
 /// Dapr adds to pods for a Component.
 ///
-/// Dapr's operator reads the former from the Secrets of the object's namespace, unless the object names another store
+/// Dapr's operator reads the `secretKeyRef`s from the Secrets of the object's namespace, unless the object names another store
 /// (<https://docs.dapr.io/operations/components/component-secrets/>).
 pub(crate) fn of_exported(key: &Key, object: &Object) -> Needs {
     let mut found = Found::within(Some(&key.namespace));
@@ -89,7 +89,7 @@ pub(crate) fn of_exported(key: &Key, object: &Object) -> Needs {
     found.all
 }
 
-/// Returns whether the `secretKeyRef`s of an object are resolved by another store than Kubernetes.
+/// Returns true if another store than Kubernetes resolves the `secretKeyRef`s of an object.
 fn has_another_store(fields: &Fields) -> bool {
     let auth: Option<Value> = fields
         .get("auth")
@@ -201,7 +201,7 @@ impl Found {
     }
 }
 
-/// Finds the Secrets that a volume's driver reads to mount it.
+/// Returns the Secrets that a volume's driver reads to mount it.
 fn driver_secrets(volume: &Volume) -> impl Iterator<Item = &String> {
     let csi = (volume.csi.as_ref()).and_then(|source| source.node_publish_secret_ref.as_ref());
     let flex = (volume.flex_volume.as_ref()).and_then(|source| source.secret_ref.as_ref());

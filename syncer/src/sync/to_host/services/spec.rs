@@ -1,21 +1,21 @@
-//! The specs that a Service of one side and its mirror on the other are written with: takes both, gives the one to write.
+//! The specs of Services to write: that of a mirror, and that of a guest Service that has to follow its mirror.
 //!
-//! Addresses, ports of nodes and the port for health checks are given by each API server by itself. The host is asked
-//! for the guest's; where it cannot give them, the guest gets the host's.
+//! Each API server assigns addresses, node ports and the health check port by itself. The host is asked for the guest's values;
+//! if it cannot assign them, the guest gets the host's.
 
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::core::Status;
 
-/// Words of an API server about a port for health checks that it cannot give. It is an internal error there, where a port
-/// of nodes is an invalid value.
+/// Part of an API server's message about a health check port that it cannot assign. It is an internal error there, while a node
+/// port is an invalid value.
 const HEALTH_CHECK: &str = "HealthCheck NodePort";
 
 /// The policy of a Service with addresses of one family.
 const SINGLE: &str = "SingleStack";
 
-/// Returns what the guest wants of its mirror. Of a mirror that is there, the first address can't be changed.
+/// Returns the spec that the guest wants of its mirror. The first address of an existing mirror can't be changed.
 pub(super) fn wanted(guest: &Service, host: Option<&Service>) -> ServiceSpec {
     let mut spec = guest.spec.clone().unwrap_or_default();
     if addresses(&spec).len() == 1 {
@@ -32,8 +32,8 @@ pub(super) fn wanted(guest: &Service, host: Option<&Service>) -> ServiceSpec {
     spec
 }
 
-/// Returns what a mirror has to be before it is as wanted, if there is such a step: an API server changes no port for health
-/// checks, but gives another one once there was none.
+/// Returns the spec of an intermediate step to the wanted one, if it is needed: an API server does not change a health check
+/// port, but assigns another one once there was none.
 pub(super) fn releasing(wanted: &ServiceSpec, host: &Service) -> Option<ServiceSpec> {
     let theirs = host.spec.as_ref().and_then(health_check_port)?;
     let ours = health_check_port(wanted)?;
@@ -44,13 +44,13 @@ pub(super) fn releasing(wanted: &ServiceSpec, host: &Service) -> Option<ServiceS
     })
 }
 
-/// Returns whether a refusal may be for an address or a port that is taken, so that the host is to choose.
+/// Returns true if a refusal may be because an address or a port is taken, so that the host has to choose.
 pub(super) fn is_for_a_choice(refusal: &Status) -> bool {
     refusal.is_invalid() || refusal.message.contains(HEALTH_CHECK)
 }
 
-/// Removes from what is wanted what the host may choose: addresses but those that it has given already, and ports of its
-/// nodes but those that it has chosen already.
+/// Removes the values that the host may choose: addresses except those that it has assigned already, and node ports except those
+/// that it has chosen already.
 pub(super) fn at_the_hosts_choice(mut spec: ServiceSpec, host: Option<&Service>) -> ServiceSpec {
     let theirs = host.and_then(|host| host.spec.as_ref());
     if spec.cluster_ip.as_deref() != Some("None") {
@@ -73,7 +73,7 @@ pub(super) fn at_the_hosts_choice(mut spec: ServiceSpec, host: Option<&Service>)
     spec
 }
 
-/// Has a mirror keep the addresses that the host has given, as many as are wanted.
+/// Keeps the addresses that the host has assigned, as many as are wanted.
 fn keep_addresses(spec: &mut ServiceSpec, theirs: &ServiceSpec) {
     let many = spec.ip_families.as_ref().map_or(1, Vec::len);
     let kept = |list: &Option<Vec<String>>| list.as_ref().map(|all| all.iter().take(many).cloned().collect());
@@ -85,7 +85,7 @@ fn keep_addresses(spec: &mut ServiceSpec, theirs: &ServiceSpec) {
     }
 }
 
-/// Leaves the second family to a host that may have one, where it is not required.
+/// Makes the second address family optional for the host, unless it is required.
 fn prefer(spec: &mut ServiceSpec) {
     if let Some(families) = &mut spec.ip_families
         && spec.ip_family_policy.as_deref() == Some("PreferDualStack")
@@ -94,8 +94,8 @@ fn prefer(spec: &mut ServiceSpec) {
     }
 }
 
-/// Returns what the guest's Service has to be recreated with, where it cannot be changed to the addresses or the port for
-/// health checks that the host has chosen.
+/// Returns the spec to recreate the guest's Service with, if it cannot be changed to the addresses or the health check port that
+/// the host has chosen.
 pub(super) fn anew(ours: &ServiceSpec, theirs: &ServiceSpec) -> Option<ServiceSpec> {
     let given = addresses(theirs);
     let moved = !given.is_empty() && given != addresses(ours);
@@ -120,7 +120,7 @@ pub(super) fn anew(ours: &ServiceSpec, theirs: &ServiceSpec) -> Option<ServiceSp
     Some(spec)
 }
 
-/// Returns a Service without its ports of nodes.
+/// Returns a Service without its node ports.
 pub(super) fn without_node_ports(service: &Service) -> Service {
     let mut service = service.clone();
     if let Some(spec) = &mut service.spec {
@@ -140,7 +140,7 @@ pub(super) fn addresses(spec: &ServiceSpec) -> Vec<&str> {
         .collect()
 }
 
-/// Returns the ports of nodes.
+/// Returns the node ports.
 pub(super) fn node_ports(spec: &ServiceSpec) -> Vec<Option<i32>> {
     spec.ports.iter().flatten().map(|port| port.node_port).collect()
 }

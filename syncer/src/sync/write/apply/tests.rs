@@ -1,4 +1,4 @@
-//! With an API that answers from a list: a real one can't be had to show a change late.
+//! Tests with an API that answers from a list, as a real one can't be made to show a change late.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use crate::sync::write::object::Object;
 
 const KIND: &str = "Component";
 
-/// An API that gives these answers in turn, and the bodies that it was sent.
+/// Returns an API that gives these answers in turn, and the bodies that it got.
 fn api(answers: impl IntoIterator<Item = (u16, Value)>) -> (Api<Object>, Arc<Mutex<Vec<Value>>>) {
     let answers = Arc::new(Mutex::new(VecDeque::from_iter(answers)));
     let sent = Arc::new(Mutex::new(Vec::new()));
@@ -48,7 +48,7 @@ fn kind() -> ApiResource {
     }
 }
 
-/// An object with this UID and these managers.
+/// Returns an object with this UID and these managers.
 fn component(uid: &str, managers: &[&str]) -> Value {
     let managed: Vec<Value> = (managers.iter())
         .map(|manager| json!({"manager": manager, "operation": "Update"}))

@@ -20,7 +20,7 @@ fn labelled(labels: &str, annotations: &[(&str, &str)]) -> ObjectMeta {
     }
 }
 
-/// What a guest object with these labels notes as the host's.
+/// Returns the note of a guest object that got these labels from the host.
 fn noting(labels: &str) -> String {
     let pairs = labels.split(' ').filter_map(|pair| pair.split_once('='));
     let lines: Vec<_> = pairs

@@ -1,10 +1,10 @@
-//! The name of an image in three parts.
+//! Images by registry, repository and tag.
 
 use serde_json::{Value, json};
 
 use super::Read;
 
-/// The repositories of vcluster's own program, which this project's takes the place of.
+/// The repositories of vcluster's own program, which this project's program replaces.
 const VCLUSTER: [&str; 4] = [
     "loft-sh/vcluster",
     "loft-sh/vcluster-oss",
@@ -12,7 +12,7 @@ const VCLUSTER: [&str; 4] = [
     "loftsh/vcluster",
 ];
 
-/// Reads the parts; the registry and the repository are these if they are not said.
+/// Reads the three parts; `registry` and `repository` are the defaults.
 pub(super) fn read(parts: &Value, registry: &str, repository: Option<&str>) -> Result<Read, String> {
     let part = |name: &str| parts.get(name).and_then(Value::as_str);
     if parts.as_object().is_none_or(serde_json::Map::is_empty) {
@@ -39,7 +39,7 @@ pub(super) fn read(parts: &Value, registry: &str, repository: Option<&str>) -> R
     Ok(Read::Value(name.into()))
 }
 
-/// Takes a name apart.
+/// Splits an image into the three parts.
 pub(super) fn write(image: &str) -> Result<Value, String> {
     if image.contains('@') {
         return Err("an image there has a tag, not a digest".to_owned());

@@ -1,5 +1,5 @@
-//! Lists of exported and imported kinds. Dialects up to 0.25 name a kind by API version and kind, those since 0.28 by
-//! resource and group; one does not follow from the other without asking the host.
+//! Lists of exported and imported kinds. Dialects up to 0.25 name a kind by API version and kind, and dialects since 0.28 by
+//! resource and group. One cannot be derived from the other without asking the host.
 
 use std::collections::BTreeSet;
 
@@ -100,18 +100,18 @@ const OPERATIONS: &[&str] = &[
     "remove",
 ];
 
-/// The word of the dialect of 0.28 for a cluster-scoped kind.
+/// The scope of a cluster-scoped kind in the dialect of 0.28.
 const CLUSTER: &str = "Cluster";
 
-/// Which way a list of kinds goes.
+/// The direction of a list of kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     Export,
     Import,
 }
 
-/// Reads kinds by API version and kind, each of which has one rule: of two that write the same object on the host, each
-/// would undo what the other did, in whatever version of the kind it is asked for.
+/// Reads kinds by API version and kind. Each may have one rule only: two rules that write the same object on the host would undo
+/// each other's writes, whatever version of the kind they name.
 pub(super) fn read_kinds(kinds: Value) -> Result<Value, String> {
     let mut seen = BTreeSet::new();
     for kind in kinds.as_array().into_iter().flatten() {
@@ -130,7 +130,7 @@ pub(super) fn read_kinds(kinds: Value) -> Result<Value, String> {
     Ok(kinds)
 }
 
-/// Reads kinds by resource and group, `components.dapr.io` or `components.dapr.io/v1alpha1`. Here, too, each has one rule.
+/// Reads kinds by resource and group, `components.dapr.io` or `components.dapr.io/v1alpha1`. Each may have one rule only, too.
 pub(super) fn read_resources(resources: &Value, direction: Direction) -> Result<Value, String> {
     let resources = resources.as_object().into_iter().flatten();
     let enabled = resources.filter(|(_, asked)| asked["enabled"] == true);
@@ -162,7 +162,7 @@ pub(super) fn read_resources(resources: &Value, direction: Direction) -> Result<
         .collect()
 }
 
-/// Reads where the objects of an imported kind are.
+/// Reads the scope and the mappings of an imported kind.
 fn read_place(name: &str, asked: &Value, kind: &mut Value) -> Result<(), String> {
     let mappings = mappings::by_name(asked["mappings"]["byName"].clone())
         .map_err(|why| format!("has `{name}`, which {why}"))?;
@@ -181,7 +181,8 @@ fn read_place(name: &str, asked: &Value, kind: &mut Value) -> Result<(), String>
     Ok(())
 }
 
-/// Checks a list of kinds by resource and group. Each comes to a right on the whole host, so it is a name and no pattern.
+/// Checks a list of kinds by resource and group. Each becomes a permission on the whole host, so it has to be a name, not a
+/// pattern.
 pub(super) fn resource_names(names: Value) -> Result<Value, String> {
     let texts = names.as_array().into_iter().flatten();
     for name in texts.map(|name| name.as_str().unwrap_or_default()) {

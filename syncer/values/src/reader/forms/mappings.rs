@@ -1,13 +1,13 @@
-//! What of one side is where on the other, by name: takes what a file has, gives it back if the syncer can read it.
+//! Mappings of objects by name: a file's mappings are returned unchanged if the syncer can read them.
 
 use serde_json::Value;
 
 use crate::mapping::Mapping;
 
-/// What an empty namespace on the host's side stands for while it is not known which one that is.
+/// Substitute for an empty namespace on the host's side, while the control plane's namespace is not known.
 const OWN: &str = "control-plane";
 
-/// Checks objects by name, the host's to the left.
+/// Checks mappings of objects by name, the host's to the left.
 pub(super) fn by_name(mappings: Value) -> Result<Value, String> {
     for (host, guest) in mappings.as_object().into_iter().flatten() {
         Mapping::parse(host, guest.as_str().unwrap_or_default(), OWN).map_err(|why| format!("has {why}"))?;
@@ -15,7 +15,7 @@ pub(super) fn by_name(mappings: Value) -> Result<Value, String> {
     Ok(mappings)
 }
 
-/// Checks Services of one side that the other has too; which key is the host's side is said.
+/// Checks replicated Services; `host` and `guest` are the keys of the two sides.
 pub(super) fn services(services: Value, host: &str, guest: &str) -> Result<Value, String> {
     for service in services.as_array().into_iter().flatten() {
         let side = |key: &str| service[key].as_str().unwrap_or_default();

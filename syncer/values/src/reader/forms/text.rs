@@ -1,11 +1,11 @@
-//! YAML within a text: how dialects before 0.20 have the kinds that are exported and imported.
+//! YAML within a text: the form of exported and imported kinds in dialects before 0.20.
 
 use serde_json::{Map, Value, json};
 
 use super::kinds;
 use crate::reader::tree::Tree;
 
-/// Reads the text; what is wrong in it was told by its own lines before.
+/// Reads the text. Its defects were reported before, by the file's lines.
 pub(super) fn read(text: &Value) -> Result<Value, String> {
     let tree = Tree::parse(text.as_str().unwrap_or_default()).map_err(|_| "is no YAML".to_owned())?;
     let mut kinds = Map::new();

@@ -1,18 +1,18 @@
-//! What the chart makes a control plane of. What is not said is the chart's choice.
+//! Settings of the control plane in the chart. Values that are not given are the chart's choice.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What only the chart acts on.
+/// Settings that only the chart uses.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Chart {
-    /// The addresses of Services.
+    /// The range of the addresses of Services.
     #[serde(rename = "serviceCIDR")]
     pub service_cidr: Option<String>,
-    /// An upgrade may throw the virtual cluster's objects away.
+    /// True if an upgrade may delete the virtual cluster's objects.
     pub allow_data_loss: bool,
     /// The store.
     pub etcd: Etcd,
@@ -24,7 +24,7 @@ pub struct Chart {
     pub syncer: SyncerPod,
     /// The Service of the guest's API.
     pub service: Service,
-    /// The account of the control plane.
+    /// The service account of the control plane.
     pub service_account: ServiceAccount,
 }
 
@@ -34,11 +34,11 @@ pub struct Chart {
 pub struct Program {
     /// Its image.
     pub image: Option<String>,
-    /// When the image is pulled.
+    /// The pull policy of the image.
     pub image_pull_policy: Option<String>,
     /// Further arguments.
     pub extra_args: Vec<String>,
-    /// What it asks of a node, in Kubernetes' own form.
+    /// Its resource requests and limits, as a container has them.
     pub resources: Option<Value>,
 }
 
@@ -49,42 +49,42 @@ pub struct Etcd {
     /// The program.
     #[serde(flatten)]
     pub program: Program,
-    /// What it writes to.
+    /// Its storage.
     pub storage: Storage,
 }
 
-/// What the store writes to.
+/// The storage of the store.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Storage {
-    /// True if it outlives the pod. If not given, it does where there is a default storage class.
+    /// True if the storage outlives the pod. By default, it does if there is a default storage class.
     pub persistence: Option<bool>,
-    /// How much of it.
+    /// The size of the storage.
     pub size: Option<String>,
     /// Its storage class; the host's default if empty.
     pub class_name: Option<String>,
 }
 
-/// The syncer, and the pod that the control plane is.
+/// The syncer, and the pod of the control plane.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SyncerPod {
     /// The program.
     #[serde(flatten)]
     pub program: Program,
-    /// What it logs.
+    /// The log filter.
     pub log_level: Option<String>,
     /// Further variables of its environment, in Kubernetes' own form.
     pub env: Vec<Value>,
-    /// Which nodes the pod may be on.
+    /// The node selector of the pod.
     pub node_selector: BTreeMap<String, String>,
-    /// Where it is rather, in Kubernetes' own form.
+    /// The affinity of the pod, in Kubernetes' own form.
     pub affinity: Option<Value>,
-    /// Which taints it bears, in Kubernetes' own form.
+    /// The tolerations of the pod, in Kubernetes' own form.
     pub tolerations: Vec<Value>,
-    /// Its priority.
+    /// Its priority class.
     pub priority_class_name: Option<String>,
-    /// Labels of all that the chart makes.
+    /// Labels of all objects that the chart creates.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the `StatefulSet`.
     pub annotations: BTreeMap<String, String>,
@@ -105,11 +105,11 @@ pub struct Service {
     pub kind: Option<String>,
 }
 
-/// The account of the control plane on the host.
+/// The service account of the control plane on the host.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceAccount {
-    /// Secrets that images are pulled with, in Kubernetes' own form.
+    /// Image pull secrets, in Kubernetes' own form.
     pub image_pull_secrets: Vec<Value>,
 }
 
@@ -117,13 +117,13 @@ pub struct ServiceAccount {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CoreDns {
-    /// Whether there is one.
+    /// True if there is a DNS server.
     pub enabled: bool,
     /// Its image.
     pub image: String,
-    /// How many of it run.
+    /// The number of replicas.
     pub replicas: i32,
-    /// What it asks of a node, in Kubernetes' own form.
+    /// Its resource requests and limits, as a container has them.
     pub resources: Value,
 }
 

@@ -1,20 +1,20 @@
-//! Kinds of Kubernetes itself. Pods, Services, endpoints and events are kept in step always. Defaults are those of
-//! vcluster 0.25 (`chart/values.yaml`).
+//! Kubernetes' own kinds. Pods, Services, endpoints and Events are always synced. Defaults are those of vcluster 0.25
+//! (`chart/values.yaml`).
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::{Deserialize, Serialize};
 
-/// What goes from guest to host.
+/// Kinds that are synced from guest to host.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ToHost {
-    /// Config maps.
+    /// ConfigMaps.
     pub config_maps: All,
     /// Secrets.
     pub secrets: All,
-    /// Claims of volumes.
+    /// PVCs.
     pub persistent_volume_claims: Switch,
     /// Ingresses.
     pub ingresses: Switch,
@@ -43,11 +43,11 @@ impl Default for ToHost {
     }
 }
 
-/// What goes from host to guest.
+/// Kinds that are synced from host to guest.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FromHost {
-    /// Nodes as they are, instead of fake nodes.
+    /// Copies of nodes, instead of fake nodes.
     pub nodes: Nodes,
     /// Storage classes.
     pub storage_classes: Classes,
@@ -57,25 +57,25 @@ pub struct FromHost {
     pub runtime_classes: Classes,
     /// Priority classes.
     pub priority_classes: Classes,
-    /// Config maps of the host.
+    /// ConfigMaps of the host.
     pub config_maps: Mapped,
     /// Secrets of the host.
     pub secrets: Mapped,
 }
 
-/// A kind that is synced or not.
+/// A kind that can be switched on and off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Switch {
-    /// Whether it is.
+    /// True if the kind is synced.
     pub enabled: bool,
 }
 
-/// A kind of which those are synced that something else names.
+/// A kind of which objects are synced if something else names them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct All {
-    /// All are, named or not.
+    /// True if all objects are synced, named or not.
     pub all: bool,
 }
 
@@ -83,75 +83,75 @@ pub struct All {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Nodes {
-    /// Whether they are shown.
+    /// True if copies of the nodes are shown.
     pub enabled: bool,
-    /// Which of them.
+    /// The nodes that are shown.
     pub selector: NodeSelector,
 }
 
-/// Which nodes are shown: those that run a pod of the tenant if it says nothing.
+/// The nodes that are shown; by default those that run a pod of the tenant.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSelector {
-    /// All of them.
+    /// True if all nodes are shown.
     pub all: bool,
-    /// Those with these labels.
+    /// Labels of the nodes that are shown.
     pub labels: BTreeMap<String, String>,
 }
 
-/// A kind without namespaces of which the guest gets what there is.
+/// A cluster-scoped kind whose host objects are shown in the guest.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Classes {
-    /// Whether it does.
+    /// True if they are shown.
     pub enabled: bool,
-    /// Which of them; all if not given.
+    /// The objects that are shown; by default all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<LabelSelector>,
 }
 
-/// A kind of which the guest gets those that are mapped.
+/// A kind whose host objects are shown in the guest if they are mapped.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Mapped {
-    /// Whether it does.
+    /// True if they are shown.
     pub enabled: bool,
-    /// Which of them, and where they are in the guest.
+    /// The mappings of the objects.
     pub mappings: ByName,
 }
 
-/// What things of one side are on the other.
+/// Mappings of objects of one side to the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ByName {
-    /// By name. Objects are `namespace/name` or `namespace/*`, the host's to the left; there, an empty namespace is that
+    /// Mappings by name. Objects are `namespace/name` or `namespace/*`, the host's to the left; there, an empty namespace is that
     /// of the control plane.
     pub by_name: BTreeMap<String, String>,
 }
 
-/// What is reached across.
+/// Settings of Services that are replicated to the other side.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Networking {
-    /// Services of one side that the other has too.
+    /// Replicated Services.
     pub replicate_services: ReplicatedServices,
 }
 
-/// Services of one side that the other has too.
+/// Services that are replicated to the other side.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReplicatedServices {
-    /// Those of the guest.
+    /// Services of the guest.
     pub to_host: Vec<Replicated>,
-    /// Those of the host.
+    /// Services of the host.
     pub from_host: Vec<Replicated>,
 }
 
-/// A Service of one side that the other has too.
+/// A replicated Service.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Replicated {
-    /// Which one, `namespace/name`; on the host, one without a namespace is beside the control plane.
+    /// The original, `namespace/name`; on the host, a name without a namespace is in that of the control plane.
     pub from: String,
-    /// What it is called on the other side.
+    /// The name on the other side.
     pub to: String,
 }

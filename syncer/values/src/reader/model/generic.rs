@@ -1,4 +1,4 @@
-//! Kinds that the syncer knows nothing of but their names.
+//! Kinds of which the syncer knows only the names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,20 +12,19 @@ use crate::patches::Patch;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GenericSync {
-    /// What it may do on the host; the chart narrows all of it to the tenant's own namespaces, and leaves
-    /// reading custom resource definitions as the only rule for the whole host.
+    /// Rules of the syncer on the host. The chart narrows all of them to the tenant's own namespaces; the only rule for the whole
+    /// host that remains is to read CRDs.
     pub cluster_role: Role,
-    /// What it may do in the tenant's own namespaces.
+    /// Rules of the syncer in the tenant's own namespaces.
     pub role: Role,
-    /// Imported cluster-scoped kinds, by plural and group. Those of [`Import::cluster_scoped`] need not be
-    /// here.
+    /// Imported cluster-scoped kinds, by plural and group. Those of [`Import::cluster_scoped`] may be omitted here.
     pub cluster_scoped: Vec<String>,
-    /// Which kinds go up and down.
+    /// The kinds that are exported and imported.
     pub kinds: Generic,
 }
 
 impl GenericSync {
-    /// All imported cluster-scoped kinds, by plural and group.
+    /// Returns all imported cluster-scoped kinds, by plural and group.
     #[must_use]
     pub fn of_the_whole_host(&self) -> BTreeSet<String> {
         let imports = self.kinds.import.iter().filter(|import| import.cluster_scoped);
@@ -37,7 +36,7 @@ impl GenericSync {
     }
 }
 
-/// Rules that a role gets in addition.
+/// Additional rules of a role.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Role {
@@ -45,21 +44,21 @@ pub struct Role {
     pub extra_rules: Vec<PolicyRule>,
 }
 
-/// The kinds that go up and down.
+/// The kinds that are exported and imported.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Generic {
-    /// What tenants make and the host gets.
+    /// Exported kinds: objects of tenants that have mirrors on the host.
     pub export: Vec<Export>,
-    /// What the host makes in a tenant's namespaces and the guest gets.
+    /// Imported kinds: foreign objects in a tenant's host namespaces that are shown in the guest.
     pub import: Vec<Import>,
 }
 
-/// How a kind is named. One does not follow from the other without asking the host.
+/// The name of a kind. One form cannot be derived from the other without asking the host.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum KindName {
-    /// As dialects before 0.28 do.
+    /// The form of dialects before 0.28.
     #[serde(rename_all = "camelCase")]
     Kind {
         /// Group and version, such as `dapr.io/v1alpha1`; `v1` for core kinds.
@@ -67,11 +66,11 @@ pub enum KindName {
         /// The kind, such as `Component`.
         kind: String,
     },
-    /// As the dialect of 0.28 does.
+    /// The form of the dialect of 0.28.
     Resource {
-        /// Plural and group, such as `components.dapr.io`, the name of its definition.
+        /// Plural and group, such as `components.dapr.io`: the name of its CRD.
         resource: String,
-        /// The version; the most stable one of the host if not given.
+        /// The version; by default the most stable one of the host.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
     },
@@ -104,31 +103,31 @@ impl fmt::Display for KindName {
     }
 }
 
-/// A kind that goes from guest to host.
+/// A kind that is exported from guest to host.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Export {
     /// The kind.
     #[serde(flatten)]
     pub name: KindName,
-    /// A host that does not have the kind is fine.
+    /// True if the host may lack the kind.
     #[serde(default)]
     pub optional: bool,
-    /// An object that the host refuses to change is recreated.
+    /// True if an object that the host refuses to change is recreated.
     #[serde(default)]
     pub replace_on_conflict: bool,
-    /// Which of its objects go; all if not given.
+    /// The objects that are exported; by default all.
     #[serde(default)]
     pub selector: Option<Selector>,
-    /// Changes on the way to the host.
+    /// Patches of the mirror.
     #[serde(default)]
     pub patches: Vec<Patch>,
-    /// Changes on the way back.
+    /// Patches of the guest object, by values of the mirror.
     #[serde(default)]
     pub reverse_patches: Vec<Patch>,
 }
 
-/// Which objects of a kind are meant.
+/// A selector of objects of a kind.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Selector {
@@ -136,31 +135,31 @@ pub struct Selector {
     pub label_selector: BTreeMap<String, String>,
 }
 
-/// A kind that goes from host to guest.
+/// A kind that is imported from host to guest.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Import {
     /// The kind.
     #[serde(flatten)]
     pub name: KindName,
-    /// A host that does not have the kind is fine.
+    /// True if the host may lack the kind.
     #[serde(default)]
     pub optional: bool,
-    /// Its objects are cluster-scoped; only of kinds that are named by resource.
+    /// True if its objects are cluster-scoped; only of kinds that are named by resource.
     #[serde(default)]
     pub cluster_scoped: bool,
-    /// Which of them and where they are in the guest, in the notation of [`ByName`](super::ByName); if empty, all that
-    /// others make in the virtual cluster's own host namespaces, where it is.
+    /// The mappings of the objects to the guest, in the notation of [`ByName`](super::ByName). If empty, all foreign objects in
+    /// the virtual cluster's own host namespaces are imported, each to its guest namespace.
     #[serde(default)]
     pub mappings: BTreeMap<String, String>,
-    /// An object that the guest refuses to change is recreated. Of what is nobody's namespace, one of the tenant's own
-    /// gives way.
+    /// True if an object that the guest refuses to change is recreated. A cluster-scoped or mapped copy also replaces the
+    /// tenant's own object of the same name.
     #[serde(default)]
     pub replace_on_conflict: bool,
-    /// Changes on the way to the guest.
+    /// Patches of the copy.
     #[serde(default)]
     pub patches: Vec<Patch>,
-    /// Changes on the way back.
+    /// Patches of the host object, by values of the copy.
     #[serde(default)]
     pub reverse_patches: Vec<Patch>,
 }

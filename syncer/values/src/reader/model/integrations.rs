@@ -1,8 +1,8 @@
-//! Programs of the host that the guest has a part in.
+//! Programs of the host that the guest uses.
 
 use serde::{Deserialize, Serialize};
 
-/// Programs of the host that the guest has a part in.
+/// Programs of the host that the guest uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Integrations {
@@ -10,15 +10,15 @@ pub struct Integrations {
     pub metrics_server: MetricsServer,
 }
 
-/// What the guest's API `metrics.k8s.io` says, which asks that of the host.
+/// The guest's API `metrics.k8s.io`, which takes its figures from the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricsServer {
-    /// Whether there is one.
+    /// True if the guest has the API.
     pub enabled: bool,
-    /// Whether it says what the guest's pods use.
+    /// True if it has the usage of the guest's pods.
     pub pods: bool,
-    /// Whether it says what nodes use that the guest has: all that runs there.
+    /// True if it has the usage of the guest's nodes, which includes everything that runs there.
     pub nodes: bool,
 }
 
@@ -33,13 +33,13 @@ impl Default for MetricsServer {
 }
 
 impl MetricsServer {
-    /// Returns true if pods' metrics are asked for.
+    /// Returns true if the metrics of pods are enabled.
     #[must_use]
     pub fn shows_pods(&self) -> bool {
         self.enabled && self.pods
     }
 
-    /// Returns true if nodes' metrics are asked for.
+    /// Returns true if the metrics of nodes are enabled.
     #[must_use]
     pub fn shows_nodes(&self) -> bool {
         self.enabled && self.nodes

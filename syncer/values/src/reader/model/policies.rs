@@ -1,4 +1,4 @@
-//! What bounds a virtual cluster on the host. The bounds hold by default; a values file widens or narrows them.
+//! Limits of a virtual cluster on the host. They hold by default; a values file widens or narrows them.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,31 @@ use serde_json::{Value, json};
 
 use crate::admission::Level;
 
-/// Bounds of a virtual cluster on the host.
+/// Limits of a virtual cluster on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Policies {
     /// The Pod Security Standard that its host namespaces enforce.
     pub pod_security_standard: Level,
-    /// How many namespaces it may have on the host.
+    /// Maximum number of namespaces on the host.
     pub namespaces: usize,
-    /// How many MiB of objects it may have on the host.
+    /// Maximum size of its objects on the host, in MiB.
     pub mebibytes: u32,
-    /// Labels of guest namespaces that their host namespaces get under the same key, so that the host's policies, meshes
-    /// and webhooks select by them. A `*` at the end stands for any rest. Other labels get a key of the virtual cluster's.
+    /// Labels of guest namespaces that their host namespaces get under the same key, so that the host's policies, meshes and
+    /// webhooks can select by them. A `*` at the end matches any rest. Other labels get a key of the virtual cluster's.
     pub namespace_labels: Vec<String>,
-    /// Keys of taints that its pods may tolerate, besides those that Kubernetes' own controllers add to pods. A `*` at the
-    /// end stands for any rest.
+    /// Keys of taints that its pods may tolerate, besides those that Kubernetes' own controllers add to pods. A `*` at the end
+    /// matches any rest.
     pub tolerations: Vec<String>,
     /// Runtime classes of the host that its pods may name, besides those that the host shows.
     pub runtime_classes: Vec<String>,
     /// CSI drivers that its pods may use in inline volumes.
     pub csi_drivers: Vec<String>,
-    /// What each of its host namespaces may hold and request.
+    /// The resource quota of each of its host namespaces.
     pub resource_quota: ResourceQuota,
-    /// What containers request that say nothing, and may request at most.
+    /// Default requests and limits of containers, and their minimum and maximum.
     pub limit_range: LimitRange,
-    /// Which connections its pods accept and open.
+    /// Connections that its pods may accept and open.
     pub network_policy: NetworkPolicy,
 }
 
@@ -39,9 +39,9 @@ pub struct Policies {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ResourceQuota {
-    /// Whether there is one.
+    /// True if it exists.
     pub enabled: bool,
-    /// Quantities by resource, as in `spec.hard`; an empty text takes a default away.
+    /// Quantities by resource, as in `spec.hard`; an empty text removes a default.
     pub quota: BTreeMap<String, Value>,
 }
 
@@ -49,24 +49,24 @@ pub struct ResourceQuota {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LimitRange {
-    /// Whether there is one.
+    /// True if it exists.
     pub enabled: bool,
     /// Limits of containers that have none.
     pub default: BTreeMap<String, Value>,
     /// Requests of containers that have none.
     pub default_request: BTreeMap<String, Value>,
-    /// The least that a container may request.
+    /// Minimum request of a container.
     pub min: BTreeMap<String, Value>,
-    /// The greatest limit that a container may have.
+    /// Maximum limit of a container.
     pub max: BTreeMap<String, Value>,
 }
 
-/// A `NetworkPolicy` in each host namespace: its pods accept connections from the virtual cluster alone, and open them to
-/// the virtual cluster, to the host namespaces given here, to the host's DNS, and to the addresses given here.
+/// A `NetworkPolicy` in each host namespace. Its pods accept connections only from the virtual cluster, and open them to the
+/// virtual cluster, to the host namespaces given here, to the host's DNS, and to the addresses given here.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicy {
-    /// Whether there is one.
+    /// True if it exists.
     pub enabled: bool,
     /// Namespaces of the host that its pods may connect to.
     pub host_namespaces: Vec<String>,
@@ -86,9 +86,9 @@ pub struct OutgoingConnections {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IpBlock {
-    /// The range; none if empty.
+    /// The range; if empty, there is none.
     pub cidr: String,
-    /// Ranges within it that are left out.
+    /// Excluded ranges.
     pub except: Vec<String>,
 }
 
@@ -138,7 +138,7 @@ impl Default for NetworkPolicy {
 }
 
 impl Default for OutgoingConnections {
-    /// As vcluster has it: the Internet, and no private network.
+    /// Returns vcluster's default: the Internet, and no private network.
     fn default() -> Self {
         Self {
             ip_block: IpBlock {

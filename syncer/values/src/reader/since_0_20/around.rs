@@ -1,4 +1,4 @@
-//! What vcluster has around the two: policies, integrations, its own bookkeeping.
+//! Keys besides those of sync and control plane: policies, integrations, vcluster's own bookkeeping.
 
 use crate::reader::forms::Form;
 use crate::reader::table::Fate::{Read, Refuse};
@@ -7,7 +7,7 @@ use crate::reader::table::{DEPLOY, IDLE, Row, SAME};
 
 const NOT_DONE: &str = "the syncer does not do this";
 
-/// What is around both.
+/// The keys besides those of sync and control plane.
 pub(in crate::reader) const KEYS: &[Row] = &[
     (
         "policies.podSecurityStandard",

@@ -1,4 +1,4 @@
-//! What the control plane is made of.
+//! Keys of the control plane.
 
 use crate::reader::forms::Form;
 use crate::reader::table::Fate::{Inside, Only, Read, Refuse};
@@ -19,7 +19,7 @@ const ACCOUNT: &str = "the name of the service account is what the host's policy
 
 const SERVICE: &str = "only the type of the Service can be set";
 
-/// The control plane.
+/// The keys of the control plane.
 pub(in crate::reader) const KEYS: &[Row] = &[
     ("serviceCIDR", Text, Read(Form::Plain, "serviceCIDR")),
     (

@@ -1,4 +1,4 @@
-//! What is synced, and how each side reaches the other.
+//! Keys of the sync, and of networking between the two sides.
 
 use crate::reader::forms::Form;
 use crate::reader::table::Fate::{Inside, Only, Read, Refuse};
@@ -13,7 +13,7 @@ const PATCHES: &str = "patches with expressions are not done; objects of this ki
 
 const DNS: &str = "the guest's DNS server is set up as it is";
 
-/// What is synced.
+/// The keys of the sync and of networking.
 pub(in crate::reader) const KEYS: &[Row] = &[
     (
         "networking.advanced.fallbackHostCluster",

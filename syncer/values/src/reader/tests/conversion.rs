@@ -2,7 +2,7 @@ use rstest::rstest;
 
 use super::*;
 
-/// For every file and every dialect that can say it, what comes out is read as the same.
+/// The converted file is read as the same values, for every file and every dialect that can express it.
 #[test]
 fn what_is_converted_asks_for_the_same() {
     let mut told = String::new();
@@ -42,7 +42,7 @@ fn a_file_is_written_in_another_dialect(#[case] name: &str, #[case] to: Dialect)
     insta::assert_snapshot!(format!("{name}-as-{to:?}"), format!("{}{lost}", converted.text()));
 }
 
-/// Upstream's converter drops them, and what comes out may not read the kinds that it is to export.
+/// vcluster's converter drops them, and its result may not read the kinds that it should export.
 #[test]
 fn extra_rules_are_kept() {
     let blog = fixture("blog.0.15.yaml").sync.generic;

@@ -2,13 +2,13 @@ use rstest::rstest;
 
 use super::*;
 
-/// The least that a file has to say.
+/// The smallest valid file.
 const LEAST: &str = "multiNamespaceMode: {enabled: true}\n";
 
-/// The same in the next dialect.
+/// The smallest valid file of the next dialect.
 const LEAST_0_20: &str = "experimental: {multiNamespaceMode: {enabled: true}}\n";
 
-/// The same in the newest.
+/// The smallest valid file of the newest dialect.
 const LEAST_0_28: &str = "sync:\n  toHost:\n    namespaces: {enabled: true}\n";
 
 #[rstest]

@@ -56,7 +56,7 @@ fn the_same_is_read_from_each_dialect(#[case] one: &str, #[case] other: &str) {
     assert_eq!(fixture(one), fixture(other));
 }
 
-/// Every field of the model, as a file of it sets it.
+/// Every field of the model has the value that a file sets.
 #[test]
 fn all_that_is_said_is_in_the_model() {
     insta::assert_debug_snapshot!(fixture("plain.0.15.yaml"));

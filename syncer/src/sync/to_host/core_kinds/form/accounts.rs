@@ -1,8 +1,7 @@
-//! Service accounts: what the host's own programs know a pod by, as a cloud that gives rights to accounts.
+//! Service accounts: the host's own programs identify a pod by its account, as a cloud does that grants permissions to accounts.
 //!
-//! No token of the host's is ever in a pod, and nobody is bound to a role there: what tells is the name, with the labels
-//! and annotations. The account `default` is made by the host itself in each namespace; pods that have it are the
-//! tenant's workload account.
+//! No token of the host is ever in a pod, and no account is bound to a role there: only the name, the labels and the annotations
+//! count. The host itself creates the account `default` in each namespace; pods that have it use the tenant's workload account.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::ResourceExt;
@@ -13,10 +12,10 @@ use vcluster_values::naming::Tenant;
 use super::{Form, Status};
 use crate::sync::write::object::Object;
 
-/// The account that there is in every namespace.
+/// The account that every namespace has.
 const DEFAULT: &str = "default";
 
-/// Service accounts.
+/// The form of service accounts.
 #[derive(Debug)]
 pub(super) struct Accounts;
 

@@ -1,6 +1,6 @@
-//! Disruption budgets: they keep the host's drains from the tenant's pods.
+//! Disruption budgets: they protect the tenant's pods from drains of the host.
 //!
-//! The guest's own controller counts its pods and keeps the status there, so the host's is not shown.
+//! The guest's own controller counts the guest's pods and writes the status, so the host's status is not shown.
 
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::ApiResource;
@@ -10,7 +10,7 @@ use vcluster_values::naming::Tenant;
 use super::{Form, Status, spec};
 use crate::sync::write::object::Object;
 
-/// Disruption budgets.
+/// The form of disruption budgets.
 #[derive(Debug)]
 pub(super) struct Budgets;
 

@@ -1,7 +1,7 @@
-//! Claims on volumes: the host provisions and binds, the guest shows it.
+//! PVCs: the host provisions and binds, and the guest shows the result.
 //!
-//! A volume is the host's and has data in it. So the tenant does not choose one by name, where another tenant's may
-//! be free, and a claim that was bound is not silently given an empty one when its mirror has gone.
+//! A volume is the host's and has data in it. So the tenant can't choose one by name, as another tenant's may be free. And a PVC
+//! that was bound does not silently get an empty volume when its mirror is gone.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use vcluster_values::naming::Tenant;
 use super::{Form, Status, spec};
 use crate::sync::write::object::Object;
 
-/// What the host's storage controllers write on a claim for each other.
+/// Annotations of PVCs that the host's storage controllers write for each other.
 const BOOKKEEPING: [&str; 4] = [
     "pv.kubernetes.io/",
     "volume.kubernetes.io/",
@@ -22,7 +22,7 @@ const BOOKKEEPING: [&str; 4] = [
     "volume.beta.kubernetes.io/mount-options",
 ];
 
-/// Claims on volumes.
+/// The form of PVCs.
 #[derive(Debug)]
 pub(super) struct Claims;
 
@@ -77,7 +77,7 @@ impl Form for Claims {
     }
 }
 
-/// Returns true if a guest's claim was bound once.
+/// Returns true if a guest's PVC was bound once.
 fn is_bound(guest: &Object) -> bool {
     let status: Option<Value> = guest.field("status").ok().flatten();
     let phase = status.as_ref().and_then(|status| status["phase"].as_str());

@@ -1,5 +1,4 @@
-//! Ingresses: their Services and Secrets have the same names on both sides; only ingress-nginx's annotations say a
-//! namespace.
+//! Ingresses: their Services and Secrets have the same names on both sides; only ingress-nginx's annotations contain a namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +20,7 @@ const NAME_SECRETS: [&str; 3] = [
     "nginx.ingress.kubernetes.io/proxy-ssl-secret",
 ];
 
-/// Ingresses.
+/// The form of ingresses.
 #[derive(Debug)]
 pub(super) struct Ingresses;
 

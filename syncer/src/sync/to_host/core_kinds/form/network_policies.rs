@@ -1,6 +1,6 @@
-//! Network policies: pods have the same labels on both sides, namespaces have names of their own.
+//! Network policies: pods have the same labels on both sides, namespaces have other names.
 //!
-//! A peer that is any namespace is any of the tenant's own: neither the host nor another tenant is let in by it.
+//! A peer that selects all namespaces selects only the tenant's own: neither the host nor another tenant gets access by it.
 
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
@@ -12,7 +12,7 @@ use super::{Form, Status};
 use crate::sync::to_host::selectors;
 use crate::sync::write::object::Object;
 
-/// Network policies.
+/// The form of network policies.
 #[derive(Debug)]
 pub(super) struct NetworkPolicies;
 
@@ -46,7 +46,7 @@ impl Form for NetworkPolicies {
     }
 }
 
-/// A peer without a selector of namespaces is in the policy's own.
+/// Translates a peer. A peer without a namespace selector is in the policy's own namespace.
 fn translate(peer: &mut NetworkPolicyPeer, tenant: &Tenant) {
     if let Some(selector) = &mut peer.pod_selector {
         translate_dns(selector);
@@ -56,7 +56,7 @@ fn translate(peer: &mut NetworkPolicyPeer, tenant: &Tenant) {
     }
 }
 
-/// Has a policy that selects the guest's DNS by vcluster's label select it by Kubernetes' own, too: a pod has one value
+/// Makes a policy that selects the guest's DNS by vcluster's label select it by Kubernetes' own label, too: a pod has one value
 /// of a label.
 fn translate_dns(selector: &mut LabelSelector) {
     const KEY: &str = "k8s-app";

@@ -18,7 +18,7 @@ fn tenant() -> Tenant {
     Tenant::new("tenant-a", "vcluster-tenant-a")
 }
 
-/// The fields of a mirror that are not as in the guest: annotations and spec.
+/// Returns the fields of a mirror that differ from the guest's: annotations and spec.
 fn mirror(kind: CoreKind, guest: &Object) -> Result<Value, String> {
     let form = of(kind);
     let mut annotations = guest.metadata.annotations.clone().unwrap_or_default();
