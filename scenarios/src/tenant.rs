@@ -303,9 +303,7 @@ impl Tenant {
         Witness::of(self).await
     }
 
-    /// Returns the tenant's own keys in Redis, as `<tenant>
-    ///
-    /// <key>`.
+    /// Returns the name of one of the tenant's own keys in Redis, `<tenant>||<key>`.
     #[must_use]
     pub fn key(&self, key: &str) -> String {
         format!("{}||{key}", self.name)
