@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::bench::{memory, sync};
 use crate::events::Verdict;
-use crate::plan::Kubernetes;
+use crate::pins::Kubernetes;
 use crate::report::Summary;
 
 pub use difference::{Difference, Kind};

@@ -11,8 +11,8 @@ use futures::future::try_join_all;
 use tokio::sync::Semaphore;
 
 use crate::events::Events;
+use crate::pins::Kubernetes;
 use crate::pins::{GoPin, pins};
-use crate::plan::Kubernetes;
 
 pub(crate) use debian::loader;
 pub use debian::{DEBIAN, DOCKER, Debian, Iptables};

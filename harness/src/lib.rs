@@ -3,7 +3,7 @@
 //! The flow, in which each stage takes the handle of the previous one:
 //!
 //! ```text
-//! plan -> preflight -> components -> images -> substrate -> platform -> tenants -> workloads -> suite -> report
+//! plan -> preflight -> components -> images -> substrate -> platform -> tenants -> workloads -> scenarios -> report
 //!         \____________ ledger: written before each thing is made, read by `down` in reverse ____________/
 //! ```
 
@@ -47,7 +47,7 @@ pub mod tenants;
 pub mod workloads;
 
 /// Running the scenarios against an environment.
-pub mod suite;
+pub mod scenarios;
 
 /// The one place that knows the order of all this.
 pub mod environment;

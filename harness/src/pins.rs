@@ -7,7 +7,10 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::plan::Kubernetes;
+pub use self::kubernetes::Kubernetes;
+
+/// Minor versions of Kubernetes.
+mod kubernetes;
 
 static PINS: LazyLock<Pins> = LazyLock::new(|| {
     let mut pins: Pins =

@@ -13,9 +13,6 @@ pub mod names;
 
 mod vcluster;
 
-mod kubernetes;
-
-pub use kubernetes::Kubernetes;
 /// The settings for an existing cluster.
 mod existing;
 
@@ -24,6 +21,8 @@ mod until;
 
 use names::Name;
 pub use vcluster::Vcluster;
+
+use crate::pins::Kubernetes;
 
 pub use existing::{Dapr, Existing};
 pub use until::Until;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use harness::environment::{Attached, AttachedTenant};
+use harness::pins::Kubernetes;
 use harness::pins::pins;
-use harness::plan::Kubernetes;
 use harness::platform::{self, Redis};
 use harness::substrate::{self, Cluster};
 use harness::tenants;

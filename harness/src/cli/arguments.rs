@@ -11,9 +11,8 @@ use super::exit;
 use crate::components::{Options, Verify};
 use crate::conformance::selection::Shard;
 use crate::docker::{names, runtime};
-use crate::plan::{
-    self, Dapr, Images, Keep, Kubernetes, SubstrateChoice, TenantChoice, Until, VirtualCluster,
-};
+use crate::pins::Kubernetes;
+use crate::plan::{self, Dapr, Images, Keep, SubstrateChoice, TenantChoice, Until, VirtualCluster};
 use crate::report::terminal::Verbosity;
 use crate::sandbox::{enter, supervisor};
 use crate::substrate::forwarder;

@@ -10,7 +10,7 @@ use crate::answer::answered;
 use crate::substrate::existing;
 use crate::{
     bench, command, compare, components, conformance, docker, environment, ledger, places, plan, preflight,
-    report, substrate, suite,
+    report, scenarios, substrate,
 };
 
 /// Errors of commands. Their texts follow "failed to".
@@ -47,7 +47,7 @@ pub(super) enum Failure {
         source: Box<kube::Error>,
     },
     #[error(transparent)]
-    Suite(#[from] suite::Error),
+    Suite(#[from] scenarios::Error),
     #[error(transparent)]
     Bench(#[from] bench::Error),
     #[error(transparent)]
@@ -171,7 +171,7 @@ impl Failure {
             Self::Report(report::Error::Taken { .. }) => {
                 Some("move it away, or set --report-dir to another folder".to_owned())
             }
-            Self::Suite(suite::Error::NoMatch { .. }) => {
+            Self::Suite(scenarios::Error::NoMatch { .. }) => {
                 Some("cargo harness test --list shows what there is".to_owned())
             }
             _ => None,

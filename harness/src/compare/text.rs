@@ -164,7 +164,7 @@ fn by_reason(meant: &[&Difference]) -> comfy_table::Table {
 mod tests {
     use super::super::{Figure, Scenario};
     use super::*;
-    use crate::plan::Kubernetes;
+    use crate::pins::Kubernetes;
 
     #[test]
     fn what_is_unexplained_is_told_in_full_and_what_is_meant_by_its_reason() {

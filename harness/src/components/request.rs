@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{Error, Program, cache, names};
+use crate::pins::Kubernetes;
 use crate::pins::{DebianPin, GoPin, pins};
-use crate::plan::Kubernetes;
 
 /// The programs and folders that are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,9 +12,10 @@ use crate::docker::Docker;
 use crate::environment::Recipe;
 use crate::events::Events;
 use crate::images::{self, Images, registry};
+use crate::pins::Kubernetes;
 use crate::pins::pins;
 use crate::places::Places;
-use crate::plan::{Kubernetes, Substrate};
+use crate::plan::Substrate;
 use crate::sandbox;
 use crate::substrate::kind;
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::pins::Kubernetes;
 use crate::places::Places;
-use crate::plan::{Kubernetes, Substrate};
+use crate::plan::Substrate;
 use crate::substrate::{self, Cluster, Reach};
 use crate::tenants;
 

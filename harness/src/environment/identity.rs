@@ -103,8 +103,9 @@ mod tests {
 
     use super::*;
     use crate::helm::{Chart, Helm};
+    use crate::pins::Kubernetes;
     use crate::plan::{
-        Images, Keep, Kubernetes, Machine, Settings, SubstrateChoice, TenantChoice, Values, VirtualCluster,
+        Images, Keep, Machine, Settings, SubstrateChoice, TenantChoice, Values, VirtualCluster,
     };
     use crate::substrate::Reach;
     use crate::tenants;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::events::{Event, ScenarioResult, Stamped, Status, Verdict, seconds};
-use crate::plan::Kubernetes;
+use crate::pins::Kubernetes;
 
 /// A run, summed up. Serialized, and with its verdict, it is `report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]

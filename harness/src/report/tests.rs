@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::events::{ScenarioResult, Status, Verdict};
-use crate::plan::Kubernetes;
+use crate::pins::Kubernetes;
 
 fn at(seconds: f64, event: Event) -> Stamped {
     let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();

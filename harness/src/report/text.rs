@@ -93,7 +93,7 @@ pub fn sentence(path: &str) -> String {
 }
 
 fn has_id(part: &str) -> bool {
-    crate::suite::id_of(part).is_some()
+    crate::scenarios::id_of(part).is_some()
 }
 
 fn header(text: &mut String, summary: &Summary) {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::helm::Chart;
 use crate::images::registry;
+use crate::pins::Kubernetes;
 use crate::pins::pins;
-use crate::plan::Kubernetes;
 
 pub use values::translate;
 

@@ -15,9 +15,9 @@ use crate::ledger::Ledger;
 use crate::plan::{self, DEFAULT_ENVIRONMENT, Keep, Plan};
 use crate::report::terminal::Terminal;
 use crate::report::{self, Recorded, show, text};
+use crate::scenarios::selection::Surroundings;
+use crate::scenarios::{self, Binary, Catalogue, Selection};
 use crate::substrate;
-use crate::suite::selection::Surroundings;
-use crate::suite::{self, Binary, Catalogue, Selection};
 use crate::{components, preflight};
 
 /// A run, followed to its end and reported.
@@ -174,7 +174,7 @@ fn how_to_use(attached: &Attached) -> String {
 pub(super) async fn test(context: &Context, wanted: &Test) -> Result<Exit, Failure> {
     let Scenarios { filter, jobs } = wanted.scenarios.clone();
     let jobs = plan::jobs(jobs, preflight::machine::here())?;
-    suite::selection::require_match(filter.as_deref())?;
+    scenarios::selection::require_match(filter.as_deref())?;
     context.attached()?;
     let _held = Ledger::take(&context.places.environment(context.name()), "test")?;
     // Whoever held it until now may have removed it.
@@ -205,7 +205,7 @@ pub(super) async fn test(context: &Context, wanted: &Test) -> Result<Exit, Failu
 /// Brings an environment up, runs the scenarios, and removes it.
 pub(super) async fn e2e(context: &Context, wanted: &E2e) -> Result<Exit, Failure> {
     let plan = context.plan(&wanted.wanted, Some(&wanted.scenarios)).await?;
-    suite::selection::require_match(plan.filter.as_deref())?;
+    scenarios::selection::require_match(plan.filter.as_deref())?;
     let ledger = environment::claim(&plan, &context.places, "e2e")?;
     if Attached::open(&context.places, &plan.name).is_ok() {
         return Err(Failure::AlreadyUp { name: plan.name });
@@ -306,7 +306,7 @@ pub(super) async fn scenarios(
             scope.filter.as_deref(),
         )?;
         let collector = collector(attached).await?;
-        let setting = suite::Setting {
+        let setting = scenarios::Setting {
             environment: &Attached::file(&context.places.environment(&attached.name)),
             surroundings: &surroundings,
             seed: attached.seed,
@@ -315,7 +315,7 @@ pub(super) async fn scenarios(
             evidence: Some(&collector),
             cancel,
         };
-        let results = suite::run(binary, selection, &setting, events).await?;
+        let results = scenarios::run(binary, selection, &setting, events).await?;
         if cancel.is_cancelled() {
             return Err(Failure::Interrupted);
         }

@@ -8,8 +8,8 @@ use crate::cli::arguments::Wanted;
 use crate::cli::{Exit, Failure, output};
 use crate::pins::pins;
 use crate::plan::Plan;
-use crate::suite::Catalogue;
-use crate::suite::catalogue::Entry;
+use crate::scenarios::Catalogue;
+use crate::scenarios::catalogue::Entry;
 use crate::{environment, preflight, report};
 
 /// Prints the requirements that the machine lacks.

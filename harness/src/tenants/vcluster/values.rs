@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn images_are_those_of_a_registry_that_all_are_pushed_to() {
-        let images = Images::of(crate::plan::Kubernetes::V1_33, Some("127.0.0.1:5000/team"));
+        let images = Images::of(crate::pins::Kubernetes::V1_33, Some("127.0.0.1:5000/team"));
         assert_eq!(
             always(&images)["controlPlane"]["statefulSet"]["image"],
             json!({
