@@ -192,7 +192,7 @@ fn restricted_by_default() -> [Value; 2] {
     &[],
     &["--images", "pull", "--values", VALUES],
     3,
-    "Widget example.org/v1"
+    "the host does not know the kind Widget of example.org/v1"
 )]
 #[ignore = "needs root and brings up a native host cluster"]
 fn nothing_is_made_where(
