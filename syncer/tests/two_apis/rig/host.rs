@@ -33,7 +33,7 @@ impl Host {
     }
 
     async fn start() -> Self {
-        let mut names = vec![
+        let names = [
             "etcd",
             "kube-apiserver",
             "kube-controller-manager",
@@ -41,16 +41,11 @@ impl Host {
             "helm",
             "dapr",
         ];
-        let given = env::var_os("SYNCER").map(PathBuf::from);
-        // A release build: some hundred syncers run, and there are two cores.
-        if given.is_none() {
-            names.push("syncer");
-        }
         let programs = components::for_tests(&names)
             .await
             .expect("the programs can be had");
-        let syncer =
-            given.unwrap_or_else(|| programs.program("syncer").expect("it was asked for").to_owned());
+        let given = env::var_os("SYNCER").map(PathBuf::from);
+        let syncer = given.unwrap_or_else(|| env!("CARGO_BIN_EXE_syncer").into());
 
         let folder = background::folder().join("host");
         fs::create_dir(&folder).expect("the folder is ours");
