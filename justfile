@@ -26,11 +26,11 @@ lint:
 check:
     .ci/run formatting workflow clippy
 
-# What CI runs, or only these parts of it
+# Run all parts of CI, or the named ones
 ci *parts:
     .ci/run "$@"
 
-# What takes too long for every change, or only these parts of it
+# Run all nightly parts, or the named ones
 nightly *parts:
     .ci/nightly "$@"
 
