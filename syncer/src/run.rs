@@ -6,6 +6,8 @@
 
 mod bounds;
 
+mod former_keys;
+
 mod named;
 
 use std::collections::BTreeMap;
@@ -181,15 +183,7 @@ async fn work(
         return Ok(());
     };
 
-    status.waits_for("the host to have the configured kinds");
-    let look = || {
-        status.hear(named::kinds(
-            host,
-            &settings.values.sync.generic.kinds,
-            &settings.tenant,
-        ))
-    };
-    let Some(configured) = persist("find the configured kinds on the host", shutdown, look).await else {
+    let Some(configured) = configured(settings, host, &guest, status, shutdown).await else {
         return Ok(());
     };
 
@@ -266,6 +260,33 @@ async fn begin(
         election.stand(owner).await?;
     }
     Ok(())
+}
+
+/// Returns the configured kinds, once the host serves them and the annotations of an earlier version are renamed. Returns `None` if
+/// stopped before.
+async fn configured(
+    settings: &Settings,
+    host: &Client,
+    guest: &Client,
+    status: &Status,
+    shutdown: &CancellationToken,
+) -> Option<named::Kinds> {
+    let tenant = &settings.tenant;
+    status.waits_for("the host to have the configured kinds");
+    let generic = &settings.values.sync.generic.kinds;
+    let look = || status.hear(named::kinds(host, generic, tenant));
+    let configured = persist("find the configured kinds on the host", shutdown, look).await?;
+
+    status.waits_for("the annotations of an earlier version to be renamed");
+    let sides = former_keys::Sides {
+        host,
+        guest,
+        tenant,
+        imports: &configured.imports,
+    };
+    let rename = || status.hear(sides.rename());
+    persist("rename the annotations of an earlier version", shutdown, rename).await?;
+    Some(configured)
 }
 
 /// Creates the metrics API in the guest, or removes it, as the values say. Returns `None` if stopped before.

@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::{Api, Client, ResourceExt};
-use vcluster_values::identity::{ACCEPTED, Mismatch, SYSTEM, made_for};
+use vcluster_values::identity::{Mismatch, SYSTEM, is_accepted, made_for};
 use vcluster_values::naming::Tenant;
 
 use crate::host::namespaces::{self, Found};
@@ -58,7 +58,7 @@ pub async fn check(host: &Client, guest: &Client, tenant: &Tenant) -> Result<(),
     let services: Api<Service> = Api::namespaced(host.clone(), tenant.namespace());
     let service = services.get_metadata(tenant.name()).await;
     let service = service.map_err(asked("read the virtual cluster's Service"))?;
-    if service.annotations().get(ACCEPTED) == Some(&guest) {
+    if is_accepted(service.annotations(), &guest) {
         return Ok(());
     }
     Err(Mismatch::new(tenant, &guest).into())

@@ -19,6 +19,7 @@ use self::optional_kinds::OptionalKinds;
 pub(crate) use self::pods::Own;
 use self::pods::{Dependencies, Pods};
 use self::runtime::context::Context;
+pub(crate) use self::runtime::context::MANAGER;
 pub(crate) use self::runtime::error::unless_gone;
 use self::runtime::informer::Change;
 use self::runtime::key::Key;

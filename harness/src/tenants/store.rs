@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::{Api, Client, ResourceExt};
-use vcluster_values::identity::{ACCEPTED, Mismatch, SYSTEM, made_for};
+use vcluster_values::identity::{Mismatch, SYSTEM, is_accepted, made_for};
 use vcluster_values::naming::Tenant;
 
 use super::Error;
@@ -52,7 +52,7 @@ pub(super) async fn is_the_same(
     }
     let services: Api<Service> = Api::namespaced(host.clone(), namespace);
     let service = services.get(name).await.map_err(asked)?;
-    if service.annotations().get(ACCEPTED) == Some(&identity) {
+    if is_accepted(service.annotations(), &identity) {
         return Ok(());
     }
     Err(Error::Store {

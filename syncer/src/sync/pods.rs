@@ -439,6 +439,7 @@ impl Pods {
         if resized.is_err() {
             update::leave_unheard(&mut wanted, host);
         }
+        update::keep_former_annotations(&mut wanted, host);
         let Some(patch) = update::patch(&wanted, host) else {
             return resized;
         };

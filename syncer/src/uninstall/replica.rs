@@ -9,7 +9,8 @@ use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
-use vcluster_values::naming::{REPLICA_OF, Tenant};
+use vcluster_values::naming::Tenant;
+use vcluster_values::naming::own;
 
 use crate::host;
 
@@ -58,7 +59,7 @@ impl Replica {
         let Some(found) = found.map_err(|source| host::asked(format!("read {what}"), source))? else {
             return Ok(());
         };
-        let original = found.annotations().get(REPLICA_OF);
+        let original = own::replica_of(found.annotations());
         if !original.is_some_and(|original| original.starts_with(&tenant.replica_prefix())) {
             warn!(what, "left alone: it is not the virtual cluster's");
             return Ok(());

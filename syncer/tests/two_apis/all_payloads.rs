@@ -28,8 +28,7 @@ async fn all_config_maps_and_secrets_are_on_the_host_if_asked_for() {
         space.host.appears(kind, "unnamed").await;
         // What the host shows of its own accord goes back only if something names it.
         let mut copy = object(kind, "MQ==");
-        copy["metadata"] =
-            json!({"name": "copy", "annotations": {"vcluster.loft.sh/copy-of": "shared/copy"}});
+        copy["metadata"] = json!({"name": "copy", "annotations": {"shared-dapr.io/source": "shared/copy"}});
         space.guest.create(copy).await;
         space.guest.delete(kind, "unnamed").await;
         space.host.loses(kind, "unnamed").await;

@@ -139,7 +139,7 @@ async fn the_pod_after_does_not_lead_to_the_pod_before(#[case] marked: bool) {
     if marked {
         // A tenant can read its pods' UIDs on the host in their mounts.
         let uid = &before["metadata"]["uid"];
-        after["metadata"]["annotations"] = json!({"vcluster.loft.sh/shows": uid});
+        after["metadata"]["annotations"] = json!({"shared-dapr.io/source-uid": uid});
     }
     space.guest.create(after).await;
     for path in paths(&space, "daprd") {

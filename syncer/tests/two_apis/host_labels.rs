@@ -41,7 +41,7 @@ async fn what_the_host_adds_is_shown_and_follows(#[case] mut wanted: Value) {
     let without = guest.sees(kind, "app", "without it", without_zone).await;
     assert_eq!(without["metadata"]["labels"], json!({"team": "a"}));
     let annotations = &without["metadata"]["annotations"];
-    assert_eq!(annotations["vcluster.loft.sh/from-host"], Value::Null);
+    assert_eq!(annotations["shared-dapr.io/host-managed-keys"], Value::Null);
 }
 
 #[rstest]
@@ -62,7 +62,7 @@ async fn what_the_tenant_sets_is_the_tenants(#[case] wanted: Value) {
     host.shows(kind, "app", ZONE, "mine").await;
     guest
         .sees(kind, "app", "without a note of it", |found| {
-            found["metadata"]["annotations"]["vcluster.loft.sh/from-host"]
+            found["metadata"]["annotations"]["shared-dapr.io/host-managed-keys"]
                 .is_null()
                 .then_some(())
         })

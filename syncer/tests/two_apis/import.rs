@@ -247,7 +247,7 @@ async fn copies_follow_what_happened_while_the_syncer_was_down() {
 }
 
 /// Returns a pod as a controller on the host creates it.
-fn foreign(name: &str) -> Value {
+pub(crate) fn foreign(name: &str) -> Value {
     let mut foreign = pod(name);
     foreign["spec"]["containers"] = json!([
         {
@@ -271,7 +271,7 @@ async fn space() -> Space {
 }
 
 /// Waits until the host's pod is marked as shown.
-async fn marked(host: &Side, name: &str) -> Value {
+pub(crate) async fn marked(host: &Side, name: &str) -> Value {
     let mark = "/metadata/annotations/vcluster.loft.sh~1controlled-by";
     host.shows("Pod", name, mark, "pod/v1/GenericImport").await
 }

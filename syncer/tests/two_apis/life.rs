@@ -28,7 +28,7 @@ async fn a_guest_that_lost_its_store_takes_nothing_with_it_until_told() {
 
     let guest = tenant.guest().await;
     let system = guest.get("Namespace", "kube-system").await.expect("it is there");
-    let accepted = json!({"vcluster.loft.sh/accepted-guest": system["metadata"]["uid"]});
+    let accepted = json!({"shared-dapr.io/accepted-cluster": system["metadata"]["uid"]});
     let annotated = json!({"metadata": {"annotations": accepted}});
     control_plane.merge("Service", tenant.name(), &annotated).await;
     syncer.is_ready().await;

@@ -35,6 +35,9 @@ mod refusal;
 /// Changes while the syncer is down are synced when it is back.
 mod restart;
 
+/// Annotations and finalizers of an earlier version are renamed, and nothing else changes.
+mod former_keys;
+
 /// Checks of the guest's identity, and the election among several syncers.
 mod life;
 

@@ -30,7 +30,7 @@ async fn a_virtual_cluster_that_is_not_ready_says_why_on_its_pod_and_stateful_se
     }
     let guest = tenant.guest().await;
     let system = guest.get("Namespace", "kube-system").await.expect("it is there");
-    let accepted = json!({"vcluster.loft.sh/accepted-guest": system["metadata"]["uid"]});
+    let accepted = json!({"shared-dapr.io/accepted-cluster": system["metadata"]["uid"]});
     let annotated = json!({"metadata": {"annotations": accepted}});
     release.merge("Service", tenant.name(), &annotated).await;
     syncer.is_ready().await;

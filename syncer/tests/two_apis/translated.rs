@@ -110,8 +110,8 @@ async fn a_file_with_the_pods_annotations_has_the_tenants_and_follows_them() {
     made(&space.guest, wanted).await;
     let theirs = space.host.appears("Pod", "app").await;
     let field = &theirs["spec"]["volumes"][0]["downwardAPI"]["items"][0]["fieldRef"]["fieldPath"];
-    assert_eq!(field, "metadata.annotations['vcluster.loft.sh/annotations']");
-    let place = "/metadata/annotations/vcluster.loft.sh~1annotations";
+    assert_eq!(field, "metadata.annotations['shared-dapr.io/guest-annotations']");
+    let place = "/metadata/annotations/shared-dapr.io~1guest-annotations";
     assert_eq!(theirs.pointer(place), Some(&json!("note=\"a note\"")));
     let change = json!({"metadata": {"annotations": {"note": null, "team": "a"}}});
     space.guest.merge("Pod", "app", &change).await;

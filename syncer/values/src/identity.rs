@@ -6,10 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::naming::own::{ACCEPTED_CLUSTER, former};
 use crate::naming::{self, Tenant};
-
-/// Annotation on the Service of the virtual cluster: the UID of the guest that may replace the former one.
-pub const ACCEPTED: &str = "vcluster.loft.sh/accepted-guest";
 
 /// The namespace whose UID is the identity of the cluster.
 pub const SYSTEM: &str = "kube-system";
@@ -21,7 +19,7 @@ pub const SYSTEM: &str = "kube-system";
      lost? Nothing of the tenant is touched on the host. Restore the store; or start anew: kubectl delete \
      namespace --selector {name_label}={tenant},{namespace_label}={namespace}; or have this guest take over the \
      namespaces, without what is in them: kubectl annotate --overwrite --namespace {namespace} service {tenant} \
-     {ACCEPTED}={guest}",
+     {ACCEPTED_CLUSTER}={guest}",
     name_label = naming::VCLUSTER_NAME,
     namespace_label = naming::VCLUSTER_NAMESPACE,
 )]
@@ -44,6 +42,14 @@ impl Mismatch {
             guest: guest.to_owned(),
         }
     }
+}
+
+/// Returns true if the annotations of the virtual cluster's Service accept the guest of this UID.
+#[must_use]
+pub fn is_accepted(annotations: &BTreeMap<String, String>, guest: &str) -> bool {
+    let accepted = annotations.get(ACCEPTED_CLUSTER);
+    let accepted = accepted.or_else(|| annotations.get(former::ACCEPTED_CLUSTER));
+    accepted.is_some_and(|accepted| accepted == guest)
 }
 
 /// Returns the UID of the guest namespace that a host namespace was made for, or nothing if the host namespace is not the

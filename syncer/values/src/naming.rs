@@ -15,6 +15,9 @@ pub use self::mapped::MappedNamespaces;
 /// Namespaces whose host names are configured.
 mod mapped;
 
+/// Keys of this project's own.
+pub mod own;
+
 /// Label on a host namespace: the name of the virtual cluster that it belongs to.
 pub const VCLUSTER_NAME: &str = "vcluster.loft.sh/vcluster-name";
 
@@ -47,10 +50,6 @@ pub const OBJECT_HOST_NAME: &str = "vcluster.loft.sh/object-host-name";
 
 /// Annotation: the host object's own namespace, for the same reason.
 pub const OBJECT_HOST_NAMESPACE: &str = "vcluster.loft.sh/object-host-namespace";
-
-/// Annotation on a replica of a Service of the guest, and on its `Endpoints`: the virtual cluster and the Service in it,
-/// `NAMESPACE/NAME/NAMESPACE/NAME`.
-pub const REPLICA_OF: &str = "vcluster.loft.sh/replica-of";
 
 /// Annotation: the keys of the guest annotations that were copied, one a line. A key that is removed in the guest is removed
 /// here.
@@ -135,7 +134,7 @@ impl Tenant {
             .into()
     }
 
-    /// Returns the prefix of [`REPLICA_OF`] on all of its objects.
+    /// Returns the prefix of [`own::REPLICA_OF`] on all of its objects.
     #[must_use]
     pub fn replica_prefix(&self) -> String {
         format!("{}/{}/", self.namespace, self.name)

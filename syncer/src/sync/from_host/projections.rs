@@ -15,6 +15,7 @@ use kube::{Api, Resource};
 use serde_json::{Value, json};
 use vcluster_values::from_host::FromHost;
 use vcluster_values::mapping::Mapping;
+use vcluster_values::naming::own;
 use vcluster_values::patches::{self, Json};
 
 use self::shape::Shape;
@@ -44,12 +45,9 @@ mod shape;
 /// Sources of originals on the host, and the places of their copies.
 mod source;
 
-/// Annotation on a copy: the host object that it shows, `NAMESPACE/NAME`, or `NAME` if it is cluster-scoped.
-const COPY_OF: &str = "vcluster.loft.sh/copy-of";
-
 /// Returns true if a guest object is marked as a copy. A tenant's own object could be marked only by mistake.
 pub(crate) fn is_marked(guest: &ObjectMeta) -> bool {
-    (guest.annotations.as_ref()).is_some_and(|annotations| annotations.contains_key(COPY_OF))
+    (guest.annotations.as_ref()).is_some_and(|annotations| annotations.contains_key(own::SOURCE))
 }
 
 /// Reconciler of the copies of one source.
@@ -202,7 +200,7 @@ impl Projections {
             }
         })?;
         let mut annotations = shape.annotations;
-        annotations.insert(COPY_OF.to_owned(), self.source.original(host));
+        annotations.insert(own::SOURCE.to_owned(), self.source.original(host));
         let metadata = ObjectMeta {
             name: Some(key.name.clone()),
             namespace: Some(key.namespace.clone()).filter(|namespace| !namespace.is_empty()),

@@ -14,7 +14,7 @@ use kube::runtime::watcher;
 use kube::{Api, Resource};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
-use vcluster_values::naming;
+use vcluster_values::naming::{self, own};
 use vcluster_values::patches::{self, Json};
 
 use self::step::{Step, is_going, step};
@@ -435,13 +435,13 @@ impl Importer {
     async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), ReconcileError> {
         let annotations = json!({
             naming::CONTROLLED_BY: ownership::importer(&self.kind),
-            ownership::SHOWN_IN: life,
+            own::SYNCED_INTO: life,
         });
         self.annotate(key, host, annotations).await
     }
 
     async fn unmark(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
-        let annotations = json!({naming::CONTROLLED_BY: null, ownership::SHOWN_IN: null});
+        let annotations = json!({naming::CONTROLLED_BY: null, own::SYNCED_INTO: null});
         self.annotate(key, host, annotations).await
     }
 

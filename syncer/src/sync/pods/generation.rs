@@ -6,8 +6,8 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use vcluster_values::naming::own::OBJECT_GENERATION;
 
-use super::translate::OBJECT_GENERATION;
 use super::{ephemeral, is_going};
 
 /// The generations of a guest pod and its host pod.

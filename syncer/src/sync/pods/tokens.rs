@@ -17,6 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Api, Resource, ResourceExt};
+use vcluster_values::naming::own::RENEW_AT;
 
 use super::translate::volumes;
 use super::{has_ended, is_copy, is_going};
@@ -30,9 +31,6 @@ use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::to_host::config_objects::ConfigObjects;
 use crate::sync::write::delete;
 use crate::sync::write::ownership::{self, HostName};
-
-/// Annotation: the time at which the tokens in a Secret have to be renewed.
-const RENEW_AT: &str = "vcluster.loft.sh/renew-at";
 
 /// Reconciler of the tokens of pods on the host.
 #[derive(Debug)]

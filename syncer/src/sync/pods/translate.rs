@@ -144,8 +144,6 @@ pub(crate) fn remarks(
     left_out.into_iter().chain(short).collect()
 }
 
-pub(crate) use metadata::OBJECT_GENERATION;
-
 #[cfg(test)]
 mod tests;
 

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
-use vcluster_values::naming;
+use vcluster_values::naming::own::OBJECT_GENERATION;
+use vcluster_values::naming::{self, own};
 
-use super::translate::OBJECT_GENERATION;
 use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
 /// Returns the strategic merge patch from a host pod to the wanted one; `None` if they are equal.
@@ -62,6 +62,16 @@ pub(super) fn leave_unheard(wanted: &mut Pod, host: &Pod) {
         Some(heard) => annotations.insert(OBJECT_GENERATION.to_owned(), heard.clone()),
         None => annotations.remove(OBJECT_GENERATION),
     };
+}
+
+/// Keeps the guest's annotations up to date under their former name, too, which the spec of an older host pod names.
+pub(super) fn keep_former_annotations(wanted: &mut Pod, host: &Pod) {
+    if host.annotations().contains_key(own::former::GUEST_ANNOTATIONS)
+        && let Some(shown) = wanted.annotations().get(own::GUEST_ANNOTATIONS).cloned()
+    {
+        let annotations = wanted.annotations_mut();
+        annotations.insert(own::former::GUEST_ANNOTATIONS.to_owned(), shown);
+    }
 }
 
 /// Returns the merge patch of a map: entries to set, and null for entries to remove that the syncer once set.
@@ -143,7 +153,7 @@ mod tests {
                 "labels": {"app": "write", "team": "a", "dapr.io/sidecar-injected": "true"},
                 "annotations": {
                     "vcluster.loft.sh/managed-labels": "app\nteam",
-                    "vcluster.loft.sh/object-generation": "1",
+                    "shared-dapr.io/object-generation": "1",
                 },
             },
             "spec": {"containers": [{"name": "app", "image": "write:1"}, {"name": "daprd", "image": "daprd:1"}]},
@@ -156,7 +166,7 @@ mod tests {
                 "labels": {"app": "write", "team": "a"},
                 "annotations": {
                     "vcluster.loft.sh/managed-labels": "app\nteam",
-                    "vcluster.loft.sh/object-generation": generation,
+                    "shared-dapr.io/object-generation": generation,
                 },
             },
             "spec": {"containers": [{"name": "app", "image": image}]},
@@ -177,7 +187,7 @@ mod tests {
     fn a_new_image_names_its_container_alone() {
         let expected = json!({
             "spec": {"containers": [{"name": "app", "image": "write:2"}]},
-            "metadata": {"annotations": {"vcluster.loft.sh/object-generation": "2"}},
+            "metadata": {"annotations": {"shared-dapr.io/object-generation": "2"}},
         });
         assert_eq!(patch(&wanted("write:2", "2"), &host()), Some(expected));
     }

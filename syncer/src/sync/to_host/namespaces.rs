@@ -17,7 +17,7 @@ use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 use vcluster_values::admission::Level;
-use vcluster_values::naming::{self, Tenant};
+use vcluster_values::naming::{self, Tenant, own};
 
 use self::counted::{Counted, Place};
 use crate::host::namespaces::{self, Found};
@@ -28,6 +28,7 @@ use crate::sync::runtime::informer::Change;
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::work_queue::WorkQueue;
+use crate::sync::write::apply::is_outdated;
 use crate::sync::write::delete;
 use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
@@ -36,9 +37,6 @@ mod counted;
 
 /// Label on every namespace: its name, written by the API server.
 const NAME: &str = "kubernetes.io/metadata.name";
-
-/// Finalizer that keeps a guest namespace until its mirror is gone.
-const FINALIZER: &str = "vcluster.loft.sh/host-namespace";
 
 /// Interval of the check of a mirror that is being deleted.
 const GOING: Duration = Duration::from_millis(300);
@@ -94,10 +92,13 @@ impl Namespaces {
     }
 
     async fn keep(&self, guest: &Namespace) -> Result<Action, ReconcileError> {
-        let name = guest.name_any();
-        let held = guest.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-        if !held && !fault_injection::is(Mutation::ForgetFinalizer) {
-            self.write_finalizers(&name, &[FINALIZER]).await?;
+        let mut finalizers = guest.finalizers().iter();
+        let held = finalizers.any(|finalizer| finalizer == own::HOST_NAMESPACE);
+        if !held
+            && !fault_injection::is(Mutation::ForgetFinalizer)
+            && !self.set_finalizer(guest, true).await?
+        {
+            return Ok(Action::AwaitChange);
         }
         self.hold(guest).await
     }
@@ -166,9 +167,12 @@ impl Namespaces {
             return self.hold(guest).await;
         }
         if self.remove_mirror(&name).await? == Mirrors::Gone
-            && guest.finalizers().iter().any(|f| f == FINALIZER)
+            && guest
+                .finalizers()
+                .iter()
+                .any(|finalizer| is_own_finalizer(finalizer))
         {
-            self.write_finalizers(&name, &[]).await?;
+            self.set_finalizer(guest, false).await?;
             return Ok(Action::AwaitChange);
         }
         Ok(Action::RequeueAfter(GOING))
@@ -316,20 +320,31 @@ impl Namespaces {
             })
     }
 
-    async fn write_finalizers(&self, name: &str, finalizers: &[&str]) -> Result<(), ReconcileError> {
-        let body = json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": name, "finalizers": finalizers},
-        });
+    /// Adds the finalizer to a guest namespace, or removes it. Returns false if the namespace has changed or gone since; the watch
+    /// delivers that.
+    async fn set_finalizer(&self, guest: &Namespace, is_set: bool) -> Result<bool, ReconcileError> {
+        let name = guest.name_any();
+        let others = guest.finalizers().iter().filter(|other| !is_own_finalizer(other));
+        let mut finalizers: Vec<&str> = others.map(String::as_str).collect();
+        if is_set {
+            finalizers.push(own::HOST_NAMESPACE);
+        }
+        let changes =
+            json!({"metadata": {"resourceVersion": guest.resource_version(), "finalizers": finalizers}});
         let guests: Api<Namespace> = Api::all(self.context.guest());
-        self.context.metrics().write("guest", "Namespace", "apply");
-        unless_gone(
-            guests
-                .patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(body))
-                .await,
-        )
-        .attempting(|| format!("write the finalizers of namespace {name}"))
+        self.context.metrics().write("guest", "Namespace", "patch");
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let written = guests
+            .patch_metadata(&name, &params, &Patch::Merge(changes))
+            .await;
+        if is_outdated(&written, Some(&guest.metadata)) {
+            return Ok(false);
+        }
+        written.attempting(|| format!("write the finalizers of namespace {name} in the guest"))?;
+        Ok(true)
     }
 
     fn host(&self) -> Api<Namespace> {
@@ -434,6 +449,10 @@ impl Mirror {
             "metadata": {"name": name, "labels": self.labels, "annotations": self.annotations},
         })
     }
+}
+
+fn is_own_finalizer(finalizer: &str) -> bool {
+    [own::HOST_NAMESPACE, own::former::HOST_NAMESPACE].contains(&finalizer)
 }
 
 /// Returns true if a host namespace is the mirror of this guest namespace of this tenant. The name does not prove it: it is

@@ -14,7 +14,7 @@ use kube::{Api, Resource};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use vcluster_values::mapping::Mapping;
-use vcluster_values::naming;
+use vcluster_values::naming::own::{self, REPLICA_OF};
 
 use crate::sync::from_host::projections::{addresses, ports};
 use crate::sync::runtime::context::Context;
@@ -124,7 +124,7 @@ impl ReplicatedServices {
             namespace: Some(self.host_key.namespace.clone()),
             uid: host.and_then(|host| host.metadata.uid.clone()),
             labels: Some(self.context.tenant().labels()),
-            annotations: Some([(naming::REPLICA_OF.to_owned(), self.original())].into()),
+            annotations: Some([(REPLICA_OF.to_owned(), self.original())].into()),
             ..ObjectMeta::default()
         };
         let body = Body {
@@ -188,7 +188,7 @@ impl ReplicatedServices {
 
     fn is_ours(&self, host: &Object) -> bool {
         let annotations = host.metadata.annotations.as_ref();
-        annotations.and_then(|all| all.get(naming::REPLICA_OF)) == Some(&self.original())
+        annotations.and_then(own::replica_of) == Some(&self.original())
     }
 
     fn guests(&self) -> Api<Object> {

@@ -14,6 +14,7 @@ use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use vcluster_values::admission;
+use vcluster_values::naming::own::RECREATING;
 use vcluster_values::patches::Json;
 
 use crate::guest::metrics;
@@ -33,9 +34,6 @@ use crate::sync::write::ownership::{self, HostName};
 
 /// The specs to write on both sides.
 mod spec;
-
-/// Annotation on a mirror: the guest's Service while it is being recreated.
-const RECREATING: &str = "vcluster.loft.sh/made-anew";
 
 /// Reconciler of Services.
 #[derive(Debug)]

@@ -13,15 +13,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
 use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
+use vcluster_values::naming::own::HOST_MANAGED_KEYS;
 use vcluster_values::naming::{self, MANAGED_ANNOTATIONS};
 
 use super::ownership::{self, MANAGED_LABELS};
 use crate::sync::runtime::context::Context;
 use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::key::Key;
-
-/// Annotation in the guest: the keys of its labels and annotations that came from the host, one a line.
-const FROM_HOST: &str = "vcluster.loft.sh/from-host";
 
 /// Keys that controllers write for themselves or for each other: for volumes, limit ranges, leader election and Rancher's
 /// addresses.
@@ -107,7 +105,7 @@ fn changes(guest: &ObjectMeta, host: &ObjectMeta) -> Option<Map<String, Value>> 
     }
     if note.lines.iter().ne(now.iter()) {
         let note = (!now.is_empty()).then(|| now.join("\n"));
-        changes.entry("annotations").or_insert_with(|| json!({}))[FROM_HOST] = json!(note);
+        changes.entry("annotations").or_insert_with(|| json!({}))[HOST_MANAGED_KEYS] = json!(note);
     }
     (!changes.is_empty()).then_some(changes)
 }
@@ -161,7 +159,10 @@ pub(crate) struct Note<'a> {
 impl<'a> Note<'a> {
     /// Reads the note of a guest object.
     pub(crate) fn of(guest: &'a ObjectMeta) -> Self {
-        let noted = guest.annotations.as_ref().and_then(|all| all.get(FROM_HOST));
+        let noted = guest
+            .annotations
+            .as_ref()
+            .and_then(|all| all.get(HOST_MANAGED_KEYS));
         Self {
             lines: noted.map(|noted| noted.lines().collect()).unwrap_or_default(),
         }

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
-use vcluster_values::naming;
+use vcluster_values::naming::{self, own};
 
 use super::host_metadata::{Named, Note};
 use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 
-/// Prefix of the syncer's own annotations and labels.
-const OWN: &str = "vcluster.loft.sh/";
+/// Prefix of the annotations and labels that vcluster writes, too.
+const VCLUSTER: &str = "vcluster.loft.sh/";
 
 /// kubectl's copy of the last applied object. With it, an object near the limit of 256 KiB of annotations would no longer fit on
 /// the host, and nobody uses kubectl there to apply it.
@@ -71,7 +71,7 @@ pub(crate) struct HostName<'a> {
 
 /// Returns true if a label or annotation is the syncer's own.
 pub(crate) fn is_own(name: &str) -> bool {
-    name.starts_with(OWN)
+    name.starts_with(VCLUSTER) || name.starts_with(own::DOMAIN)
 }
 
 /// Returns true if a label or annotation is not copied to the other side.
@@ -86,18 +86,11 @@ pub(crate) fn is_imported(guest: &ObjectMeta) -> bool {
     by.is_some_and(|by| by.ends_with("/GenericImport")) || shows(guest).is_some()
 }
 
-/// Annotation on a host object: the UID of the guest namespace that has had a copy of it. If a guest lost its data, the namespace
-/// has another UID, and a copy that is missing there was not deleted by the tenant.
-pub(crate) const SHOWN_IN: &str = "vcluster.loft.sh/shown-in";
-
-/// Annotation on a copy: the UID of the host object that it shows.
-const SHOWS: &str = "vcluster.loft.sh/shows";
-
 /// Returns the annotations of a host object that its copy in the guest gets, and those that mark the copy.
 pub(crate) fn import_annotations(host: &ObjectMeta, kind: &ApiResource) -> BTreeMap<String, String> {
     let mut all = copied(host.annotations.as_ref());
     all.insert(naming::CONTROLLED_BY.to_owned(), importer(kind));
-    all.insert(SHOWS.to_owned(), host.uid.clone().unwrap_or_default());
+    all.insert(own::SOURCE_UID.to_owned(), host.uid.clone().unwrap_or_default());
     all
 }
 
@@ -114,13 +107,13 @@ pub(crate) fn annotations_of_copy(host: &ObjectMeta) -> BTreeMap<String, String>
 /// Returns the UID of the guest namespace that a host object has been shown in.
 pub(crate) fn shown_in(host: &ObjectMeta) -> Option<&str> {
     let annotations = host.annotations.as_ref()?;
-    annotations.get(SHOWN_IN).map(String::as_str)
+    annotations.get(own::SYNCED_INTO).map(String::as_str)
 }
 
 /// Returns the UID of the host object that a guest object shows.
 pub(crate) fn shows(guest: &ObjectMeta) -> Option<&str> {
     let annotations = guest.annotations.as_ref()?;
-    annotations.get(SHOWS).map(String::as_str)
+    annotations.get(own::SOURCE_UID).map(String::as_str)
 }
 
 /// Returns the guest object that a host object's annotations name, if the host object is the syncer's.
@@ -323,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_copy_names_what_it_shows() {
-        let host = guest(&[("team", "a"), (SHOWN_IN, "4-5-6")]);
+        let host = guest(&[("team", "a"), (own::SYNCED_INTO, "4-5-6")]);
         let pod = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
         let copy = ObjectMeta {
             annotations: Some(import_annotations(&host, &pod)),
@@ -331,9 +324,9 @@ mod tests {
         };
         insta::assert_json_snapshot!(copy.annotations, @r#"
         {
+          "shared-dapr.io/source-uid": "1-2-3",
           "team": "a",
-          "vcluster.loft.sh/controlled-by": "pod/v1/GenericImport",
-          "vcluster.loft.sh/shows": "1-2-3"
+          "vcluster.loft.sh/controlled-by": "pod/v1/GenericImport"
         }
         "#);
         assert!(is_imported(&copy));
@@ -356,7 +349,7 @@ mod tests {
         // Its successor of the same name, whose tenant has found out the UID on the host.
         let claims = ObjectMeta {
             uid: Some("4-5-6".into()),
-            ..guest(&[(SHOWS, "7-8-9")])
+            ..guest(&[(own::SOURCE_UID, "7-8-9")])
         };
         assert!(is_made_from(&made, &guest(&[])));
         assert!(!is_made_from(&made, &claims) && !is_copy_of(&claims, &made));

@@ -84,6 +84,13 @@ impl Tenant {
         Self::made(&name, &namespace, values, &[]).await
     }
 
+    /// Creates a tenant for a single test, with single values besides those of the blog.
+    pub(crate) async fn with_set(stem: &str, set: &[String]) -> Self {
+        let name = unique(stem);
+        let namespace = format!("vcluster-{name}");
+        Self::made(&name, &namespace, BLOG_VALUES, set).await
+    }
+
     /// Creates a tenant of this name, whose control plane is in this host namespace. Its syncer is ready.
     pub(crate) async fn named(name: &str, namespace: &str) -> Self {
         Self::made(name, namespace, BLOG_VALUES, &[]).await

@@ -10,7 +10,6 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 
-use super::COPY_OF;
 use crate::sync::generic::custom_resources::Status;
 use crate::sync::pods::nodes;
 use crate::sync::runtime::key::Key;
@@ -18,6 +17,7 @@ use crate::sync::to_host::config_objects::TOKEN_TYPE;
 use crate::sync::write::object::Object;
 use vcluster_values::from_host::HostKind;
 use vcluster_values::mapping::Mapping;
+use vcluster_values::naming::own;
 
 /// Name prefix of Kubernetes' own priority classes. Every cluster has them, so the tenant gets none of the host's.
 const SYSTEM: &str = "system-";
@@ -177,7 +177,7 @@ impl Source {
     /// Returns true if a guest object is a copy of an object at this source.
     pub(super) fn is_copy(&self, guest: &ObjectMeta) -> bool {
         let annotations = guest.annotations.as_ref();
-        let Some(original) = annotations.and_then(|annotations| annotations.get(COPY_OF)) else {
+        let Some(original) = annotations.and_then(|annotations| annotations.get(own::SOURCE)) else {
             return false;
         };
         let (namespace, name) = match original.split_once('/') {

@@ -38,8 +38,10 @@ fn priorities_of_the_hosts_own_are_not_shown() {
 fn only_what_is_marked_as_of_this_source_is_its_copy() {
     let source = mapping("shared/*", "house/*");
     let copy = |name: &str, of: &str| {
-        let yaml =
-            format!("metadata: {{name: {name}, namespace: house, annotations: {{'{COPY_OF}': '{of}'}}}}");
+        let yaml = format!(
+            "metadata: {{name: {name}, namespace: house, annotations: {{'{}': '{of}'}}}}",
+            own::SOURCE
+        );
         source.is_copy(&object(&yaml).metadata)
     };
     assert!(copy("settings", "shared/settings"));

@@ -79,7 +79,7 @@ mod tests {
     fn copy() -> ObjectMeta {
         meta(json!({"name": "pod", "uid": "guest-1", "annotations": {
             "vcluster.loft.sh/controlled-by": "pod/v1/GenericImport",
-            "vcluster.loft.sh/shows": "host-1",
+            "shared-dapr.io/source-uid": "host-1",
         }}))
     }
 
@@ -94,7 +94,7 @@ mod tests {
     fn marked() -> ObjectMeta {
         meta(json!({"name": "pod", "uid": "host-1", "annotations": {
             "vcluster.loft.sh/controlled-by": "pod/v1/GenericImport",
-            "vcluster.loft.sh/shown-in": LIFE,
+            "shared-dapr.io/synced-into": LIFE,
         }}))
     }
 

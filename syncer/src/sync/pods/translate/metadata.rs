@@ -4,17 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use k8s_openapi::api::core::v1::Pod;
+use vcluster_values::naming::own::{GUEST_ANNOTATIONS, OBJECT_GENERATION};
 
 use super::volumes;
 use crate::sync::write::ownership::{self, MANAGED_LABELS};
-
-/// Annotation: the guest generation of the host pod's last update. While the guest is at it, the host's spec is not changed,
-/// whatever admission on the host has made of it.
-pub(crate) const OBJECT_GENERATION: &str = "vcluster.loft.sh/object-generation";
-
-/// Annotation: the guest pod's annotations in the form of a downward API file, for pods that mount one. The host pod's own
-/// annotations include the syncer's and those of the host.
-pub(super) const ANNOTATIONS: &str = "vcluster.loft.sh/annotations";
 
 /// Adds the annotations that in-place changes and the downward API need later.
 pub(super) fn annotate(guest: &Pod, annotations: &mut BTreeMap<String, String>) {
@@ -26,7 +19,7 @@ pub(super) fn annotate(guest: &Pod, annotations: &mut BTreeMap<String, String>) 
     let generation = guest.metadata.generation.unwrap_or_default();
     annotations.insert(OBJECT_GENERATION.to_owned(), generation.to_string());
     if volumes::show_annotations(guest) {
-        annotations.insert(ANNOTATIONS.to_owned(), written(guest));
+        annotations.insert(GUEST_ANNOTATIONS.to_owned(), written(guest));
     }
 }
 

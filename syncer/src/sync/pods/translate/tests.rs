@@ -216,7 +216,7 @@ fn a_file_with_the_annotations_has_the_tenants() {
     let files = "[{path: a, fieldRef: {fieldPath: metadata.annotations}}]";
     let with = |volume: &str| {
         translated(&format!(
-            "{{metadata: {{name: a, namespace: default, annotations: {{note: a \"b\", also: c, vcluster.loft.sh/from-host: d}}}}, \
+            "{{metadata: {{name: a, namespace: default, annotations: {{note: a \"b\", also: c, shared-dapr.io/host-managed-keys: d}}}}, \
              spec: {{containers: [{{name: a}}], volumes: [{{name: v, {volume}}}]}}}}"
         ))
     };
@@ -225,11 +225,11 @@ fn a_file_with_the_annotations_has_the_tenants() {
         "projected: {{sources: [{{downwardAPI: {{items: {files}}}}}]}}"
     ));
     for host in [plain, projected] {
-        let shown = &host.metadata.annotations.as_ref().unwrap()["vcluster.loft.sh/annotations"];
+        let shown = &host.metadata.annotations.as_ref().unwrap()["shared-dapr.io/guest-annotations"];
         assert_eq!(shown, "also=\"c\"\nnote=\"a \\\"b\\\"\"");
         let text = serde_json::to_string(&host.spec).unwrap();
         assert!(
-            text.contains("metadata.annotations['vcluster.loft.sh/annotations']"),
+            text.contains("metadata.annotations['shared-dapr.io/guest-annotations']"),
             "{text}"
         );
     }
@@ -239,7 +239,7 @@ fn a_file_with_the_annotations_has_the_tenants() {
             .metadata
             .annotations
             .unwrap()
-            .contains_key("vcluster.loft.sh/annotations")
+            .contains_key("shared-dapr.io/guest-annotations")
     );
 }
 

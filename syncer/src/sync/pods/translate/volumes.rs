@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 };
 use vcluster_values::naming;
 
-use super::{Surroundings, metadata};
+use super::Surroundings;
 
 /// Returns the name of the host Secret with a pod's tokens for the guest's API.
 pub(crate) fn token_secret(uid: &str) -> String {
@@ -145,7 +145,7 @@ fn translate_file(file: &mut DownwardAPIVolumeFile) {
     let annotation = match field.field_path.as_str() {
         "metadata.namespace" => naming::OBJECT_NAMESPACE,
         "metadata.uid" => naming::OBJECT_UID,
-        "metadata.annotations" => metadata::ANNOTATIONS,
+        "metadata.annotations" => naming::own::GUEST_ANNOTATIONS,
         _ => return,
     };
     *field = ObjectFieldSelector {

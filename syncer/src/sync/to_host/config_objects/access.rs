@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn copy(of: &str) -> ObjectMeta {
-        meta(json!({"name": "s", "uid": "copy", "annotations": {"vcluster.loft.sh/shows": of}}))
+        meta(json!({"name": "s", "uid": "copy", "annotations": {"shared-dapr.io/source-uid": of}}))
     }
 
     fn going() -> ObjectMeta {

@@ -48,7 +48,7 @@ fn what_the_host_has_given(
     let note: &[_] = if noted.is_empty() {
         &[]
     } else {
-        &[(FROM_HOST, noted.as_str())]
+        &[(HOST_MANAGED_KEYS, noted.as_str())]
     };
     let guest = labelled(guest, note);
     let host = labelled(host, &[(MANAGED_LABELS, "app\nteam")]);
@@ -59,7 +59,7 @@ fn what_the_host_has_given(
     assert_eq!(labels, expected);
     let then_noted = then_noted.map(noting);
     let is_noted = (!noted.is_empty()).then_some(noted);
-    let changed = (then_noted != is_noted).then(|| json!({FROM_HOST: then_noted}));
+    let changed = (then_noted != is_noted).then(|| json!({HOST_MANAGED_KEYS: then_noted}));
     assert_eq!(changes.get("annotations").cloned(), changed);
 }
 
@@ -87,7 +87,7 @@ fn what_came_from_the_host_does_not_go_back() {
     let mut guest = labelled("app=a", &[("note", "n")]);
     let changes = changes(&guest, &host).unwrap();
     assert_eq!(
-        changes["annotations"][FROM_HOST],
+        changes["annotations"][HOST_MANAGED_KEYS],
         "label zone 3e23e816\nannotation mesh/id 6b86b273"
     );
     let brought = |field: &str| {
