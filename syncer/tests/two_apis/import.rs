@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use harness::wait;
 use serde_json::{Value, json};
 
@@ -155,6 +156,34 @@ async fn another_pod_of_the_same_name_gets_a_copy_of_its_own() {
     let image = "/spec/containers/0/image";
     let copy = space.guest.shows("Pod", "job", image, "example.com/app:2").await;
     assert_ne!(copy["metadata"]["uid"], first["metadata"]["uid"]);
+}
+
+/// Each host pod is replaced as soon as the guest's API has its copy, which is often before the syncer's watch delivers the copy.
+#[tokio::test]
+async fn pods_that_are_replaced_at_once_get_copies_of_their_own() {
+    const PODS: usize = 60;
+    let space = space().await;
+    let replace = |name: String| async {
+        let name = name;
+        space.host.create(foreign(&name)).await;
+        let first = loop {
+            if let Some(first) = space.guest.get("Pod", &name).await {
+                break first;
+            }
+        };
+        stopped(&space.host, &name).await;
+        let mut second = foreign(&name);
+        second["spec"]["containers"][0]["image"] = json!("example.com/app:2");
+        let second = space.host.create(second).await;
+        let shown = "/metadata/annotations/shared-dapr.io~1source-uid";
+        let uid = second["metadata"]["uid"].as_str().expect("a UID");
+        let copy = space.guest.shows("Pod", &name, shown, uid).await;
+        assert_ne!(copy["metadata"]["uid"], first["metadata"]["uid"], "{name}");
+        marked(&space.host, &name).await;
+    };
+    join_all((0..PODS).map(|number| replace(format!("job-{number}")))).await;
+    assert_eq!(space.host.names("Pod").await.len(), PODS);
+    assert_eq!(space.guest.names("Pod").await.len(), PODS);
 }
 
 #[tokio::test]

@@ -230,6 +230,10 @@ impl Importer {
         if seen.is_some_and(|seen| self.written.is_at(key, &seen)) {
             return Ok(Action::AwaitChange);
         }
+        // A copy that the watch has yet to deliver may be that of an earlier host object of the same name.
+        if guest.is_none() && self.guest_has(key).await? {
+            return Ok(Action::AwaitChange);
+        }
         let Some(sight) = self.sight(key, host).await? else {
             return Ok(Action::AwaitChange);
         };
@@ -251,6 +255,14 @@ impl Importer {
         };
         self.written.set(key, versions);
         Ok(Action::AwaitChange)
+    }
+
+    /// Returns true if the guest's API has an object of that name. The watch delivers it if the store does not have it.
+    async fn guest_has(&self, key: &Key) -> Result<bool, ReconcileError> {
+        let guests = self.context.guest_objects(&self.kind, &key.namespace);
+        let found = guests.get_metadata_opt(&key.name).await;
+        let found = found.attempting(|| format!("read {} {key} of the guest", self.kind.kind))?;
+        Ok(found.is_some())
     }
 
     /// Reads the host object. Returns `None` if it is gone by now, or must not be shown.
@@ -495,13 +507,8 @@ impl Importer {
         grace: Option<i64>,
         life: &str,
     ) -> Result<(), ReconcileError> {
-        if guest.is_none() {
-            let guests = self.context.guest_objects(&self.kind, &key.namespace);
-            let copy = guests.get_metadata_opt(&key.name).await;
-            let copy = copy.attempting(|| format!("read {} {key} of the guest", self.kind.kind))?;
-            if copy.is_some() {
-                return Ok(());
-            }
+        if guest.is_none() && self.guest_has(key).await? {
+            return Ok(());
         }
         let hosts = self.context.host_objects(&self.kind, &key.namespace);
         let now = hosts.get_metadata_opt(&key.name).await;
