@@ -12,7 +12,7 @@ use super::runtime::context::Context;
 use super::runtime::informer::Change;
 use super::runtime::readiness::Readiness;
 use super::runtime::reconciler::Reconciler;
-use super::to_host::core_kinds::{CoreKindSync, resource};
+use super::to_host::core_kinds::{CoreKindReconciler, resource};
 use super::to_host::references::References;
 use super::to_host::replicated_services::ReplicatedServices;
 use super::{FEW, start};
@@ -21,7 +21,7 @@ use crate::patience::persist;
 /// The reconcilers that are switched on.
 #[derive(Debug)]
 pub(crate) struct OptionalKinds {
-    mirrors: Vec<Arc<CoreKindSync>>,
+    mirrors: Vec<Arc<CoreKindReconciler>>,
     claims: Option<Claims>,
     copies: Vec<Arc<Projections>>,
     replicas: Vec<Arc<ReplicatedServices>>,
@@ -39,7 +39,7 @@ impl OptionalKinds {
     pub(crate) fn new(context: &Context, references: &Arc<References>) -> Self {
         let kinds = context.config().core.iter();
         let mirrors: Vec<_> = kinds
-            .map(|kind| CoreKindSync::new(context, *kind, references))
+            .map(|kind| CoreKindReconciler::new(context, *kind, references))
             .collect();
         let claims = mirrors
             .iter()
@@ -62,7 +62,7 @@ impl OptionalKinds {
     }
 
     /// Returns the reconciler of service accounts, if they have mirrors.
-    pub(crate) fn accounts(&self) -> Option<Arc<CoreKindSync>> {
+    pub(crate) fn accounts(&self) -> Option<Arc<CoreKindReconciler>> {
         let kind = resource(CoreKind::ServiceAccount);
         self.mirrors.iter().find(|mirrors| mirrors.is_of(&kind)).cloned()
     }
@@ -119,6 +119,6 @@ impl OptionalKinds {
     }
 }
 
-fn are_claims(mirrors: &CoreKindSync) -> bool {
+fn are_claims(mirrors: &CoreKindReconciler) -> bool {
     mirrors.is_of(&resource(CoreKind::PersistentVolumeClaim))
 }

@@ -1,5 +1,11 @@
 //! Kubernetes' own kinds that are synced from the guest to the host, except pods.
 
+/// The decision about a guest object and its mirror.
+pub(crate) mod decide;
+
+/// The steps that are the same for every kind.
+pub(crate) mod steps;
+
 /// Namespaces.
 pub(crate) mod namespaces;
 

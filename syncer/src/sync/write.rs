@@ -6,6 +6,9 @@ pub(crate) mod object;
 /// Server-side apply of an object.
 pub(crate) mod apply;
 
+/// Writes to one object that are not of its whole state.
+pub(crate) mod writer;
+
 /// Deletion of an object that is unchanged.
 pub(crate) mod delete;
 

@@ -20,7 +20,7 @@ use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::work_queue::WorkQueue;
-use crate::sync::to_host::core_kinds::CoreKindSync;
+use crate::sync::to_host::core_kinds::CoreKindReconciler;
 use crate::sync::write::object::Applied;
 use crate::sync::write::ownership;
 
@@ -44,7 +44,7 @@ pub(crate) enum Subjects {
     /// Pods.
     Pods(Arc<Pods>),
     /// PVCs.
-    Claims(Arc<CoreKindSync>),
+    Claims(Arc<CoreKindReconciler>),
 }
 
 /// One version of a host event.

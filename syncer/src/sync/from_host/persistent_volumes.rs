@@ -20,7 +20,7 @@ use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::delete;
-use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::last_applied::{LastApplied, Versions};
 
 /// Label on placeholders.
 const FAKE: &str = "vcluster.loft.sh/fake-pv";
@@ -35,7 +35,7 @@ pub(crate) struct PersistentVolumes {
     claims: Arc<Store<PersistentVolumeClaim>>,
     guest: Arc<Store<ObjectMeta>>,
     queue: WorkQueue,
-    written: Written,
+    written: LastApplied,
 }
 
 impl PersistentVolumes {
@@ -46,7 +46,7 @@ impl PersistentVolumes {
             claims: Arc::default(),
             guest: Arc::default(),
             queue: WorkQueue::default(),
-            written: Written::default(),
+            written: LastApplied::default(),
         })
     }
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::PostParams;
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
-use serde_json::{Value, json};
+use serde_json::Value;
 use vcluster_values::from_host::FromHost;
 use vcluster_values::mapping::Mapping;
 use vcluster_values::naming::own;
@@ -26,14 +26,14 @@ use crate::sync::config::Import;
 use crate::sync::generic::custom_resources::Status;
 use crate::sync::generic::patch_rule::{GuestNames, PatchRule};
 use crate::sync::runtime::context::Context;
-use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
 use crate::sync::runtime::informer::{Change, Scope, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::work_queue::WorkQueue;
-use crate::sync::write::apply::{Place, is_outdated};
+use crate::sync::write::apply::{Target, is_outdated};
 use crate::sync::write::delete;
-use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::last_applied::{LastApplied, Versions};
 use crate::sync::write::object::{Body, Object};
 
 /// Copies of objects that are no longer shown.
@@ -61,7 +61,7 @@ pub(crate) struct Projections {
     host: Arc<Store<Object>>,
     guest: Arc<Store<Object>>,
     queue: WorkQueue,
-    written: Written,
+    written: LastApplied,
 }
 
 impl Projections {
@@ -116,7 +116,7 @@ impl Projections {
             host: Arc::default(),
             guest: Arc::default(),
             queue: WorkQueue::default(),
-            written: Written::default(),
+            written: LastApplied::default(),
         })
     }
 
@@ -226,7 +226,7 @@ impl Projections {
             metadata: &wanted.metadata,
             fields: &wanted.fields,
         };
-        let place = Place {
+        let target = Target {
             api: &self.guests(&key.namespace),
             kind: &self.kind,
             name: &key.name,
@@ -234,8 +234,8 @@ impl Projections {
         };
         let how = guest.map_or("apply", |_| "replace");
         self.context.metrics().write("guest", &self.kind.kind, how);
-        let written = place.write_exactly(&body, &self.written, key).await;
-        if is_outdated(&written, place.there) {
+        let written = target.write_exactly(&body, &self.written, key).await;
+        if is_outdated(&written, target.there) {
             return Ok(Action::AwaitChange);
         }
         if let (Some(status), Some(guest)) = (refusal(&written), guest)
@@ -257,7 +257,6 @@ impl Projections {
 
     async fn show_status(&self, key: &Key, guest: &Object, theirs: &Value) -> Result<(), ReconcileError> {
         let theirs = Json::from(theirs);
-        let attempted = || format!("show the status of {} {key} in the guest", self.kind.kind);
         let ours: Option<Json> = guest
             .field("status")
             .map_err(|source| ReconcileError::Unreadable {
@@ -267,23 +266,15 @@ impl Projections {
         if ours.as_ref() == Some(&theirs) {
             return Ok(());
         }
-        let body =
-            json!({"metadata": {"uid": guest.metadata.uid}, "status": Json::replacement(ours, Some(theirs))});
-        self.context.metrics().write("guest", &self.kind.kind, "status");
-        unless_gone(
-            self.guests(&key.namespace)
-                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
-                .await,
-        )
-        .attempting(attempted)
+        let writer = self.context.in_guest(&self.kind, key);
+        let changes = Json::replacement(ours, Some(theirs));
+        writer.merge_status(guest.metadata.uid.as_ref(), &changes).await
     }
 
     async fn delete(&self, key: &Key, guest: &Object) -> Result<Action, ReconcileError> {
         self.written.forget(key);
-        self.context.metrics().write("guest", &self.kind.kind, "delete");
-        let params = delete::if_unchanged(&guest.metadata);
-        unless_gone(self.guests(&key.namespace).delete(&key.name, &params).await)
-            .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))?;
+        let writer = self.context.in_guest(&self.kind, key);
+        writer.delete(&delete::if_unchanged(&guest.metadata)).await?;
         Ok(Action::AwaitChange)
     }
 

@@ -15,11 +15,11 @@ use kube::core::PartialObjectMeta;
 use vcluster_values::kinds;
 use vcluster_values::patches;
 
+use self::configured::{Configured, configured};
 use super::crds;
 use super::export::Exporter;
 use super::import::Importer;
 use crate::discovery::{self, Served};
-use crate::sync::config::{Config, Export, Import};
 use crate::sync::from_host::projections::Projections;
 use crate::sync::runtime::context::{Context, MANAGER};
 use crate::sync::runtime::error::{Attempt, ReconcileError};
@@ -31,6 +31,9 @@ use crate::sync::runtime::watches::metadata;
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::to_host::config_objects::ConfigObjects;
 use crate::sync::to_host::references::References;
+
+/// The export and import of one kind.
+mod configured;
 
 /// Interval of the check of a kind without changes; nothing is written if all is unchanged.
 const RECHECK: Duration = Duration::from_secs(30);
@@ -69,49 +72,6 @@ pub(crate) struct CustomResources {
     state: Mutex<HashMap<Key, State>>,
 }
 
-/// The export and import of one kind.
-#[derive(Clone, Debug, Default)]
-struct Configured {
-    api_version: String,
-    kind: String,
-    export: Option<Export>,
-    import: Option<Import>,
-}
-
-impl Configured {
-    /// Returns true if a CRD, of which the name is known, is of the kind's group.
-    fn may_be(&self, definition: &str) -> bool {
-        let group = self.api_version.split_once('/').map(|(group, _)| group);
-        definition.split_once('.').map(|(_, of)| of) == group
-    }
-
-    fn is_optional(&self) -> bool {
-        self.export.as_ref().is_none_or(|export| export.optional)
-            && self.import.as_ref().is_none_or(|import| import.optional)
-    }
-
-    /// Returns the lists that name the kind.
-    fn lists(&self) -> &'static str {
-        match (&self.export, &self.import) {
-            (Some(_), Some(_)) => "export and import",
-            (Some(_), None) => "export",
-            _ => "import",
-        }
-    }
-
-    /// Refuses exports and imports that the kind, as the host serves it, does not support.
-    fn fits(&self, served: &Served, context: &kinds::Context) -> Result<(), ReconcileError> {
-        let export = self.export.as_ref().map(Export::entry);
-        let import = self.import.as_ref().map(Import::entry);
-        let scope = served.scope();
-        let mut entries = export.into_iter().chain(import);
-        match entries.find_map(|entry| kinds::refusal(&entry, Some(&scope), context)) {
-            Some(why) => Err(ReconcileError::Refused(why)),
-            None => Ok(()),
-        }
-    }
-}
-
 /// The state of a kind.
 #[derive(Clone, Debug, Default)]
 struct State {
@@ -142,7 +102,7 @@ impl CustomResources {
     ) -> Arc<Self> {
         let configured = configured(context.config());
         for (key, kind) in &configured {
-            readiness.expect(&part_name(kind));
+            readiness.expect(&kind.name());
             if kind.export.is_some() {
                 references.expect(&key.name);
             }
@@ -261,7 +221,7 @@ impl CustomResources {
             return Ok(());
         }
         let (tasks, stop) = (self.context.tasks(), self.context.stop());
-        let name = part_name(configured);
+        let name = configured.name();
         let readiness = self.readiness.clone();
         let exporter = configured.export.clone().map(|export| {
             let exporter = Exporter::new(
@@ -347,7 +307,7 @@ impl CustomResources {
         let Some(host) = served(&self.context.host(), configured).await? else {
             if configured.is_optional() {
                 self.references.know(&key.name);
-                self.readiness.passed(&part_name(configured));
+                self.readiness.passed(&configured.name());
                 let is_near = self.host.any(|definition| {
                     let name = definition.name.as_deref();
                     name.is_some_and(|name| configured.may_be(name))
@@ -410,7 +370,7 @@ impl Reconciler for CustomResources {
         };
         let outcome = self.bring(key, configured).await;
         if let Err(failure) = &outcome {
-            self.readiness.held_up(&part_name(configured), failure.message());
+            self.readiness.held_up(&configured.name(), failure.message());
         }
         outcome
     }
@@ -421,34 +381,4 @@ async fn served(client: &kube::Client, configured: &Configured) -> Result<Option
     discovery::served(client, &configured.api_version, &configured.kind)
         .await
         .attempting(|| format!("ask what {} holds", configured.api_version))
-}
-
-fn configured(config: &Config) -> BTreeMap<Key, Configured> {
-    let mut all: BTreeMap<Key, Configured> = BTreeMap::new();
-    let mut entry = |api_version: &str, kind: &str, set: &dyn Fn(&mut Configured)| {
-        let key = Key::new("", kinds::shown(api_version, kind));
-        let configured = all.entry(key).or_default();
-        api_version.clone_into(&mut configured.api_version);
-        kind.clone_into(&mut configured.kind);
-        set(configured);
-    };
-    for export in &config.exports {
-        entry(&export.api_version, &export.kind, &|configured| {
-            configured.export = Some(export.clone());
-        });
-    }
-    for import in config.imports.iter().filter(|import| !import.is_of_pods()) {
-        entry(&import.api_version, &import.kind, &|configured| {
-            configured.import = Some(import.clone());
-        });
-    }
-    all
-}
-
-fn part_name(configured: &Configured) -> String {
-    let way = configured.lists();
-    format!(
-        "{way} of {}",
-        kinds::shown(&configured.api_version, &configured.kind)
-    )
 }

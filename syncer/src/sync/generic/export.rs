@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
@@ -22,7 +21,7 @@ use super::patch_rule::{HostNames, PatchRule};
 use crate::sync::config::Export;
 use crate::sync::runtime::backoff;
 use crate::sync::runtime::context::Context;
-use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
 use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
@@ -30,10 +29,11 @@ use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::to_host::config_objects::ConfigObjects;
+use crate::sync::to_host::decide::Step;
 use crate::sync::to_host::references::{ConfigObject, References, Referrer, needs};
-use crate::sync::write::apply::Place;
-use crate::sync::write::delete;
-use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::to_host::steps::Pair;
+use crate::sync::write::apply::Target;
+use crate::sync::write::last_applied::{LastApplied, Versions};
 use crate::sync::write::object::{Body, Fields, Object};
 use crate::sync::write::ownership::{self, HostName};
 
@@ -50,7 +50,7 @@ pub(crate) struct Exporter {
     queue: Arc<WorkQueue>,
     references: Arc<References>,
     secrets: Arc<ConfigObjects>,
-    written: Written,
+    written: LastApplied,
 }
 
 impl Exporter {
@@ -80,7 +80,7 @@ impl Exporter {
             queue,
             references,
             secrets,
-            written: Written::on_host(context.budget()),
+            written: LastApplied::on_host(context.budget()),
         }))
     }
 
@@ -208,7 +208,7 @@ impl Exporter {
             metadata: &wanted.metadata,
             fields: &wanted.fields,
         };
-        let place = Place {
+        let target = Target {
             api: &hosts,
             kind: &self.kind,
             name: &host_name(key),
@@ -216,9 +216,9 @@ impl Exporter {
         };
         self.context.metrics().write("host", &self.kind.kind, "apply");
         let written = if self.brings_back() {
-            place.apply(&body, &self.written, key).await
+            target.apply(&body, &self.written, key).await
         } else {
-            let written = place.apply_metadata(&body, &self.written, key).await;
+            let written = target.apply_metadata(&body, &self.written, key).await;
             written.map(|written| Object {
                 metadata: written.metadata,
                 ..Object::default()
@@ -245,15 +245,9 @@ impl Exporter {
     /// Marks a host object as the mirror of a guest object that is gone. So the host object is deleted. If a
     /// finalizer on the host holds it, the guest object is not deleted with it.
     async fn disown(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
-        let hosts = self.context.host_objects(&self.kind, &key.namespace);
-        let body = json!({"metadata": {"uid": host.uid, "annotations": {naming::OBJECT_UID: ""}}});
-        self.context.metrics().write("host", &self.kind.kind, "disown");
-        unless_gone(
-            hosts
-                .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(body))
-                .await,
-        )
-        .attempting(|| format!("give up {} {key} on the host to recreate it", self.kind.kind))
+        let changes = json!({"metadata": {"uid": host.uid, "annotations": {naming::OBJECT_UID: ""}}});
+        let writer = self.context.on_host(&self.kind, key);
+        writer.merge("disown", &changes, "to recreate it").await
     }
 
     fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> ObjectMeta {
@@ -284,6 +278,7 @@ impl Exporter {
             what: format!("the status of {} {key}", self.kind.kind),
             source,
         };
+        let guests = self.context.in_guest(&self.kind, key);
         let (mut before, mut after) = self.rule.reverse(guest, host, &self.names(key))?;
         if self.status != Status::None {
             let theirs: Option<Json> = host.field("status").map_err(unreadable)?;
@@ -303,53 +298,17 @@ impl Exporter {
             };
             let (ours, theirs) = (status(&mut before), status(&mut after));
             if ours != theirs && theirs.is_some() {
-                self.change_guest(key, guest, ours, theirs, "status").await?;
+                let changes = Json::replacement(ours, theirs);
+                guests.merge_status(guest.metadata.uid.as_ref(), &changes).await?;
             }
         }
         if before != after {
-            self.change_guest(key, guest, Some(before), Some(after), "reverse")
+            let changes = Json::replacement(Some(before), Some(after));
+            guests
+                .merge("reverse", &changes, "by its reverse patches")
                 .await?;
         }
         Ok(())
-    }
-
-    /// Patches the guest object; `what` is its status or the rest.
-    async fn change_guest(
-        &self,
-        key: &Key,
-        guest: &Object,
-        before: Option<Json>,
-        after: Option<Json>,
-        what: &'static str,
-    ) -> Result<(), ReconcileError> {
-        let guests = self.context.guest_objects(&self.kind, &key.namespace);
-        let params = PatchParams::default();
-        let change = Json::replacement(before, after);
-        self.context.metrics().write("guest", &self.kind.kind, what);
-        let changed = if what == "status" {
-            let body = json!({"metadata": {"uid": guest.metadata.uid}, "status": change});
-            guests.patch_status(&key.name, &params, &Patch::Merge(body)).await
-        } else {
-            guests.patch(&key.name, &params, &Patch::Merge(change)).await
-        };
-        unless_gone(changed)
-            .attempting(|| format!("show the {what} of {} {key} in the guest", self.kind.kind))
-    }
-
-    async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
-        let hosts = self.context.host_objects(&self.kind, &key.namespace);
-        let params = delete::if_unchanged(host);
-        self.context.metrics().write("host", &self.kind.kind, "delete");
-        unless_gone(hosts.delete(&key.name, &params).await)
-            .attempting(|| format!("delete {} {key} on the host", self.kind.kind))
-    }
-
-    async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<(), ReconcileError> {
-        let guests = self.context.guest_objects(&self.kind, &key.namespace);
-        let params = delete::if_uid(&guest.metadata);
-        self.context.metrics().write("guest", &self.kind.kind, "delete");
-        unless_gone(guests.delete(&key.name, &params).await)
-            .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))
     }
 
     fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
@@ -387,42 +346,25 @@ impl Reconciler for Exporter {
         if fault_injection::is(Mutation::Delay) && self.host.get(key).is_some() {
             backoff::until(Some(Instant::now() + Duration::from_mins(5))).await;
         }
-        let host = self.host.get(key);
-        let ours = host
-            .as_deref()
-            .and_then(|host| ownership::owner_of(host, &self.kind));
-        match (self.wanted(key), host, ours) {
-            (None, Some(host), Some(_)) => {
-                self.written.forget(key);
-                if host.deletion_timestamp.is_none() && !fault_injection::is(Mutation::DropDeletions) {
-                    self.delete_host(key, &host).await?;
-                }
+        let (guest, host) = (self.wanted(key), self.host.get(key));
+        let pair = Pair {
+            kind: &self.kind,
+            key,
+            guest: guest.as_deref().map(|guest| &guest.metadata),
+            host: host.as_deref(),
+        };
+        if guest.is_none() {
+            self.written.forget(key);
+        }
+        match (pair.step(), &guest) {
+            (Step::DeleteHost, None) if fault_injection::is(Mutation::DropDeletions) => {
                 Ok(Action::AwaitChange)
             }
-            (None, ..) => {
-                self.written.forget(key);
-                Ok(Action::AwaitChange)
+            (Step::Refuse, Some(guest)) if fault_injection::is(Mutation::AdoptForeign) => {
+                self.write(key, guest, host.as_deref()).await
             }
-            (Some(_), Some(_), None) if !fault_injection::is(Mutation::AdoptForeign) => {
-                Err(ReconcileError::Refused(format!(
-                    "the host has a {} {} that is not this virtual cluster's: it is left as it is",
-                    self.kind.kind, key.name
-                )))
-            }
-            (Some(guest), Some(host), Some(ours)) if host.deletion_timestamp.is_some() => {
-                // Deleted on the host and held there, it goes from the guest too, as with vcluster. What nobody holds
-                // is recreated once it is gone, and so is what the guest has recreated meanwhile.
-                let is_held = host.finalizers.as_ref().is_some_and(|held| !held.is_empty());
-                if is_held && guest.metadata.uid.as_ref() == Some(&ours.uid) {
-                    self.delete_guest(key, &guest).await?;
-                }
-                Ok(Action::AwaitChange)
-            }
-            (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
-                self.delete_host(key, &host).await?;
-                Ok(Action::AwaitChange)
-            }
-            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
+            (Step::Write, Some(guest)) => self.write(key, guest, host.as_deref()).await,
+            (step, _) => pair.take(step, &self.context).await,
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
-use kube::core::PartialObjectMeta;
+use kube::core::{ApiResource, PartialObjectMeta};
 use kube::{Api, Resource};
 use serde_json::{Value, json};
 
@@ -240,14 +240,9 @@ impl Reconciler for Nodes {
         if !left.is_zero() {
             return Ok(Action::RequeueAfter(left));
         }
-        let params = delete::if_uid(&meta);
-        self.context.metrics().write("guest", "Node", "delete");
-        unless_gone(
-            Api::<Node>::all(self.context.guest())
-                .delete(&key.name, &params)
-                .await,
-        )
-        .attempting(|| format!("delete node {key} in the guest"))?;
+        let kind = ApiResource::erase::<Node>(&());
+        let writer = self.context.in_guest(&kind, key);
+        writer.delete(&delete::if_uid(&meta)).await?;
         self.unused_since(&key.name, true);
         self.lock_said().remove(&key.name);
         Ok(Action::AwaitChange)

@@ -20,12 +20,12 @@ pub(super) struct Shown {
     /// The types of condition that controllers other than a kubelet have set on the host.
     from_host: BTreeSet<String>,
     /// The last status.
-    last: Option<Written>,
+    last: Option<LastApplied>,
 }
 
 /// A status that was written to the guest.
 #[derive(Debug)]
-struct Written {
+struct LastApplied {
     status: PodStatus,
     /// The guest pod as the guest has stored it.
     taken: Base,
@@ -127,7 +127,7 @@ impl Pods {
             return Ok(status.is_not_found());
         }
         let written = written.attempting(|| format!("show the status of pod {key} in the guest"))?;
-        self.shown().entry(key.clone()).or_default().last = Some(Written {
+        self.shown().entry(key.clone()).or_default().last = Some(LastApplied {
             status: wanted,
             taken: Base::of(&written),
             before: guest.metadata.resource_version.clone(),

@@ -23,7 +23,7 @@ use super::translate::volumes;
 use super::{has_ended, is_copy, is_going};
 use crate::sync::runtime::budget::{Ledger, size_of};
 use crate::sync::runtime::context::{Context, MANAGER};
-use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError};
 use crate::sync::runtime::informer::Store;
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
@@ -194,15 +194,9 @@ impl Tokens {
             let Some(meta) = host.get(&secret) else { continue };
             let stale = pod_of(&meta).as_ref() == Some(key) && current != Some(secret.name.as_str());
             if stale && meta.deletion_timestamp.is_none() {
-                let params = delete::if_uid(&meta);
-                self.context.metrics().write("host", "Secret", "delete");
-                unless_gone(
-                    self.context
-                        .host_api::<Secret>(&key.namespace)
-                        .delete(&secret.name, &params)
-                        .await,
-                )
-                .attempting(|| format!("delete the tokens of pod {key} on the host"))?;
+                let kind = ApiResource::erase::<Secret>(&());
+                let writer = self.context.on_host(&kind, &secret);
+                writer.delete(&delete::if_uid(&meta)).await?;
             }
         }
         Ok(())

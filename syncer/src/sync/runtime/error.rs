@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kube::core::Status;
+use kube::core::{ApiResource, Status};
 
 use super::budget::Over;
 
@@ -56,6 +56,15 @@ impl ReconcileError {
                 pause: *pause,
             },
         }
+    }
+
+    /// Returns the refusal to write over a foreign host object.
+    pub(crate) fn foreign(kind: &ApiResource, name: &str) -> Self {
+        Self::Refused(format!(
+            "the host has {} {} {name} that is not this virtual cluster's: it is left as it is",
+            article(&kind.kind),
+            kind.kind
+        ))
     }
 
     /// Returns true if quick retries do not help: somebody has to change something, or the object has to wait for its turn. The
@@ -143,6 +152,15 @@ impl<T> Attempt<T> for Result<T, kube::Error> {
             };
             ReconcileError::Request { attempted, source }
         })
+    }
+}
+
+/// Returns the indefinite article of a kind.
+fn article(kind: &str) -> &'static str {
+    if kind.starts_with(['A', 'E', 'I', 'O', 'U']) {
+        "an"
+    } else {
+        "a"
     }
 }
 

@@ -15,17 +15,17 @@ use super::references::{ConfigObject, References};
 use crate::sync::config::Unnamed;
 use crate::sync::from_host::projections;
 use crate::sync::runtime::context::Context;
-use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
 use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::unmet::Unmet;
 use crate::sync::runtime::watches::metadata;
 use crate::sync::runtime::work_queue::WorkQueue;
-use crate::sync::write::apply::Place;
+use crate::sync::write::apply::Target;
 use crate::sync::write::delete;
 use crate::sync::write::host_metadata;
-use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::last_applied::{LastApplied, Versions};
 use crate::sync::write::object::{Body, Fields, Object};
 use crate::sync::write::ownership::{self, HostName};
 
@@ -44,7 +44,7 @@ pub(crate) struct ConfigObjects {
     references: Arc<References>,
     guest: Arc<Store<ObjectMeta>>,
     host: Arc<Store<ObjectMeta>>,
-    written: Written,
+    written: LastApplied,
     /// Names that have to be held by an empty Secret.
     reserved: Mutex<HashSet<Key>>,
     unmet: Unmet,
@@ -64,7 +64,7 @@ impl ConfigObjects {
             references: references.clone(),
             guest: Arc::default(),
             host: Arc::default(),
-            written: Written::on_host(context.budget()),
+            written: LastApplied::on_host(context.budget()),
             reserved: Mutex::default(),
             unmet: Unmet::default(),
         })
@@ -156,7 +156,7 @@ impl ConfigObjects {
         are_kept && guest.name.as_deref() != Some(ROOT_CA) && !projections::is_marked(guest)
     }
 
-    /// Writes an empty Secret to the host, in place of one that the guest does not have.
+    /// Writes an empty Secret to the host, in target of one that the guest does not have.
     async fn hold(&self, key: &Key, host: Option<&ObjectMeta>) -> Result<Action, ReconcileError> {
         let namespace = self.context.tenant().host_namespace(&key.namespace);
         let name = HostName {
@@ -196,19 +196,20 @@ impl ConfigObjects {
             metadata,
             fields,
         };
-        let place = Place {
+        let target = Target {
             api: &self.context.host_objects(&self.kind, &key.namespace),
             kind: &self.kind,
             name: &host_key.name,
             there: host,
         };
         self.context.metrics().write("host", &self.kind.kind, "apply");
-        let written = place.apply_metadata(&body, &self.written, key).await;
+        let written = target.apply_metadata(&body, &self.written, key).await;
         if let (Some(status), Some(host)) = (refusal(&written), host)
             && status.is_invalid()
         {
             // The type of a Secret and an immutable object can't be changed.
-            self.delete_host(&host_key, host).await?;
+            let writer = self.context.on_host(&self.kind, &host_key);
+            writer.delete(&delete::if_unchanged(host)).await?;
             return Ok(None);
         }
         Ok(Some(written))
@@ -314,7 +315,8 @@ impl ConfigObjects {
             (None, Some(host), Some(_)) => {
                 self.written.forget(key);
                 if host.deletion_timestamp.is_none() {
-                    self.delete_host(&host_key, &host).await?;
+                    let writer = self.context.on_host(&self.kind, &host_key);
+                    writer.delete(&delete::if_unchanged(&host)).await?;
                 }
                 Ok(Action::AwaitChange)
             }
@@ -322,21 +324,10 @@ impl ConfigObjects {
                 self.written.forget(key);
                 Ok(Action::AwaitChange)
             }
-            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
-                "the host has a {} {} that is not this virtual cluster's: it is left as it is",
-                self.kind.kind, host_key.name
-            ))),
+            (Some(_), Some(_), None) => Err(ReconcileError::foreign(&self.kind, &host_key.name)),
             (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Action::AwaitChange),
             (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
         }
-    }
-
-    async fn delete_host(&self, host_key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
-        let hosts = self.context.host_objects(&self.kind, &host_key.namespace);
-        let params = delete::if_unchanged(host);
-        self.context.metrics().write("host", &self.kind.kind, "delete");
-        unless_gone(hosts.delete(&host_key.name, &params).await)
-            .attempting(|| format!("delete {} {host_key} on the host", self.kind.kind))
     }
 }
 

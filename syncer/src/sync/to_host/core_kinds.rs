@@ -1,13 +1,12 @@
 //! Kubernetes' own kinds whose guest objects have mirrors on the host, under the same names.
 //!
-//! There is one reconciler per kind; a [`Form`] has the differences between the kinds. The mirror is written by server-side
+//! There is one reconciler per kind; a [`Translation`] has the differences between the kinds. The mirror is written by server-side
 //! apply, so that fields which the host's controllers add stay.
 
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
@@ -16,55 +15,56 @@ use serde_json::value::to_raw_value;
 use vcluster_values::kinds::{self, CoreKind};
 use vcluster_values::patches::Json;
 
-use self::form::{Form, Status};
-pub(crate) use self::form::{accounts, resource};
+use self::translation::{Status, Translation};
+pub(crate) use self::translation::{accounts, resource};
+use super::decide::Step;
 use super::references::{Need, References, Referrer};
+use super::steps::Pair;
 use crate::sync::runtime::context::Context;
-use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError};
 use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::unmet::Unmet;
 use crate::sync::runtime::work_queue::WorkQueue;
-use crate::sync::write::apply::Place;
-use crate::sync::write::delete;
+use crate::sync::write::apply::Target;
 use crate::sync::write::host_metadata;
-use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::last_applied::{LastApplied, Versions};
 use crate::sync::write::object::{Body, Fields, Object};
 use crate::sync::write::ownership::{self, Guest, HostName};
 
 /// Differences between the kinds.
-mod form;
+mod translation;
 
 /// Reconciler of one kind.
 #[derive(Debug)]
-pub(crate) struct CoreKindSync {
+pub(crate) struct CoreKindReconciler {
     context: Context,
-    form: Box<dyn Form>,
+    translation: Box<dyn Translation>,
     kind: ApiResource,
     guest: Arc<Store<Object>>,
     host: Arc<Store<Object>>,
     queue: WorkQueue,
     references: Arc<References>,
-    written: Written,
+    written: LastApplied,
     unmet: Unmet,
 }
 
-impl CoreKindSync {
+impl CoreKindReconciler {
     /// Creates the reconciler; nothing runs yet.
     pub(crate) fn new(context: &Context, kind: CoreKind, references: &Arc<References>) -> Arc<Self> {
-        let form = form::of(kind);
-        let kind = form.kind();
+        let translation = translation::of(kind);
+        let kind = translation.kind();
         references.expect(&kinds::shown(&kind.api_version, &kind.kind));
         Arc::new(Self {
             context: context.clone(),
-            form,
+            translation,
             kind,
             guest: Arc::default(),
             host: Arc::default(),
             queue: WorkQueue::default(),
             references: references.clone(),
-            written: Written::on_host(context.budget()),
+            written: LastApplied::on_host(context.budget()),
             unmet: Unmet::default(),
         })
     }
@@ -145,7 +145,7 @@ impl CoreKindSync {
     /// Registers the Secrets that an object names, so that they are on the host.
     fn refer(&self, key: &Key) {
         let guest = self.guest.get(key);
-        let named = guest.map(|guest| self.form.references(key, &guest));
+        let named = guest.map(|guest| self.translation.references(key, &guest));
         let needs = named
             .into_iter()
             .flatten()
@@ -169,7 +169,7 @@ impl CoreKindSync {
         }
         let host = self.apply(key, guest, host).await?;
         self.take_over(key, guest, &host).await?;
-        if self.form.status() == Status::Hosts {
+        if self.translation.status() == Status::Hosts {
             self.show_status(key, guest, &host).await?;
         }
         host_metadata::show(&self.context, &self.kind, key, &guest.metadata, &host.metadata).await?;
@@ -185,13 +185,13 @@ impl CoreKindSync {
     ) -> Result<Object, ReconcileError> {
         let attempted = || format!("write {} {key} to the host", self.kind.kind);
         if host.is_none()
-            && let Some(resource) = self.form.admission()
+            && let Some(resource) = self.translation.admission()
         {
-            let spec = form::spec(guest).map_err(ReconcileError::Refused)?;
+            let spec = translation::spec(guest).map_err(ReconcileError::Refused)?;
             self.context.admit(resource, &json!({"spec": spec}))?;
         }
         let spec = self
-            .form
+            .translation
             .host_spec(guest, self.context.tenant())
             .map_err(ReconcileError::Refused)?;
         let spec = to_raw_value(&spec).map_err(|source| ReconcileError::Unreadable {
@@ -202,16 +202,16 @@ impl CoreKindSync {
         let body = Body {
             kind: &self.kind,
             metadata: &metadata,
-            fields: &Fields::from([(self.form.field().to_owned(), spec)]),
+            fields: &Fields::from([(self.translation.field().to_owned(), spec)]),
         };
-        let place = Place {
+        let target = Target {
             api: &self.context.host_objects(&self.kind, &key.namespace),
             kind: &self.kind,
             name: &key.name,
             there: host.map(|host| &host.metadata),
         };
         self.context.metrics().write("host", &self.kind.kind, "apply");
-        let written = place.apply(&body, &self.written, key).await;
+        let written = target.apply(&body, &self.written, key).await;
         written.attempting(attempted)
     }
 
@@ -223,7 +223,7 @@ impl CoreKindSync {
             name: &key.name,
         };
         let mut annotations = ownership::annotations(&guest.metadata, &self.kind, &name);
-        self.form.annotate(&mut annotations, tenant);
+        self.translation.annotate(&mut annotations, tenant);
         ObjectMeta {
             name: Some(key.name.clone()),
             namespace: Some(namespace.clone()),
@@ -236,23 +236,12 @@ impl CoreKindSync {
     }
 
     async fn take_over(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), ReconcileError> {
-        let Some(mut patch) = self.form.decided(guest, host) else {
+        let Some(mut patch) = self.translation.decided(guest, host) else {
             return Ok(());
         };
         patch["metadata"]["uid"] = json!(guest.metadata.uid);
-        self.context.metrics().write("guest", &self.kind.kind, "patch");
-        let guests = self.context.guest_objects(&self.kind, &key.namespace);
-        unless_gone(
-            guests
-                .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(patch))
-                .await,
-        )
-        .attempting(|| {
-            format!(
-                "show what the host decided about {} {key} in the guest",
-                self.kind.kind
-            )
-        })
+        let writer = self.context.in_guest(&self.kind, key);
+        writer.merge("patch", &patch, "as the host decided").await
     }
 
     async fn show_status(&self, key: &Key, guest: &Object, host: &Object) -> Result<(), ReconcileError> {
@@ -265,78 +254,31 @@ impl CoreKindSync {
         if theirs == ours || theirs.is_none() {
             return Ok(());
         }
-        let body =
-            json!({"metadata": {"uid": guest.metadata.uid}, "status": Json::replacement(ours, theirs)});
-        self.context.metrics().write("guest", &self.kind.kind, "status");
-        let guests = self.context.guest_objects(&self.kind, &key.namespace);
-        unless_gone(
-            guests
-                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
-                .await,
-        )
-        .attempting(|| format!("show the status of {} {key} in the guest", self.kind.kind))
-    }
-
-    async fn delete_host(&self, key: &Key, host: &Object) -> Result<Action, ReconcileError> {
-        let hosts = self.context.host_objects(&self.kind, &key.namespace);
-        self.context.metrics().write("host", &self.kind.kind, "delete");
-        unless_gone(
-            hosts
-                .delete(&key.name, &delete::if_unchanged(&host.metadata))
-                .await,
-        )
-        .attempting(|| format!("delete {} {key} on the host", self.kind.kind))?;
-        Ok(Action::AwaitChange)
-    }
-
-    async fn delete_guest(&self, key: &Key, guest: &Object) -> Result<Action, ReconcileError> {
-        let guests = self.context.guest_objects(&self.kind, &key.namespace);
-        self.context.metrics().write("guest", &self.kind.kind, "delete");
-        unless_gone(guests.delete(&key.name, &delete::if_uid(&guest.metadata)).await)
-            .attempting(|| format!("delete {} {key} in the guest", self.kind.kind))?;
-        Ok(Action::AwaitChange)
+        let writer = self.context.in_guest(&self.kind, key);
+        let changes = Json::replacement(ours, theirs);
+        writer.merge_status(guest.metadata.uid.as_ref(), &changes).await
     }
 
     async fn converge(&self, key: &Key) -> Result<Action, ReconcileError> {
         if !self.host.has_listed_namespace(&key.namespace) {
             return Ok(Action::NotSynced);
         }
-        let host = self.host.get(key);
-        let ours = host.as_deref().and_then(|host| self.guest_of(host));
-        let is_going = |object: &Object| object.metadata.deletion_timestamp.is_some();
-        match (self.wanted(key), host, ours) {
-            (None, Some(host), Some(_)) if !is_going(&host) => {
-                self.written.forget(key);
-                self.delete_host(key, &host).await
+        let (guest, host) = (self.wanted(key), self.host.get(key));
+        let pair = Pair {
+            kind: &self.kind,
+            key,
+            guest: guest.as_deref().map(|guest| &guest.metadata),
+            host: host.as_deref().map(|host| &host.metadata),
+        };
+        if guest.is_none() {
+            self.written.forget(key);
+        }
+        match (pair.step(), &guest) {
+            (Step::Write, Some(guest)) if host.is_none() && self.translation.stands_and_falls(guest) => {
+                pair.take(Step::DeleteGuest, &self.context).await
             }
-            (None, ..) => {
-                self.written.forget(key);
-                Ok(Action::AwaitChange)
-            }
-            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
-                "the host has a {} {} that is not this virtual cluster's: it is left as it is",
-                self.kind.kind, key.name
-            ))),
-            (Some(guest), Some(host), Some(ours)) if is_going(&host) => {
-                // Deleted on the host and held there, it goes from the guest too. What nobody holds is recreated
-                // once it is gone, and so is what the guest has recreated meanwhile.
-                let is_held = host
-                    .metadata
-                    .finalizers
-                    .as_ref()
-                    .is_some_and(|held| !held.is_empty());
-                if is_held && guest.metadata.uid.as_ref() == Some(&ours.uid) {
-                    return self.delete_guest(key, &guest).await;
-                }
-                Ok(Action::AwaitChange)
-            }
-            (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
-                self.delete_host(key, &host).await
-            }
-            (Some(guest), None, _) if self.form.stands_and_falls(&guest) => {
-                self.delete_guest(key, &guest).await
-            }
-            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
+            (Step::Write, Some(guest)) => self.write(key, guest, host.as_deref()).await,
+            (step, _) => pair.take(step, &self.context).await,
         }
     }
 
@@ -344,14 +286,14 @@ impl CoreKindSync {
     fn wanted(&self, key: &Key) -> Option<Arc<Object>> {
         let guest = self.guest.get(key)?;
         let goes = guest.metadata.deletion_timestamp.is_some();
-        let stays = self.form.stays(&guest) || self.context.is_copy(&self.kind, &guest.metadata);
+        let stays = self.translation.stays(&guest) || self.context.is_copy(&self.kind, &guest.metadata);
         (!goes && !stays).then_some(guest)
     }
 }
 
-impl Reconciler for CoreKindSync {
+impl Reconciler for CoreKindReconciler {
     fn name(&self) -> String {
-        self.form.plural().to_owned()
+        self.translation.plural().to_owned()
     }
 
     fn queue(&self) -> &WorkQueue {

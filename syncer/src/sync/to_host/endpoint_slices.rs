@@ -11,18 +11,19 @@ use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 
+use super::decide::Step;
 use super::services::{Services, is_the_guests_alone};
+use super::steps::Pair;
 use crate::sync::from_host::projections;
 use crate::sync::runtime::context::{Context, MANAGER};
-use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError};
 use crate::sync::runtime::informer::{Change, Scope, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
 use crate::sync::runtime::work_queue::WorkQueue;
-use crate::sync::write::apply::Place;
-use crate::sync::write::delete;
-use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::apply::Target;
+use crate::sync::write::last_applied::{LastApplied, Versions};
 use crate::sync::write::ownership::{self, HostName};
 
 /// Label: the Service of an EndpointSlice.
@@ -39,7 +40,7 @@ pub(crate) struct EndpointSlices {
     guest: Arc<Store<EndpointSlice>>,
     host: Arc<Store<ObjectMeta>>,
     queue: WorkQueue,
-    written: Written,
+    written: LastApplied,
 }
 
 impl EndpointSlices {
@@ -51,7 +52,7 @@ impl EndpointSlices {
             guest: Arc::default(),
             host: Arc::default(),
             queue: WorkQueue::default(),
-            written: Written::on_host(context.budget()),
+            written: LastApplied::on_host(context.budget()),
         })
     }
 
@@ -161,29 +162,16 @@ impl EndpointSlices {
             endpoint.target_ref = None;
             endpoint.node_name = None;
         }
-        let place = Place {
+        let target = Target {
             api: &self.context.host_api::<EndpointSlice>(&key.namespace),
             kind: &ApiResource::erase::<EndpointSlice>(&()),
             name: &key.name,
             there: host,
         };
         self.context.metrics().write("host", "EndpointSlice", "apply");
-        let written = place.apply_metadata(&mirror, &self.written, key).await;
+        let written = target.apply_metadata(&mirror, &self.written, key).await;
         let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
         self.written.set(key, now(&written.metadata));
-        Ok(Action::AwaitChange)
-    }
-
-    async fn delete_host(&self, key: &Key, host: &ObjectMeta) -> Result<Action, ReconcileError> {
-        let params = delete::if_unchanged(host);
-        self.context.metrics().write("host", "EndpointSlice", "delete");
-        unless_gone(
-            self.context
-                .host_api::<EndpointSlice>(&key.namespace)
-                .delete(&key.name, &params)
-                .await,
-        )
-        .attempting(|| format!("delete endpoint slice {key} on the host"))?;
         Ok(Action::AwaitChange)
     }
 }
@@ -213,25 +201,18 @@ impl Reconciler for EndpointSlices {
         let guest = self.guest.get(key).filter(|slice| self.is_wanted(slice));
         let host = self.host.get(key);
         let kind = ApiResource::erase::<EndpointSlice>(&());
-        let ours = host.as_deref().and_then(|host| ownership::owner_of(host, &kind));
-        match (guest, host, ours) {
-            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
-                "the host has an EndpointSlice {} that is not this virtual cluster's: it is left as it is",
-                key.name
-            ))),
-            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Action::AwaitChange),
-            (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
-                self.delete_host(key, &host).await
-            }
-            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
-            (None, Some(host), Some(_)) if host.deletion_timestamp.is_none() => {
-                self.written.forget(key);
-                self.delete_host(key, &host).await
-            }
-            _ => {
-                self.written.forget(key);
-                Ok(Action::AwaitChange)
-            }
+        let pair = Pair {
+            kind: &kind,
+            key,
+            guest: guest.as_deref().map(|guest| &guest.metadata),
+            host: host.as_deref(),
+        };
+        if guest.is_none() {
+            self.written.forget(key);
+        }
+        match (pair.step(), &guest) {
+            (Step::Write, Some(guest)) => self.write(key, guest, host.as_deref()).await,
+            (step, _) => pair.take(step, &self.context).await,
         }
     }
 }

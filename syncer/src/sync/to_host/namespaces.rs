@@ -16,10 +16,10 @@ use kube::core::{ApiResource, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
-use vcluster_values::admission::Level;
-use vcluster_values::naming::{self, Tenant, own};
+use vcluster_values::naming::own;
 
 use self::counted::{Counted, Place};
+use self::mirror::{Mirror, is_ours};
 use crate::host::namespaces::{self, Found};
 use crate::sync::runtime::context::{Context, MANAGER};
 use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
@@ -30,10 +30,12 @@ use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::is_outdated;
 use crate::sync::write::delete;
-use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
 /// The number of namespaces on the host.
 mod counted;
+
+/// The mirror of a guest namespace.
+mod mirror;
 
 /// Label on every namespace: its name, written by the API server.
 const NAME: &str = "kubernetes.io/metadata.name";
@@ -388,87 +390,8 @@ enum Mirrors {
     Going,
 }
 
-/// The desired labels and annotations of a host namespace.
-#[derive(Debug, PartialEq, Eq)]
-struct Mirror {
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-}
-
-impl Mirror {
-    fn of(guest: &Namespace, context: &Context) -> Self {
-        let tenant = context.tenant();
-        let labels = ownership::labels(&guest.metadata).into_iter();
-        let labels = labels.filter(|(key, _)| key != NAME);
-        let mut labels: BTreeMap<_, _> = labels
-            .map(|(key, value)| {
-                let passed = fault_injection::is(Mutation::PassLabels);
-                (if passed { key } else { tenant.namespace_label(&key) }, value)
-            })
-            .collect();
-        labels.extend(context.config().namespace_labels.clone());
-        labels.extend(tenant.labels());
-        labels.insert(naming::MANAGED_BY.to_owned(), tenant.managed_by());
-        let labels_of_guest = labels.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
-        let annotations = [
-            (naming::OBJECT_NAME, guest.name_any()),
-            (naming::OBJECT_UID, guest.uid().unwrap_or_default()),
-            (MANAGED_LABELS, labels_of_guest),
-        ];
-        Self {
-            labels,
-            annotations: annotations.map(|(name, value)| (name.to_owned(), value)).into(),
-        }
-    }
-
-    /// Keeps the Pod Security Standard of the host namespace if it is stricter: the host's administrator has set it, and the host
-    /// does not let this virtual cluster lower it.
-    fn no_less_secure_than(mut self, mirror: Option<&PartialObjectMeta<Namespace>>) -> Self {
-        let there = mirror.and_then(|mirror| mirror.labels().get(naming::POD_SECURITY));
-        let wanted = self.labels.get(naming::POD_SECURITY);
-        let level = |name: Option<&String>| name.and_then(|name| Level::of_name(name));
-        if let Some(there) = there
-            && level(Some(there)) > level(wanted)
-        {
-            self.labels.insert(naming::POD_SECURITY.to_owned(), there.clone());
-        }
-        self
-    }
-
-    fn fits(&self, mirror: &PartialObjectMeta<Namespace>) -> bool {
-        let has = |all: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
-            wanted.iter().all(|(name, value)| all.get(name) == Some(value))
-        };
-        has(mirror.labels(), &self.labels) && has(mirror.annotations(), &self.annotations)
-    }
-
-    fn body(&self, name: &str) -> Value {
-        json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": name, "labels": self.labels, "annotations": self.annotations},
-        })
-    }
-}
-
 fn is_own_finalizer(finalizer: &str) -> bool {
     [own::HOST_NAMESPACE, own::former::HOST_NAMESPACE].contains(&finalizer)
-}
-
-/// Returns true if a host namespace is the mirror of this guest namespace of this tenant. The name does not prove it: it is
-/// ambiguous (see [`Tenant::suffix`]), and 32 bits of a hash may collide.
-fn is_ours(tenant: &Tenant, name: &str, mirror: &PartialObjectMeta<Namespace>) -> bool {
-    let labels = mirror.labels();
-    labels
-        .get(naming::VCLUSTER_NAME)
-        .is_some_and(|label| label == tenant.name())
-        && labels
-            .get(naming::VCLUSTER_NAMESPACE)
-            .is_some_and(|label| label == tenant.namespace())
-        && mirror
-            .annotations()
-            .get(naming::OBJECT_NAME)
-            .is_none_or(|guest| guest == name)
 }
 
 fn role_binding(context: &Context) -> Value {

@@ -23,9 +23,9 @@ use crate::sync::runtime::informer::{Change, Scope, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::work_queue::WorkQueue;
-use crate::sync::write::apply::{Place, is_outdated};
+use crate::sync::write::apply::{Target, is_outdated};
 use crate::sync::write::delete;
-use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::last_applied::{LastApplied, Versions};
 use crate::sync::write::object::{Body, Fields, Object};
 
 /// Reconciler of one replicated Service of the host, or of its `Endpoints`.
@@ -38,7 +38,7 @@ pub(crate) struct ReplicatedServices {
     guest: Arc<Store<Object>>,
     host: Arc<Store<Object>>,
     queue: WorkQueue,
-    written: Written,
+    written: LastApplied,
 }
 
 impl ReplicatedServices {
@@ -64,7 +64,7 @@ impl ReplicatedServices {
                     guest: Arc::default(),
                     host: Arc::default(),
                     queue: WorkQueue::default(),
-                    written: Written::on_host(context.budget()),
+                    written: LastApplied::on_host(context.budget()),
                 })
             })
             .collect()
@@ -132,7 +132,7 @@ impl ReplicatedServices {
             metadata: &metadata,
             fields: &fields,
         };
-        let place = Place {
+        let target = Target {
             api: &self.hosts(),
             kind: &self.kind,
             name: &self.host_key.name,
@@ -140,8 +140,8 @@ impl ReplicatedServices {
         };
         let how = host.map_or("apply", |_| "replace");
         self.context.metrics().write("host", &self.kind.kind, how);
-        let written = place.write_exactly(&body, &self.written, &self.guest_key).await;
-        if is_outdated(&written, place.there) {
+        let written = target.write_exactly(&body, &self.written, &self.guest_key).await;
+        if is_outdated(&written, target.there) {
             return Ok(Action::AwaitChange);
         }
         if let (Some(status), Some(host)) = (refusal(&written), host)
@@ -215,7 +215,7 @@ impl Reconciler for ReplicatedServices {
 
     async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
         if !self.host.has_listed(&Scope::Everything) {
-            return Ok(Action::WaitFor("what the host has in its place to be known"));
+            return Ok(Action::WaitFor("what the host has in its target to be known"));
         }
         let is_there = |object: &Arc<Object>| object.metadata.deletion_timestamp.is_none();
         let guest = self.guest.get(key).filter(is_there);

@@ -20,16 +20,16 @@ use vcluster_values::patches::Json;
 use crate::guest::metrics;
 use crate::sync::from_host::projections;
 use crate::sync::runtime::context::Context;
-use crate::sync::runtime::error::{Attempt, ReconcileError, refusal, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
 use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::unmet::Unmet;
 use crate::sync::runtime::work_queue::WorkQueue;
-use crate::sync::write::apply::Place;
+use crate::sync::write::apply::Target;
 use crate::sync::write::delete;
 use crate::sync::write::host_metadata;
-use crate::sync::write::last_applied::{Versions, Written};
+use crate::sync::write::last_applied::{LastApplied, Versions};
 use crate::sync::write::ownership::{self, HostName};
 
 /// The specs to write on both sides.
@@ -42,7 +42,7 @@ pub(crate) struct Services {
     guest: Arc<Store<Service>>,
     host: Arc<Store<Service>>,
     queue: Arc<WorkQueue>,
-    written: Written,
+    written: LastApplied,
     unmet: Unmet,
 }
 
@@ -59,7 +59,7 @@ impl Services {
             guest: Arc::default(),
             host: Arc::default(),
             queue: Arc::default(),
-            written: Written::on_host(context.budget()),
+            written: LastApplied::on_host(context.budget()),
             unmet: Unmet::default(),
         })
     }
@@ -78,7 +78,7 @@ impl Services {
     pub(crate) fn dns(&self) -> Option<String> {
         let key = dns_service();
         let (guest, host) = (self.guest.get(&key)?, self.host.get(&key)?);
-        ownership::owner_of(&host.metadata, &ApiResource::erase::<Service>(&()))?;
+        ownership::owner_of(&host.metadata, &kind())?;
         cluster_ip(&guest)
             .filter(|address| cluster_ip(&host) == Some(address))
             .map(ToOwned::to_owned)
@@ -136,7 +136,7 @@ impl Services {
         let written = self.apply(key, guest, host).await?;
         self.align(key, guest, &written).await?;
         self.show_status(key, guest, &written).await?;
-        let kind = ApiResource::erase::<Service>(&());
+        let kind = kind();
         host_metadata::show(&self.context, &kind, key, &guest.metadata, &written.metadata).await?;
         self.written.set(key, now(&written));
         Ok(Action::AwaitChange)
@@ -150,9 +150,9 @@ impl Services {
     ) -> Result<Service, ReconcileError> {
         let hosts: Api<Service> = self.context.host_api(&key.namespace);
         let attempted = || format!("write Service {key} to the host");
-        let place = Place {
+        let target = Target {
             api: &hosts,
-            kind: &ApiResource::erase::<Service>(&()),
+            kind: &kind(),
             name: &key.name,
             there: host.map(|host| &host.metadata),
         };
@@ -160,19 +160,19 @@ impl Services {
         if let Some(released) = host.and_then(|host| spec::releasing(&spec, host)) {
             self.context.metrics().write("host", "Service", "apply");
             let body = self.mirror(key, guest, host, &released);
-            let applied = place.apply(&body, &self.written, key).await;
+            let applied = target.apply(&body, &self.written, key).await;
             applied.attempting(|| format!("release the health check port of Service {key} on the host"))?;
         }
         self.context.metrics().write("host", "Service", "apply");
         let body = self.mirror(key, guest, host, &spec);
-        let asked = place.apply(&body, &self.written, key).await;
+        let asked = target.apply(&body, &self.written, key).await;
         if !refusal(&asked).is_some_and(spec::is_for_a_choice) {
             return asked.attempting(attempted);
         }
         // An address or a port is taken on the host, or not the host's to give: it chooses itself.
         let spec = spec::at_the_hosts_choice(spec, host);
         let body = self.mirror(key, guest, host, &spec);
-        (place.apply(&body, &self.written, key).await).attempting(attempted)
+        (target.apply(&body, &self.written, key).await).attempting(attempted)
     }
 
     fn mirror(&self, key: &Key, guest: &Service, host: Option<&Service>, spec: &ServiceSpec) -> Service {
@@ -181,7 +181,7 @@ impl Services {
             namespace: &namespace,
             name: &key.name,
         };
-        let kind = ApiResource::erase::<Service>(&());
+        let kind = kind();
         Service {
             metadata: ObjectMeta {
                 name: Some(key.name.clone()),
@@ -218,21 +218,17 @@ impl Services {
             return self.recreate(key, guest, &anew).await;
         }
         if spec::node_ports(ours) != spec::node_ports(theirs) {
-            let body = json!({"metadata": {"uid": guest.uid()}, "spec": {"ports": theirs.ports}});
-            self.context.metrics().write("guest", "Service", "patch");
-            let guests: Api<Service> = self.context.guest_api(&key.namespace);
-            unless_gone(
-                guests
-                    .patch(&key.name, &PatchParams::default(), &Patch::Merge(body))
-                    .await,
-            )
-            .attempting(|| format!("give Service {key} the host's ports"))?;
+            let changes = json!({"metadata": {"uid": guest.uid()}, "spec": {"ports": theirs.ports}});
+            let (kind, purpose) = (kind(), "by the ports of the host");
+            self.context
+                .in_guest(&kind, key)
+                .merge("patch", &changes, purpose)
+                .await?;
         }
         Ok(())
     }
 
     async fn recreate(&self, key: &Key, guest: &Service, anew: &Service) -> Result<(), ReconcileError> {
-        let guests: Api<Service> = self.context.guest_api(&key.namespace);
         let hosts: Api<Service> = self.context.host_api(&key.namespace);
         let unreadable = |source| ReconcileError::Unreadable {
             what: format!("Service {key}"),
@@ -244,10 +240,9 @@ impl Services {
             .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
             .await
             .attempting(|| format!("note on the host that Service {key} is recreated"))?;
-        let params = delete::if_uid(&guest.metadata);
-        self.context.metrics().write("guest", "Service", "delete");
-        unless_gone(guests.delete(&key.name, &params).await)
-            .attempting(|| format!("delete Service {key} to recreate it with the host's address"))?;
+        let kind = kind();
+        let writer = self.context.in_guest(&kind, key);
+        writer.delete(&delete::if_uid(&guest.metadata)).await?;
         self.create_guest(key, anew).await
     }
 
@@ -287,14 +282,12 @@ impl Services {
     }
 
     async fn forget_anew(&self, key: &Key) -> Result<(), ReconcileError> {
-        let hosts: Api<Service> = self.context.host_api(&key.namespace);
         let note = json!({"metadata": {"annotations": {RECREATING: null}}});
-        unless_gone(
-            hosts
-                .patch_metadata(&key.name, &PatchParams::default(), &Patch::Merge(note))
-                .await,
-        )
-        .attempting(|| format!("note on the host that Service {key} was recreated"))
+        let (kind, purpose) = (kind(), "as the guest's is recreated");
+        self.context
+            .on_host(&kind, key)
+            .merge("patch", &note, purpose)
+            .await
     }
 
     async fn show_status(&self, key: &Key, guest: &Service, host: &Service) -> Result<(), ReconcileError> {
@@ -306,27 +299,9 @@ impl Services {
         }
         let value = |side| serde_json::to_value(side).ok().map(|side| Json::from(&side));
         let status = json!({"loadBalancer": Json::replacement(value(&ours), value(&theirs))});
-        let body = json!({"metadata": {"uid": guest.uid()}, "status": status});
-        self.context.metrics().write("guest", "Service", "status");
-        let guests: Api<Service> = self.context.guest_api(&key.namespace);
-        unless_gone(
-            guests
-                .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(body))
-                .await,
-        )
-        .attempting(|| format!("show the status of Service {key} in the guest"))
-    }
-
-    async fn delete_host(&self, key: &Key, host: &Service) -> Result<(), ReconcileError> {
-        let params = delete::if_unchanged(&host.metadata);
-        self.context.metrics().write("host", "Service", "delete");
-        unless_gone(
-            self.context
-                .host_api::<Service>(&key.namespace)
-                .delete(&key.name, &params)
-                .await,
-        )
-        .attempting(|| format!("delete Service {key} on the host"))
+        let kind = kind();
+        let writer = self.context.in_guest(&kind, key);
+        writer.merge_status(guest.metadata.uid.as_ref(), &status).await
     }
 
     async fn converge(&self, key: &Key) -> Result<Action, ReconcileError> {
@@ -336,27 +311,27 @@ impl Services {
         if !self.host.has_listed_namespace(&key.namespace) {
             return Ok(Action::NotSynced);
         }
+        let kind = kind();
         let guest = self
             .guest
             .get(key)
             .filter(|service| service.metadata.deletion_timestamp.is_none())
             .filter(|service| !projections::is_marked(&service.metadata))
-            .filter(|service| {
-                !self
-                    .context
-                    .is_copy(&ApiResource::erase::<Service>(&()), &service.metadata)
-            });
+            .filter(|service| !self.context.is_copy(&kind, &service.metadata));
         let host = self.host.get(key);
         let ours = host
             .as_deref()
-            .and_then(|service| ownership::owner_of(&service.metadata, &ApiResource::erase::<Service>(&())));
+            .and_then(|service| ownership::owner_of(&service.metadata, &kind));
         match (guest, host, ours) {
             (None, Some(host), Some(_)) => {
                 self.written.forget(key);
                 if host.annotations().contains_key(RECREATING) {
                     self.go_on(key, &host).await?;
                 } else if host.metadata.deletion_timestamp.is_none() {
-                    self.delete_host(key, &host).await?;
+                    self.context
+                        .on_host(&kind, key)
+                        .delete(&delete::if_unchanged(&host.metadata))
+                        .await?;
                 }
                 Ok(Action::AwaitChange)
             }
@@ -364,16 +339,14 @@ impl Services {
                 self.written.forget(key);
                 Ok(Action::AwaitChange)
             }
-            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
-                "the host has a Service {} that is not this virtual cluster's: it is left as it is",
-                key.name
-            ))),
+            (Some(_), Some(_), None) => Err(ReconcileError::foreign(&kind, &key.name)),
             (Some(_), Some(host), _) if host.metadata.deletion_timestamp.is_some() => Ok(Action::AwaitChange),
             (Some(guest), Some(host), Some(ours))
                 if guest.metadata.uid.as_ref() != Some(&ours.uid)
                     && cluster_ip(&guest) != cluster_ip(&host) =>
             {
-                self.delete_host(key, &host).await?;
+                let writer = self.context.on_host(&kind, key);
+                writer.delete(&delete::if_unchanged(&host.metadata)).await?;
                 Ok(Action::AwaitChange)
             }
             (Some(guest), host, _) => {
@@ -387,6 +360,10 @@ impl Services {
             }
         }
     }
+}
+
+fn kind() -> ApiResource {
+    ApiResource::erase::<Service>(&())
 }
 
 impl Reconciler for Services {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::last_applied::Written;
+use super::last_applied::LastApplied;
 use super::object::{Applied, Body};
 use crate::sync::runtime::budget::Charge;
 use crate::sync::runtime::context::MANAGER;
@@ -27,7 +27,7 @@ use crate::sync::runtime::key::Key;
 
 /// The target of an apply.
 #[derive(Debug)]
-pub(crate) struct Place<'a, K> {
+pub(crate) struct Target<'a, K> {
     /// The API of its kind, in its namespace.
     pub(crate) api: &'a Api<K>,
     /// Its kind.
@@ -38,12 +38,12 @@ pub(crate) struct Place<'a, K> {
     pub(crate) there: Option<&'a ObjectMeta>,
 }
 
-impl<K> Place<'_, K>
+impl<K> Target<'_, K>
 where
     K: Resource + Clone + DeserializeOwned + Debug,
 {
     /// Applies an object; its key in `written` is `key`.
-    pub(crate) async fn apply<B>(&self, body: &B, written: &Written, key: &Key) -> kube::Result<K>
+    pub(crate) async fn apply<B>(&self, body: &B, written: &LastApplied, key: &Key) -> kube::Result<K>
     where
         B: Serialize + Debug,
     {
@@ -62,7 +62,7 @@ where
     pub(crate) async fn write_exactly(
         &self,
         body: &Body<'_>,
-        written: &Written,
+        written: &LastApplied,
         key: &Key,
     ) -> kube::Result<K> {
         let Some(seen) = self.there else {
@@ -92,11 +92,11 @@ where
         Ok(object)
     }
 
-    /// Applies an object like [`Place::apply`]; the answer contains only metadata.
+    /// Applies an object like [`Target::apply`]; the answer contains only metadata.
     pub(crate) async fn apply_metadata<B>(
         &self,
         body: &B,
-        written: &Written,
+        written: &LastApplied,
         key: &Key,
     ) -> kube::Result<PartialObjectMeta<K>>
     where
@@ -116,7 +116,7 @@ where
     fn charge<B: Serialize>(
         &self,
         body: &B,
-        written: &Written,
+        written: &LastApplied,
         key: &Key,
     ) -> kube::Result<(Box<RawValue>, Option<Charge>)> {
         let body = to_raw_value(&Applied(body)).map_err(kube::Error::SerdeError)?;
@@ -136,14 +136,14 @@ where
 
     /// Gives an object back again if it was given back before: the watch may still show it as it was, or it could not be given
     /// back.
-    async fn refuse_what_was_given_back(&self, written: &Written, key: &Key) -> kube::Result<()> {
+    async fn refuse_what_was_given_back(&self, written: &LastApplied, key: &Key) -> kube::Result<()> {
         match self.there {
             Some(seen) if written.was_given_back(key, seen) => self.give_back(seen).await,
             _ => Ok(()),
         }
     }
 
-    async fn keep(&self, applied: &ObjectMeta, written: &Written, key: &Key) -> kube::Result<()> {
+    async fn keep(&self, applied: &ObjectMeta, written: &LastApplied, key: &Key) -> kube::Result<()> {
         if self.there.is_some() || written.has_made(key, applied) {
             return Ok(());
         }

@@ -10,7 +10,6 @@
 use std::collections::{BTreeMap, HashSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams};
 use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
 use vcluster_values::naming::own::HOST_MANAGED_KEYS;
@@ -18,7 +17,7 @@ use vcluster_values::naming::{self, MANAGED_ANNOTATIONS};
 
 use super::ownership::{self, MANAGED_LABELS};
 use crate::sync::runtime::context::Context;
-use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::error::ReconcileError;
 use crate::sync::runtime::key::Key;
 
 /// Keys that controllers write for themselves or for each other: for volumes, limit ranges, leader election and Rancher's
@@ -53,15 +52,11 @@ pub(crate) async fn show(
         return Ok(());
     };
     changes.insert("uid".to_owned(), json!(guest.uid));
-    context.metrics().write("guest", &kind.kind, "patch");
-    let patch = Patch::Merge(json!({"metadata": changes}));
-    let guests = context.guest_objects(kind, &key.namespace);
-    unless_gone(
-        guests
-            .patch_metadata(&key.name, &PatchParams::default(), &patch)
-            .await,
-    )
-    .attempting(|| format!("show the host's labels of {} {key} in the guest", kind.kind))
+    let changes = json!({"metadata": changes});
+    let writer = context.in_guest(kind, key);
+    writer
+        .merge("patch", &changes, "by the host's labels and annotations")
+        .await
 }
 
 /// Returns the changes of the guest's metadata.

@@ -19,7 +19,7 @@ pub(crate) struct Versions {
 
 /// Record of the last writes of the objects of one kind.
 #[derive(Debug, Default)]
-pub(crate) struct Written {
+pub(crate) struct LastApplied {
     ours: Mutex<HashMap<Key, Ours>>,
     /// The UIDs of objects that turned out to be foreign.
     given_back: Mutex<HashMap<Key, String>>,
@@ -35,7 +35,7 @@ struct Ours {
     made: Option<String>,
 }
 
-impl Written {
+impl LastApplied {
     /// Creates a record of objects on the host, which count for the tenant's budget.
     pub(crate) fn on_host(budget: &Budget) -> Self {
         Self {

@@ -19,7 +19,7 @@ use super::{Projections, is_marked};
 use crate::sync::config::Config;
 use crate::sync::generic::custom_resources::Status;
 use crate::sync::runtime::context::{Context, MANAGER};
-use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
+use crate::sync::runtime::error::{Attempt, ReconcileError};
 use crate::sync::runtime::key::Key;
 use crate::sync::write::delete;
 use crate::sync::write::object::Object;
@@ -71,18 +71,8 @@ async fn remove_of(
 
 async fn delete(context: &Context, kind: &ApiResource, copy: &ObjectMeta) -> Result<(), ReconcileError> {
     let key = Key::of(copy);
-    let one: Api<Object> = if key.namespace.is_empty() {
-        Api::all_with(context.guest(), kind)
-    } else {
-        context.guest_objects(kind, &key.namespace)
-    };
-    context.metrics().write("guest", &kind.kind, "delete");
-    unless_gone(one.delete(&key.name, &delete::if_unchanged(copy)).await).attempting(|| {
-        format!(
-            "delete {} {key} of the guest, which is not shown any more",
-            kind.kind
-        )
-    })
+    let writer = context.in_guest(kind, &key);
+    writer.delete(&delete::if_unchanged(copy)).await
 }
 
 /// Returns the kinds whose CRDs the guest has from the host, and serves. There are no copies of other custom kinds.

@@ -1,6 +1,8 @@
-use super::*;
+use serde_json::json;
 use vcluster_values::from_host::HostKind;
 use vcluster_values::mapping::Mapping;
+
+use super::*;
 
 fn object(yaml: &str) -> Object {
     let value: Value = serde_saphyr::from_str(yaml).unwrap();

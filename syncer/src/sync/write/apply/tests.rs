@@ -63,15 +63,15 @@ fn metadata(object: &Value) -> ObjectMeta {
     serde_json::from_value(object["metadata"].clone()).expect("metadata")
 }
 
-async fn apply(api: &Api<Object>, there: Option<&ObjectMeta>, written: &Written) -> kube::Result<Object> {
-    let place = Place {
+async fn apply(api: &Api<Object>, there: Option<&ObjectMeta>, written: &LastApplied) -> kube::Result<Object> {
+    let target = Target {
         api,
         kind: &kind(),
         name: "store",
         there,
     };
     let body = json!({"apiVersion": "dapr.io/v1alpha1", "kind": KIND, "spec": {"version": "v1"}});
-    place.apply(&body, written, &Key::new("default", "store")).await
+    target.apply(&body, written, &Key::new("default", "store")).await
 }
 
 fn code(result: kube::Result<Object>) -> u16 {
@@ -86,7 +86,7 @@ async fn what_was_given_back_is_left_alone_while_it_is_seen_as_it_was() {
     let shared = component("theirs", &["kubectl", MANAGER]);
     let theirs = component("theirs", &["kubectl"]);
     let (api, sent) = api([(200, shared.clone()), (200, theirs.clone()), (200, theirs)]);
-    let written = Written::default();
+    let written = LastApplied::default();
 
     assert_eq!(code(apply(&api, None, &written).await), 409);
     assert_eq!(code(apply(&api, Some(&metadata(&shared)), &written).await), 409);
@@ -106,7 +106,7 @@ async fn what_could_not_be_given_back_is_given_back_the_next_time() {
     let away = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 503, "message": "", "reason": ""});
     let theirs = component("theirs", &["kubectl"]);
     let (api, sent) = api([(200, shared.clone()), (503, away), (200, theirs)]);
-    let written = Written::default();
+    let written = LastApplied::default();
 
     assert_eq!(code(apply(&api, None, &written).await), 503);
     assert_eq!(code(apply(&api, Some(&metadata(&shared)), &written).await), 409);
@@ -119,7 +119,7 @@ async fn what_somebody_makes_in_the_place_of_the_syncers_own_is_given_back() {
     let shared = component("theirs", &["kubectl", MANAGER]);
     let theirs = component("theirs", &["kubectl"]);
     let (api, _) = api([(200, own), (200, shared), (200, theirs)]);
-    let written = Written::default();
+    let written = LastApplied::default();
 
     apply(&api, None, &written).await.expect("the name was free");
     assert_eq!(code(apply(&api, None, &written).await), 409);
@@ -130,7 +130,7 @@ async fn what_the_syncer_has_made_may_have_others_that_write_to_it() {
     let own = component("own", &[MANAGER]);
     let shared = component("own", &[MANAGER, "operator"]);
     let (api, _) = api([(200, own), (200, shared)]);
-    let written = Written::default();
+    let written = LastApplied::default();
 
     apply(&api, None, &written).await.expect("the name was free");
     apply(&api, None, &written).await.expect("it is its own");

@@ -9,17 +9,17 @@ use kube::core::ApiResource;
 use serde_json::{Value, json};
 use vcluster_values::naming::Tenant;
 
-use super::{Form, Status};
+use super::{Status, Translation};
 use crate::sync::write::object::Object;
 
 /// The account that every namespace has.
 const DEFAULT: &str = "default";
 
-/// The form of service accounts.
+/// The translation of service accounts.
 #[derive(Debug)]
 pub(super) struct Accounts;
 
-impl Form for Accounts {
+impl Translation for Accounts {
     fn kind(&self) -> ApiResource {
         ApiResource::erase::<ServiceAccount>(&())
     }

@@ -20,10 +20,10 @@ fn tenant() -> Tenant {
 
 /// Returns the fields of a mirror that differ from the guest's: annotations and spec.
 fn mirror(kind: CoreKind, guest: &Object) -> Result<Value, String> {
-    let form = of(kind);
+    let translation = of(kind);
     let mut annotations = guest.metadata.annotations.clone().unwrap_or_default();
-    form.annotate(&mut annotations, &tenant());
-    Ok(json!({"annotations": annotations, "spec": form.host_spec(guest, &tenant())?}))
+    translation.annotate(&mut annotations, &tenant());
+    Ok(json!({"annotations": annotations, "spec": translation.host_spec(guest, &tenant())?}))
 }
 
 #[test]

@@ -8,15 +8,15 @@ use kube::core::ApiResource;
 use serde_json::Value;
 use vcluster_values::naming::Tenant;
 
-use super::{Form, Status};
+use super::{Status, Translation};
 use crate::sync::to_host::selectors;
 use crate::sync::write::object::Object;
 
-/// The form of network policies.
+/// The translation of network policies.
 #[derive(Debug)]
 pub(super) struct NetworkPolicies;
 
-impl Form for NetworkPolicies {
+impl Translation for NetworkPolicies {
     fn kind(&self) -> ApiResource {
         ApiResource::erase::<NetworkPolicy>(&())
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use vcluster_values::admission::Resource;
 use vcluster_values::naming::Tenant;
 
-use super::{Form, Status, spec};
+use super::{Status, Translation, spec};
 use crate::sync::write::object::Object;
 
 /// Annotations of PVCs that the host's storage controllers write for each other.
@@ -22,11 +22,11 @@ const BOOKKEEPING: [&str; 4] = [
     "volume.beta.kubernetes.io/mount-options",
 ];
 
-/// The form of PVCs.
+/// The translation of PVCs.
 #[derive(Debug)]
 pub(super) struct Claims;
 
-impl Form for Claims {
+impl Translation for Claims {
     fn kind(&self) -> ApiResource {
         ApiResource::erase::<PersistentVolumeClaim>(&())
     }

@@ -7,7 +7,7 @@ use kube::core::ApiResource;
 use serde_json::Value;
 use vcluster_values::naming::Tenant;
 
-use super::{Form, Status, spec};
+use super::{Status, Translation, spec};
 use crate::sync::runtime::key::Key;
 use crate::sync::to_host::references::{ConfigObject, Reference};
 use crate::sync::write::object::Object;
@@ -20,11 +20,11 @@ const NAME_SECRETS: [&str; 3] = [
     "nginx.ingress.kubernetes.io/proxy-ssl-secret",
 ];
 
-/// The form of ingresses.
+/// The translation of ingresses.
 #[derive(Debug)]
 pub(super) struct Ingresses;
 
-impl Form for Ingresses {
+impl Translation for Ingresses {
     fn kind(&self) -> ApiResource {
         ApiResource::erase::<Ingress>(&())
     }

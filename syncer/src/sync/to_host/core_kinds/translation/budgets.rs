@@ -7,14 +7,14 @@ use kube::core::ApiResource;
 use serde_json::Value;
 use vcluster_values::naming::Tenant;
 
-use super::{Form, Status, spec};
+use super::{Status, Translation, spec};
 use crate::sync::write::object::Object;
 
-/// The form of disruption budgets.
+/// The translation of disruption budgets.
 #[derive(Debug)]
 pub(super) struct Budgets;
 
-impl Form for Budgets {
+impl Translation for Budgets {
     fn kind(&self) -> ApiResource {
         ApiResource::erase::<PodDisruptionBudget>(&())
     }

@@ -29,7 +29,7 @@ mod budgets;
 pub(crate) mod accounts;
 
 /// The special rules of a kind: pure functions of the objects.
-pub(crate) trait Form: Debug + Send + Sync {
+pub(crate) trait Translation: Debug + Send + Sync {
     /// Returns the kind.
     fn kind(&self) -> ApiResource;
 
@@ -86,7 +86,7 @@ pub(crate) enum Status {
 }
 
 /// Returns the form of a kind.
-pub(super) fn of(kind: CoreKind) -> Box<dyn Form> {
+pub(super) fn of(kind: CoreKind) -> Box<dyn Translation> {
     match kind {
         CoreKind::PersistentVolumeClaim => Box::new(claims::Claims),
         CoreKind::Ingress => Box::new(ingresses::Ingresses),

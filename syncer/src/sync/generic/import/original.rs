@@ -1,0 +1,85 @@
+//! The host object that a copy shows: marked, changed by reverse patches, and deleted with its copy.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Value, json};
+use vcluster_values::naming::{self, own};
+use vcluster_values::patches::Json;
+
+use super::Importer;
+use crate::sync::generic::patch_rule::HostNames;
+use crate::sync::runtime::error::{Attempt, ReconcileError};
+use crate::sync::runtime::key::Key;
+use crate::sync::write::delete;
+use crate::sync::write::object::Object;
+use crate::sync::write::ownership;
+
+impl Importer {
+    /// Changes the host object by the reverse patches, with values of the copy.
+    pub(super) async fn send_back(
+        &self,
+        key: &Key,
+        host: &Object,
+        copy: &Object,
+    ) -> Result<(), ReconcileError> {
+        let names = HostNames {
+            context: &self.context,
+            namespace: &key.namespace,
+        };
+        let (before, after) = self.rule.reverse(host, copy, &names)?;
+        if before == after {
+            return Ok(());
+        }
+        let changes = Json::replacement(Some(before), Some(after));
+        let writer = self.context.on_host(&self.kind, key);
+        writer.merge("reverse", &changes, "by its reverse patches").await
+    }
+
+    /// Marks the host object: the guest has a copy of it.
+    pub(super) async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), ReconcileError> {
+        let annotations = json!({
+            naming::CONTROLLED_BY: ownership::importer(&self.kind),
+            own::SYNCED_INTO: life,
+        });
+        self.annotate(key, host, annotations).await
+    }
+
+    pub(super) async fn unmark(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
+        let annotations = json!({naming::CONTROLLED_BY: null, own::SYNCED_INTO: null});
+        self.annotate(key, host, annotations).await
+    }
+
+    async fn annotate(&self, key: &Key, host: &ObjectMeta, annotations: Value) -> Result<(), ReconcileError> {
+        let changes = json!({"metadata": {"uid": host.uid, "annotations": annotations}});
+        let writer = self.context.on_host(&self.kind, key);
+        writer
+            .merge("mark", &changes, "to mark it as shown in the guest")
+            .await
+    }
+
+    /// Deletes the original of a copy that the tenant has deleted. Either side may have changed since it was seen, or the copy
+    /// may be about to be recreated, so both APIs are asked.
+    pub(super) async fn delete_host(
+        &self,
+        key: &Key,
+        guest: Option<&ObjectMeta>,
+        host: &ObjectMeta,
+        grace: Option<i64>,
+        life: &str,
+    ) -> Result<(), ReconcileError> {
+        if guest.is_none() && self.guest_has(key).await? {
+            return Ok(());
+        }
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
+        let now = hosts.get_metadata_opt(&key.name).await;
+        let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
+        let marked = now.filter(|now| ownership::shown_in(&now.metadata) == Some(life));
+        let Some(now) = marked.filter(|now| now.metadata.uid == host.uid) else {
+            return Ok(());
+        };
+        let mut params = delete::with_grace(host, grace);
+        if let Some(preconditions) = &mut params.preconditions {
+            preconditions.resource_version = now.metadata.resource_version;
+        }
+        self.context.on_host(&self.kind, key).delete(&params).await
+    }
+}
