@@ -22,7 +22,7 @@ mod connection;
 
 /// Failure to configure a client for an API.
 #[derive(Debug, thiserror::Error)]
-#[error("find the way to the {side}'s API")]
+#[error("configure a client for the {side}'s API")]
 pub struct Error {
     side: &'static str,
     source: Box<dyn std::error::Error + Send + Sync>,

@@ -29,7 +29,7 @@ pub enum Error {
         source: Box<kube::Error>,
     },
     /// The API answers, but is not ready.
-    #[error("find the guest's API ready; it says {0}")]
+    #[error("use the guest's API: it is not ready: {0}")]
     NotReady(String),
     /// A file that `syncer init` writes cannot be read.
     #[error("read {}, which `syncer init` writes", path.display())]
@@ -40,7 +40,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// An object that the guest's own controllers create does not exist yet.
-    #[error("find {0}, which the guest's controller manager makes")]
+    #[error("find {0}, which the guest's controller manager creates")]
     Missing(&'static str),
 }
 

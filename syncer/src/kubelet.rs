@@ -118,7 +118,7 @@ impl Kubelet {
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        info!(%address, "answering as a kubelet");
+        info!(%address, "serving the kubelet API");
         Ok(Self {
             listener,
             address,
@@ -165,7 +165,7 @@ impl Kubelet {
                     });
                 }
                 Err(error) => {
-                    warn!(%error, "failed to take a connection as a kubelet");
+                    warn!(%error, "failed to accept a connection to the kubelet API");
                     pause(REST).await;
                 }
             }
@@ -212,7 +212,7 @@ impl Connections {
         let (stream, caller) = match greeted {
             Ok(greeted) => greeted,
             Err(error) => {
-                debug!(%error, "somebody without a certificate asked for a kubelet");
+                debug!(%error, "refused a client of the kubelet API, as its TLS handshake failed");
                 return;
             }
         };
@@ -228,7 +228,7 @@ impl Connections {
             .await;
         // Whoever has read enough of a log goes without a word.
         if let Err(error) = served {
-            debug!(error = %chain(&error), "a connection to the kubelet ended");
+            debug!(error = %chain(&error), "a connection to the kubelet API ended with an error");
         }
     }
 }
@@ -249,7 +249,7 @@ impl Sides {
             passage::pass(self, &asked, &mirror, request).await
         };
         answered.await.unwrap_or_else(|refusal: Refusal| {
-            debug!(?asked, ?refusal, "refused what a kubelet was asked for");
+            debug!(?asked, ?refusal, "refused a request to the kubelet API");
             refusal.response_to(&asked)
         })
     }

@@ -84,7 +84,7 @@ impl Election {
         let Some(mut lease) = found else {
             let lease = self.lease(owner);
             let made = self.leases.create(&PostParams::default(), &lease).await;
-            return made.map(drop).map_err(asked("make the syncer's lease"));
+            return made.map(drop).map_err(asked("create the syncer's lease"));
         };
         match holder(&lease) {
             Some(holder) if holder == self.me.identity() => return Ok(()),

@@ -83,16 +83,16 @@ pub enum Error {
     #[error(transparent)]
     Leader(#[from] leader::Error),
     /// The engine stopped.
-    #[error("keep guest and host in step")]
+    #[error("sync guest and host")]
     Engine(#[from] sync::Error),
     /// A mapping in the values cannot be read.
-    #[error("map what the values name: {0}")]
+    #[error("read a mapping of the values: {0}")]
     Mapping(String),
     /// The kubelet API cannot be started.
     #[error(transparent)]
     Kubelet(#[from] kubelet::Error),
     /// Signals cannot be handled.
-    #[error("listen to signals")]
+    #[error("listen for signals")]
     Signals(#[source] std::io::Error),
     /// The address cannot be listened at.
     #[error("answer at {address}")]
@@ -157,12 +157,12 @@ async fn work(
 
     status.waits_for("the host");
     let look = || host::api_service(host, &settings.tenant);
-    let Some(service) = persist("find the Service on the host", shutdown, look).await else {
+    let Some(service) = persist("find the control plane's Service on the host", shutdown, look).await else {
         return Ok(());
     };
 
     let look = || host::owner(host, &settings.tenant);
-    let Some(owner) = persist("find the release on the host", shutdown, look).await else {
+    let Some(owner) = persist("find the release's service account on the host", shutdown, look).await else {
         return Ok(());
     };
 
@@ -318,20 +318,23 @@ async fn open(
 ) -> Option<()> {
     status.waits_for("the guest's DNS to be set up");
     if let Some(server) = dns {
-        persist("give the guest its DNS server", shutdown, || {
+        persist("apply the guest's DNS server", shutdown, || {
             dns::apply(guest, server)
         })
         .await?;
     }
 
-    status.waits_for("the guest to take pods");
-    persist("find that the guest takes pods", shutdown, || {
+    status.waits_for("the guest to accept pods");
+    persist("check that the guest accepts pods", shutdown, || {
         guest::takes_pods(guest)
     })
     .await?;
 
     while !readiness.is_ready() {
-        status.waits_for(format!("a first look at {}", readiness.waiting_for().join(", ")));
+        status.waits_for(format!(
+            "the initial sync of {}",
+            readiness.waiting_for().join(", ")
+        ));
         tokio::select! {
             () = pause(ENGINE_EVERY) => {}
             () = shutdown.cancelled() => return None,

@@ -27,7 +27,7 @@ pub enum Error {
     #[error(transparent)]
     Host(#[from] host::Error),
     /// The host does not say whether a namespace is gone.
-    #[error("wait until namespace {name} has gone")]
+    #[error("wait until namespace {name} is gone")]
     Waited {
         /// The namespace.
         name: String,
@@ -58,7 +58,7 @@ pub async fn run(client: &Client, tenant: &Tenant, replicas: &[Replica]) -> Resu
         .filter(|namespace| is_own(tenant, namespace))
         .map(|namespace| remove(&namespaces, namespace));
     let removed = try_join_all(removals).await?.len();
-    info!(removed, "nothing of the virtual cluster is left");
+    info!(removed, "removed all objects of the virtual cluster");
     Ok(())
 }
 
@@ -69,7 +69,7 @@ fn is_own(tenant: &Tenant, namespace: &PartialObjectMeta<Namespace>) -> bool {
     if !own {
         warn!(
             namespace = namespace.name_any(),
-            "left alone: it has the virtual cluster's labels and not the name that they go with"
+            "did not delete a namespace that has the virtual cluster's labels, but no name of its host namespaces"
         );
     }
     own
@@ -84,7 +84,7 @@ async fn remove(namespaces: &Api<Namespace>, namespace: &PartialObjectMeta<Names
         resource_version: None,
     });
     match namespaces.delete(&name, &looked_at).await {
-        Ok(_) => info!(namespace = name, "deleted, waiting until it has gone"),
+        Ok(_) => info!(namespace = name, "deleted a namespace, waiting until it is gone"),
         Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
         Err(source) => return Err(host::asked(format!("delete namespace {name}"), source).into()),
     }
@@ -94,6 +94,6 @@ async fn remove(namespaces: &Api<Namespace>, namespace: &PartialObjectMeta<Names
             name: name.clone(),
             source: Box::new(source),
         })?;
-    info!(namespace = name, "gone");
+    info!(namespace = name, "the namespace is gone");
     Ok(())
 }

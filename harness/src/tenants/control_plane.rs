@@ -255,12 +255,12 @@ mod tests {
     #[test]
     fn the_last_warning_of_a_log_is_found_with_its_cause() {
         let log = r#"{"timestamp":"t","level":"WARN","message":"trying again","error":"refused"}
-{"timestamp":"t","level":"ERROR","message":"failed to keep guest and host in step","error":"the host does not know the kind Nosuchkind"}
+{"timestamp":"t","level":"ERROR","message":"failed to sync guest and host","error":"the host does not know the kind Nosuchkind"}
 {"timestamp":"t","level":"INFO","message":"listening"}
 no JSON at all"#;
         assert_eq!(
             last_warning(log).as_deref(),
-            Some("failed to keep guest and host in step: the host does not know the kind Nosuchkind")
+            Some("failed to sync guest and host: the host does not know the kind Nosuchkind")
         );
         assert_eq!(last_warning("{\"level\":\"INFO\"}\n"), None);
     }

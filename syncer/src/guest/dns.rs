@@ -238,11 +238,11 @@ pub async fn keep(guest: &Client, server: &Server, shutdown: &CancellationToken)
         match seen {
             Ok(Some(_)) => {}
             Ok(None) => {
-                let given = persist("keep the guest's DNS server", shutdown, || apply(guest, server)).await;
+                let given = persist("apply the guest's DNS server", shutdown, || apply(guest, server)).await;
                 if given.is_none() {
                     return;
                 }
-                info!(what, "gave the guest its DNS server");
+                info!(what, "recreated a deleted object of the guest's DNS server");
             }
             Err(error) => warn!(what, error = %chain(&error), "a watch of the guest's DNS server failed"),
         }

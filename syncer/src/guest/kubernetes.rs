@@ -51,7 +51,7 @@ pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
         match seen {
             Ok(()) => {
                 let settled = || settle(guest, place);
-                if persist("keep the guest's Service kubernetes", shutdown, settled)
+                if persist("apply the guest's Service kubernetes", shutdown, settled)
                     .await
                     .is_none()
                 {

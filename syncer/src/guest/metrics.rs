@@ -40,18 +40,18 @@ pub async fn apply(guest: &Client, port: u16, pki: &Path) -> Result<(), Error> {
     Api::<Service>::namespaced(guest.clone(), NAMESPACE)
         .patch(SERVICE, &params, &Patch::Apply(service(port)))
         .await
-        .map_err(|source| asked(format!("make Service {SERVICE} in the guest"), source))?;
+        .map_err(|source| asked(format!("create Service {SERVICE} in the guest"), source))?;
     Api::<APIService>::all(guest.clone())
         .patch(&name(), &params, &Patch::Apply(api(port, authority)))
         .await
         .map(drop)
-        .map_err(|source| asked(format!("give the guest the API {GROUP}"), source))
+        .map_err(|source| asked(format!("register the API {GROUP} in the guest"), source))
 }
 
 /// Removes the API, if the syncer has registered it; an API of the tenant's own is not changed.
 pub async fn remove(guest: &Client) -> Result<(), Error> {
     let apis: Api<APIService> = Api::all(guest.clone());
-    let failed = |source| asked(format!("take the API {GROUP} from the guest"), source);
+    let failed = |source| asked(format!("remove the API {GROUP} from the guest"), source);
     let there = apis.get_opt(&name()).await.map_err(failed)?;
     let Some(ours) = there.filter(leads_here) else {
         return Ok(());

@@ -58,7 +58,7 @@ async fn found(sides: &Sides, asked: &Asked) -> Result<Value, Refusal> {
             of_kind("NodeMetrics", found, name.as_deref())
         }
         What::Pods { .. } | What::Nodes { .. } => Err(Refusal::not_found(
-            "this virtual cluster was not asked to show that (integrations.metricsServer)",
+            "the values of this virtual cluster do not enable these metrics (integrations.metricsServer)",
         )),
     }
 }

@@ -53,7 +53,7 @@ pub(super) async fn pass(
     let mut question = Request::new(Body::empty());
     *question.method_mut() = request.method().clone();
     *question.uri_mut() = (asked.at(&target.namespace, &target.name).parse())
-        .map_err(|_| Refusal::bad("what was asked for cannot be asked of the host"))?;
+        .map_err(|_| Refusal::bad("the request cannot be sent to the host: it gives no valid URL"))?;
     if asked.verb != Verb::Log {
         *question.headers_mut() = some_of(request.headers(), &OF_UPGRADES);
     }
@@ -81,13 +81,13 @@ async fn join(ours: OnUpgrade, theirs: OnUpgrade) {
     let (ours, theirs) = match tokio::try_join!(ours, theirs) {
         Ok(both) => both,
         Err(error) => {
-            debug!(%error, "one side of a stream went before it began");
+            debug!(%error, "one side closed the connection before the stream began");
             return;
         }
     };
     // Who leaves in the middle is gone, whatever the reason.
     if let Err(error) = copy_bidirectional(&mut TokioIo::new(ours), &mut TokioIo::new(theirs)).await {
-        debug!(%error, "a stream broke off");
+        debug!(%error, "a stream ended with an error");
     }
 }
 
@@ -108,7 +108,7 @@ fn with(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
 /// Returns the message of an API's refusal. A kubelet sends it as text, and an API server wraps that in its own `Status`.
 async fn said(body: Body) -> String {
     let Ok(read) = Limited::new(body, LONGEST).collect().await else {
-        return "the host broke off in the middle of its refusal".to_owned();
+        return "the host refused the request, and its message could not be read".to_owned();
     };
     let bytes = read.to_bytes();
     match serde_json::from_slice::<Status>(&bytes) {
@@ -163,7 +163,7 @@ mod tests {
         assert!(
             said(Body::from(vec![b'a'; LONGEST + 1]))
                 .await
-                .contains("broke off")
+                .contains("could not be read")
         );
     }
 }

@@ -61,7 +61,7 @@ impl Replica {
         };
         let original = own::replica_of(found.annotations());
         if !original.is_some_and(|original| original.starts_with(&tenant.replica_prefix())) {
-            warn!(what, "left alone: it is not the virtual cluster's");
+            warn!(what, "did not delete an object that is not the virtual cluster's");
             return Ok(());
         }
         // One that was recreated under the name was not looked at.

@@ -16,7 +16,7 @@ pub const SYSTEM: &str = "kube-system";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "sync this guest: it is not the one that the host's namespaces of {tenant} were made for. Was its store \
-     lost? Nothing of the tenant is touched on the host. Restore the store; or start anew: kubectl delete \
+     lost? Nothing of the tenant is changed on the host. Restore the store; or start with an empty host: kubectl delete \
      namespace --selector {name_label}={tenant},{namespace_label}={namespace}; or have this guest take over the \
      namespaces, without what is in them: kubectl annotate --overwrite --namespace {namespace} service {tenant} \
      {ACCEPTED_CLUSTER}={guest}",

@@ -171,7 +171,7 @@ impl Reconciler for Events {
         self.wait_no_more(key);
         let hosts: Api<Event> = self.context.host_api(&key.namespace);
         let read = hosts.get_opt(&key.name).await;
-        let Some(event) = read.attempting(|| format!("read event {key} of the host"))? else {
+        let Some(event) = read.attempting(|| format!("read Event {key} of the host"))? else {
             return Ok(Action::AwaitChange);
         };
         if let Some(told) = told(event, &subject) {
@@ -184,7 +184,7 @@ impl Reconciler for Events {
                     &Patch::Apply(Applied(&told)),
                 )
                 .await
-                .attempting(|| format!("tell event {key} in the guest"))?;
+                .attempting(|| format!("write Event {key} to the guest"))?;
         }
         heard.is_told.store(true, Ordering::Relaxed);
         Ok(Action::AwaitChange)

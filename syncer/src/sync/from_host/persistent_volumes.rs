@@ -160,7 +160,7 @@ impl Reconciler for PersistentVolumes {
 
     async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
         if !self.claims.has_listed(&Scope::Everything) {
-            return Ok(Action::WaitFor("the claims to be known"));
+            return Ok(Action::WaitFor("the guest's PVCs to be listed"));
         }
         let claim = self
             .claims

@@ -294,8 +294,9 @@ impl Projections {
         if refusal(&made).is_some_and(kube::core::Status::is_already_exists) {
             return Ok(());
         }
-        made.map(drop)
-            .attempting(|| format!("make namespace {name} in the guest for what the host shows there"))
+        made.map(drop).attempting(|| {
+            format!("create namespace {name} in the guest for objects that the host shows there")
+        })
     }
 
     fn guests(&self, namespace: &str) -> Api<Object> {
@@ -326,7 +327,7 @@ impl Reconciler for Projections {
 
     async fn reconcile(&self, key: &Key) -> Result<Action, ReconcileError> {
         if !self.are_known() {
-            return Ok(Action::WaitFor("what the host shows to be known"));
+            return Ok(Action::WaitFor("the host's objects to be listed"));
         }
         let is_going = |object: &Object| object.metadata.deletion_timestamp.is_some();
         let host = self.host.get(key).filter(|host| !is_going(host));

@@ -166,7 +166,7 @@ impl CustomResources {
     async fn define(&self, key: &Key, name: &str, version: &str) -> Result<Defined, ReconcileError> {
         let hosts: Api<CustomResourceDefinition> = Api::all(self.context.host());
         let guests: Api<CustomResourceDefinition> = Api::all(self.context.guest());
-        let reading = || format!("read definition {name} of the host");
+        let reading = || format!("read CRD {name} of the host");
         let found = hosts.get_metadata_opt(name).await.attempting(reading)?;
         let Some(host) = found else {
             return Ok(Defined::Yes(None));
@@ -183,7 +183,7 @@ impl CustomResources {
             return Ok(Defined::Yes(None));
         };
         let read = guests.get_opt(name).await;
-        let guest = read.attempting(|| format!("read definition {name} of the guest"))?;
+        let guest = read.attempting(|| format!("read CRD {name} of the guest"))?;
         self.context
             .metrics()
             .write("guest", "CustomResourceDefinition", "apply");
@@ -195,7 +195,7 @@ impl CustomResources {
                 &Patch::Apply(crds::for_guest(&host, guest.as_ref())),
             )
             .await
-            .attempting(|| format!("write definition {name} to the guest"))?;
+            .attempting(|| format!("write CRD {name} to the guest"))?;
         if !crds::is_established(written.status.as_ref()) {
             return Ok(Defined::NotYet);
         }

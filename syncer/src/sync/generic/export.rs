@@ -247,7 +247,7 @@ impl Exporter {
     async fn disown(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
         let changes = json!({"metadata": {"uid": host.uid, "annotations": {naming::OBJECT_UID: ""}}});
         let writer = self.context.on_host(&self.kind, key);
-        writer.merge("disown", &changes, "to recreate it").await
+        writer.merge("disown", &changes, "for recreation").await
     }
 
     fn host_metadata(&self, key: &Key, guest: &Object, host: Option<&ObjectMeta>) -> ObjectMeta {

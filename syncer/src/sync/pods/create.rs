@@ -20,7 +20,7 @@ impl Pods {
             return self.end(key, guest).await;
         }
         if (self.runtime_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
-            return Ok(Action::WaitFor("the host's runtime classes to be known"));
+            return Ok(Action::WaitFor("the host's runtime classes to be listed"));
         }
         self.comply(guest)?;
         if let Some(what) = self.admit(&needs::of_pod(guest))? {
@@ -41,7 +41,7 @@ impl Pods {
             return Ok(Action::WaitFor("the Service kube-dns in kube-system"));
         }
         if (self.priority_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
-            return Ok(Action::WaitFor("the host's priority classes to be known"));
+            return Ok(Action::WaitFor("the host's priority classes to be listed"));
         }
         let host = self.translated(guest, dns.as_deref());
         let params = PostParams {
@@ -58,7 +58,7 @@ impl Pods {
             .create(&params, &host)
             .await;
         if refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
-            return Ok(Action::WaitFor("the pod of that name on the host to be known"));
+            return Ok(Action::WaitFor("the host's pod of that name to be listed"));
         }
         let created = created.attempting(attempted)?;
         charge.keep();

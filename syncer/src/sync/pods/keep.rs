@@ -137,7 +137,7 @@ impl Pods {
                 .patch_status(&key.name, &PatchParams::default(), &Patch::Strategic(body))
                 .await,
         )
-        .attempting(|| format!("tell the host which gates of pod {key} are open"))
+        .attempting(|| format!("write the readiness gates' conditions of pod {key} to the host"))
     }
 
     /// Binds a guest pod to the node of its host pod, unless it is bound or being deleted.

@@ -108,7 +108,7 @@ impl Nodes {
     async fn restore(&self, name: &str) -> Result<Action, ReconcileError> {
         if let Some(copied) = &self.copied {
             if !copied.are_known() {
-                return Ok(Action::WaitFor("the host's nodes to be known"));
+                return Ok(Action::WaitFor("the host's nodes to be listed"));
             }
             if copied.shows(name) {
                 return Ok(Action::AwaitChange);
@@ -180,7 +180,7 @@ impl Nodes {
         let nodes: Api<Node> = Api::all(self.context.guest());
         let params = PatchParams::default();
         unless_gone(nodes.patch_status(name, &params, &Patch::Strategic(status)).await)
-            .attempting(|| format!("have node {name} of the guest lead to the syncer"))?;
+            .attempting(|| format!("set the address of node {name} in the guest to the syncer's"))?;
         self.lock_said().insert(name.to_owned());
         Ok(())
     }

@@ -51,7 +51,7 @@ pub(crate) enum Over {
     /// The tenant would keep too much on the host.
     #[error(
         "it has {}, and this virtual cluster keeps {} on the host, of at most {}: delete some of it or make it smaller, \
-         or ask whoever runs the host for a higher limit",
+         or ask the host's administrator for a higher limit",
         Size(*bytes), Size(*total), Size(*limit)
     )]
     Total {
@@ -337,7 +337,7 @@ mod tests {
         assert_eq!(
             over.to_string(),
             "it has 50.0 KiB, and this virtual cluster keeps 60.0 KiB on the host, of at most 100.0 KiB: delete some of it or \
-             make it smaller, or ask whoever runs the host for a higher limit"
+             make it smaller, or ask the host's administrator for a higher limit"
         );
         assert!(charge("a", 101 * KIB, true).is_err());
         assert_eq!(charge("a", 50 * KIB, true), Ok(Some(60 * KIB)));

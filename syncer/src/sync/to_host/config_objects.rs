@@ -288,7 +288,7 @@ impl ConfigObjects {
             .as_deref()
             .and_then(|host| ownership::owner_of(host, &self.kind));
         if (guest.is_some() || ours.is_some()) && !named && !known {
-            return Ok(Action::WaitFor("what may name it to be known"));
+            return Ok(Action::WaitFor("the objects that may name it to be listed"));
         }
         let is_missing = guest
             .as_deref()

@@ -221,7 +221,7 @@ impl Reconciler for ReplicatedServices {
         let guest = self.guest.get(key).filter(is_there);
         match (guest, self.host.get(&self.host_key)) {
             (Some(_), Some(host)) if !self.is_ours(&host) => Err(ReconcileError::Refused(format!(
-                "the host has a {} {} that is none of this: it is left as it is",
+                "the host has a {} {} that is not this virtual cluster's replica: it is left as it is",
                 self.kind.kind, self.host_key
             ))),
             (Some(_), Some(host)) if !is_there(&host) => Ok(Action::AwaitChange),

@@ -259,7 +259,7 @@ impl Services {
                 .await;
         }
         if !refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
-            created.attempting(|| format!("make Service {key} anew with the host's address"))?;
+            created.attempting(|| format!("recreate Service {key} with the host's address"))?;
         }
         self.forget_anew(key).await
     }

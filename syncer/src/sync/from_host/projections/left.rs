@@ -79,7 +79,7 @@ async fn delete(context: &Context, kind: &ApiResource, copy: &ObjectMeta) -> Res
 async fn custom_kinds(context: &Context) -> Result<Vec<ApiResource>, ReconcileError> {
     let definitions: Api<CustomResourceDefinition> = Api::all(context.guest().clone());
     let defined = definitions.list_metadata(&ListParams::default()).await;
-    let defined = defined.attempting(|| "list definitions of the guest".to_owned())?;
+    let defined = defined.attempting(|| "list CRDs of the guest".to_owned())?;
     let copied = defined
         .iter()
         .filter(|definition| is_applied(&definition.metadata));

@@ -43,7 +43,7 @@ pub(super) fn of_the_hosts(spec: &PodSpec) -> Vec<String> {
             if projection.cluster_trust_bundle.is_some() {
                 fields.push(format!(
                     "{path}.clusterTrustBundle: the host's bundle would be mounted, and not that of the virtual cluster: \
-                     mount a config map"
+                     mount a ConfigMap"
                 ));
             }
         }

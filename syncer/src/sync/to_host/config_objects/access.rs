@@ -48,7 +48,7 @@ impl ConfigObjects {
             return Ok(None);
         }
         if !self.guest.has_listed(&Scope::Everything) || !self.host.has_listed_namespace(&key.namespace) {
-            return Ok(Some("the config maps and Secrets of both sides to be known"));
+            return Ok(Some("the ConfigMaps and Secrets of both sides to be listed"));
         }
         let kind = &self.kind.kind;
         match (self.standing(key), self.payload, need) {
@@ -57,7 +57,7 @@ impl ConfigObjects {
             | (Standing::Held, _, Need::Optional) => Ok(None),
             (Standing::Due, ..) => {
                 self.unmet.check(kind, key)?;
-                Ok(Some("a config map or Secret to be on the host"))
+                Ok(Some("a ConfigMap or Secret to be on the host"))
             }
             (Standing::Taken, ..) => Err(ReconcileError::Refused(format!(
                 "{kind} {key} can't be on the host, which has another {kind} of that name: give it another name",
@@ -65,7 +65,7 @@ impl ConfigObjects {
             (Standing::HostOnly, ..) if fault_injection::is(Mutation::ReadHostOnly) => Ok(None),
             (Standing::HostOnly, ..) => Err(ReconcileError::Refused(format!(
                 "{kind} {key} is not in this virtual cluster, and one of that name that only the host has may not be \
-                 read: create one of another name, or ask whoever runs the host to show it"
+                 read: create one of another name, or ask the host's administrator to show it"
             ))),
             (Standing::Absent, _, Need::Optional) if !self.holds_names() => Ok(None),
             (Standing::Absent, _, Need::Optional) => {
