@@ -80,7 +80,7 @@ pub enum Error {
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
     /// The environment exists already, so it is not the benchmark's to remove.
-    #[error("bring up {name} to measure it: it is there already, whole or in part")]
+    #[error("bring up {name} to measure it: it exists already, at least in part")]
     There {
         /// The environment's name.
         name: String,
@@ -122,7 +122,7 @@ pub enum Error {
     Processes(sandbox::Error),
     /// Only a native host cluster's processes are this machine's to look at.
     #[error(
-        "measure the memory of {name}: none of its processes are in sight; only those of --substrate native are"
+        "measure the memory of {name}: none of its processes can be seen; only those of --substrate native can"
     )]
     NoProcesses {
         /// The environment.

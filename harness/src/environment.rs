@@ -42,10 +42,10 @@ pub enum Error {
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
     /// A component does not exist and could not be built.
-    #[error("have all components")]
+    #[error("prepare the components")]
     Components(#[from] components::Error),
     /// An image could not be assembled or stored.
-    #[error("have all images")]
+    #[error("prepare the images")]
     Images(#[from] images::Error),
     /// There is no host cluster.
     #[error("bring up the host cluster")]
@@ -57,7 +57,7 @@ pub enum Error {
     #[error("install Dapr and Redis")]
     Platform(#[from] platform::Error),
     /// A tenant is not there.
-    #[error("make the tenants")]
+    #[error("create the tenants")]
     Tenants(#[from] tenants::Error),
     /// An app is not there.
     #[error("deploy the apps")]

@@ -346,8 +346,10 @@ pub enum Error {
     /// No scenario would run.
     #[error("run 0 scenarios at a time: --jobs takes 1 or more")]
     NoJobs,
-    /// The native host cluster has no way out to a registry.
-    #[error("pull images with --substrate native: its host cluster has no way out; its images are assembled")]
+    /// The native host cluster cannot connect to a registry.
+    #[error(
+        "pull images with --substrate native: its host cluster cannot connect to a registry; use --images build or auto"
+    )]
     NativePullsNothing,
     /// An option for an existing cluster is given, but the substrate is another one.
     #[error("use {option}: it is for --substrate existing, and this is {substrate}")]

@@ -57,7 +57,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The supervisor gave no address.
-    #[error("open a way to {target} through {}", control.display())]
+    #[error("open a connection to {target} through {}", control.display())]
     Forward {
         /// The address to connect to.
         target: SocketAddr,

@@ -416,8 +416,8 @@ pub enum Error {
     Client(#[from] substrate::ClientError),
     /// The virtual cluster is not the one that the host's namespaces were created for.
     #[error(
-        "go on with {tenant}: its control plane's pod is a new one, as when an environment gets another syncer, and its \
-         store went with the former. `harness down` removes the environment, and `harness up` recreates it"
+        "continue with {tenant}: its control plane has a new pod, for instance because the environment got another syncer, \
+         and its store was lost with the old pod. `harness down` removes the environment, and `harness up` recreates it"
     )]
     Store {
         /// The name of the tenant.

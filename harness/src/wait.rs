@@ -77,7 +77,7 @@ where
     Fut: Future<Output = Result<Seen<T>, E>>,
 {
     let started = Instant::now();
-    let mut last = "nothing yet: the first look did not come back".to_owned();
+    let mut last = "nothing yet: the first check did not return".to_owned();
     loop {
         let left = budget.at_most.saturating_sub(started.elapsed());
         match at_most(left, look()).await {
@@ -166,6 +166,6 @@ mod tests {
         let error = until::<(), Infallible, _>("an answer", SHORT, std::future::pending)
             .await
             .expect_err("nothing answers");
-        assert!(error.to_string().ends_with("the first look did not come back"));
+        assert!(error.to_string().ends_with("the first check did not return"));
     }
 }

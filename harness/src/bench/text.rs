@@ -31,12 +31,12 @@ pub fn of_sync(figures: &sync::Figures, tenant: &str) -> String {
     let mut rows = table(&["", "until", "p50", "p90", "p99", "max"]);
     for (change, until, latency) in [
         ("made", "the guest's API has answered", accept_ms),
-        ("", "the host's watch has told of it", create_ms),
+        ("", "the host's watch has shown it", create_ms),
         ("", "(it was sent, from when it was due)", late_ms),
         ("changed", "the guest's API has answered", &update.accept_ms),
-        ("", "the host's watch has told of it", &update.host_ms),
+        ("", "the host's watch has shown it", &update.host_ms),
         ("deleted", "the guest's API has answered", &delete.accept_ms),
-        ("", "the host's watch has told of it", &delete.host_ms),
+        ("", "the host's watch has shown it", &delete.host_ms),
     ] {
         let Latency { p50, p90, p99, max } = *latency;
         let mut row = vec![Cell::new(change), Cell::new(until)];

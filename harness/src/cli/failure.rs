@@ -38,7 +38,7 @@ pub(super) enum Failure {
         kubeconfig: PathBuf,
         source: substrate::ClientError,
     },
-    #[error("lead into the cluster")]
+    #[error("forward connections into the cluster")]
     Forwarder(#[source] io::Error),
     #[error("ask {cluster} for {what}")]
     Ask {
@@ -106,7 +106,7 @@ pub(super) enum Failure {
     Command(#[from] command::Error),
     #[error("run a container")]
     Runc(#[source] io::Error),
-    #[error("use {name}: something of an environment of that name is there")]
+    #[error("use {name}: parts of an environment of that name exist")]
     Taken { name: String },
     #[error("find the current folder")]
     CurrentFolder(#[source] io::Error),
@@ -154,7 +154,7 @@ impl Failure {
             Self::Existing(error) => error.remedy(),
             Self::NoTimes { .. } => Some("use --tail to limit the number of lines".to_owned()),
             Self::NoChart { .. } => {
-                Some("give the folder of its chart, or leave the option out to have it fetched".to_owned())
+                Some("give the folder of vcluster's chart, or leave the option out to fetch it".to_owned())
             }
             Self::Places(_) => Some("set HOME, or XDG_STATE_HOME and XDG_CACHE_HOME".to_owned()),
             Self::Ledger(error) => Some(error.remedy()),
@@ -172,7 +172,7 @@ impl Failure {
                 Some("move it away, or set --report-dir to another folder".to_owned())
             }
             Self::Suite(scenarios::Error::NoMatch { .. }) => {
-                Some("cargo harness test --list shows what there is".to_owned())
+                Some("cargo harness test --list lists the scenarios".to_owned())
             }
             _ => None,
         }

@@ -24,10 +24,10 @@ const ARRIVED: Budget = Budget::seconds(180);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It was refused.
-    #[error("give the tenant what is to be compared")]
+    #[error("create the objects to compare in the tenant")]
     Refused(#[from] manifests::Error),
     /// A cluster could not be asked.
-    #[error("look at what is to be compared")]
+    #[error("read the objects to compare")]
     Look(#[from] kube::Error),
     /// It did not arrive on the host.
     #[error(transparent)]

@@ -48,7 +48,7 @@ pub fn render(comparison: &Comparison) -> String {
         push(&mut text, &by_reason(&meant));
     }
     if !unneeded.is_empty() {
-        text += "Explained in vain (take them out of explained.toml):\n";
+        text += "Explanations without a difference (remove them from explained.toml):\n";
         for explanation in unneeded {
             let _ = writeln!(text, "  {explanation}");
         }

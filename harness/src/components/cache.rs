@@ -114,7 +114,7 @@ impl Room {
         if target.exists() {
             events.progress(
                 stage,
-                format!("making {name} again, as the cached one is damaged"),
+                format!("making {name} again, because the cached one is damaged"),
             );
             let aside = self.folder.join(format!("{prefix}damaged"));
             fs::rename(&target, &aside).map_err(Error::file("move aside", &target))?;

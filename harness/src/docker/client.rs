@@ -117,7 +117,7 @@ impl Docker {
             Ok(text) => serde_json::from_str(&text).map_err(|_| {
                 let said = serde_json::from_str::<serde_json::Value>(&text).ok();
                 let errors = said.and_then(|said| Some(said.get("ServerErrors")?.to_string()));
-                no_daemon(errors.unwrap_or_else(|| "it does not say who it is".to_owned()))
+                no_daemon(errors.unwrap_or_else(|| "its answer has no ID".to_owned()))
             }),
             Err(error) if error.is_missing() => Err(Error::NoProgram),
             Err(error) => Err(no_daemon(error.said())),

@@ -91,7 +91,7 @@ fn tenants_are_a_count_or_names(#[case] text: &str, #[case] expected: TenantChoi
 )]
 #[case::native_images(
     Settings { substrate: SubstrateChoice::Native, images: Images::Pull, ..settings() },
-    "pull images with --substrate native: its host cluster has no way out; its images are assembled"
+    "pull images with --substrate native: its host cluster cannot connect to a registry; use --images build or auto"
 )]
 #[case::a_context_of_nothing(
     Settings { existing: Existing { context: Some("blue".to_owned()), ..Existing::default() }, ..settings() },
@@ -99,8 +99,8 @@ fn tenants_are_a_count_or_names(#[case] text: &str, #[case] expected: TenantChoi
 )]
 #[case::vcluster_on_the_newest(
     Settings { virtual_cluster: VirtualCluster::Vcluster, ..settings() },
-    "use `--virtual-cluster vcluster` with Kubernetes 1.36: a guest of vcluster 0.25 is of 1.33 at most, and its pods \
-     stay unready for ever on a host of 1.34 or newer (loft-sh/vcluster#3578); say --kubernetes 1.33"
+    "use `--virtual-cluster vcluster` with Kubernetes 1.36: the guests of vcluster 0.25 have at most 1.33, and on a \
+     host of 1.34 or newer their pods never become ready (loft-sh/vcluster#3578); use --kubernetes 1.33"
 )]
 #[case::vcluster_without_its_program(
     Settings { virtual_cluster: VirtualCluster::Vcluster, kubernetes: Kubernetes::V1_33, ..settings() },

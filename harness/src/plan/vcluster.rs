@@ -25,8 +25,8 @@ pub struct Vcluster {
 pub enum Error {
     /// Its pods would never be ready.
     #[error(
-        "use `--virtual-cluster vcluster` with Kubernetes {asked}: a guest of vcluster 0.25 is of 1.33 at most, and its pods \
-         stay unready for ever on a host of 1.34 or newer (loft-sh/vcluster#3578); say --kubernetes {KUBERNETES}"
+        "use `--virtual-cluster vcluster` with Kubernetes {asked}: the guests of vcluster 0.25 have at most 1.33, and on a \
+         host of 1.34 or newer their pods never become ready (loft-sh/vcluster#3578); use --kubernetes {KUBERNETES}"
     )]
     Kubernetes {
         /// The version that was asked for.

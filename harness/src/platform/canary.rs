@@ -76,7 +76,7 @@ pub(super) async fn fly(settings: &Settings, cluster: &Cluster) -> Result<(), Er
     wait::until("Dapr's injector to add a sidecar", CONTROL_PLANE, || async {
         Ok::<_, Infallible>(match create_as(client, &account, &pod, true).await {
             Ok(created) if has_sidecar(&created) => Seen::Ready(()),
-            Ok(_) => Seen::not_yet("a pod that was let pass without one"),
+            Ok(_) => Seen::not_yet("a pod without a sidecar"),
             Err(error) => Seen::not_yet(said(&error)),
         })
     })

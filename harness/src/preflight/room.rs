@@ -93,11 +93,11 @@ pub(super) fn name_is_free(name: &str, folder: &Path) -> Check {
         pid: u32,
         doing: String,
     }
-    let need = format!("environment {name} in nobody's hands");
+    let need = format!("environment {name} held by no other process");
     let held = File::open(folder)
         .is_ok_and(|folder| matches!(folder.try_lock_shared(), Err(TryLockError::WouldBlock)));
     if !held {
-        return Check::met(need, "nobody is at it");
+        return Check::met(need, "no process holds it");
     }
     let holder = fs::read(folder.join("holder.json"))
         .ok()

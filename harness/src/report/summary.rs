@@ -141,7 +141,7 @@ impl Summary {
             left_behind: Vec::new(),
             environment: environment.clone(),
             seed: *seed,
-            stopped_by: Some("the run was ended before it could say how it went".to_owned()),
+            stopped_by: Some("the run was ended before it recorded its outcome".to_owned()),
             hostname: hostname.clone(),
         };
         let mut open = HashMap::new();

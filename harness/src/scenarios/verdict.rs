@@ -23,7 +23,9 @@ pub(super) enum Ended {
 pub(super) fn verdict(ended: Ended, output: &str, known: Option<&str>) -> (Verdict, Option<String>) {
     let failure = match ended {
         Ended::Exited(status) if status.success() && output.contains("test result: ok. 1 passed") => None,
-        Ended::Exited(status) if status.success() => Some("it ended well without having run".to_owned()),
+        Ended::Exited(status) if status.success() => {
+            Some("it exited with code 0, but did not run".to_owned())
+        }
         Ended::Exited(status) => Some(match status.signal() {
             Some(signal) => format!("its process was ended by signal {signal}\n{}", last_words(output)),
             None => reason(output),
@@ -37,8 +39,9 @@ pub(super) fn verdict(ended: Ended, output: &str, known: Option<&str>) -> (Verdi
     match (failure, known) {
         (None, None) => (Verdict::Passed, None),
         (None, Some(known)) => {
-            let flipped =
-                format!("it passes, and the catalogue knows it to fail: {known}. Take `known` out of it");
+            let flipped = format!(
+                "it passes, but scenarios/catalogue.toml lists it as known to fail: {known}. Remove `known` from its entry"
+            );
             (Verdict::Failed, Some(flipped))
         }
         (Some(why), None) => (Verdict::Failed, Some(why)),
@@ -138,7 +141,7 @@ test sync::sy_01_create ... FAILED";
         "test result: ok. 0 passed",
         None,
         Verdict::Failed,
-        Some("it ended well without having run")
+        Some("it exited with code 0, but did not run")
     )]
     #[case::panic(
         exited(101),
@@ -180,7 +183,9 @@ test sync::sy_01_create ... FAILED";
         PASSED,
         Some("#914"),
         Verdict::Failed,
-        Some("it passes, and the catalogue knows it to fail: #914. Take `known` out of it")
+        Some(
+            "it passes, but scenarios/catalogue.toml lists it as known to fail: #914. Remove `known` from its entry"
+        )
     )]
     fn a_process_comes_to(
         #[case] ended: Ended,

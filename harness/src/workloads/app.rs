@@ -133,7 +133,7 @@ async fn is_ready(service: SocketAddr, reach: &Reach) -> Result<SocketAddr, Stri
     let reached = reach
         .open(service)
         .await
-        .map_err(|error| format!("no way to {service}: {error}"))?;
+        .map_err(|error| format!("no connection to {service}: {error}"))?;
     let answer = reqwest::get(format!("http://{reached}/readyz"))
         .await
         .map_err(|error| error.to_string())?;

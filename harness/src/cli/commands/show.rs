@@ -30,9 +30,9 @@ pub(super) async fn doctor(context: &Context, wanted: &Wanted) -> Result<Exit, F
             }
         }
         text += if met {
-            "Nothing is lacking.\n"
+            "Nothing is missing.\n"
         } else {
-            "Something is lacking.\n"
+            "Something is missing.\n"
         };
         output::text(&text)?;
     }

@@ -57,8 +57,7 @@ fn not_taken(carried: &Carried) -> Problem {
         line: carried.line,
         what: What::NotDone {
             key: carried.key.clone(),
-            why: "what real vcluster's control plane runs is the environment's to say; leave it out"
-                .to_owned(),
+            why: "the environment sets what real vcluster's control plane runs: remove the key".to_owned(),
         },
     }
 }
@@ -155,7 +154,7 @@ mod tests {
     #[rstest]
     #[case::decided(
         "multiNamespaceMode: {enabled: true}\napi:\n  image: r/kube-apiserver:v1\n",
-        "values.yaml:3: `api.image`: what real vcluster's control plane runs is the environment's to say; leave it out"
+        "values.yaml:3: `api.image`: the environment sets what real vcluster's control plane runs: remove the key"
     )]
     #[case::not_said_there(
         "multiNamespaceMode: {enabled: true}\nsyncer:\n  logLevel: debug\n",
