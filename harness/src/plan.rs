@@ -214,16 +214,16 @@ impl std::str::FromStr for TenantChoice {
     }
 }
 
-/// Who is to provide the host cluster.
+/// The requested provider of the host cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum SubstrateChoice {
-    /// kind where a Docker daemon answers, else native
+    /// kind if a Docker daemon answers, otherwise native
     Auto,
-    /// Processes in namespaces of their own; needs root and no Docker
+    /// Processes in their own namespaces; needs root, but no Docker
     Native,
-    /// A cluster of containers, made by kind in Docker
+    /// A cluster of containers, created by kind in Docker
     Kind,
-    /// A cluster that is there already, by --kubeconfig and --context
+    /// An existing cluster, selected by --kubeconfig and --context
     Existing,
 }
 
@@ -239,37 +239,37 @@ pub enum Substrate {
     Existing,
 }
 
-/// What makes the virtual clusters.
+/// Providers of the virtual clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum VirtualCluster {
     /// This project's chart and syncer
     Embedded,
-    /// loft-sh's vcluster 0.25.2; with Kubernetes 1.33 only
+    /// loft-sh's vcluster 0.25.2; only with Kubernetes 1.33
     Vcluster,
 }
 
-/// Where images come from.
+/// Sources of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Images {
-    /// Pulled where registries answer and the host cluster can pull, else assembled
+    /// Like pull if registries answer and the host cluster can pull, otherwise like build
     Auto,
-    /// Pulled by the host cluster from the registries that they are published in
+    /// The host cluster pulls images from the registries that they are published in
     Pull,
-    /// Assembled from components
+    /// The harness assembles images from components
     Build,
 }
 
-/// What remains after a run.
+/// Conditions for keeping an environment after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
-    /// Nothing
+    /// Remove the environment
     Never,
-    /// The environment, if something failed other than by an interruption
+    /// Keep the environment if something failed, other than by an interruption
     OnFailure,
-    /// The environment
+    /// Keep the environment
     Always,
 }
 

@@ -23,7 +23,7 @@ use crate::{client, host, run};
 /// The exit code for a values file that cannot be used.
 const CONFIGURATION: u8 = 2;
 
-/// Keeps a virtual cluster and its host in step.
+/// Sync a virtual cluster with its host cluster
 #[derive(Debug, Parser)]
 #[command(name = "syncer", version)]
 struct Cli {
@@ -33,13 +33,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write the certificates and kubeconfigs that the control plane starts from
+    /// Write the certificates and kubeconfigs that the control plane starts with
     Init(Init),
     /// Run the syncer
     Run(Run),
-    /// Remove what a virtual cluster made on the host, and wait until it has gone: its namespaces, and its Services in others
+    /// Remove a virtual cluster's objects from the host, and wait until they are gone
     ///
-    /// For a virtual cluster that is removed itself: a syncer that runs recreates them.
+    /// These are its host namespaces with everything in them, and its Services in other namespaces. Remove the virtual
+    /// cluster itself first: a running syncer recreates the objects.
     Uninstall(Uninstall),
     /// Check and convert values files of all schema versions of vcluster
     #[command(subcommand)]
@@ -53,7 +54,7 @@ enum OnValues {
         /// Schema version of the file; detected from its keys if not given
         #[arg(long, value_parser = dialect())]
         dialect: Option<Dialect>,
-        /// The file; `-` reads standard input
+        /// Path of the file; `-` reads standard input
         file: PathBuf,
     },
     /// Convert a values file to another schema version, on standard output
@@ -67,7 +68,7 @@ enum OnValues {
         /// Schema version of the file; detected from its keys if not given
         #[arg(long, value_parser = dialect())]
         dialect: Option<Dialect>,
-        /// The file; `-` reads standard input
+        /// Path of the file; `-` reads standard input
         file: PathBuf,
     },
 }
@@ -80,19 +81,19 @@ fn dialect() -> impl TypedValueParser<Value = Dialect> {
         .try_map(|name| Dialect::of_name(&name).ok_or_else(|| format!("no schema version {name}")))
 }
 
-/// Which virtual cluster of which host.
+/// The virtual cluster and its host.
 #[derive(Clone, Debug, Args)]
 struct Subject {
-    /// The virtual cluster: its Helm release
+    /// Name of the virtual cluster, which is its Helm release
     #[arg(long, env = "VCLUSTER_NAME")]
     name: String,
-    /// The host namespace that its control plane is in
+    /// Host namespace of the control plane
     #[arg(long, env = "VCLUSTER_NAMESPACE")]
     namespace: String,
-    /// How to reach the host, where this is not one of its pods
+    /// Kubeconfig of the host; if not given, the service account of the pod that this runs in
     #[arg(long)]
     host_kubeconfig: Option<PathBuf>,
-    /// What to log, as in `info` or `syncer=debug`
+    /// Filter of the log, such as `info` or `syncer=debug`
     #[arg(long, env = "SYNCER_LOG", default_value = "info")]
     log: EnvFilter,
 }
@@ -111,19 +112,20 @@ impl Subject {
 struct Common {
     #[command(flatten)]
     subject: Subject,
-    /// The values that it was made with
+    /// Values file of the virtual cluster
     #[arg(long, default_value = "/config/values.yaml")]
     values: PathBuf,
-    /// The folder of certificates and kubeconfigs
+    /// Folder of certificates and kubeconfigs
     #[arg(long, default_value = "/pki")]
     pki: PathBuf,
-    /// The pod's address
+    /// IP address of the pod that this runs in
     #[arg(long, env = "POD_IP")]
     pod_ip: Option<IpAddr>,
-    /// The pod that this runs in: Events say of it why the virtual cluster is not ready, and of several syncers one leads
+    /// Name of the pod that this runs in. Its Events say why the virtual cluster is not ready. It is also the holder of
+    /// the Lease by which one of several syncers leads
     #[arg(long, env = "POD_NAME", requires = "pod_uid")]
     pod_name: Option<String>,
-    /// The UID of that pod
+    /// UID of the pod that this runs in
     #[arg(long, env = "POD_UID", requires = "pod_name")]
     pod_uid: Option<String>,
 }
@@ -145,19 +147,20 @@ struct Init {
 struct Run {
     #[command(flatten)]
     common: Common,
-    /// How to reach the guest, if not by the kubeconfig that `syncer init` wrote
+    /// Kubeconfig of the guest; if not given, the one that `syncer init` has written
     #[arg(long)]
     guest_kubeconfig: Option<PathBuf>,
-    /// Where to answer probes: /healthz and /readyz, which say "ok" or "not ready" and no more
+    /// Address of the probes /healthz and /readyz, which answer "ok" or "not ready" and no more
     #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)))]
     status: SocketAddr,
-    /// Where /metrics is, and a /readyz that says what the syncer waits for: anybody who reaches it learns names of the tenant's
+    /// Address of /metrics, and of a /readyz that says what the syncer waits for. Anybody who can connect to it learns
+    /// names of the tenant's objects
     #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)))]
     metrics: SocketAddr,
-    /// Where to answer the guest's API server as a kubelet: a loopback address; port 0 is any that is free
+    /// Address of the kubelet API that the guest's API server calls: a loopback address; port 0 is any free port
     #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 10250)))]
     kubelet: SocketAddr,
-    /// Where the host's DNS is written down
+    /// File with the host's DNS configuration
     #[arg(long, default_value = "/etc/resolv.conf")]
     resolv_conf: PathBuf,
 }
@@ -167,25 +170,25 @@ struct Uninstall {
     #[command(flatten)]
     subject: Subject,
 
-    /// A Service that it may have made in another namespace; can be given several times
+    /// Service in another namespace that the virtual cluster may have created; can be repeated
     ///
-    /// One that it has not made stays.
+    /// A Service that it has not created stays.
     #[arg(long = "replica", value_name = "NAMESPACE/NAME")]
     replicas: Vec<Replica>,
 
-    /// What namespaces were called by choice, as the values have it in `sync.toHost.namespaces.mappings.byName`
+    /// Host namespaces with a chosen name, as in the value `sync.toHost.namespaces.mappings.byName`
     #[arg(long, value_name = "GUEST=HOST,...", default_value = "")]
     namespaces: MappedNamespaces,
 }
 
-/// Why a command failed.
+/// Failure of a command.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
     Values(#[from] vcluster_values::Error),
     #[error("read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("write what was asked for")]
+    #[error("write the output")]
     Write(#[source] io::Error),
     #[error("start")]
     Start(#[source] io::Error),

@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! The commands and options of the command line.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -21,10 +21,10 @@ use crate::tenants::vcluster;
 /// The program of the syncer.
 const SYNCER: &str = "syncer";
 
-/// Brings up many tenants that share one Dapr, checks them end to end, and removes them again
+/// Bring up many tenants that share one Dapr, check them end to end, and remove them again
 ///
-/// A tenant is a virtual Kubernetes cluster. All of them run on one host cluster and share its Dapr and its Redis. In
-/// this workspace, `cargo harness` is this program and `cargo e2e` is its command `e2e`.
+/// A tenant is a virtual Kubernetes cluster. All tenants run on one host cluster and share its Dapr and its Redis. In
+/// this workspace, `cargo harness` runs this program, and `cargo e2e` runs its command `e2e`.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, after_help = exit::HELP, max_term_width = 100, disable_help_subcommand = true)]
 pub(super) struct Arguments {
@@ -34,16 +34,16 @@ pub(super) struct Arguments {
     pub(super) common: Common,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Common {
-    /// The environment's name, `default` unless given; several live side by side
+    /// Name of the environment, `default` if not given; several environments can exist side by side
     #[arg(long, global = true, help_heading = "Common options")]
     pub(super) name: Option<String>,
-    /// How results are printed, on standard output
+    /// Format of the results on standard output
     #[arg(long, global = true, value_enum, default_value_t = Format::Text, help_heading = "Common options")]
     pub(super) format: Format,
-    /// Say only what failed
+    /// Print failures only
     #[arg(
         short,
         long,
@@ -52,7 +52,7 @@ pub(super) struct Common {
         conflicts_with = "verbose"
     )]
     quiet: bool,
-    /// Say everything, and log what the stages do
+    /// Print all events, and the log of each stage
     #[arg(short, long, global = true, help_heading = "Common options")]
     verbose: bool,
 }
@@ -67,182 +67,185 @@ impl Common {
     }
 }
 
-/// How results are printed.
+/// Formats of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// Text for people
     Text,
-    /// For programs
+    /// JSON for programs
     Json,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Say what this machine lacks, each with its remedy
+    /// Check what this machine needs, and print a remedy for each thing that is missing
     Doctor(Wanted),
-    /// Say what `up` would make; touches nothing
+    /// Print what `up` would create; changes nothing
     Plan(Wanted),
-    /// Bring an environment up and leave it
+    /// Bring an environment up and leave it running
     ///
-    /// Run again, it goes on where it stopped. If it fails or is interrupted, what it made is removed, unless --keep says
-    /// otherwise.
+    /// A second `up` continues where the first one stopped. If `up` fails or is interrupted, everything that it has
+    /// created is removed, unless --keep says otherwise.
     Up(Up),
     /// Run scenarios against an environment that is up
     Test(Test),
-    /// Bring an environment up, run the scenarios, report, and remove it
+    /// Bring an environment up, run the scenarios, write the reports, and remove the environment
     E2e(E2e),
-    /// Have all components and images in the cache, and bring nothing up
+    /// Fetch and build all components and images into the cache, and bring nothing up
     ///
-    /// The long part of a first `up`: on two cores and with nothing cached, some 20 minutes.
+    /// This is the longest part of a first `up`: about 20 minutes on two cores with nothing cached.
     Components(Prepare),
-    /// Say which environments there are
+    /// List the environments
     Status,
-    /// Print logs, also of an environment that is coming up
+    /// Print logs, even while the environment is coming up
     Logs(Logs),
-    /// Print a kubeconfig that works from here, for kubectl, k9s or helm
+    /// Print a kubeconfig that works on this machine, for kubectl, k9s or helm
     Kubeconfig(Kubeconfig),
-    /// Remove an environment, also what a crash left of it
+    /// Remove an environment, or what a crash has left of it
     Down,
-    /// Run a command with a Docker daemon of its own, which ends with it
+    /// Run a command with its own Docker daemon, which ends with the command
     ///
-    /// For machines where the user is root and there is no Docker. The command has `DOCKER_HOST`, a `docker` on its PATH,
-    /// and the daemon's network: ports that containers publish are on its 127.0.0.1, and other machines are out of its
-    /// reach. Images and containers are gone afterwards, as is what the command left running. The exit code is the
-    /// command's. The daemon is called `docker` unless --name says otherwise.
+    /// This is for machines without Docker, and needs root. The command gets the variable `DOCKER_HOST`, a `docker` in
+    /// its PATH, and the daemon's network: it reaches the ports that containers publish at 127.0.0.1, and no other
+    /// machine. When the command ends, the images, the containers and the processes that it has left running are
+    /// removed. The exit code is the command's. The name of the daemon is `docker` if --name is not given.
     Docker(Docker),
-    /// Measure
+    /// Measure latency, memory or the time to bring an environment up
     Bench(Bench),
-    /// Bring up an environment of each of two kinds of virtual cluster, and compare them
+    /// Bring up one environment for each of two kinds of virtual cluster, and compare them
     ///
-    /// One after the other, with the same options and the same input: verdicts of the scenarios, what a Component takes
-    /// to the host, memory, and the objects that the host has. What is meant to differ is explained; a scenario that
-    /// failed or a difference that nobody can explain gives exit code 1. They are called NAME-left and NAME-right, after
-    /// `compare` unless --name says otherwise.
+    /// The environments run one after the other, with the same options and the same input. The comparison has the
+    /// verdicts of the scenarios, the time that a Component takes to the host, the memory, and the objects on the host.
+    /// It gives the reason of each intended difference. A failed scenario or a difference without a known reason gives
+    /// exit code 1. The environments are called NAME-left and NAME-right; NAME is `compare` if --name is not given.
     Compare(Compare),
-    /// Run Kubernetes' conformance tests against a tenant's cluster, or against the host cluster
+    /// Run Kubernetes' conformance tests against a tenant's cluster or the host cluster
     ///
-    /// The tenant has to show all nodes: harness/manifests/tenants/conformance-values.yaml has the values for that. The tests are upstream's, of the environment's Kubernetes and not changed. Tests that are known to
-    /// fail are in harness/conformance/known.toml, each with its reason; one that passes all the same fails the run. A
-    /// report folder keeps the verdicts of several runs, so that parts of the tests, and tenant and host, come to a whole:
-    /// conformance.md shows the clusters side by side. Exit code 1 says that a test failed that is not known to.
+    /// The tenant has to show all nodes: harness/manifests/tenants/conformance-values.yaml has the values for this. The
+    /// tests are upstream's, unchanged, of the environment's Kubernetes version. harness/conformance/known.toml lists
+    /// the tests that are known to fail, each with its reason. If one of them passes, the run fails. A report folder
+    /// keeps the verdicts of several runs, so the tests can be run in parts, and against tenant and host in turn:
+    /// conformance.md shows the clusters side by side. Exit code 1 means that a test failed that is not known to fail.
     Conformance(Conformance),
-    /// Render the reports again from a run's events
+    /// Write the reports of a run again, from its events
     Report {
-        /// The report folder
+        /// Report folder of the run
         folder: PathBuf,
     },
-    /// Print completions for a shell
+    /// Print the completion script of a shell
     Completions {
-        /// Which shell
+        /// Name of the shell
         shell: clap_complete::Shell,
     },
-    /// Is what leads into a cluster by way of its API server
+    /// Forward connections into a cluster through its API server
     #[command(name = forwarder::COMMAND, hide = true)]
     ApiForwarder {
-        /// Its folder
+        /// Folder of the forwarder
         folder: PathBuf,
-        /// The cluster's kubeconfig
+        /// Kubeconfig of the cluster
         kubeconfig: PathBuf,
     },
-    /// Is the half of a sandbox that stays outside of its namespaces
+    /// Supervise a sandbox from outside its namespaces
     #[command(name = supervisor::COMMAND, hide = true)]
     SandboxSupervisor {
-        /// The run's folder
+        /// Folder of the run
         folder: PathBuf,
     },
-    /// Is a command in a sandbox's network
+    /// Run a command in the network of a sandbox
     #[command(name = enter::COMMAND, hide = true)]
     SandboxEnter(Enter),
-    /// Is the name server of a Docker daemon
+    /// Serve DNS for a Docker daemon
     #[command(name = names::COMMAND, hide = true)]
     DockerNames {
-        /// Where it listens
+        /// IP address to listen on
         address: IpAddr,
     },
-    /// Is the runtime of a Docker daemon that may not do everything
+    /// Run containers for a Docker daemon that lacks a capability
     #[command(name = runtime::COMMAND, hide = true)]
     DockerRuntime {
-        /// The runtime that may
+        /// Path of runc
         runc: PathBuf,
-        /// Its arguments
+        /// Arguments of runc
         #[arg(last = true)]
         arguments: Vec<OsString>,
     },
-    /// Is process 1 of a sandbox
+    /// Run as process 1 of a sandbox
     #[command(name = supervisor::INIT_COMMAND, hide = true)]
     SandboxInit {
-        /// The run's folder
+        /// Folder of the run
         folder: PathBuf,
     },
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Up {
-    /// The last stage that is done
+    /// Last stage to run
     #[arg(long, value_enum, default_value_t = Until::default(), value_name = "STAGE")]
     pub(super) until: Until,
     #[command(flatten)]
     pub(super) wanted: Wanted,
 }
 
-/// What an environment is to be.
+/// Options of an environment.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Wanted {
-    /// How many tenants, named tenant-1 and so on, or their names: blue,green
+    /// Number of tenants, which are named tenant-1 and so on, or their names, such as blue,green
     #[arg(long, default_value_t = TenantChoice::default(), value_name = "N|NAMES")]
     pub(super) tenants: TenantChoice,
-    /// What makes the virtual clusters
+    /// Provider of the virtual clusters
     #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
     pub(super) virtual_cluster: VirtualCluster,
     #[command(flatten)]
     pub(super) basis: Basis,
-    /// What remains in the end: of `e2e` in any case, of `up` if it fails
+    /// Condition for keeping the environment, at the end of `e2e` or when `up` fails
     #[arg(long, value_enum, default_value_t = Keep::Never)]
     pub(super) keep: Keep,
-    /// What unique names are derived from; another one in each run unless given
+    /// Number that unique names are derived from; a different one in each run if not given
     #[arg(long)]
     pub(super) seed: Option<u64>,
     #[command(flatten)]
     pub(super) report: ReportDir,
 }
 
-/// What any environment is made on and from, whatever it is for.
+/// Options for the host cluster, the images and the values of an environment.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Basis {
-    /// The tenants' values, in the dialect of vcluster 0.15; those of the tutorial unless given
+    /// Values file of the tenants, in the dialect of vcluster 0.15, 0.20 or 0.28; if not given, the tutorial's
+    /// (`conformance`: one for the tests)
     #[arg(long, value_name = "FILE")]
     pub(super) values: Option<PathBuf>,
-    /// Who provides the host cluster
+    /// Provider of the host cluster
     #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
     pub(super) substrate: SubstrateChoice,
     #[command(flatten)]
     pub(super) existing: Existing,
-    /// The chart of vcluster 0.25.2; from its repository unless given
+    /// Folder of the chart of vcluster 0.25.2; fetched from the chart's repository if not given
     #[arg(long, value_name = "DIR")]
     pub(super) vcluster_chart: Option<PathBuf>,
-    /// Where images come from
+    /// Source of the images
     #[arg(long, value_enum, default_value_t = Images::Auto)]
     pub(super) images: Images,
-    /// Take more tenants than are estimated to fit
+    /// Allow more tenants than are estimated to fit this machine
     #[arg(long)]
     pub(super) overcommit: bool,
     #[command(flatten)]
     pub(super) components: Components,
 }
 
-/// What there is to say of a cluster that is there already.
+/// Options of an existing cluster.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Existing {
-    /// With --substrate existing: its kubeconfig; that of kubectl unless given
+    /// With --substrate existing: kubeconfig of the cluster; kubectl's if not given
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// With --substrate existing: the context in it; its current one unless given
+    /// With --substrate existing: context in the kubeconfig; the current context if not given
     #[arg(long, value_name = "CONTEXT")]
     context: Option<String>,
-    /// With --substrate existing: where images are pushed to and pulled from, such as registry.example.com/team
+    /// With --substrate existing: registry and path that images are pushed to and pulled from, such as
+    /// registry.example.com/team
     #[arg(long, value_name = "PREFIX")]
     registry: Option<String>,
-    /// With --substrate existing: whose Dapr is used
+    /// With --substrate existing: source of the host cluster's Dapr
     #[arg(long, value_enum, default_value_t = Dapr::Install)]
     dapr: Dapr,
 }
@@ -264,38 +267,39 @@ impl Existing {
     }
 }
 
-/// What a first `up` would have to make.
+/// Options of `components`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Prepare {
-    /// Who is to provide the host cluster
+    /// Provider of the host cluster
     #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
     pub(super) substrate: SubstrateChoice,
-    /// Where images come from
+    /// Source of the images
     #[arg(long, value_enum, default_value_t = Images::Auto)]
     pub(super) images: Images,
-    /// With --substrate existing: where images are to be pushed to
+    /// With --substrate existing: registry and path that images will be pushed to, such as registry.example.com/team
     #[arg(long, value_name = "PREFIX")]
     pub(super) registry: Option<String>,
     #[command(flatten)]
     pub(super) components: Components,
 }
 
-/// How components are had.
+/// Options for the versions and the sources of components.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Components {
-    /// Which Kubernetes, on the host and in the virtual clusters
+    /// Kubernetes version of the host and of the virtual clusters
     #[arg(long, value_enum, default_value_t = Kubernetes::default(), value_name = "VERSION")]
     pub(super) kubernetes: Kubernetes,
-    /// A program that is there already, to be used in place of one that would be built; may be repeated
+    /// Existing program to use instead of building it, such as kube-apiserver=/usr/local/bin/kube-apiserver; can be
+    /// repeated
     #[arg(long, value_name = "NAME=FILE", value_parser = Options::parse_override)]
     component: Vec<(String, PathBuf)>,
-    /// A program of vcluster 0.25.2, statically linked, of which its image is assembled
+    /// Statically linked program of vcluster 0.25.2, to assemble its image from
     #[arg(long, value_name = "FILE")]
     vcluster_binary: Option<PathBuf>,
-    /// A program of another syncer, statically linked, in place of this workspace's
+    /// Statically linked program of another syncer, to use instead of this workspace's
     #[arg(long, value_name = "FILE")]
     syncer_binary: Option<PathBuf>,
-    /// Compare every cached program with its checksum, which takes a few seconds
+    /// Compare each cached program with its checksum; takes a few seconds
     #[arg(long)]
     verify_cache: bool,
 }
@@ -321,21 +325,21 @@ impl Components {
     }
 }
 
-/// Where the reports go.
+/// Options for the reports.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ReportDir {
-    /// The report folder, with a folder for each run and links to the latest; target/e2e unless given, or target/e2e-NAME
-    /// for an environment that is not the default
+    /// Report folder, with a folder for each run and links to the latest; target/e2e if not given, or target/e2e-NAME
+    /// for an environment that is not called `default`
     #[arg(long, value_name = "DIR")]
     pub(super) report_dir: Option<PathBuf>,
 }
 
-/// Which scenarios run, and how.
+/// Options for the scenarios.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Scenarios {
-    /// A part of the scenario's path, an id such as IS-01, or a family of ids such as IS; all of them unless given
+    /// Scenarios to run: a part of their path, an id such as IS-01, or a family of ids such as IS; all if not given
     pub(super) filter: Option<String>,
-    /// How many run at a time; twice as many as there are cores unless given
+    /// Number of scenarios that run at the same time; twice the number of cores if not given
     #[arg(long, short, value_name = "N")]
     pub(super) jobs: Option<usize>,
 }
@@ -361,30 +365,30 @@ pub(super) struct E2e {
 
 #[derive(Debug, Args)]
 pub(super) struct Docker {
-    /// The command and its arguments
+    /// Command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Enter {
-    /// The run's folder
+    /// Folder of the run
     pub(super) folder: PathBuf,
-    /// The command and its arguments
+    /// Command and its arguments
     #[arg(last = true, required = true)]
     pub(super) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Logs {
-    /// Whose: a tenant's control plane (tenant-1), a part of it (tenant-1/syncer), an app (tenant-1/write-app), its
-    /// sidecar (tenant-1/write-app/daprd), or something of the host cluster (kubelet, dapr-operator); lists them unless
-    /// given
+    /// Log to print: of a tenant's control plane (tenant-1), a part of it (tenant-1/syncer), an app
+    /// (tenant-1/write-app), its sidecar (tenant-1/write-app/daprd), or a program of the host cluster (kubelet,
+    /// dapr-operator); the names of all logs are printed if not given
     pub(super) what: Option<String>,
-    /// Print so many lines from the end; 200 unless this or --since is given
+    /// Number of lines to print from the end of the log; 200 if neither this nor --since is given
     #[arg(long, short = 'n', value_name = "LINES")]
     pub(super) tail: Option<u32>,
-    /// Print lines that are not older than this, such as 30s, 5m or 1h; for containers only
+    /// Print lines that are not older than this, such as 30s, 5m or 1h; at least a second; for containers only
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) since: Option<SignedDuration>,
     /// Print new lines as they are written, until interrupted
@@ -405,9 +409,9 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
 
 #[derive(Debug, Args)]
 pub(super) struct Kubeconfig {
-    /// Whose; the host cluster's unless given
+    /// Name of the tenant; the kubeconfig is the host cluster's if not given
     pub(super) tenant: Option<String>,
-    /// Print where it is, and not what it says
+    /// Print the path of the kubeconfig instead of its content
     #[arg(long)]
     pub(super) path: bool,
 }
@@ -416,75 +420,75 @@ pub(super) struct Kubeconfig {
 #[command(
     disable_help_subcommand = true,
     subcommand_value_name = "NAME",
-    subcommand_help_heading = "What to measure"
+    subcommand_help_heading = "Benchmarks"
 )]
 pub(super) struct Bench {
     #[command(subcommand)]
     pub(super) benchmark: Benchmark,
 }
 
-/// What can be measured.
+/// The benchmarks.
 #[derive(Debug, Subcommand)]
 pub(super) enum Benchmark {
-    /// How long a Component made in a tenant takes to be on the host
+    /// Measure how long a Component takes from a tenant to the host
     ///
-    /// In a namespace of its own, which it removes: 100 Components at 20 a second, then 1,000 by 8 clients; and the same
-    /// to change and to delete them. Times are from sending the request to the guest's API until a watch on the host has
-    /// told of it, so they have in them what both API servers and the way to them take; a request that does nothing is
-    /// measured beside them.
+    /// The benchmark creates 100 Components at 20 a second, then 1,000 by 8 clients, and changes and deletes as many in
+    /// the same way. It uses its own namespace, and removes it. Each time is from sending the request to the guest's
+    /// API until a watch on the host has reported the object. So it includes both API servers and the connections to
+    /// them; for comparison, the benchmark also measures a request that does nothing.
     Sync(BenchSync),
-    /// What memory the host cluster and every tenant take
+    /// Measure the memory of the host cluster and of each tenant
     ///
-    /// From the kernel's account of every process. A tenant's sum is the PSS of all that its virtual cluster adds to the
-    /// host: its control plane with the syncer, its DNS, and what containerd keeps for their pods. Its apps and their
-    /// sidecars are summed up apart.
+    /// The figures are the kernel's, of each process. A tenant's sum is the PSS of everything that its virtual cluster
+    /// adds to the host: the control plane with the syncer, the DNS, and containerd's processes for their pods. Apps
+    /// and their sidecars have a separate sum.
     Memory(BenchMemory),
-    /// How long the stages of bringing an environment up take
+    /// Measure how long each stage of bringing an environment up takes
     ///
-    /// Brings one up and removes it, a few times. Programs and images are made before the first time. It is called
-    /// `bench` unless --name says otherwise.
+    /// The benchmark brings an environment up and removes it, as often as --runs says. It builds programs and images
+    /// before the first run. The environment is called `bench` if --name is not given.
     Up(BenchUp),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Conformance {
-    /// The cluster to test, a tenant's name or `host`; the first tenant unless given, may be repeated
+    /// Cluster to test, a tenant's name or `host`; the first tenant if not given; can be repeated
     #[arg(long = "in", value_name = "CLUSTER")]
     pub(super) cluster: Vec<String>,
     /// Run only tests whose names match this regular expression
     #[arg(long, value_name = "RE")]
     pub(super) focus: Option<String>,
-    /// Leave out tests whose names match this regular expression
+    /// Skip tests whose names match this regular expression
     #[arg(long, value_name = "RE")]
     pub(super) skip: Option<String>,
-    /// Run [Serial] tests too, one at a time after the others
+    /// Also run [Serial] tests, one at a time, after the others
     #[arg(long)]
     pub(super) serial: bool,
-    /// Run tests too that wait for minutes before they fail as is known
+    /// Also run the tests that are known to fail and take minutes to do so
     #[arg(long)]
     pub(super) known: bool,
-    /// Run one part of the selected tests: 2/8 is the second of eight
+    /// Part of the selected tests to run, such as 2/8 for the second of eight
     #[arg(long, value_name = "K/N")]
     pub(super) shard: Option<Shard>,
-    /// The number of tests that run side by side; twice as many as there are cores unless given
+    /// Number of tests that run at the same time; twice the number of cores if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) procs: Option<u16>,
-    /// List the tests that are selected and run none
+    /// List the selected tests and run none
     #[arg(long)]
     pub(super) list: bool,
-    /// The folder of the reports; target/conformance unless given, or target/conformance-NAME for an environment that is not
-    /// the default
+    /// Folder of the reports; target/conformance if not given, or target/conformance-NAME for an environment that is
+    /// not called `default`
     #[arg(long, value_name = "DIR")]
     pub(super) report_dir: Option<PathBuf>,
     #[command(
         flatten,
-        next_help_heading = "If the environment is not up, one with one tenant and values for the tests is brought up and removed again"
+        next_help_heading = "If the environment is not up, a temporary one with one tenant and the tests' values is used"
     )]
     pub(super) basis: Basis,
 }
 
 impl Conformance {
-    /// Describes the environment of the run's own.
+    /// Describes the temporary environment of a run.
     pub(super) fn wanted(&self) -> Wanted {
         Wanted {
             tenants: TenantChoice::Count(1),
@@ -499,31 +503,31 @@ impl Conformance {
 
 #[derive(Debug, Args)]
 pub(super) struct BenchSync {
-    /// The tenant to measure in; the first unless given
+    /// Tenant to measure; the first one if not given
     #[arg(long)]
     pub(super) tenant: Option<String>,
     #[command(
         flatten,
-        next_help_heading = "If the environment is not up, one is brought up and removed again"
+        next_help_heading = "If the environment is not up, a temporary one is used"
     )]
     pub(super) own: Own,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct BenchMemory {
-    /// While the first tenant has so many Components, in a namespace that is removed afterwards
+    /// Number of Components that the first tenant has meanwhile, in a namespace that is removed afterwards
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(super) components: usize,
     #[command(
         flatten,
-        next_help_heading = "If the environment is not up, one is brought up and removed again"
+        next_help_heading = "If the environment is not up, a temporary one is used"
     )]
     pub(super) own: Own,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct BenchUp {
-    /// How many times
+    /// Number of runs
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) runs: u16,
     #[command(flatten)]
@@ -532,34 +536,34 @@ pub(super) struct BenchUp {
 
 #[derive(Debug, Args)]
 pub(super) struct Compare {
-    /// What makes the virtual clusters on the left
+    /// Provider of the virtual clusters on the left
     #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
     pub(super) left: VirtualCluster,
-    /// What makes the virtual clusters on the right
+    /// Provider of the virtual clusters on the right
     #[arg(long, value_enum, default_value_t = VirtualCluster::Vcluster)]
     pub(super) right: VirtualCluster,
     #[command(flatten)]
     pub(super) both: Both,
-    /// Where the reports go, one of each side and compare.txt and compare.json; target/NAME unless given
+    /// Folder of the reports: one for each side, compare.txt and compare.json; target/NAME if not given
     #[arg(long, value_name = "DIR")]
     pub(super) report_dir: Option<PathBuf>,
 }
 
-/// What both environments of a comparison are to be.
+/// Options of both environments of a comparison.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Both {
-    /// How many tenants, named tenant-1 and so on, or their names: blue,green
+    /// Number of tenants, which are named tenant-1 and so on, or their names, such as blue,green
     #[arg(long, default_value_t = TenantChoice::Count(2), value_name = "N|NAMES")]
     tenants: TenantChoice,
     #[command(flatten)]
     basis: Basis,
-    /// What unique names are derived from; another one in each run unless given
+    /// Number that unique names are derived from; a different one in each run if not given
     #[arg(long)]
     pub(super) seed: Option<u64>,
 }
 
 impl Both {
-    /// What the environment of one side is to be; what is for vcluster only is left out of that of another.
+    /// Describes the environment of one side. The options that are only for vcluster are left out for another provider.
     pub(super) fn wanted(&self, virtual_cluster: VirtualCluster, report_dir: PathBuf) -> Wanted {
         let Self {
             tenants,
@@ -583,13 +587,13 @@ impl Both {
     }
 }
 
-/// What an environment of a benchmark's own is to be. It writes no reports and is never kept.
+/// Options of the temporary environment of a benchmark. It writes no reports and is never kept.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Own {
-    /// How many tenants, named tenant-1 and so on, or their names: blue,green
+    /// Number of tenants, which are named tenant-1 and so on, or their names, such as blue,green
     #[arg(long, default_value_t = TenantChoice::default(), value_name = "N|NAMES")]
     tenants: TenantChoice,
-    /// What makes the virtual clusters
+    /// Provider of the virtual clusters
     #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
     virtual_cluster: VirtualCluster,
     #[command(flatten)]

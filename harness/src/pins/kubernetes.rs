@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
 )]
 pub enum Kubernetes {
-    /// The newest
+    /// Newest version
     #[default]
     #[serde(rename = "1.36")]
     #[value(name = "1.36")]
     V1_36,
-    /// The newest that vcluster 0.25 runs on
+    /// Newest version that vcluster 0.25 supports
     #[serde(rename = "1.33")]
     #[value(name = "1.33")]
     V1_33,

@@ -19,14 +19,14 @@ pub struct Existing {
     pub dapr: Dapr,
 }
 
-/// Whose Dapr is used.
+/// Sources of the host cluster's Dapr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dapr {
-    /// One is installed, and it is an error if there is one
+    /// Install Dapr; an error if the cluster already has one
     #[default]
     Install,
-    /// The cluster's own is used, and left as it is
+    /// Use the cluster's own Dapr, and leave it as it is
     Existing,
 }
 

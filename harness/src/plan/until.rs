@@ -2,19 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The last stage of `up`. What comes after it is for others to make.
+/// The last stage of `up`. Later stages do not run.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Until {
-    /// The host cluster alone
+    /// Host cluster
     Substrate,
-    /// Dapr and Redis too
+    /// Host cluster, Dapr and Redis
     Platform,
-    /// The tenants too
+    /// Host cluster, Dapr, Redis and tenants
     Tenants,
-    /// Everything, with the apps
+    /// Everything, including the apps
     #[default]
     Workloads,
 }
