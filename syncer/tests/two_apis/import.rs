@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
-use harness::wait;
+use futures::{StreamExt, stream};
+use harness::wait::{self, Seen};
 use serde_json::{Value, json};
 
 use crate::pods::{going, names, pod, run_on, stopped};
-use crate::rig::{Side, Space, Tenant, unique};
+use crate::rig::{Refusal, SOON, Side, Space, Tenant, unique};
 
 /// Longer than it takes to show an object, and shorter than the interval of the syncer's regular checks.
 const A_WHILE: Duration = Duration::from_secs(3);
@@ -161,7 +161,8 @@ async fn another_pod_of_the_same_name_gets_a_copy_of_its_own() {
 /// Each host pod is replaced as soon as the guest's API has its copy, which is often before the syncer's watch delivers the copy.
 #[tokio::test]
 async fn pods_that_are_replaced_at_once_get_copies_of_their_own() {
-    const PODS: usize = 60;
+    const PODS: usize = 120;
+    const AT_A_TIME: usize = 12;
     let space = space().await;
     let replace = |name: String| async {
         let name = name;
@@ -175,13 +176,25 @@ async fn pods_that_are_replaced_at_once_get_copies_of_their_own() {
         let mut second = foreign(&name);
         second["spec"]["containers"][0]["image"] = json!("example.com/app:2");
         let second = space.host.create(second).await;
-        let shown = "/metadata/annotations/shared-dapr.io~1source-uid";
-        let uid = second["metadata"]["uid"].as_str().expect("a UID");
-        let copy = space.guest.shows("Pod", &name, shown, uid).await;
+        let copy = wait::until(format!("a copy of the second {name}"), SOON, || async {
+            let (copy, host) = (
+                space.guest.get("Pod", &name).await,
+                space.host.get("Pod", &name).await,
+            );
+            let is_second = |copy: &Value| {
+                copy["metadata"]["annotations"]["shared-dapr.io/source-uid"] == second["metadata"]["uid"]
+            };
+            Ok::<_, Refusal>(match copy {
+                Some(copy) if is_second(&copy) => Seen::Ready(copy),
+                copy => Seen::NotYet(format!("in the guest {copy:?}, on the host {host:?}")),
+            })
+        });
+        let copy = copy.await.unwrap_or_else(|error| panic!("{error}"));
         assert_ne!(copy["metadata"]["uid"], first["metadata"]["uid"], "{name}");
         marked(&space.host, &name).await;
     };
-    join_all((0..PODS).map(|number| replace(format!("job-{number}")))).await;
+    let pods = stream::iter(0..PODS).map(|number| replace(format!("job-{number}")));
+    pods.buffer_unordered(AT_A_TIME).collect::<()>().await;
     assert_eq!(space.host.names("Pod").await.len(), PODS);
     assert_eq!(space.guest.names("Pod").await.len(), PODS);
 }

@@ -3,12 +3,15 @@
 
 use std::fmt::{self, Display};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::core::ApiResource;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use tracing::debug;
 
+use super::apply::is_outdated;
 use super::object::Object;
 use crate::sync::runtime::context::Context;
 use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
@@ -84,6 +87,31 @@ impl Writer<'_> {
         unless_gone(merged).attempting(|| format!("change {self} {purpose}"))
     }
 
+    /// Merges annotations into the object that was seen. Returns false if it has changed or gone since; the watch delivers that.
+    ///
+    /// The change is of that resourceVersion. If an API server patches a pod that is being deleted with a grace period of 0, it
+    /// deletes the pod by its name alone, and by then another pod may have the name
+    /// (`Store.deleteWithoutFinalizers` in <https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go>).
+    pub(crate) async fn annotate(
+        &self,
+        seen: &ObjectMeta,
+        annotations: &Value,
+        verb: &'static str,
+    ) -> Result<bool, ReconcileError> {
+        self.count(verb);
+        let changes = json!({"metadata": {
+            "uid": seen.uid, "resourceVersion": seen.resource_version, "annotations": annotations,
+        }});
+        let merged = (self.api)
+            .patch_metadata(&self.key.name, &PatchParams::default(), &Patch::Merge(changes))
+            .await;
+        if is_outdated(&merged, Some(seen)) {
+            return Ok(false);
+        }
+        merged.attempting(|| format!("annotate {self}"))?;
+        Ok(true)
+    }
+
     /// Merges changes into the status of the object with this UID.
     pub(crate) async fn merge_status(
         &self,
@@ -99,6 +127,7 @@ impl Writer<'_> {
     }
 
     fn count(&self, verb: &'static str) {
+        debug!(verb, "write {self}");
         let metrics = self.context.metrics();
         metrics.write(self.side.name(), &self.kind.kind, verb);
     }

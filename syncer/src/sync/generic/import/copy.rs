@@ -185,8 +185,9 @@ impl Importer {
             && self.import.replace_on_conflict
         {
             // Without its mark, what the copy shows outlives it.
-            self.unmark(key, host).await?;
-            self.delete_copy(key, guest).await?;
+            if self.unmark(key, host).await? {
+                self.delete_copy(key, guest).await?;
+            }
             return Ok(None);
         }
         written

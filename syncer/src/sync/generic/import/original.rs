@@ -1,7 +1,7 @@
 //! The host object that a copy shows: marked, changed by reverse patches, and deleted with its copy.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::{Value, json};
+use serde_json::json;
 use vcluster_values::naming::{self, own};
 use vcluster_values::patches::Json;
 
@@ -34,26 +34,21 @@ impl Importer {
         writer.merge("reverse", &changes, "by its reverse patches").await
     }
 
-    /// Marks the host object: the guest has a copy of it.
+    /// Marks the host object: the guest has a copy of it. One that has changed meanwhile comes back, and is marked then.
     pub(super) async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), ReconcileError> {
         let annotations = json!({
             naming::CONTROLLED_BY: ownership::importer(&self.kind),
             own::SYNCED_INTO: life,
         });
-        self.annotate(key, host, annotations).await
-    }
-
-    pub(super) async fn unmark(&self, key: &Key, host: &ObjectMeta) -> Result<(), ReconcileError> {
-        let annotations = json!({naming::CONTROLLED_BY: null, own::SYNCED_INTO: null});
-        self.annotate(key, host, annotations).await
-    }
-
-    async fn annotate(&self, key: &Key, host: &ObjectMeta, annotations: Value) -> Result<(), ReconcileError> {
-        let changes = json!({"metadata": {"uid": host.uid, "annotations": annotations}});
         let writer = self.context.on_host(&self.kind, key);
-        writer
-            .merge("mark", &changes, "to mark it as shown in the guest")
-            .await
+        writer.annotate(host, &annotations, "mark").await.map(drop)
+    }
+
+    /// Removes the mark. Returns false if the host object has changed meanwhile.
+    pub(super) async fn unmark(&self, key: &Key, host: &ObjectMeta) -> Result<bool, ReconcileError> {
+        let annotations = json!({naming::CONTROLLED_BY: null, own::SYNCED_INTO: null});
+        let writer = self.context.on_host(&self.kind, key);
+        writer.annotate(host, &annotations, "mark").await
     }
 
     /// Deletes the original of a copy that the tenant has deleted. Either side may have changed since it was seen, or the copy
