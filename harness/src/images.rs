@@ -26,6 +26,9 @@ mod layer;
 /// An archive: an OCI layout that is a Docker archive as well.
 mod archive;
 
+/// The image of a kind node, built from components.
+pub mod node_image;
+
 /// A containerd root folder that has all images, unpacked.
 pub mod store;
 

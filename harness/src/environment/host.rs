@@ -8,13 +8,13 @@ use super::{Error, Recipe};
 use crate::components::{self, Components};
 use crate::docker::Docker;
 use crate::events::Events;
-use crate::images::{self, Images, Store, registry};
+use crate::images::{self, Images, Store, node_image, registry};
 use crate::ledger::{Entry, Ledger};
 use crate::pins::pins;
 use crate::places::Places;
 use crate::plan::{self, Dapr, Plan, Substrate};
 use crate::platform::{dapr, redis};
-use crate::substrate::kind::{self, Nodes, node_image};
+use crate::substrate::kind::{self, Nodes};
 use crate::substrate::{self, Cluster, existing, forwarder, native};
 
 /// The parts of the host cluster that exist before the cluster does.

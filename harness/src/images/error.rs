@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::substrate::kind::node_image;
+use super::node_image;
 use crate::{command, components};
 
 /// Errors of images. Each text follows "failed to".

@@ -11,6 +11,7 @@ use super::{Cluster, forwarder};
 use crate::command::{self, Line};
 use crate::docker::client::{self as docker, Docker};
 use crate::events::Events;
+use crate::images::node_image::NodeImage;
 use crate::wait::{self, Budget};
 
 /// The configuration of the kind cluster.
@@ -18,9 +19,6 @@ mod config;
 
 /// The routes between the nodes' pods, if no network plugin creates them.
 mod routes;
-
-/// A node's image, built from components.
-pub mod node_image;
 
 /// Removing it, and finding its remains.
 pub mod teardown;
@@ -67,7 +65,7 @@ pub enum Nodes {
     /// Upstream's, by digest.
     Pulled(String),
     /// An image that is built from components.
-    Made(node_image::NodeImage),
+    Made(NodeImage),
 }
 
 /// Errors of a kind host cluster. Each text follows "failed to".

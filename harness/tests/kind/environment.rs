@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 
+use harness::images::node_image;
 use harness::substrate::kind;
 
 use crate::docker;
@@ -97,12 +98,7 @@ impl Environment {
 
     /// Returns the images of nodes that Docker has of it.
     pub(crate) fn images(&self) -> Vec<String> {
-        let listed = docker(&[
-            "image",
-            "ls",
-            "--quiet",
-            &kind::node_image::name_prefix(&self.name),
-        ]);
+        let listed = docker(&["image", "ls", "--quiet", &node_image::name_prefix(&self.name)]);
         listed.lines().map(str::to_owned).collect()
     }
 

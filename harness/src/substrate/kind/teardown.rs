@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::{Error, LABEL, cluster_name, containers, node_image};
+use super::{Error, LABEL, cluster_name, containers};
 use crate::background;
 use crate::docker::Docker;
+use crate::images::node_image;
 
 /// Removes the environment's containers, their volumes and the nodes' image. A daemon that is gone for good, as one
 /// that was started for a single command, has taken them with it.

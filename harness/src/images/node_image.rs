@@ -7,12 +7,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::{Images, store};
 use crate::command::{Command, Line};
 use crate::components::cache::{Claim, Inputs, Room, Vacancy};
 use crate::components::{self, Components};
 use crate::docker::client::{self as docker, Docker};
 use crate::events::Events;
-use crate::images::{self, Images, store};
 use crate::pins::pins;
 
 /// Changes when this recipe does, so that images of the old one are not taken for the new one's.
@@ -70,29 +70,29 @@ pub const IMAGES: [&str; 7] = [
 ];
 
 /// The script that turns the distribution into a node: no service but those of a node, systemd as process 1.
-const SET_UP: &str = include_str!("../../../manifests/substrate/kind-node/set-up.sh");
+const SET_UP: &str = include_str!("../../manifests/substrate/kind-node/set-up.sh");
 
 /// Files of a node that are not kind's, and their paths.
 const FILES: [(&str, &str); 5] = [
     (
         "etc/containerd/config.toml",
-        include_str!("../../../manifests/substrate/kind-node/containerd.toml"),
+        include_str!("../../manifests/substrate/kind-node/containerd.toml"),
     ),
     (
         "etc/systemd/system/containerd.service.d/20-limits.conf",
-        include_str!("../../../manifests/substrate/kind-node/containerd-limits.conf"),
+        include_str!("../../manifests/substrate/kind-node/containerd-limits.conf"),
     ),
     (
         "etc/cni/pods.conflist.template",
-        include_str!("../../../manifests/substrate/kind-node/pods.conflist.template"),
+        include_str!("../../manifests/substrate/kind-node/pods.conflist.template"),
     ),
     (
         "kind/manifests/default-cni.yaml",
-        include_str!("../../../manifests/substrate/kind-node/default-cni.yaml"),
+        include_str!("../../manifests/substrate/kind-node/default-cni.yaml"),
     ),
     (
         "kind/manifests/default-storage.yaml",
-        include_str!("../../../manifests/substrate/kind-node/default-storage.yaml"),
+        include_str!("../../manifests/substrate/kind-node/default-storage.yaml"),
     ),
 ];
 
@@ -123,7 +123,7 @@ pub fn name_prefix(environment: &str) -> String {
 
 impl NodeImage {
     /// Gives it to a daemon, under a name of the environment's own; returns that.
-    pub(super) async fn bring(&self, environment: &str, docker: &Docker) -> Result<String, docker::Error> {
+    pub(crate) async fn bring(&self, environment: &str, docker: &Docker) -> Result<String, docker::Error> {
         let name = format!("{}:v{}", name_prefix(environment), self.version);
         if !docker.has_image(&name).await? {
             docker.import(&self.tar, &name, &CHANGES).await?;
@@ -141,7 +141,7 @@ pub enum Error {
     Components(#[from] components::Error),
     /// An image could not be put into it.
     #[error(transparent)]
-    Images(#[from] images::Error),
+    Images(#[from] super::Error),
     /// The distribution could not be set up.
     #[error("make the root file system of a node")]
     Bootstrap(#[source] crate::command::Error),
@@ -164,7 +164,7 @@ pub async fn ensure(
         verify: components::Verify::Cheaply,
     };
     let inputs = inputs(components, &of_node)?;
-    let entry = match room.claim(NAME, &inputs, images::STAGE, events).await? {
+    let entry = match room.claim(NAME, &inputs, super::STAGE, events).await? {
         Claim::Filled(entry) => entry,
         Claim::Vacant(vacancy) => {
             Making {
@@ -235,7 +235,7 @@ impl Making<'_> {
         let layer = self.vacancy.folder().join("layer");
         self.files(&layer)?;
         self.events
-            .progress(images::STAGE, "unpacking the images of a kind node");
+            .progress(super::STAGE, "unpacking the images of a kind node");
         store::fill(
             self.images,
             self.components,
@@ -267,7 +267,7 @@ impl Making<'_> {
 
     async fn bootstrap(&self, layer: &Path) -> Result<(), Error> {
         self.events
-            .progress(images::STAGE, "making the root file system of a kind node");
+            .progress(super::STAGE, "making the root file system of a kind node");
         let set_up = self.vacancy.folder().join("set-up.sh");
         place(&set_up, SET_UP.as_bytes(), true)?;
         let tar = self.vacancy.folder().join("layer.tar");
@@ -290,7 +290,7 @@ impl Making<'_> {
             if let Line::Err(text) = line
                 && let Some(step) = text.strip_prefix("I: ")
             {
-                self.events.progress(images::STAGE, format!("kind node: {step}"));
+                self.events.progress(super::STAGE, format!("kind node: {step}"));
             }
         });
         made.await.map_err(Error::Bootstrap)?;
