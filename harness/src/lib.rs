@@ -76,6 +76,9 @@ pub mod places;
 /// The versions of everything that is not ours.
 pub mod pins;
 
+/// The labels by which a run's objects on the host are found.
+pub mod labels;
+
 /// The words of an API server's answer.
 mod answer;
 

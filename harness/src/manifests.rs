@@ -6,11 +6,10 @@ use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
 
+use crate::labels::RUN;
+
 /// The owner of the objects' fields (server-side apply's field manager).
 pub const MANAGER: &str = "shared-dapr";
-
-/// Label: the run that created the object.
-pub const RUN: &str = "shared-dapr/run";
 
 /// Cluster-scoped kinds, of those that our templates use.
 const CLUSTER_SCOPED: [&str; 4] = [

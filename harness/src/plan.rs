@@ -464,8 +464,7 @@ impl Plan {
 /// Refuses values that the syncer of one of the tenants would refuse.
 fn accept(values: &Values, tenants: &[Tenant]) -> Result<(), vcluster_values::Error> {
     for tenant in tenants {
-        let subject =
-            vcluster_values::naming::Tenant::new(&tenant.name, crate::tenants::namespace_of(&tenant.name));
+        let subject = vcluster_values::naming::Tenant::new(&tenant.name, &tenant.namespace);
         vcluster_values::accept::accept(&values.text, &values.origin, None, &subject)?;
     }
     Ok(())

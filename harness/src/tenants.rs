@@ -17,7 +17,9 @@ use tokio::task::JoinSet;
 use crate::command;
 use crate::events::Events;
 use crate::helm::{Helm, Release};
+use crate::labels::{OF_NAMESPACE, OF_TENANT};
 use crate::manifests;
+use crate::plan::names::NAMESPACE_PREFIX;
 use crate::platform::{self, Login, Platform};
 use crate::sandbox;
 use crate::substrate::{self, Cluster};
@@ -66,12 +68,6 @@ pub const OWN_REDIS: &str = include_str!("../manifests/tenants/redis.yaml");
 
 /// The values of a tenant who shares the host's cert-manager.
 pub const CERT_MANAGER_VALUES: &str = include_str!("../manifests/tenants/cert-manager-values.yaml");
-
-/// Label on a host namespace: the name of the virtual cluster that it mirrors a namespace of.
-pub const OF_TENANT: &str = "vcluster.loft.sh/vcluster-name";
-
-/// Label on a host namespace: the namespace of that virtual cluster's control plane.
-pub const OF_NAMESPACE: &str = "vcluster.loft.sh/vcluster-namespace";
 
 /// Namespaces go in the background; a controller manager that is busy with a crowd of pods takes its time.
 const NAMESPACES_GONE: Budget = Budget::seconds(120);
@@ -136,7 +132,7 @@ impl Tenant {
 /// Returns the host namespace of a tenant's control plane, as in vcluster's own command line.
 #[must_use]
 pub fn namespace_of(tenant: &str) -> String {
-    format!("vcluster-{tenant}")
+    format!("{NAMESPACE_PREFIX}{tenant}")
 }
 
 /// The number of tenants that start at a time on a small machine. An API server takes seconds of a processor to

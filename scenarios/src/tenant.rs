@@ -3,6 +3,7 @@
 use std::fmt;
 
 use anyhow::Context as _;
+use harness::labels;
 use harness::platform::Login;
 use harness::tenants::naming;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
@@ -207,9 +208,9 @@ impl Tenant {
         let namespaces: Api<Namespace> = Api::all(self.host_client().clone());
         let labels = format!(
             "{}={},{}={}",
-            harness::tenants::OF_TENANT,
+            labels::OF_TENANT,
             self.name,
-            harness::tenants::OF_NAMESPACE,
+            labels::OF_NAMESPACE,
             self.namespace
         );
         let list = namespaces
@@ -334,7 +335,7 @@ impl Tenant {
                 let Some(found) = namespaces.get_metadata_opt(&name).await? else {
                     return Ok(Err("no such namespace".to_owned()));
                 };
-                let owner = found.labels().get(harness::tenants::OF_TENANT);
+                let owner = found.labels().get(labels::OF_TENANT);
                 Ok(if owner == Some(&self.name) {
                     Ok(())
                 } else {

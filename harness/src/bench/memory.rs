@@ -29,8 +29,9 @@ use serde::Serialize;
 use super::subject::{self, Source};
 use super::{Error, Measured, Setting, sync};
 use crate::environment::{self, Attached};
+use crate::labels::{OF_NAMESPACE, OF_TENANT};
 use crate::sandbox;
-use crate::tenants::{OF_NAMESPACE, OF_TENANT, naming};
+use crate::tenants::naming;
 use crate::wait;
 
 mod footprint;

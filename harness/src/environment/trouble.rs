@@ -8,8 +8,7 @@ use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 
 use super::Error;
-use crate::manifests::RUN;
-use crate::tenants::OF_NAMESPACE;
+use crate::labels::{OF_NAMESPACE, RUN};
 use crate::wait::{self, Budget, Seen};
 
 /// The reasons of a waiting container that the kubelet sets after more than one attempt, and that only a user can

@@ -256,7 +256,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
-    use crate::tenants::OF_TENANT;
+    use crate::labels::OF_TENANT;
 
     fn object<T: DeserializeOwned>(kind: &str) -> T {
         let values = context! { run => "r", image => "redis:7", architecture => "amd64" };

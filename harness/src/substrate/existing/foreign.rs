@@ -7,7 +7,7 @@ use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 
 use super::{Error, Request};
-use crate::manifests::RUN;
+use crate::labels::RUN;
 use crate::plan::names::NAMESPACE_PREFIX;
 use crate::platform::dapr;
 

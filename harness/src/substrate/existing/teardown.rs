@@ -15,8 +15,7 @@ use kube::discovery::ApiResource;
 use kube::{Client, ResourceExt};
 
 use super::Error;
-use crate::manifests::RUN;
-use crate::tenants::OF_NAMESPACE;
+use crate::labels::{OF_NAMESPACE, RUN};
 use crate::wait::{self, Budget, Seen};
 
 /// Helm's annotation: the namespace of the release that created an object.

@@ -10,9 +10,8 @@ use kube::{Client, ResourceExt};
 use super::super::{Context, run};
 use crate::cli::Failure;
 use crate::environment;
-use crate::manifests::RUN;
+use crate::labels::{OF_NAMESPACE, RUN};
 use crate::plan::names::NAMESPACE_PREFIX;
-use crate::tenants::OF_NAMESPACE;
 
 /// The namespaces of the host cluster whose pods are named without a tenant.
 const SHARED: [&str; 3] = ["dapr-system", "shared-dapr", "kube-system"];
