@@ -40,6 +40,9 @@ pub mod substrate;
 /// Dapr and Redis on the host cluster.
 pub mod platform;
 
+/// The parts of a tenant of real vcluster.
+pub mod vcluster;
+
 /// The virtual clusters.
 pub mod tenants;
 

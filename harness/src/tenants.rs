@@ -28,9 +28,6 @@ use crate::wait::{self, Budget, Seen};
 /// The providers of virtual clusters.
 mod provider;
 
-/// The parts of a tenant of real vcluster.
-pub mod vcluster;
-
 /// A Component that is created in the guest, to check that it arrives on the host.
 mod canary;
 

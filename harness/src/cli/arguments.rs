@@ -16,7 +16,7 @@ use crate::plan::{self, Dapr, Images, Keep, SubstrateChoice, TenantChoice, Until
 use crate::report::terminal::Verbosity;
 use crate::sandbox::{enter, supervisor};
 use crate::substrate::forwarder;
-use crate::tenants::vcluster;
+use crate::vcluster;
 
 /// The program of the syncer.
 const SYNCER: &str = "syncer";

@@ -16,7 +16,7 @@ use crate::plan::{
 };
 use crate::preflight::machine;
 use crate::substrate::{existing, forwarder};
-use crate::{report, tenants};
+use crate::{report, tenants, vcluster};
 
 /// `up`, `test`, `e2e` and `down`.
 mod run;
@@ -174,7 +174,7 @@ impl Context {
             kubernetes: components.kubernetes,
             virtual_cluster: *virtual_cluster,
             vcluster_chart: vcluster_chart.as_deref().map(absolute).transpose()?,
-            vcluster_program: components.options().overrides.remove(tenants::vcluster::PROGRAM),
+            vcluster_program: components.options().overrides.remove(vcluster::PROGRAM),
             images: *images,
             tenants: tenants.clone(),
             values: values_in(values.as_deref())?,

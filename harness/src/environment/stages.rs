@@ -14,6 +14,7 @@ use crate::plan::{Dapr, Plan, Until};
 use crate::platform::{self, Platform};
 use crate::substrate::Cluster;
 use crate::tenants::{self, Provider, Tenant};
+use crate::vcluster;
 
 /// The chart of one virtual cluster, in this workspace.
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart");
@@ -55,7 +56,7 @@ fn provider(plan: &Plan, cluster: &Cluster, components: &Components) -> Provider
         },
         Some(vcluster) => Provider::Vcluster {
             chart: vcluster.chart.clone(),
-            images: tenants::vcluster::Images::of(plan.kubernetes, cluster.registry.as_deref()),
+            images: vcluster::Images::of(plan.kubernetes, cluster.registry.as_deref()),
         },
     }
 }

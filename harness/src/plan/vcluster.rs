@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kubernetes, Substrate, Values};
 use crate::helm::Chart;
-use crate::tenants::vcluster::{self, Images};
+use crate::vcluster::{self, Images};
 
 /// The Kubernetes that it runs on.
 const KUBERNETES: Kubernetes = Kubernetes::V1_33;

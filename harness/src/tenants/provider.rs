@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::vcluster;
 use crate::helm::Chart;
+use crate::vcluster;
 
 /// A provider of virtual clusters: a chart, and the values that it takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
