@@ -8,10 +8,9 @@ use anyhow::Context as _;
 use harness::environment::{Attached, AttachedTenant};
 use harness::pins::Kubernetes;
 use harness::pins::pins;
-use harness::platform::{self, Redis};
+use harness::platform::{self, Redis, dapr};
 use harness::substrate::{self, Cluster};
 use harness::tenants;
-use harness::workloads::store;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use kube::Client;
@@ -228,7 +227,7 @@ pub struct Everything {
 
 impl Everything {
     pub(crate) async fn listed_by(client: &Client) -> anyhow::Result<Self> {
-        let components: Api<DynamicObject> = Api::all_with(client.clone(), &store::components());
+        let components: Api<DynamicObject> = Api::all_with(client.clone(), &dapr::components());
         Ok(Self {
             components: names_of(components).await?,
             namespaces: names_of(Api::<Namespace>::all(client.clone())).await?,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::Context as _;
-use harness::workloads::store;
+use harness::platform::dapr;
 use k8s_openapi::api::core::v1;
 use kube::Client;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -61,7 +61,7 @@ impl Side {
     }
 
     fn components(&self) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), &self.namespace, &store::components())
+        Api::namespaced_with(self.client.clone(), &self.namespace, &dapr::components())
     }
 
     /// Declares a Component here, after the Secrets that it names: without them it does not get to the host.

@@ -5,6 +5,8 @@ use std::fs;
 use std::time::Duration;
 
 use kube::Client;
+use kube::api::ApiResource;
+use kube::core::GroupVersionKind;
 use minijinja::context;
 
 use authority::Authority;
@@ -41,6 +43,12 @@ const KNOWN: Budget = Budget {
     at_most: Duration::from_mins(1),
     every: Duration::from_millis(50),
 };
+
+/// Returns the API resource of Dapr's Components.
+#[must_use]
+pub fn components() -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("dapr.io", "v1alpha1", "Component"))
+}
 
 /// Installs the control plane and returns when a canary got a working sidecar.
 pub(super) async fn install(settings: &Settings, cluster: &Cluster, events: &Events) -> Result<(), Error> {

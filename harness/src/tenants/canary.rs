@@ -11,8 +11,8 @@ use serde_json::json;
 use super::Error;
 use crate::answer::said;
 use crate::manifests;
+use crate::platform::dapr;
 use crate::wait::{self, Budget, Seen};
-use crate::workloads::store;
 
 /// Its name on both sides.
 const NAME: &str = "canary";
@@ -30,9 +30,8 @@ pub(super) async fn flies(
     host: &Client,
     host_namespace: &str,
 ) -> Result<(), Error> {
-    let inside: Api<DynamicObject> = Api::namespaced_with(guest.clone(), NAMESPACE, &store::components());
-    let outside: Api<DynamicObject> =
-        Api::namespaced_with(host.clone(), host_namespace, &store::components());
+    let inside: Api<DynamicObject> = Api::namespaced_with(guest.clone(), NAMESPACE, &dapr::components());
+    let outside: Api<DynamicObject> = Api::namespaced_with(host.clone(), host_namespace, &dapr::components());
     let mut look = 0_u32;
     wait::until(format!("a Component of {tenant} on the host"), EXPORTED, || {
         look += 1;

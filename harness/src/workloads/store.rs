@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, ApiResource, DynamicObject};
-use kube::core::GroupVersionKind;
+use kube::api::{Api, DynamicObject};
 use minijinja::context;
 
 use super::{Error, NAMESPACE};
 use crate::manifests;
+use crate::platform::dapr;
 use crate::tenants::Tenant;
 use crate::wait::{self, Budget, Seen};
 
@@ -23,12 +23,6 @@ const SYNCED: Budget = Budget {
     at_most: Duration::from_mins(1),
     every: Duration::from_millis(50),
 };
-
-/// Returns the API resource of Dapr's Components.
-#[must_use]
-pub fn components() -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk("dapr.io", "v1alpha1", "Component"))
-}
 
 /// Declares the store in a tenant and returns when the host has it.
 ///
@@ -46,7 +40,7 @@ pub(super) async fn declare(tenant: &Tenant) -> Result<(), Error> {
     let namespace = tenant.host_namespace(NAMESPACE);
     let host = &tenant.cluster.client;
     let secrets: Api<Secret> = Api::namespaced(host.clone(), &namespace);
-    let components: Api<DynamicObject> = Api::namespaced_with(host.clone(), &namespace, &components());
+    let components: Api<DynamicObject> = Api::namespaced_with(host.clone(), &namespace, &dapr::components());
     wait::until(
         format!("the state store of {} on the host", tenant.name),
         SYNCED,

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ObjectMeta, PostParams};
 use kube::core::DynamicResourceScope;
-use kube::core::GroupVersionKind;
 use kube::{Client, Resource};
 
 use super::load::{self, Change};
@@ -13,6 +12,7 @@ use super::{Arrivals, Error};
 use crate::answer::said;
 use crate::bench::client;
 use crate::environment::Attached;
+use crate::platform::dapr;
 use crate::tenants::naming;
 use crate::wait::{self, Budget, Seen};
 
@@ -92,7 +92,7 @@ impl Ground {
 
     /// Returns the API in which a client of the guest creates Components.
     pub(super) fn components(&self, client: Client) -> Api<DynamicObject> {
-        Api::namespaced_with(client, &self.guest_namespace, &components())
+        Api::namespaced_with(client, &self.guest_namespace, &dapr::components())
     }
 
     /// Returns the API in which the Components are on the host.
@@ -100,7 +100,7 @@ impl Ground {
     where
         K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
     {
-        Api::namespaced_with(self.host.clone(), &self.host_namespace, &components())
+        Api::namespaced_with(self.host.clone(), &self.host_namespace, &dapr::components())
     }
 
     /// Clients of the guest, each with a connection of its own that is there already.
@@ -157,12 +157,4 @@ impl Ground {
             Seen::not_yet(format!("its mirror {} is there", self.host_namespace))
         }))
     }
-}
-
-/// Returns the kind that the tutorial's tenants export.
-fn components() -> ApiResource {
-    ApiResource::from_gvk_with_plural(
-        &GroupVersionKind::gvk("dapr.io", "v1alpha1", "Component"),
-        "components",
-    )
 }
