@@ -1,6 +1,6 @@
 //! The command line: reads it, runs the command, and prints the result.
 //!
-//! This is the only place that prints errors, and the only one that knows exit codes.
+//! This is the only place that prints errors, and the only one that exits.
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
@@ -16,9 +16,6 @@ mod arguments;
 /// The commands.
 mod commands;
 
-/// The codes that a command exits with.
-pub mod exit;
-
 /// Errors of commands.
 mod failure;
 
@@ -29,10 +26,10 @@ mod interrupt;
 mod output;
 
 use arguments::{Arguments, Command, Enter};
-pub use exit::Exit;
 use failure::Failure;
 
 use crate::docker::{names, runtime};
+use crate::exit::Exit;
 use crate::report::terminal::Verbosity;
 use crate::sandbox::{enter, supervisor};
 

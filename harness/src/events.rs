@@ -142,6 +142,21 @@ pub struct ScenarioResult {
     pub reason: Option<String>,
 }
 
+/// The folder for the evidence of scenarios that failed, below the report folder.
+pub const EVIDENCE: &str = "evidence";
+
+/// Returns the id at the beginning of a scenario's function name: `IS-01` of `is_01_…`.
+#[must_use]
+pub fn id_of(function: &str) -> Option<String> {
+    let (area, rest) = function.split_once('_')?;
+    let number = rest.split('_').next()?;
+    let id = area.len() == 2
+        && area.bytes().all(|byte| byte.is_ascii_lowercase())
+        && number.len() == 2
+        && number.bytes().all(|byte| byte.is_ascii_digit());
+    id.then(|| format!("{}-{number}", area.to_uppercase()))
+}
+
 /// The verdict on a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -227,4 +242,20 @@ impl Events {
 #[must_use]
 pub fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::function("is_01_the_blogs_component_leaks", Some("IS-01"))]
+    #[case::no_number("is_there_anybody", None)]
+    #[case::module("isolation", None)]
+    #[case::long("sync_01_x", None)]
+    fn an_id_is_what_a_name_begins_with(#[case] function: &str, #[case] id: Option<&str>) {
+        assert_eq!(id_of(function).as_deref(), id);
+    }
 }

@@ -100,5 +100,8 @@ pub mod helm;
 /// External commands. Their errors include their output.
 pub mod command;
 
+/// The codes that a command exits with.
+pub mod exit;
+
 /// The command line.
 pub mod cli;

@@ -10,8 +10,8 @@ use std::{fs, io};
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::cli::Exit;
 use crate::events::{Event, Stamped};
+use crate::exit::Exit;
 
 /// The report folder: a folder for each run in it, and links to the latest.
 pub mod folder;
@@ -39,9 +39,6 @@ pub use summary::{Outcome, Summary};
 
 /// Everything that happened, a line each, as it happened.
 pub const EVENTS: &str = "events.jsonl";
-
-/// The folder with the evidence of scenarios that failed.
-pub const EVIDENCE: &str = "evidence";
 
 const JSON: &str = "report.json";
 const TEXT: &str = "report.txt";

@@ -73,17 +73,5 @@ impl Error {
     }
 }
 
-/// Returns the id at the beginning of a scenario's function name: `IS-01` of `is_01_…`.
-#[must_use]
-pub fn id_of(function: &str) -> Option<String> {
-    let (area, rest) = function.split_once('_')?;
-    let number = rest.split('_').next()?;
-    let id = area.len() == 2
-        && area.bytes().all(|byte| byte.is_ascii_lowercase())
-        && number.len() == 2
-        && number.bytes().all(|byte| byte.is_ascii_digit());
-    id.then(|| format!("{}-{number}", area.to_uppercase()))
-}
-
 #[cfg(test)]
 mod tests;

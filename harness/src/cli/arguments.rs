@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::exit;
 use crate::components::{Options, Verify};
 use crate::conformance::selection::Shard;
 use crate::docker::{names, runtime};
+use crate::exit;
 use crate::pins::Kubernetes;
 use crate::plan::{self, Dapr, Images, Keep, SubstrateChoice, TenantChoice, Until, VirtualCluster};
 use crate::report::terminal::Verbosity;

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::Access;
 
-use super::{EVENTS, EVIDENCE, Error, HTML, JSON, JUNIT, TEXT};
+use super::{EVENTS, Error, HTML, JSON, JUNIT, TEXT};
+use crate::events::EVIDENCE;
 
 /// The folder of all runs.
 const RUNS: &str = "runs";

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::events::{Event, ScenarioResult, Stamped, Status, Verdict, seconds};
+use crate::exit::Exit;
 use crate::pins::Kubernetes;
 
 /// A run, summed up. Serialized, and with its verdict, it is `report.json`.
@@ -104,6 +105,17 @@ pub enum Outcome {
     Failed,
     /// The run did not get to its end.
     CouldNotRun,
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Passed => Self::Passed,
+            Outcome::LeftBehind => Self::LeftBehind,
+            Outcome::Failed => Self::Failed,
+            Outcome::CouldNotRun => Self::CouldNotRun,
+        }
+    }
 }
 
 impl Summary {

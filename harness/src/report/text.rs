@@ -6,7 +6,7 @@ use std::path::Path;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::summary::{Outcome, Scenario, Summary, Totals};
-use crate::events::{Status, Verdict};
+use crate::events::{Status, Verdict, id_of};
 
 /// The width of tables: a page of a diff, a CI log and most terminals show this much of a line.
 const WIDTH: u16 = 110;
@@ -93,7 +93,7 @@ pub fn sentence(path: &str) -> String {
 }
 
 fn has_id(part: &str) -> bool {
-    crate::scenarios::id_of(part).is_some()
+    id_of(part).is_some()
 }
 
 fn header(text: &mut String, summary: &Summary) {

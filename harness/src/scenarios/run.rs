@@ -15,9 +15,9 @@ use super::selection::{Planned, Selection, Surroundings};
 use super::verdict::{Ended, verdict};
 use super::{Binary, Error};
 use crate::command::Group;
-use crate::events::{Event, Events, ScenarioResult, Verdict};
+use crate::events::{EVIDENCE, Event, Events, ScenarioResult, Verdict};
 use crate::evidence::{self, Collector};
-use crate::{report, wait};
+use crate::wait;
 
 /// The stage that this is.
 const STAGE: &str = "scenarios";
@@ -120,7 +120,7 @@ impl Run<'_> {
         if self.setting.cancel.is_cancelled() {
             return Ok(interrupted(&planned, Instant::now()));
         }
-        let place = format!("{}/{}", report::EVIDENCE, planned.folder());
+        let place = format!("{}/{}", EVIDENCE, planned.folder());
         let folder = self.setting.report_dir.join(&place);
         let not_started = |source| Error::Start {
             scenario: planned.name.clone(),

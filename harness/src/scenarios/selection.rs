@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::Error;
 use super::catalogue::{Catalogue, Entry, Scope};
-use super::{Error, id_of};
 use crate::environment::Attached;
-use crate::events::{ScenarioResult, Verdict};
+use crate::events::{ScenarioResult, Verdict, id_of};
 use crate::plan::Plan;
 
 /// The scenarios' sources, in the workspace that this program was built from.

@@ -88,15 +88,6 @@ fn the_built_in_catalogue_can_be_read() {
     Catalogue::built_in().unwrap();
 }
 
-#[rstest]
-#[case::function("is_01_the_blogs_component_leaks", Some("IS-01"))]
-#[case::no_number("is_there_anybody", None)]
-#[case::module("isolation", None)]
-#[case::long("sync_01_x", None)]
-fn an_id_is_what_a_name_begins_with(#[case] function: &str, #[case] id: Option<&str>) {
-    assert_eq!(id_of(function).as_deref(), id);
-}
-
 #[test]
 fn a_scenario_runs_where_its_scope_says() {
     let selection = select(

@@ -9,7 +9,7 @@ use crate::cli::arguments::{self, E2e, Scenarios, Test};
 use crate::cli::failure;
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::environment::{self, Attached, Up};
-use crate::events::{Event, Events, Verdict};
+use crate::events::{EVIDENCE, Event, Events, Verdict};
 use crate::evidence::{Collector, Witness};
 use crate::ledger::Ledger;
 use crate::plan::{self, DEFAULT_ENVIRONMENT, Keep, Plan};
@@ -109,7 +109,7 @@ pub(super) async fn tidy(
     if matches!(failure, Failure::Preflight(_)) {
         return failure;
     }
-    let evidence = folder.join(report::EVIDENCE).join(NOT_UP);
+    let evidence = folder.join(EVIDENCE).join(NOT_UP);
     let salvage = environment::salvage(plan, &context.places, &evidence);
     let kept = cancel.run_until_cancelled(salvage).await == Some(true);
     let keep = match plan.keep {

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use crate::report::Outcome;
-
 /// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -47,16 +45,5 @@ pub const HELP: &str = "Exit codes:
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
-    }
-}
-
-impl From<Outcome> for Exit {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Passed => Self::Passed,
-            Outcome::LeftBehind => Self::LeftBehind,
-            Outcome::Failed => Self::Failed,
-            Outcome::CouldNotRun => Self::CouldNotRun,
-        }
     }
 }
