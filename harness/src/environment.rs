@@ -19,11 +19,13 @@ use host::{Host, Material};
 use identity::Identity;
 
 pub use attached::{Attached, AttachedTenant};
-pub(crate) use host::existing_request;
 pub(crate) use identity::of_cut_off;
 pub use recipe::Recipe;
 pub(crate) use removal::remove;
 pub use salvage::salvage;
+
+/// An existing cluster as the host cluster.
+pub(crate) mod existing;
 
 mod attached;
 mod host;

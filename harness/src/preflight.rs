@@ -8,7 +8,6 @@ use crate::docker::Docker;
 use crate::environment::{self, Recipe};
 use crate::places::Places;
 use crate::plan::{Plan, Substrate};
-use crate::substrate::existing;
 
 /// The machine's memory, processors and disks.
 pub mod machine;
@@ -88,8 +87,8 @@ async fn existing(plan: &Plan, places: &Places) -> Check {
     let need = "a cluster that can be used";
     let folder = places.environment(&plan.name);
     let run = environment::of_cut_off(&folder).unwrap_or_default();
-    let request = environment::existing_request(plan, folder.join("host"), run);
-    match existing::check(&request).await {
+    let request = environment::existing::request(plan, folder.join("host"), run);
+    match environment::existing::check(&request).await {
         Ok(found) => Check::met(
             need,
             format!("context {}", found.current_context.unwrap_or_default()),

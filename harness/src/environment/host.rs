@@ -12,8 +12,7 @@ use crate::images::{self, Images, Store, node_image, registry};
 use crate::ledger::{Entry, Ledger};
 use crate::pins::pins;
 use crate::places::Places;
-use crate::plan::{self, Dapr, Plan, Substrate};
-use crate::platform::{dapr, redis};
+use crate::plan::{Plan, Substrate};
 use crate::substrate::kind::{self, Nodes};
 use crate::substrate::{self, Cluster, existing, forwarder, native};
 
@@ -150,9 +149,9 @@ impl Host<'_> {
     }
 
     async fn existing(&self, run: PathBuf, images: &Images) -> Result<Cluster, Error> {
-        let request = existing_request(self.plan, run.clone(), self.run.to_owned());
+        let request = super::existing::request(self.plan, run.clone(), self.run.to_owned());
         let failed = |error: existing::Error| substrate::Error::from(error);
-        let found = existing::check(&request).await.map_err(failed)?;
+        let found = super::existing::check(&request).await.map_err(failed)?;
         if let Some(registry) = &request.registry {
             registry::push(images, registry, self.components, self.events).await?;
         }
@@ -167,30 +166,6 @@ impl Host<'_> {
             .await
             .map_err(failed)?;
         Ok(cluster)
-    }
-}
-
-/// Returns the request for an existing cluster, by a run with this id.
-pub(crate) fn existing_request(plan: &Plan, folder: PathBuf, run: String) -> existing::Request {
-    let plan::Existing {
-        kubeconfig,
-        context,
-        registry,
-        dapr,
-    } = plan.existing.clone();
-    let installs_dapr = dapr == Dapr::Install;
-    let tenants = plan.tenants.iter().map(|tenant| tenant.namespace.clone());
-    existing::Request {
-        folder,
-        kubeconfig,
-        context,
-        run,
-        namespaces: tenants
-            .chain([redis::NAMESPACE.to_owned()])
-            .chain(installs_dapr.then(|| dapr::NAMESPACE.to_owned()))
-            .collect(),
-        installs_dapr,
-        registry,
     }
 }
 

@@ -7,6 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use kube::Client;
 use kube::config::{Kubeconfig, KubeconfigError};
 
 use super::{ClientError, Cluster, forwarder};
@@ -15,9 +16,6 @@ use crate::private;
 
 /// The check that the user may do everything that a run has to.
 mod allowed;
-
-/// Existing objects of others that conflict with a run.
-mod foreign;
 
 /// Removing the objects that a run added, and finding those that are left.
 pub mod teardown;
@@ -153,7 +151,7 @@ impl Error {
         }
     }
 
-    fn ask(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+    pub(crate) fn ask(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let what = what.into();
         move |source| Self::Ask { what, source }
     }
@@ -169,9 +167,9 @@ fn list(contexts: &[String]) -> String {
     }
 }
 
-/// Checks that the cluster can be used. Returns the part of the user's kubeconfig that describes it. Creates nothing,
-/// neither there nor here.
-pub async fn check(request: &Request) -> Result<Kubeconfig, Error> {
+/// Checks that the cluster is new enough, and that its user may do everything that a run has to. Returns the part of the
+/// user's kubeconfig that describes it, and a client of it. Creates nothing, neither there nor here.
+pub async fn check(request: &Request) -> Result<(Kubeconfig, Client), Error> {
     let kubeconfig = choose(request.kubeconfig.as_deref(), request.context.as_deref())?;
     let client = super::client_of(kubeconfig.clone())
         .await
@@ -186,8 +184,7 @@ pub async fn check(request: &Request) -> Result<Kubeconfig, Error> {
         });
     }
     allowed::check(&client).await?;
-    foreign::check(request, &client).await?;
-    Ok(kubeconfig)
+    Ok((kubeconfig, client))
 }
 
 /// Returns the path of the kubeconfig of a run with this folder.

@@ -6,10 +6,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 
-use super::{Error, Request};
 use crate::labels::RUN;
 use crate::plan::names::NAMESPACE_PREFIX;
 use crate::platform::dapr;
+use crate::substrate::existing::{Error, Request};
 
 /// A kind that every Dapr has.
 const COMPONENTS: &str = "components.dapr.io";
