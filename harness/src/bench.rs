@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::events::{Event, Events};
+use crate::events::Events;
 use crate::places::Places;
 use crate::sandbox;
 use crate::substrate;
@@ -45,16 +45,6 @@ pub struct Setting<'a> {
     pub events: &'a Events,
     /// Fires when the benchmark has to stop and to remove what it created.
     pub cancel: &'a CancellationToken,
-}
-
-impl Setting<'_> {
-    /// Reports the objects that are left, and returns them.
-    fn tell_left(&self, left: Vec<String>) -> Vec<String> {
-        for what in &left {
-            self.events.tell(Event::LeftBehind { what: what.clone() });
-        }
-        left
-    }
 }
 
 /// The result of a benchmark.

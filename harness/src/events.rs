@@ -218,6 +218,13 @@ impl Events {
         });
     }
 
+    /// Tells that these objects are left, which should not be.
+    pub fn tell_left(&self, left: &[String]) {
+        for what in left {
+            self.tell(Event::LeftBehind { what: what.clone() });
+        }
+    }
+
     /// Runs `work` as the stage `stage`, or as a part of one named `stage/part`.
     pub async fn stage<T, E>(&self, stage: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let started = Instant::now();

@@ -108,13 +108,14 @@ pub(super) async fn check(plan: &Plan, setting: &Setting<'_>) -> Result<(), Erro
 /// Removes an environment of the benchmark's own, and returns the objects that are left of it.
 pub(super) async fn take_down(up: Up, setting: &Setting<'_>) -> Result<Vec<String>, Error> {
     let left = up.down(setting.places, setting.events).await?;
-    Ok(setting.tell_left(left))
+    setting.events.tell_left(&left);
+    Ok(left)
 }
 
 /// Tidies up after a failure. That failure is the one to report, so a second one is only logged.
 async fn tidy(plan: &Plan, setting: &Setting<'_>) {
     let removed = environment::down(&plan.name, setting.places, setting.events).await;
-    setting.tell_left(removed.unwrap_or_else(|error| {
+    setting.events.tell_left(&removed.unwrap_or_else(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "could not remove it");
         vec![format!("environment {}", plan.name)]
     }));

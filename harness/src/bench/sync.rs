@@ -141,11 +141,12 @@ async fn on<T>(
     let removed = setting.events.stage("sync/clean-up", ground.remove()).await;
     let left_behind = match removed {
         Ok(()) => Vec::new(),
-        Err(error) => setting.tell_left(vec![format!(
+        Err(error) => vec![format!(
             "namespace {} of {}: {error}",
             ground.guest_namespace, ground.tenant
-        )]),
+        )],
     };
+    setting.events.tell_left(&left_behind);
     Ok(Measured {
         figures: figures.unwrap_or(Err(Error::Interrupted))?,
         left_behind,

@@ -8,6 +8,7 @@ use super::arguments::{Arguments, Basis, Command, Common, Format, ReportDir, Sce
 use super::{Exit, Failure, output};
 use crate::docker::Docker;
 use crate::environment::{Attached, AttachedTenant};
+use crate::events::Events;
 use crate::helm::Chart;
 use crate::places::Places;
 use crate::plan::names::Name;
@@ -15,6 +16,7 @@ use crate::plan::{
     self, DEFAULT_ENVIRONMENT, Machine, Plan, Settings, Substrate, SubstrateChoice, Until, Values,
 };
 use crate::preflight::machine;
+use crate::report::terminal::Terminal;
 use crate::substrate::{existing, forwarder};
 use crate::{report, tenants, vcluster};
 
@@ -106,6 +108,17 @@ impl Context {
         let mut context = self.clone();
         context.common.name.get_or_insert_with(|| default.to_owned());
         context
+    }
+
+    /// Shows events while `work` is done.
+    async fn showing<T>(&self, work: impl AsyncFnOnce(&Events) -> Result<T, Failure>) -> Result<T, Failure> {
+        let (events, receiver) = Events::channel();
+        let shown = tokio::spawn(report::show(receiver, Terminal::new(self.common.verbosity())));
+        let done = work(&events).await;
+        drop(events);
+        // Showing fails only by a panic, which has been printed.
+        let _shown = shown.await;
+        done
     }
 
     fn is_json(&self) -> bool {

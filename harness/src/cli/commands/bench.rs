@@ -10,8 +10,6 @@ use crate::cli::arguments::{Bench, BenchMemory, BenchSync, BenchUp, Benchmark, O
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::environment::{self, Attached};
 use crate::events::Events;
-use crate::report::show;
-use crate::report::terminal::Terminal;
 
 /// The name of the environment that is brought up to see how long it takes, so that it is not the one in use.
 const NAME: &str = "bench";
@@ -96,13 +94,7 @@ pub(super) async fn showing<T>(
     work: impl AsyncFnOnce(&Events, &CancellationToken) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let cancel = interrupt::listen(context.name())?;
-    let (events, receiver) = Events::channel();
-    let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
-    let done = work(&events, &cancel).await;
-    drop(events);
-    // Showing fails only by a panic, which has been printed.
-    let _shown = shown.await;
-    done
+    context.showing(async |events| work(events, &cancel).await).await
 }
 
 fn print<T: Serialize>(

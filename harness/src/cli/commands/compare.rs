@@ -178,7 +178,7 @@ impl Planned {
         };
         // On the heap: it is large, and so would everything be that waits for it.
         let looked = Box::pin(looked).await;
-        run::tell_left(events, up.down(&context.places, events).await?);
+        events.tell_left(&up.down(&context.places, events).await?);
         looked
     }
 }

@@ -4,32 +4,27 @@ use super::Context;
 use crate::cli::arguments::Prepare;
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::environment::{self, Recipe};
-use crate::events::Events;
-use crate::report::show;
-use crate::report::terminal::Terminal;
 
 /// Has all components and images in the cache.
 pub(super) async fn prepare(context: &Context, wanted: &Prepare) -> Result<Exit, Failure> {
     wanted.components.options().check().map_err(Failure::Option)?;
     let cancel = interrupt::listen(context.name())?;
-    let (events, receiver) = Events::channel();
-    let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
     let Prepare {
         substrate,
         images,
         registry,
         components,
     } = wanted;
-    let substrate = substrate.decide(super::docker_decides(*substrate).await);
-    let recipe = Recipe::of(substrate, *images, registry.clone()).await;
-    let options = components.options();
-    let done = cancel
-        .run_until_cancelled(environment::prepare(&recipe, &options, &context.places, &events))
-        .await;
-    drop(events);
-    // Showing fails only by a panic, which has been printed.
-    let _shown = shown.await;
-    done.ok_or(Failure::Interrupted)??;
+    context
+        .showing(async |events| {
+            let substrate = substrate.decide(super::docker_decides(*substrate).await);
+            let recipe = Recipe::of(substrate, *images, registry.clone()).await;
+            let options = components.options();
+            let prepared = environment::prepare(&recipe, &options, &context.places, events);
+            let done = cancel.run_until_cancelled(prepared).await;
+            Ok(done.ok_or(Failure::Interrupted)??)
+        })
+        .await?;
     if context.is_json() {
         output::json(&serde_json::json!({ "cache": context.places.cache }))?;
     } else {

@@ -161,7 +161,7 @@ impl Run<'_> {
         };
         let ran = self.tests(&up.attached, work).await;
         let left = up.down(&self.context.places, events).await?;
-        environments::tell_left(events, left.clone());
+        events.tell_left(&left);
         let mut outcome = ran?;
         outcome.left_behind = left;
         Ok(outcome)

@@ -11,7 +11,6 @@ use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use super::run::tell_left;
 use crate::cli::arguments::Docker;
 use crate::cli::{Exit, Failure, failure, interrupt};
 use crate::components::{self, DOCKER, Options, Wanted};
@@ -20,8 +19,6 @@ use crate::environment;
 use crate::events::Events;
 use crate::ledger::{Entry, Ledger};
 use crate::preflight;
-use crate::report::show;
-use crate::report::terminal::Terminal;
 
 /// The daemon's name unless another is given, so that a command can bring up the default environment with it.
 const NAME: &str = "docker";
@@ -43,12 +40,13 @@ pub(super) async fn run(context: &Context, wanted: &Docker) -> Result<Exit, Fail
         });
     }
     let done = with_daemon(&context, wanted, &place, &ledger, &cancel).await;
-    let left_behind = showing(&context, async |events| {
-        let removed = environment::remove(ledger, &context.places, context.name()).await;
-        let removed = removed.inspect(|left| tell_left(events, left.clone()));
-        Ok(!removed?.is_empty())
-    })
-    .await;
+    let left_behind = context
+        .showing(async |events| {
+            let removed = environment::remove(ledger, &context.places, context.name()).await;
+            let removed = removed.inspect(|left| events.tell_left(left));
+            Ok(!removed?.is_empty())
+        })
+        .await;
     match (done, left_behind) {
         (Ok(Exit::Command(0)), Ok(true)) => Ok(Exit::LeftBehind),
         (Err(failed), Err(also)) => {
@@ -67,9 +65,8 @@ async fn with_daemon(
     ledger: &Ledger,
     cancel: &CancellationToken,
 ) -> Result<Exit, Failure> {
-    let starting = showing(context, async |events| {
-        events.stage(STAGE, start(context, place, ledger, events)).await
-    });
+    let starting =
+        context.showing(async |events| events.stage(STAGE, start(context, place, ledger, events)).await);
     let started = cancel.run_until_cancelled(starting).await;
     let daemon = started.ok_or(Failure::Interrupted)??;
     command(&daemon, &wanted.command, cancel).await
@@ -121,18 +118,4 @@ fn exit(status: ExitStatus) -> Exit {
         .code()
         .or_else(|| status.signal().map(|signal| 128 + signal));
     Exit::Command(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
-}
-
-/// Shows events while `work` is done.
-async fn showing<T>(
-    context: &Context,
-    work: impl AsyncFnOnce(&Events) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let (events, receiver) = Events::channel();
-    let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
-    let done = work(&events).await;
-    drop(events);
-    // Showing fails only by a panic, which has been printed.
-    let _shown = shown.await;
-    done
 }

@@ -13,8 +13,7 @@ use crate::events::{EVIDENCE, Event, Events, Verdict};
 use crate::evidence::{Collector, Witness};
 use crate::ledger::Ledger;
 use crate::plan::{self, DEFAULT_ENVIRONMENT, Keep, Plan};
-use crate::report::terminal::Terminal;
-use crate::report::{self, Recorded, show, text};
+use crate::report::{self, Recorded, text};
 use crate::scenarios::selection::Surroundings;
 use crate::scenarios::{self, Binary, Catalogue, Selection};
 use crate::substrate;
@@ -134,19 +133,13 @@ pub(super) async fn tidy(
 /// returned.
 async fn remove(context: &Context, events: &Events) {
     match environment::down(context.name(), &context.places, events).await {
-        Ok(left) => tell_left(events, left),
+        Ok(left) => events.tell_left(&left),
         Err(error) => {
             events.tell(Event::LeftBehind {
                 what: format!("environment {}", context.name()),
             });
             failure::print(&error.into());
         }
-    }
-}
-
-pub(super) fn tell_left(events: &Events, left: Vec<String>) {
-    for what in left {
-        events.tell(Event::LeftBehind { what });
     }
 }
 
@@ -266,7 +259,7 @@ async fn whole(
         Keep::Always => true,
     };
     if !keep {
-        tell_left(events, up.down(&context.places, events).await?);
+        events.tell_left(&up.down(&context.places, events).await?);
     }
     tested.map(drop)
 }
@@ -358,13 +351,9 @@ pub(super) async fn down(context: &Context) -> Result<Exit, Failure> {
             has: has.into_iter().map(|environment| environment.name).collect(),
         });
     }
-    let (events, receiver) = Events::channel();
-    let shown = tokio::spawn(show(receiver, Terminal::new(context.common.verbosity())));
-    let done = environment::down(context.name(), &context.places, &events).await;
-    drop(events);
-    // Showing fails only by a panic, which has been printed.
-    let _shown = shown.await;
-    let left_behind = done?;
+    let left_behind = context
+        .showing(async |events| Ok(environment::down(context.name(), &context.places, events).await?))
+        .await?;
     if context.is_json() {
         output::json(&serde_json::json!({ "name": context.name(), "left_behind": left_behind }))?;
     } else if left_behind.is_empty() {
