@@ -7,13 +7,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use tokio_util::sync::CancellationToken;
-
-use crate::events::Events;
-use crate::places::Places;
-use crate::sandbox;
-use crate::substrate;
-use crate::{environment, ledger, preflight, wait};
+use crate::run::{self, Setting};
+use crate::{environment, ledger, sandbox, substrate, wait};
 
 /// The time until a Component that is created in a tenant is on the host.
 pub mod sync;
@@ -36,17 +31,6 @@ pub mod spread;
 /// For people: tables.
 pub mod text;
 
-/// The setting of every benchmark.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting<'a> {
-    /// The places of environments and caches.
-    pub places: &'a Places,
-    /// The receiver of progress events.
-    pub events: &'a Events,
-    /// Fires when the benchmark has to stop and to remove what it created.
-    pub cancel: &'a CancellationToken,
-}
-
 /// The result of a benchmark.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured<T> {
@@ -60,12 +44,9 @@ pub struct Measured<T> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The machine lacks something for an environment of the benchmark's own.
+    /// An environment of the benchmark's own could not be created or removed.
     #[error(transparent)]
-    Preflight(#[from] preflight::Error),
-    /// The environment could not be created or removed.
-    #[error(transparent)]
-    Environment(Box<environment::Error>),
+    Run(Box<run::Error>),
     /// Another process holds the environment.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
@@ -131,9 +112,15 @@ pub enum Error {
     Ended(#[source] tokio::task::JoinError),
 }
 
+impl From<run::Error> for Error {
+    fn from(error: run::Error) -> Self {
+        Self::Run(Box::new(error))
+    }
+}
+
 impl From<environment::Error> for Error {
     fn from(error: environment::Error) -> Self {
-        Self::Environment(Box::new(error))
+        run::Error::from(error).into()
     }
 }
 
@@ -142,7 +129,7 @@ impl Error {
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::Environment(error) => error.remedy(),
+            Self::Run(error) => error.remedy(),
             Self::Ledger(ledger::Error::Held { .. }) => {
                 Some("wait until it is done, or give another --name".to_owned())
             }

@@ -1,4 +1,4 @@
-//! The one place that knows the order of all stages.
+//! The one place that knows the order of the stages of an environment.
 //!
 //! Each stage takes the handle of the previous one, so the types enforce the order. The ledger records the objects of
 //! a stage before their creation. [`down`] needs nothing else to remove them.
@@ -110,6 +110,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns true if the user's request is at fault, and nothing was done.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Different { .. })
+    }
+
     /// Returns the remedy for the user, if there is one.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::pins::Kubernetes;
-use crate::plan::Plan;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,23 +85,6 @@ pub enum Event {
         /// The reason why it could not go on to its end, if it could not.
         stopped_by: Option<String>,
     },
-}
-
-impl Event {
-    /// Begins a run that brings the planned environment up.
-    #[must_use]
-    pub fn started(plan: &Plan) -> Self {
-        Self::RunStarted {
-            run: uuid::Uuid::now_v7().to_string(),
-            environment: plan.name.clone(),
-            substrate: plan.substrate.to_string(),
-            kubernetes: plan.kubernetes,
-            virtual_cluster: plan.virtual_cluster.to_string(),
-            tenants: plan.tenants.iter().map(|tenant| tenant.name.clone()).collect(),
-            seed: plan.seed,
-            hostname: hostname(),
-        }
-    }
 }
 
 /// Returns the name of this machine, for readers who get reports of several.

@@ -52,8 +52,11 @@ pub mod workloads;
 /// Running the scenarios against an environment.
 pub mod scenarios;
 
-/// The one place that knows the order of all this.
+/// The one place that knows the order of the stages of an environment.
 pub mod environment;
+
+/// The one place that knows the order of a whole run, from the request to the report.
+pub mod run;
 
 /// The events of a run, as they happen.
 pub mod events;
@@ -81,6 +84,9 @@ pub mod pins;
 
 /// The labels by which a run's objects on the host are found.
 pub mod labels;
+
+/// An error in words, for people.
+mod explain;
 
 /// The words of an API server's answer.
 mod answer;

@@ -104,6 +104,27 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Returns true if the user's request is at fault, and nothing was done.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Read { .. } | Self::NoRun { .. } | Self::Folder { .. } | Self::Taken { .. }
+        )
+    }
+
+    /// Returns the remedy for the user, if the error's text does not name it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Folder { .. } => Some("set --report-dir to a folder that can be written to".to_owned()),
+            Self::Taken { .. } => Some("move it away, or set --report-dir to another folder".to_owned()),
+            _ => None,
+        }
+    }
+}
+
 /// Follows work that is shown and not reported, such as `down`.
 pub async fn show(mut events: UnboundedReceiver<Stamped>, mut terminal: terminal::Terminal) {
     while let Some(stamped) = events.recv().await {

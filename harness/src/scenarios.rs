@@ -71,6 +71,13 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::NoMatch { .. })
     }
+
+    /// Returns the remedy for the user, if the error's text does not name it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        self.is_usage()
+            .then(|| "cargo harness test --list shows what there is".to_owned())
+    }
 }
 
 #[cfg(test)]

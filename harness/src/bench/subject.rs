@@ -4,7 +4,7 @@ use crate::components::Options;
 use crate::environment::{self, Attached, Up};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
-use crate::preflight;
+use crate::run;
 
 use super::{Error, Measured, Setting};
 
@@ -60,7 +60,7 @@ pub async fn with<T>(
         Source::Own(plan, options) => {
             let up = bring_up(plan, options, setting).await?;
             let measured = work(&up.attached).await;
-            let left = take_down(up, setting).await;
+            let left = setting.down(up).await;
             let mut measured = measured?;
             measured.left_behind.extend(left?);
             Ok(measured)
@@ -76,47 +76,15 @@ pub(super) async fn bring_up(plan: &Plan, options: &Options, setting: &Setting<'
         });
     }
     let ledger = environment::claim(plan, setting.places, "bench")?;
-    check(plan, setting).await?;
-    let up = environment::up(
-        plan,
-        ledger,
-        options,
-        setting.places,
-        setting.events,
-        setting.cancel,
-    );
-    // On the heap: it is large, and so would everything be that waits for it.
-    match Box::pin(up).await {
-        Ok(up) => Ok(up),
-        Err(error) => {
-            tidy(plan, setting).await;
-            Err(if setting.cancel.is_cancelled() {
-                Error::Interrupted
-            } else {
-                error.into()
-            })
-        }
+    let made = setting.bring_up(plan, options, ledger).await;
+    if let Err(error) = &made
+        && !matches!(error, run::Error::Preflight(_))
+    {
+        setting.remove(plan, log).await;
     }
+    Ok(made?)
 }
 
-/// Fails if the machine lacks something for an environment.
-pub(super) async fn check(plan: &Plan, setting: &Setting<'_>) -> Result<(), Error> {
-    let work = Box::pin(preflight::require(plan, setting.places));
-    Ok(setting.events.stage("preflight", work).await?)
-}
-
-/// Removes an environment of the benchmark's own, and returns the objects that are left of it.
-pub(super) async fn take_down(up: Up, setting: &Setting<'_>) -> Result<Vec<String>, Error> {
-    let left = up.down(setting.places, setting.events).await?;
-    setting.events.tell_left(&left);
-    Ok(left)
-}
-
-/// Tidies up after a failure. That failure is the one to report, so a second one is only logged.
-async fn tidy(plan: &Plan, setting: &Setting<'_>) {
-    let removed = environment::down(&plan.name, setting.places, setting.events).await;
-    setting.events.tell_left(&removed.unwrap_or_else(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "could not remove it");
-        vec![format!("environment {}", plan.name)]
-    }));
+fn log(error: &run::Error) {
+    tracing::error!(error = error as &dyn std::error::Error, "could not remove it");
 }

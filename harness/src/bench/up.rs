@@ -12,9 +12,10 @@ use super::spread::Spread;
 use super::{Error, Measured, Setting, subject};
 use crate::components::Options;
 use crate::environment::{self, Recipe};
-use crate::events::{Event, Events, Stamped, seconds};
+use crate::events::{Events, Stamped, seconds};
 use crate::plan::Plan;
 use crate::report::Summary;
+use crate::run;
 
 /// The times of bringing an environment up.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,7 +61,7 @@ pub async fn measure(
             name: plan.name.clone(),
         });
     }
-    subject::check(plan, setting).await?;
+    setting.preflight(plan).await?;
     let recipe = Recipe::planned(plan).await;
     let prepared = Box::pin(environment::prepare(
         &recipe,
@@ -87,7 +88,7 @@ pub async fn measure(
 
 async fn once(plan: &Plan, options: &Options, setting: &Setting<'_>) -> Result<(Run, Vec<String>), Error> {
     let (events, heard) = overheard(setting.events.clone());
-    events.tell(Event::started(plan));
+    events.tell(run::started(plan));
     let own = Setting {
         events: &events,
         ..*setting
@@ -95,7 +96,7 @@ async fn once(plan: &Plan, options: &Options, setting: &Setting<'_>) -> Result<(
     let began = Instant::now();
     let up = subject::bring_up(plan, options, &own).await?;
     let ready = seconds(began.elapsed());
-    let left = subject::take_down(up, &own).await?;
+    let left = own.down(up).await?;
     drop(events);
     let heard = heard.await.map_err(Error::Ended)?;
     let stages = Summary::of(&heard)

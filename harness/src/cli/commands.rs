@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 
 use super::arguments::{Arguments, Basis, Command, Common, Format, ReportDir, Scenarios, Wanted};
-use super::{Exit, Failure, output};
+use super::{Exit, Failure, failure, output};
 use crate::docker::Docker;
 use crate::environment::{Attached, AttachedTenant};
 use crate::events::Events;
@@ -17,6 +17,7 @@ use crate::plan::{
 };
 use crate::preflight::machine;
 use crate::report::terminal::Terminal;
+use crate::run::Console;
 use crate::substrate::{existing, forwarder};
 use crate::{report, tenants, vcluster};
 
@@ -108,6 +109,14 @@ impl Context {
         let mut context = self.clone();
         context.common.name.get_or_insert_with(|| default.to_owned());
         context
+    }
+
+    /// Returns the output of a run beside its report.
+    fn console(&self) -> Console {
+        Console {
+            verbosity: self.common.verbosity(),
+            warn: failure::warn,
+        }
     }
 
     /// Shows events while `work` is done.

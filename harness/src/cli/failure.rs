@@ -1,16 +1,15 @@
 //! Errors of commands.
 
 use std::error::Error;
-use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
 
 use super::Exit;
-use crate::answer::answered;
+use crate::explain::explain;
 use crate::substrate::existing;
 use crate::{
     bench, command, compare, components, conformance, docker, environment, ledger, places, plan, preflight,
-    report, scenarios, substrate,
+    report, run, scenarios,
 };
 
 /// Errors of commands. Their texts follow "failed to".
@@ -24,20 +23,10 @@ pub(super) enum Failure {
     Preflight(#[from] preflight::Error),
     #[error(transparent)]
     Environment(#[from] environment::Error),
-    /// The environment did not come up, and evidence of it was copied to the report.
-    #[error("{failure}")]
-    Kept { failure: Box<Self>, evidence: PathBuf },
+    #[error(transparent)]
+    Run(#[from] run::Error),
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
-    #[error(
-        "bring up {name}: it is up already, and an end-to-end run begins with nothing and leaves nothing"
-    )]
-    AlreadyUp { name: String },
-    #[error("reach the cluster of {}", kubeconfig.display())]
-    Client {
-        kubeconfig: PathBuf,
-        source: substrate::ClientError,
-    },
     #[error("forward connections into the cluster")]
     Forwarder(#[source] io::Error),
     #[error("ask {cluster} for {what}")]
@@ -118,15 +107,12 @@ impl Failure {
     /// Returns the code to exit with.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Kept { failure, .. } => failure.exit(),
-            Self::Report(
-                report::Error::Read { .. }
-                | report::Error::NoRun { .. }
-                | report::Error::Folder { .. }
-                | report::Error::Taken { .. },
-            )
-            | Self::Environment(environment::Error::Different { .. })
-            | Self::Plan(_)
+            Self::Run(error) if error.is_usage() => Exit::Usage,
+            Self::Report(error) if error.is_usage() => Exit::Usage,
+            Self::Environment(error) if error.is_usage() => Exit::Usage,
+            Self::Suite(error) if error.is_usage() => Exit::Usage,
+            Self::Conformance(error) if error.is_usage() => Exit::Usage,
+            Self::Plan(_)
             | Self::ReadValues { .. }
             | Self::NoTenant { .. }
             | Self::NoLogs { .. }
@@ -138,8 +124,6 @@ impl Failure {
             | Self::NoChart { .. }
             | Self::Places(_)
             | Self::NoEnvironment { .. } => Exit::Usage,
-            Self::Suite(error) if error.is_usage() => Exit::Usage,
-            Self::Conformance(error) if error.is_usage() => Exit::Usage,
             _ => Exit::CouldNotRun,
         }
     }
@@ -158,22 +142,11 @@ impl Failure {
             }
             Self::Places(_) => Some("set HOME, or XDG_STATE_HOME and XDG_CACHE_HOME".to_owned()),
             Self::Ledger(error) => Some(error.remedy()),
-            Self::AlreadyUp { name } => Some(format!(
-                "remove it (cargo harness down --name {name}), run the scenarios against it (cargo harness test --name \
-                 {name}), or give another --name"
-            )),
             Self::Taken { name } => Some(format!(
                 "remove it (cargo harness down --name {name}), or give another --name"
             )),
-            Self::Report(report::Error::Folder { .. }) => {
-                Some("set --report-dir to a folder that can be written to".to_owned())
-            }
-            Self::Report(report::Error::Taken { .. }) => {
-                Some("move it away, or set --report-dir to another folder".to_owned())
-            }
-            Self::Suite(scenarios::Error::NoMatch { .. }) => {
-                Some("cargo harness test --list lists the scenarios".to_owned())
-            }
+            Self::Report(error) => error.remedy(),
+            Self::Suite(error) => error.remedy(),
             _ => None,
         }
     }
@@ -189,48 +162,26 @@ fn listed(names: &[String]) -> String {
 }
 
 /// Returns the whole chain of causes, one per line, and the remedy.
-pub(super) fn explain(failure: &Failure) -> String {
+pub(super) fn explained(failure: &Failure) -> String {
     match failure {
-        Failure::Kept { failure, evidence } => {
-            format!("{}\n  evidence: {}", explain(failure), evidence.display())
-        }
-        failure => explain_error(failure, failure.remedy()),
+        Failure::Run(error) => error.explain(),
+        failure => explain(failure, failure.remedy()),
     }
-}
-
-/// Returns the causes of an error that ends no command, a line each, and the remedy.
-fn explain_error(error: &dyn Error, remedy: Option<String>) -> String {
-    let mut text = format!("failed to {error}");
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(answer) = answered(error) {
-            // Its cause is the same answer.
-            let _ = write!(text, "\n  caused by: {answer}");
-            break;
-        }
-        let says = error.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !told.ends_with(&says) {
-            let _ = write!(text, "\n  caused by: {says}");
-        }
-        told = says;
-        cause = error.source();
-    }
-    if let Some(remedy) = remedy {
-        let _ = write!(text, "\n  remedy: {remedy}");
-    }
-    text
 }
 
 /// Prints it, to standard error.
 pub(super) fn print(failure: &Failure) {
-    say(&explain(failure));
+    say(&explained(failure));
+}
+
+/// Prints an error that does not end its run, and the remedy, to standard error.
+pub(super) fn warn(error: &run::Error) {
+    say(&error.explain());
 }
 
 /// Prints an error that ends no command, to standard error.
 pub(super) fn print_error(error: &dyn Error) {
-    say(&explain_error(error, None));
+    say(&explain(error, None));
 }
 
 #[expect(clippy::print_stderr, reason = "the one place that prints errors")]
@@ -249,7 +200,7 @@ mod tests {
             holder: "process 7".to_owned(),
         };
         assert_eq!(
-            explain(&Failure::Ledger(held)),
+            explained(&Failure::Ledger(held)),
             "failed to take environment default: process 7 holds it\n  remedy: wait until it is done, or give another --name"
         );
         let unreadable = Failure::ReadValues {
@@ -257,7 +208,7 @@ mod tests {
             source: io::Error::other("no such luck"),
         };
         assert_eq!(
-            explain(&unreadable),
+            explained(&unreadable),
             "failed to read the values file /no/values.yaml\n  caused by: no such luck"
         );
         assert_eq!(unreadable.exit(), Exit::Usage);
@@ -272,7 +223,7 @@ mod tests {
             source: Box::new(kube::Error::Api(Box::new(status))),
         };
         assert_eq!(
-            explain(&asked),
+            explained(&asked),
             "failed to ask the host cluster for pods\n  caused by: namespaces \"blue\" not found: NotFound"
         );
     }

@@ -5,11 +5,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::bench::subject::Source;
-use crate::bench::{self, Measured, Setting, memory, sync, text, up};
+use crate::bench::{self, Measured, memory, sync, text, up};
 use crate::cli::arguments::{Bench, BenchMemory, BenchSync, BenchUp, Benchmark, Own};
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::environment::{self, Attached};
 use crate::events::Events;
+use crate::run::Setting;
 
 /// The name of the environment that is brought up to see how long it takes, so that it is not the one in use.
 const NAME: &str = "bench";

@@ -5,22 +5,22 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use super::run::{self, Reporter, Run, Scope};
 use super::{Context, absolute};
 use crate::bench::subject::Source;
 use crate::bench::{self, memory, sync};
 use crate::cli::arguments::Compare;
+use crate::cli::failure::{self, explained};
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::compare::objects::{self, Tenant};
 use crate::compare::{self, Comparison, Objects, Side, input, text};
 use crate::components;
 use crate::environment::{self, Attached};
-use crate::events::Events;
 use crate::ledger::Ledger;
 use crate::pins::pins;
 use crate::plan::{Plan, Substrate};
 use crate::platform;
-use crate::report::{self, Outcome};
+use crate::report::{self, Outcome, Recorded};
+use crate::run::{self, Reporter, Scope, Setting};
 
 /// The default prefix of the names of both environments, so that neither is the one in use.
 const NAME: &str = "compare";
@@ -103,9 +103,7 @@ impl Planned {
         if plan.substrate != Substrate::Native {
             return Err(bench::Error::NoProcesses { name: plan.name }.into());
         }
-        if Attached::open(&context.places, &plan.name).is_ok() {
-            return Err(Failure::AlreadyUp { name: plan.name });
-        }
+        run::require_down(&plan, &context.places)?;
         let ledger = environment::claim(&plan, &context.places, "compare")?;
         Ok(Self {
             context,
@@ -123,11 +121,23 @@ impl Planned {
             source,
         })?;
         let virtual_cluster = self.plan.virtual_cluster.to_string();
-        let reporter = Reporter::start(&self.context, &Run::of(&self.plan), folder.to_owned())?;
-        let seen = self.looked_at(folder, &reporter.events, cancel).await;
-        let recorded = reporter.finish(seen.as_ref().err()).await?;
-        run::tell_failed(recorded.failed.as_ref());
-        let scenarios = recorded.summary;
+        let console = self.context.console();
+        let reporter = Reporter::start(run::started(&self.plan), folder.to_owned(), console)?;
+        let places = self.context.places.clone();
+        let setting = Setting {
+            places: &places,
+            events: &reporter.events,
+            cancel,
+        };
+        let seen = self.looked_at(folder, &setting).await;
+        let recorded = reporter.finish(seen.as_ref().err().map(explained)).await?;
+        let Recorded {
+            summary: scenarios,
+            failed,
+        } = recorded;
+        if let Some(error) = failed {
+            failure::warn(&error.into());
+        }
         let Seen {
             objects,
             sync,
@@ -144,27 +154,17 @@ impl Planned {
         Ok((side, left_behind))
     }
 
-    async fn looked_at(
-        self,
-        folder: &Path,
-        events: &Events,
-        cancel: &CancellationToken,
-    ) -> Result<Seen, Failure> {
+    async fn looked_at(self, folder: &Path, setting: &Setting<'_>) -> Result<Seen, Failure> {
         let Self {
-            context,
             plan,
             ledger,
             options,
+            ..
         } = self;
-        let made = tokio::try_join!(
-            run::bring_up(&context, &plan, ledger, &options, events, cancel),
-            run::compile(events, cancel)
-        );
+        let made = tokio::try_join!(setting.bring_up(&plan, &options, ledger), setting.compile());
         let (up, binary) = match made {
             Ok(made) => made,
-            Err(failure) => {
-                return Err(run::tidy(&context, &plan, failure, folder, events, cancel).await);
-            }
+            Err(error) => return Err(setting.clean_up(&plan, error, folder, failure::warn).await.into()),
         };
         let scope = Scope {
             filter: None,
@@ -172,39 +172,27 @@ impl Planned {
             folder: folder.to_owned(),
         };
         let looked = async {
-            let seen = measured(&context, &plan, &up.attached, events, cancel).await?;
-            run::scenarios(&context, &up.attached, &binary, &scope, events, cancel).await?;
+            let seen = measured(&plan, &up.attached, setting).await?;
+            setting.scenarios(&up.attached, &binary, &scope).await?;
             Ok(seen)
         };
         // On the heap: it is large, and so would everything be that waits for it.
         let looked = Box::pin(looked).await;
-        events.tell_left(&up.down(&context.places, events).await?);
+        setting.down(up).await?;
         looked
     }
 }
 
 /// Gives the first tenant the input and reads the host's objects after that. Measures then, with nothing else
 /// running.
-async fn measured(
-    context: &Context,
-    plan: &Plan,
-    attached: &Attached,
-    events: &Events,
-    cancel: &CancellationToken,
-) -> Result<Seen, Failure> {
-    let objects = cancel
-        .run_until_cancelled(events.stage(STAGE, objects(plan, attached)))
-        .await;
+async fn measured(plan: &Plan, attached: &Attached, setting: &Setting<'_>) -> Result<Seen, Failure> {
+    let objects = setting.events.stage(STAGE, objects(plan, attached));
+    let objects = setting.cancel.run_until_cancelled(objects).await;
     let objects = objects.ok_or(Failure::Interrupted)??;
-    let setting = bench::Setting {
-        places: &context.places,
-        events,
-        cancel,
-    };
     let source = Source::Held(Box::new(attached.clone()));
-    let memory = memory::measure(&source, 0, &setting).await?.figures;
+    let memory = memory::measure(&source, 0, setting).await?.figures;
     let first = source.tenants().first().cloned().unwrap_or_default();
-    let sync = sync::measure(&source, &first, &setting).await?.figures;
+    let sync = sync::measure(&source, &first, setting).await?.figures;
     Ok(Seen {
         objects,
         sync,

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::bench::showing;
-use super::{Context, absolute, run as environments};
+use super::{Context, absolute};
 use crate::cli::arguments::Conformance;
-use crate::cli::{Exit, Failure, output};
+use crate::cli::{Exit, Failure, failure, output};
 use crate::conformance::{self, Results, Selection, Setting, Verdict, render};
 use crate::environment::{self, Attached};
 use crate::events::Events;
 use crate::ledger::Ledger;
 use crate::plan::{DEFAULT_ENVIRONMENT, Plan, Until, Values};
-use crate::{components, plan, preflight, report, tenants};
+use crate::{components, plan, preflight, report, run, tenants};
 
 /// Runs Kubernetes' conformance tests, in an environment that is up or in one of the run's own.
 pub(super) async fn run(context: &Context, wanted: &Conformance) -> Result<Exit, Failure> {
@@ -152,16 +152,20 @@ impl Run<'_> {
             ..
         } = work;
         let ledger = environment::claim(plan, &self.context.places, "conformance")?;
-        let up = match environments::bring_up(self.context, plan, ledger, options, events, cancel).await {
+        let setting = run::Setting {
+            places: &self.context.places,
+            events,
+            cancel,
+        };
+        let up = match setting.bring_up(plan, options, ledger).await {
             Ok(up) => up,
-            Err(failure) => {
-                let folder = &self.folder;
-                return Err(environments::tidy(self.context, plan, failure, folder, events, cancel).await);
+            Err(error) => {
+                let error = setting.clean_up(plan, error, &self.folder, failure::warn).await;
+                return Err(error.into());
             }
         };
         let ran = self.tests(&up.attached, work).await;
-        let left = up.down(&self.context.places, events).await?;
-        events.tell_left(&left);
+        let left = setting.down(up).await?;
         let mut outcome = ran?;
         outcome.left_behind = left;
         Ok(outcome)

@@ -7,11 +7,12 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 
-use super::super::{Context, run};
+use super::super::Context;
 use crate::cli::Failure;
 use crate::environment;
 use crate::labels::{OF_NAMESPACE, RUN};
 use crate::plan::names::NAMESPACE_PREFIX;
+use crate::run;
 
 /// The namespaces of the host cluster whose pods are named without a tenant.
 const SHARED: [&str; 3] = ["dapr-system", "shared-dapr", "kube-system"];
