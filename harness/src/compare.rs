@@ -4,15 +4,21 @@
 //! a table of and which are serialized as JSON without a change. [`explained`] has the reasons of intended
 //! differences; all others are reported as unexplained.
 
+use std::io;
+use std::path::PathBuf;
+
 use serde::Serialize;
 
-use crate::bench::{memory, sync};
+use crate::bench::{self, memory, sync};
 use crate::events::Verdict;
+use crate::explain::explain;
 use crate::pins::Kubernetes;
 use crate::report::Summary;
+use crate::run;
 
 pub use difference::{Difference, Kind};
 pub use objects::Objects;
+pub use sides::{Ended, LEFT, Planned, RIGHT, both};
 
 /// The differences that are intended, and the reasons.
 pub mod explained;
@@ -27,6 +33,9 @@ pub mod input;
 pub mod text;
 
 mod difference;
+
+/// Both sides, from their plans to the report.
+mod sides;
 
 /// Errors of a comparison. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +55,20 @@ pub enum Error {
         /// The underlying error.
         source: kube::Error,
     },
+    /// An environment could not be brought up, checked or removed.
+    #[error(transparent)]
+    Run(#[from] run::Error),
+    /// Something could not be measured.
+    #[error(transparent)]
+    Bench(#[from] bench::Error),
+    /// The report could not be written.
+    #[error("write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The underlying error.
+        source: io::Error,
+    },
     /// The tenant's password could not be read.
     #[error("find the password of {tenant} in Redis")]
     Password {
@@ -54,6 +77,24 @@ pub enum Error {
         /// The underlying error.
         source: crate::platform::Error,
     },
+}
+
+impl Error {
+    /// Returns true if the user's request is at fault, and nothing was done.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Run(error) if error.is_usage())
+    }
+
+    /// Returns the whole chain of causes, one per line, and the remedy.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        match self {
+            Self::Run(error) => error.explain(),
+            Self::Bench(error) => explain(error, error.remedy()),
+            error => explain(error, None),
+        }
+    }
 }
 
 /// The observations of one side.

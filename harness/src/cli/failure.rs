@@ -43,8 +43,6 @@ pub(super) enum Failure {
     Compare(#[from] compare::Error),
     #[error(transparent)]
     Conformance(#[from] conformance::Error),
-    #[error("write {}", path.display())]
-    Write { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Report(#[from] report::Error),
     #[error("find the tenant `{tenant}` in environment {name}: there are {}", has.join(", "))]
@@ -108,6 +106,7 @@ impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Run(error) if error.is_usage() => Exit::Usage,
+            Self::Compare(error) if error.is_usage() => Exit::Usage,
             Self::Report(error) if error.is_usage() => Exit::Usage,
             Self::Environment(error) if error.is_usage() => Exit::Usage,
             Self::Suite(error) if error.is_usage() => Exit::Usage,
@@ -162,9 +161,10 @@ fn listed(names: &[String]) -> String {
 }
 
 /// Returns the whole chain of causes, one per line, and the remedy.
-pub(super) fn explained(failure: &Failure) -> String {
+fn explained(failure: &Failure) -> String {
     match failure {
         Failure::Run(error) => error.explain(),
+        Failure::Compare(error) => error.explain(),
         failure => explain(failure, failure.remedy()),
     }
 }
