@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::components::{self, Components, Wanted};
 use crate::environment::Attached;
 use crate::events::Events;
+use crate::explain::explain;
 use crate::images;
 use crate::places::Places;
 use crate::plan;
@@ -39,10 +40,14 @@ pub mod results;
 /// Running the tests against one cluster.
 mod run;
 
+/// Running the tests in several clusters of an environment.
+mod session;
+
 /// For people and for CI servers: tables and `JUnit`'s XML.
 pub mod render;
 
-pub use run::{HOST, Request, run};
+pub use run::HOST;
+pub use session::{Outcome, Place, Session};
 
 /// The stage's name in events.
 pub const STAGE: &str = "conformance";
@@ -195,6 +200,9 @@ pub enum Error {
         /// The log of the test program.
         log: PathBuf,
     },
+    /// An environment of the run's own could not be brought up or removed, or one that is up is held by another process.
+    #[error(transparent)]
+    Run(#[from] crate::run::Error),
     /// The run was interrupted.
     #[error("go on: interrupted")]
     Interrupted,
@@ -222,14 +230,24 @@ impl Error {
     /// Returns true if the command was called in a wrong way.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
+        match self {
+            Self::Run(error) => error.is_usage(),
             Self::NoTests { .. }
-                | Self::Pattern { .. }
-                | Self::NoMatch { .. }
-                | Self::NoNodes { .. }
-                | Self::Disturbs { .. }
-        )
+            | Self::Pattern { .. }
+            | Self::NoMatch { .. }
+            | Self::NoNodes { .. }
+            | Self::Disturbs { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Returns the whole chain of causes, one per line, and the remedy.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        match self {
+            Self::Run(error) => error.explain(),
+            error => explain(error, error.remedy()),
+        }
     }
 
     fn file(what: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {

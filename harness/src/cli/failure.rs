@@ -133,7 +133,6 @@ impl Failure {
             Self::Plan(error) => error.remedy(),
             Self::Environment(error) => error.remedy(),
             Self::Bench(error) => error.remedy(),
-            Self::Conformance(error) => error.remedy(),
             Self::Existing(error) => error.remedy(),
             Self::NoTimes { .. } => Some("use --tail to limit the number of lines".to_owned()),
             Self::NoChart { .. } => {
@@ -165,6 +164,7 @@ fn explained(failure: &Failure) -> String {
     match failure {
         Failure::Run(error) => error.explain(),
         Failure::Compare(error) => error.explain(),
+        Failure::Conformance(error) => error.explain(),
         failure => explain(failure, failure.remedy()),
     }
 }

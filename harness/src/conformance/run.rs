@@ -23,23 +23,23 @@ pub const HOST: &str = "host";
 
 /// Everything that is asked of a run.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub(super) struct Request<'a> {
     /// The names of the tests.
-    pub tests: &'a [String],
+    pub(super) tests: &'a [String],
     /// The number of tests that run side by side.
-    pub procs: usize,
+    pub(super) procs: usize,
     /// True if tests run that wait for minutes before they fail as expected.
-    pub known: bool,
+    pub(super) known: bool,
     /// The folder of the reports.
-    pub folder: &'a Path,
+    pub(super) folder: &'a Path,
     /// The seed of the tests' order.
-    pub seed: u64,
+    pub(super) seed: u64,
 }
 
 /// Runs the tests against the cluster `name`, a tenant's or the host's, and writes its reports.
 ///
 /// Returns the verdicts of this run alone. An interrupted run reports the verdicts that it has.
-pub async fn run(
+pub(super) async fn run(
     name: &str,
     request: &Request<'_>,
     prepared: &Prepared,

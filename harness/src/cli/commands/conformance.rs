@@ -1,19 +1,16 @@
 //! `conformance`.
 
-use std::path::{Path, PathBuf};
-
-use tokio_util::sync::CancellationToken;
+use std::path::Path;
 
 use super::bench::showing;
 use super::{Context, absolute};
 use crate::cli::arguments::Conformance;
 use crate::cli::{Exit, Failure, failure, output};
-use crate::conformance::{self, Results, Selection, Setting, Verdict, render};
+use crate::conformance::{self, Outcome, Place, Results, Selection, Session, Verdict, render};
 use crate::environment::{self, Attached};
-use crate::events::Events;
-use crate::ledger::Ledger;
 use crate::plan::{DEFAULT_ENVIRONMENT, Plan, Until, Values};
-use crate::{components, plan, preflight, report, run, tenants};
+use crate::run::Setting;
+use crate::{plan, preflight, tenants};
 
 /// Runs Kubernetes' conformance tests, in an environment that is up or in one of the run's own.
 pub(super) async fn run(context: &Context, wanted: &Conformance) -> Result<Exit, Failure> {
@@ -28,226 +25,117 @@ pub(super) async fn run(context: &Context, wanted: &Conformance) -> Result<Exit,
         (None, DEFAULT_ENVIRONMENT) => absolute(Path::new("target/conformance"))?,
         (None, name) => absolute(&Path::new("target").join(format!("conformance-{name}")))?,
     };
-    let command = Run {
-        context,
-        wanted,
-        selection,
-        folder,
-    };
-    let attached = match Attached::open(&context.places, context.name()) {
-        Ok(attached) => Some(attached),
-        Err(environment::Error::NotUp { .. }) => None,
+    let mut options = wanted.basis.components.options();
+    let place = match Attached::open(&context.places, context.name()) {
+        Ok(attached) => {
+            options.kubernetes = attached.kubernetes;
+            Place::Found(Box::new(attached))
+        }
+        Err(environment::Error::NotUp { .. }) => Place::Own(Box::new(planned(context, wanted).await?)),
         Err(error) => return Err(error.into()),
     };
-    let mut options = wanted.basis.components.options();
-    let (place, names) = if let Some(attached) = &attached {
-        options.kubernetes = attached.kubernetes;
-        let names = attached.tenants.iter().map(|tenant| tenant.name.clone());
-        (Place::Found(attached), names.collect())
-    } else {
-        let plan = command.plan().await?;
-        let names = plan.tenants.iter().map(|tenant| tenant.name.clone()).collect();
-        (Place::Own(Box::new(plan)), names)
-    };
     conformance::require(options.kubernetes)?;
-    let clusters = command.clusters(names)?;
-    let _held = match place {
-        Place::Found(_) if !wanted.list => Some(Ledger::take(
-            &context.places.environment(context.name()),
-            "conformance",
-        )?),
-        _ => None,
+    let session = Session {
+        clusters: clusters(context, wanted, place.clusters())?,
+        place,
+        selection,
+        options,
+        images: wanted.basis.images,
+        procs: match wanted.procs {
+            Some(procs) => procs.into(),
+            None => plan::jobs(None, preflight::machine::here())?,
+        },
+        known: wanted.known,
+        folder,
     };
-    if !wanted.list {
-        let made = std::fs::create_dir_all(&command.folder);
-        made.map_err(|source| report::Error::Folder {
-            path: command.folder.clone(),
-            source,
-        })?;
+    if wanted.list {
+        return list(context, &session).await;
     }
     let outcome = showing(context, async |events, cancel| {
-        let tests = conformance::tests(&context.places, &options, events).await?;
-        let work = Work {
-            tests: command.selection.choose(&tests)?,
-            options: &options,
-            clusters: &clusters,
+        let setting = Setting {
+            places: &context.places,
             events,
             cancel,
         };
-        if wanted.list {
-            return Ok(Outcome {
-                listed: Some(work.tests),
-                ..Outcome::default()
-            });
-        }
-        match &place {
-            Place::Found(attached) => command.tests(attached, &work).await,
-            Place::Own(plan) => command.in_its_own(plan, &work).await,
-        }
+        Ok(session.run(&setting, failure::warn).await?)
     })
     .await?;
-    command.print(&outcome)
+    print(context, &session, &outcome)
 }
 
-/// The environment of the tests.
-enum Place<'a> {
-    /// An environment that is up, and stays.
-    Found(&'a Attached),
-    /// One of the run's own, to be brought up and removed.
-    Own(Box<Plan>),
-}
-
-/// The tests, and how they run.
-struct Work<'a> {
-    tests: Vec<String>,
-    options: &'a components::Options,
-    clusters: &'a [String],
-    events: &'a Events,
-    cancel: &'a CancellationToken,
-}
-
-/// Everything that a run works with.
-struct Run<'a> {
-    context: &'a Context,
-    wanted: &'a Conformance,
-    selection: Selection,
-    folder: PathBuf,
-}
-
-impl Run<'_> {
-    /// Plans an environment of the run's own.
-    async fn plan(&self) -> Result<Plan, Failure> {
-        let wanted = self.wanted.wanted();
-        let mut plan = self.context.plan(&wanted, None).await?;
-        plan.until = Until::Tenants;
-        if wanted.basis.values.is_none() {
-            plan.values = Values {
-                origin: "those of the conformance tests".to_owned(),
-                text: tenants::CONFORMANCE_VALUES.to_owned(),
-            };
-        }
-        Ok(plan)
-    }
-
-    /// Returns the clusters to run in: the first tenant if none is named.
-    fn clusters(&self, tenants: Vec<String>) -> Result<Vec<String>, Failure> {
-        let mut has = tenants;
-        has.push(conformance::HOST.to_owned());
-        let named = &self.wanted.cluster;
-        if named.is_empty() {
-            return Ok(has.into_iter().take(1).collect());
-        }
-        match named.iter().find(|name| !has.contains(name)) {
-            Some(unknown) => Err(self.context.no_tenant(unknown, has)),
-            None => Ok(named.clone()),
-        }
-    }
-
-    /// Brings an environment up, runs the tests, and removes it.
-    async fn in_its_own(&self, plan: &Plan, work: &Work<'_>) -> Result<Outcome, Failure> {
-        let Work {
-            options,
-            events,
-            cancel,
-            ..
-        } = work;
-        let ledger = environment::claim(plan, &self.context.places, "conformance")?;
-        let setting = run::Setting {
-            places: &self.context.places,
-            events,
-            cancel,
+/// Plans an environment of the run's own.
+async fn planned(context: &Context, wanted: &Conformance) -> Result<Plan, Failure> {
+    let wanted = wanted.wanted();
+    let mut plan = context.plan(&wanted, None).await?;
+    plan.until = Until::Tenants;
+    if wanted.basis.values.is_none() {
+        plan.values = Values {
+            origin: "those of the conformance tests".to_owned(),
+            text: tenants::CONFORMANCE_VALUES.to_owned(),
         };
-        let up = match setting.bring_up(plan, options, ledger).await {
-            Ok(up) => up,
-            Err(error) => {
-                let error = setting.clean_up(plan, error, &self.folder, failure::warn).await;
-                return Err(error.into());
-            }
-        };
-        let ran = self.tests(&up.attached, work).await;
-        let left = setting.down(up).await?;
-        let mut outcome = ran?;
-        outcome.left_behind = left;
-        Ok(outcome)
     }
+    Ok(plan)
+}
 
-    /// Runs the tests in one cluster after the other.
-    async fn tests(&self, attached: &Attached, work: &Work<'_>) -> Result<Outcome, Failure> {
+/// Returns the clusters to run in: the first tenant if none is named.
+fn clusters(context: &Context, wanted: &Conformance, has: Vec<String>) -> Result<Vec<String>, Failure> {
+    let named = &wanted.cluster;
+    if named.is_empty() {
+        return Ok(has.into_iter().take(1).collect());
+    }
+    match named.iter().find(|name| !has.contains(name)) {
+        Some(unknown) => Err(context.no_tenant(unknown, has)),
+        None => Ok(named.clone()),
+    }
+}
+
+/// Prints the names of the selected tests.
+async fn list(context: &Context, session: &Session) -> Result<Exit, Failure> {
+    let tests = showing(context, async |events, cancel| {
         let setting = Setting {
-            places: &self.context.places,
-            attached,
-            options: work.options,
-            images: self.wanted.basis.images,
-            events: work.events,
-            cancel: work.cancel,
+            places: &context.places,
+            events,
+            cancel,
         };
-        let mut outcome = Outcome::default();
-        let prepared = conformance::prepare(&setting).await?;
-        let request = conformance::Request {
-            tests: &work.tests,
-            procs: match self.wanted.procs {
-                Some(procs) => procs.into(),
-                None => plan::jobs(None, preflight::machine::here())?,
-            },
-            known: self.wanted.known,
-            folder: &self.folder,
-            seed: attached.seed,
-        };
-        for cluster in work.clusters {
-            let running = conformance::run(cluster, &request, &prepared, &setting);
-            let stage = format!("{}/{cluster}", conformance::STAGE);
-            outcome.ran.push(work.events.stage(&stage, running).await?);
-            outcome.interrupted = work.cancel.is_cancelled();
-            if outcome.interrupted {
-                break;
-            }
-        }
-        Ok(outcome)
+        Ok(session.list(&setting).await?)
+    })
+    .await?;
+    if context.is_json() {
+        output::json(&tests)?;
+    } else {
+        output::text(&(tests.join("\n") + "\n"))?;
     }
-
-    fn print(&self, outcome: &Outcome) -> Result<Exit, Failure> {
-        match &outcome.listed {
-            Some(tests) if self.context.is_json() => output::json(tests)?,
-            Some(tests) => output::text(&(tests.join("\n") + "\n"))?,
-            None if self.context.is_json() => output::json(&outcome.ran)?,
-            None => {
-                let text = render::text(&outcome.ran);
-                output::text(&format!(
-                    "{}\n\nReports: {}\n",
-                    text.trim_end(),
-                    self.folder.display()
-                ))?;
-            }
-        }
-        if outcome.interrupted {
-            return Err(Failure::Interrupted);
-        }
-        Ok(outcome.exit())
-    }
+    Ok(Exit::Passed)
 }
 
-/// The outcome of the command.
-#[derive(Default)]
-struct Outcome {
-    listed: Option<Vec<String>>,
-    ran: Vec<Results>,
-    interrupted: bool,
-    left_behind: Vec<String>,
+fn print(context: &Context, session: &Session, outcome: &Outcome) -> Result<Exit, Failure> {
+    if context.is_json() {
+        output::json(&outcome.ran)?;
+    } else {
+        let text = render::text(&outcome.ran);
+        output::text(&format!(
+            "{}\n\nReports: {}\n",
+            text.trim_end(),
+            session.folder.display()
+        ))?;
+    }
+    if outcome.interrupted {
+        return Err(Failure::Interrupted);
+    }
+    Ok(exit(outcome))
 }
 
-impl Outcome {
-    /// Returns the exit code. A run passes when at least one test ran in each cluster and none had a bad verdict.
-    fn exit(&self) -> Exit {
-        let is_bad = |results: &Results| results.tests.values().any(|test| test.verdict.is_bad());
-        let is_empty = |results: &Results| results.count(Verdict::NotRun) == results.tests.len();
-        if self.ran.iter().any(is_bad) {
-            Exit::Failed
-        } else if self.ran.iter().any(is_empty) {
-            Exit::CouldNotRun
-        } else if !self.left_behind.is_empty() {
-            Exit::LeftBehind
-        } else {
-            Exit::Passed
-        }
+/// Returns the exit code. A run passes when at least one test ran in each cluster and none had a bad verdict.
+fn exit(outcome: &Outcome) -> Exit {
+    let is_bad = |results: &Results| results.tests.values().any(|test| test.verdict.is_bad());
+    let is_empty = |results: &Results| results.count(Verdict::NotRun) == results.tests.len();
+    if outcome.ran.iter().any(is_bad) {
+        Exit::Failed
+    } else if outcome.ran.iter().any(is_empty) {
+        Exit::CouldNotRun
+    } else if !outcome.left_behind.is_empty() {
+        Exit::LeftBehind
+    } else {
+        Exit::Passed
     }
 }

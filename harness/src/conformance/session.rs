@@ -1,0 +1,150 @@
+//! A session of tests: in an environment that is up, or in one of its own.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::run::{self as one, HOST, Request};
+use super::{Error, Results, STAGE, Selection, Setting, prepare, tests};
+use crate::components::Options;
+use crate::environment::{self, Attached};
+use crate::ledger::Ledger;
+use crate::plan::{Images, Plan};
+use crate::{report, run};
+
+/// The environment of the tests.
+#[derive(Debug)]
+pub enum Place {
+    /// An environment that is up, and stays.
+    Found(Box<Attached>),
+    /// One of the session's own, to be brought up and removed.
+    Own(Box<Plan>),
+}
+
+impl Place {
+    /// Returns the names of the clusters in it: its tenants and the host cluster.
+    #[must_use]
+    pub fn clusters(&self) -> Vec<String> {
+        let mut clusters: Vec<String> = match self {
+            Self::Found(attached) => attached.tenants.iter().map(|it| it.name.clone()).collect(),
+            Self::Own(plan) => plan.tenants.iter().map(|it| it.name.clone()).collect(),
+        };
+        clusters.push(HOST.to_owned());
+        clusters
+    }
+}
+
+/// Everything that is asked of a session.
+#[derive(Debug)]
+pub struct Session {
+    /// The environment of the tests.
+    pub place: Place,
+    /// The names of the clusters to run in.
+    pub clusters: Vec<String>,
+    /// The tests that are asked for.
+    pub selection: Selection,
+    /// The options for components, with the environment's Kubernetes.
+    pub options: Options,
+    /// The source of the images of the tests' pods.
+    pub images: Images,
+    /// The number of tests that run side by side.
+    pub procs: usize,
+    /// True if tests run that wait for minutes before they fail as expected.
+    pub known: bool,
+    /// The folder of the reports.
+    pub folder: PathBuf,
+}
+
+/// The results of a session.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The results in each cluster that the tests ran in.
+    pub ran: Vec<Results>,
+    /// True if the session was interrupted.
+    pub interrupted: bool,
+    /// The objects that are left of an environment of its own.
+    pub left_behind: Vec<String>,
+}
+
+impl Session {
+    /// Returns the names of the selected tests. Builds the test program if it is missing.
+    pub async fn list(&self, setting: &run::Setting<'_>) -> Result<Vec<String>, Error> {
+        let tests = tests(setting.places, &self.options, setting.events).await?;
+        self.selection.choose(&tests)
+    }
+
+    /// Runs the tests. An error that does not end the session is given to `warn`.
+    pub async fn run(&self, setting: &run::Setting<'_>, warn: fn(&run::Error)) -> Result<Outcome, Error> {
+        let _held = match &self.place {
+            Place::Found(attached) => {
+                let folder = setting.places.environment(&attached.name);
+                Some(Ledger::take(&folder, "conformance").map_err(run::Error::from)?)
+            }
+            Place::Own(_) => None,
+        };
+        fs::create_dir_all(&self.folder).map_err(|source| {
+            run::Error::from(report::Error::Folder {
+                path: self.folder.clone(),
+                source,
+            })
+        })?;
+        let tests = self.list(setting).await?;
+        match &self.place {
+            Place::Found(attached) => self.in_clusters_of(attached, &tests, setting).await,
+            Place::Own(plan) => self.in_its_own(plan, &tests, setting, warn).await,
+        }
+    }
+
+    /// Brings an environment up, runs the tests, and removes it.
+    async fn in_its_own(
+        &self,
+        plan: &Plan,
+        tests: &[String],
+        setting: &run::Setting<'_>,
+        warn: fn(&run::Error),
+    ) -> Result<Outcome, Error> {
+        let ledger = environment::claim(plan, setting.places, "conformance").map_err(run::Error::from)?;
+        let up = match setting.bring_up(plan, &self.options, ledger).await {
+            Ok(up) => up,
+            Err(error) => return Err(setting.clean_up(plan, error, &self.folder, warn).await.into()),
+        };
+        let ran = self.in_clusters_of(&up.attached, tests, setting).await;
+        let left_behind = setting.down(up).await?;
+        Ok(Outcome { left_behind, ..ran? })
+    }
+
+    /// Runs the tests in one cluster after the other.
+    async fn in_clusters_of(
+        &self,
+        attached: &Attached,
+        tests: &[String],
+        setting: &run::Setting<'_>,
+    ) -> Result<Outcome, Error> {
+        let setting = Setting {
+            places: setting.places,
+            attached,
+            options: &self.options,
+            images: self.images,
+            events: setting.events,
+            cancel: setting.cancel,
+        };
+        let mut outcome = Outcome::default();
+        let prepared = prepare(&setting).await?;
+        let request = Request {
+            tests,
+            procs: self.procs,
+            known: self.known,
+            folder: &self.folder,
+            seed: attached.seed,
+        };
+        for cluster in &self.clusters {
+            let running = one::run(cluster, &request, &prepared, &setting);
+            let stage = format!("{STAGE}/{cluster}");
+            outcome.ran.push(setting.events.stage(&stage, running).await?);
+            outcome.interrupted = setting.cancel.is_cancelled();
+            if outcome.interrupted {
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+}
