@@ -76,7 +76,7 @@ impl Error {
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         self.is_usage()
-            .then(|| "cargo harness test --list shows what there is".to_owned())
+            .then(|| "cargo harness test --list lists the scenarios".to_owned())
     }
 }
 
