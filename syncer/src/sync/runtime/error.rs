@@ -172,10 +172,57 @@ pub(crate) fn refusal<T>(result: &Result<T, kube::Error>) -> Option<&Status> {
     }
 }
 
-/// Turns "not found" into success: the object to delete is gone.
+/// Turns the answer about an object that is gone into success, also if another object has its name since.
 pub(crate) fn unless_gone<T>(result: Result<T, kube::Error>) -> Result<(), kube::Error> {
     match result {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() || is_replaced(&status) => Ok(()),
         other => other.map(drop),
+    }
+}
+
+/// Returns true if a patch was refused because it has the UID of another object.
+fn is_replaced(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.is_invalid() && causes.into_iter().any(|cause| cause.field == "metadata.uid")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Returns the answer of an API server to a patch.
+    fn answer(reason: &str, code: u16, causes: &Value) -> Result<(), kube::Error> {
+        let status = json!({
+            "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "", "reason": reason, "code": code,
+            "details": {"name": "job", "kind": "Pod", "causes": causes},
+        });
+        Err(kube::Error::Api(
+            serde_json::from_value(status).expect("a status"),
+        ))
+    }
+
+    #[rstest]
+    #[case::gone("NotFound", 404, json!([]), true)]
+    #[case::replaced(
+        "Invalid", 422,
+        json!([{"reason": "FieldValueInvalid", "message": "field is immutable", "field": "metadata.uid"}]),
+        true
+    )]
+    #[case::invalid(
+        "Invalid", 422,
+        json!([{"reason": "FieldValueInvalid", "message": "no", "field": "spec.containers"}]),
+        false
+    )]
+    #[case::changed("Conflict", 409, json!([]), false)]
+    fn an_object_that_is_gone_needs_no_write(
+        #[case] reason: &str,
+        #[case] code: u16,
+        #[case] causes: Value,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(unless_gone(answer(reason, code, &causes)).is_ok(), expected);
     }
 }
