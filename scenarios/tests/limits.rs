@@ -84,7 +84,7 @@ async fn objects_end_at_the_quota(space: &Space) -> Outcome {
     host.has_object("v1", "Pod", "three").await
 }
 
-/// Has a pod that never starts name config maps, which brings them to the host.
+/// Has a pod that never starts name ConfigMaps, which brings them to the host.
 async fn bytes_end_before_the_hosts_store_is_full(space: &Space) -> Outcome {
     let (guest, host) = (space.guest(), space.host());
     let names = ["fill-1", "fill-2", "fill-3", "fill-4", "fill-5"];

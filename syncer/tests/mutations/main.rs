@@ -41,7 +41,7 @@ static MUTATIONS: [Mutation; 21] = [
     ),
     mutation(
         "drop-references",
-        "config maps and Secrets that a pod names are not made on the host",
+        "ConfigMaps and Secrets that a pod names are not made on the host",
         "pods::a_pod_is_on_the_host_with_all_that_it_names",
     ),
     mutation(

@@ -97,7 +97,7 @@ impl Routes {
             })?;
         let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), &namespace);
         let of_service = ListParams::default().labels(&format!("{OF_SERVICE}={}", service.name_any()));
-        let slices = slices.list(&of_service).await.map_err(ask("endpoint slices"))?;
+        let slices = slices.list(&of_service).await.map_err(ask("EndpointSlices"))?;
         slices
             .items
             .iter()

@@ -142,7 +142,7 @@ impl Reconciler for Events {
     fn name(&self) -> String {
         match self.subjects {
             Subjects::Pods(_) => "events".to_owned(),
-            Subjects::Claims(_) => "events about claims".to_owned(),
+            Subjects::Claims(_) => "events of PVCs".to_owned(),
         }
     }
 

@@ -58,13 +58,8 @@ impl PersistentVolumes {
             Change::Object(claim) => reconciler.claim_changed(&claim),
             Change::Complete => reconciler.recheck(),
         };
-        self.context.watch_guest(
-            "the claims of volumes",
-            claims,
-            &self.claims,
-            |claim| claim,
-            changed,
-        );
+        self.context
+            .watch_guest("PVCs of volumes", claims, &self.claims, |claim| claim, changed);
         let reconciler = self.clone();
         let volumes: Api<PartialObjectMeta<PersistentVolume>> = Api::all(self.context.guest());
         let changed = move |change| match change {

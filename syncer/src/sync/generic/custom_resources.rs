@@ -136,11 +136,11 @@ impl CustomResources {
             }
         };
         self.context
-            .watch_guest("definitions", guests, &self.guest, metadata, changed);
+            .watch_guest("CRDs", guests, &self.guest, metadata, changed);
         let reconciler = self.clone();
         let hosts: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.context.host());
         self.context
-            .watch_host("definitions", hosts, &self.host, metadata, move |change| {
+            .watch_host("CRDs", hosts, &self.host, metadata, move |change| {
                 if let Change::Object(definition) = change {
                     reconciler.recheck(&definition.name);
                 }

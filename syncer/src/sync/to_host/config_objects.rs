@@ -337,8 +337,8 @@ const ROOT_CA: &str = "kube-root-ca.crt";
 impl Reconciler for ConfigObjects {
     fn name(&self) -> String {
         match self.payload {
-            ConfigObject::ConfigMap => "config maps".to_owned(),
-            ConfigObject::Secret => "secrets".to_owned(),
+            ConfigObject::ConfigMap => "ConfigMaps".to_owned(),
+            ConfigObject::Secret => "Secrets".to_owned(),
         }
     }
 

@@ -67,7 +67,7 @@ impl EndpointSlices {
             slice
         };
         self.context.watch_guest(
-            "endpoint slices",
+            "EndpointSlices",
             guests,
             &self.guest,
             keep,
@@ -90,7 +90,7 @@ impl EndpointSlices {
         };
         let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
         self.context
-            .watch_hosts("endpoint slices", hosts, &ours, &self.host, metadata, changed);
+            .watch_hosts("EndpointSlices", hosts, &ours, &self.host, metadata, changed);
     }
 
     /// Requeues the EndpointSlices of a Service that has changed.
@@ -170,7 +170,7 @@ impl EndpointSlices {
         };
         self.context.metrics().write("host", "EndpointSlice", "apply");
         let written = target.apply_metadata(&mirror, &self.written, key).await;
-        let written = written.attempting(|| format!("write endpoint slice {key} to the host"))?;
+        let written = written.attempting(|| format!("write EndpointSlice {key} to the host"))?;
         self.written.set(key, now(&written.metadata));
         Ok(Action::AwaitChange)
     }
@@ -178,7 +178,7 @@ impl EndpointSlices {
 
 impl Reconciler for EndpointSlices {
     fn name(&self) -> String {
-        "endpoint slices".to_owned()
+        "EndpointSlices".to_owned()
     }
 
     fn queue(&self) -> &WorkQueue {

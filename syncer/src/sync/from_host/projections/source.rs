@@ -226,10 +226,10 @@ impl fmt::Display for Source {
                     None => Ok(()),
                 };
             }
-            Self::ConfigMaps(mapping) => ("config maps", mapping),
-            Self::Secrets(mapping) => ("secrets", mapping),
-            Self::Services(mapping) => ("services", mapping),
-            Self::Endpoints(mapping) => ("endpoints", mapping),
+            Self::ConfigMaps(mapping) => ("ConfigMaps", mapping),
+            Self::Secrets(mapping) => ("Secrets", mapping),
+            Self::Services(mapping) => ("Services", mapping),
+            Self::Endpoints(mapping) => ("Endpoints", mapping),
         };
         write!(formatter, "{what} of {mapping}")
     }

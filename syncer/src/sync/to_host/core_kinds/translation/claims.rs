@@ -32,7 +32,7 @@ impl Translation for Claims {
     }
 
     fn plural(&self) -> &'static str {
-        "claims on volumes"
+        "PVCs"
     }
 
     fn status(&self) -> Status {
