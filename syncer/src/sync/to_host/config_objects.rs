@@ -11,7 +11,9 @@ use kube::{Api, Resource};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
+use super::decide::Step;
 use super::references::{ConfigObject, References};
+use super::steps::Pair;
 use crate::sync::config::Unnamed;
 use crate::sync::from_host::projections;
 use crate::sync::runtime::context::Context;
@@ -304,29 +306,35 @@ impl ConfigObjects {
         if !to_hold {
             self.reserved().remove(key);
         }
-        match (guest, host, ours) {
-            (None, Some(host), Some(_)) if holds_name => {
+        match &host {
+            Some(host) if ours.is_some() && holds_name => {
                 if to_hold && host.deletion_timestamp.is_none() {
-                    return self.hold(key, Some(&host)).await;
+                    return self.hold(key, Some(host)).await;
                 }
-                Ok(Action::AwaitChange)
+                return Ok(Action::AwaitChange);
             }
-            (None, None, _) if to_hold => self.hold(key, None).await,
-            (None, Some(host), Some(_)) => {
-                self.written.forget(key);
-                if host.deletion_timestamp.is_none() {
-                    let writer = self.context.on_host(&self.kind, &host_key);
-                    writer.delete(&delete::if_unchanged(&host)).await?;
-                }
-                Ok(Action::AwaitChange)
-            }
-            (None, ..) => {
-                self.written.forget(key);
-                Ok(Action::AwaitChange)
-            }
-            (Some(_), Some(_), None) => Err(ReconcileError::foreign(&self.kind, &host_key.name)),
-            (Some(_), Some(host), _) if host.deletion_timestamp.is_some() => Ok(Action::AwaitChange),
-            (Some(guest), host, _) => self.write(key, &guest, host.as_deref()).await,
+            None if to_hold => return self.hold(key, None).await,
+            _ => {}
+        }
+        if guest.is_none() {
+            self.written.forget(key);
+        }
+        let pair = Pair {
+            kind: &self.kind,
+            key: &host_key,
+            guest: guest.as_deref(),
+            host: host.as_deref(),
+        };
+        let step = match pair.step() {
+            // The tenant's object stays: the mirror is recreated once it is gone.
+            Step::DeleteGuest => Step::Wait,
+            // Pods have mounted the mirror, so a recreated object takes it over.
+            Step::DeleteHost if guest.is_some() => Step::Write,
+            step => step,
+        };
+        match (step, &guest) {
+            (Step::Write, Some(guest)) => self.write(key, guest, host.as_deref()).await,
+            (step, _) => pair.take(step, &self.context).await,
         }
     }
 }

@@ -17,6 +17,8 @@ use vcluster_values::admission;
 use vcluster_values::naming::own::RECREATING;
 use vcluster_values::patches::Json;
 
+use super::decide::Step;
+use super::steps::Pair;
 use crate::guest::metrics;
 use crate::sync::from_host::projections;
 use crate::sync::runtime::context::Context;
@@ -319,45 +321,39 @@ impl Services {
             .filter(|service| !projections::is_marked(&service.metadata))
             .filter(|service| !self.context.is_copy(&kind, &service.metadata));
         let host = self.host.get(key);
-        let ours = host
-            .as_deref()
-            .and_then(|service| ownership::owner_of(&service.metadata, &kind));
-        match (guest, host, ours) {
-            (None, Some(host), Some(_)) => {
-                self.written.forget(key);
-                if host.annotations().contains_key(RECREATING) {
-                    self.go_on(key, &host).await?;
-                } else if host.metadata.deletion_timestamp.is_none() {
-                    self.context
-                        .on_host(&kind, key)
-                        .delete(&delete::if_unchanged(&host.metadata))
-                        .await?;
-                }
-                Ok(Action::AwaitChange)
-            }
-            (None, ..) => {
-                self.written.forget(key);
-                Ok(Action::AwaitChange)
-            }
-            (Some(_), Some(_), None) => Err(ReconcileError::foreign(&kind, &key.name)),
-            (Some(_), Some(host), _) if host.metadata.deletion_timestamp.is_some() => Ok(Action::AwaitChange),
-            (Some(guest), Some(host), Some(ours))
-                if guest.metadata.uid.as_ref() != Some(&ours.uid)
-                    && cluster_ip(&guest) != cluster_ip(&host) =>
-            {
-                let writer = self.context.on_host(&kind, key);
-                writer.delete(&delete::if_unchanged(&host.metadata)).await?;
-                Ok(Action::AwaitChange)
-            }
-            (Some(guest), host, _) => {
-                if let Some(host) = &host
-                    && cluster_ip(&guest) == cluster_ip(host)
-                    && host.annotations().contains_key(RECREATING)
-                {
+        if guest.is_none() {
+            self.written.forget(key);
+        }
+        let is_recreating = |host: &Service| host.annotations().contains_key(RECREATING);
+        if guest.is_none()
+            && let Some(host) = host.as_deref().filter(|host| is_recreating(host))
+            && ownership::owner_of(&host.metadata, &kind).is_some()
+        {
+            return self.go_on(key, host).await.map(|()| Action::AwaitChange);
+        }
+        let has_its_address = (guest.as_deref().zip(host.as_deref()))
+            .is_some_and(|(guest, host)| cluster_ip(guest) == cluster_ip(host));
+        let pair = Pair {
+            kind: &kind,
+            key,
+            guest: guest.as_deref().map(|guest| &guest.metadata),
+            host: host.as_deref().map(|host| &host.metadata),
+        };
+        let step = match pair.step() {
+            // A mirror with a load balancer is held until that is gone.
+            Step::DeleteGuest => Step::Wait,
+            // The Service that is recreated for its address takes over the mirror.
+            Step::DeleteHost if has_its_address => Step::Write,
+            step => step,
+        };
+        match (step, &guest) {
+            (Step::Write, Some(guest)) => {
+                if has_its_address && host.as_deref().is_some_and(is_recreating) {
                     self.forget_anew(key).await?;
                 }
-                self.write(key, &guest, host.as_deref()).await
+                self.write(key, guest, host.as_deref()).await
             }
+            (step, _) => pair.take(step, &self.context).await,
         }
     }
 }
