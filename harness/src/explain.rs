@@ -8,7 +8,7 @@ use crate::answer::answered;
 /// Returns the causes of an error, one per line, and the remedy.
 pub(crate) fn explain(error: &dyn Error, remedy: Option<String>) -> String {
     let mut text = format!("failed to {error}");
-    let mut told = error.to_string();
+    let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(answer) = answered(error) {
@@ -18,10 +18,10 @@ pub(crate) fn explain(error: &dyn Error, remedy: Option<String>) -> String {
         }
         let says = error.to_string();
         // Some libraries repeat their cause in their own text.
-        if !told.ends_with(&says) {
+        if !message.ends_with(&says) {
             let _ = write!(text, "\n  caused by: {says}");
         }
-        told = says;
+        message = says;
         cause = error.source();
     }
     if let Some(remedy) = remedy {

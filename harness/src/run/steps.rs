@@ -36,7 +36,7 @@ impl Setting<'_> {
 
     /// Fails if the machine lacks something for the planned environment.
     pub(crate) async fn preflight(&self, plan: &Plan) -> Result<(), Error> {
-        // What is up has passed it, and takes of the memory that it asks for.
+        // An environment that is up has passed this check, and uses part of the memory that the check asks for.
         if Attached::open(self.places, &plan.name).is_ok() {
             return Ok(());
         }
@@ -67,7 +67,7 @@ impl Setting<'_> {
     /// Removes an environment that did not come up, unless it is to be kept. Before that, it copies evidence of the
     /// environment to the run's folder of reports; the returned error names the evidence.
     pub(crate) async fn clean_up(&self, plan: &Plan, error: Error, folder: &Path, warn: fn(&Error)) -> Error {
-        // What was there before a run that was not begun is not its own.
+        // A run that has not begun owns nothing of what is there.
         if matches!(error, Error::Preflight(_)) {
             return error;
         }

@@ -32,7 +32,7 @@ impl Pods {
             return Ok(Action::WaitFor("its service account to be on the host"));
         }
         if (guest.spec.as_ref()).is_some_and(|spec| spec.scheduling_gates.iter().flatten().count() > 0) {
-            // Who takes them off changes the pod, which brings it back.
+            // The removal of a gate changes the pod, which requeues it.
             return Ok(Action::AwaitChange);
         }
         let dns = self.services.dns();

@@ -68,7 +68,7 @@ impl Importer {
             self.send_back(key, theirs, &copy).await?;
         }
         if ownership::shown_in(host) != Some(life) {
-            // What it changes comes back, and with it what else was changed meanwhile.
+            // The mark changes the host object, which requeues the key.
             self.mark(key, host, life).await?;
             return Ok(Action::AwaitChange);
         }
