@@ -11,7 +11,6 @@ use kube::{Client, ResourceExt};
 use super::ginkgo::{self, Outcome, State};
 use super::known::{Failure, Known};
 use super::results::{Cluster, Results, TestResult, Verdict};
-use super::selection;
 use super::{Error, PROGRAM, Prepared, STAGE, Setting, render};
 use crate::substrate;
 
@@ -46,11 +45,6 @@ pub(super) async fn run(
     setting: &Setting<'_>,
 ) -> Result<Results, Error> {
     let tenants = &setting.attached.tenants;
-    if name == HOST && request.tests.iter().any(|test| selection::is_serial(test)) && !tenants.is_empty() {
-        return Err(Error::Disturbs {
-            tenants: tenants.iter().map(|tenant| tenant.name.clone()).collect(),
-        });
-    }
     let kubeconfig = match tenants.iter().find(|tenant| tenant.name == name) {
         Some(tenant) => &tenant.kubeconfig,
         None => &setting.attached.kubeconfig,

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::run::{self as one, HOST, Request};
+use super::selection::is_serial;
 use super::{Error, Results, STAGE, Selection, Setting, prepare, tests};
 use crate::components::Options;
 use crate::environment::{self, Attached};
@@ -88,6 +89,9 @@ impl Session {
             })
         })?;
         let tests = self.list(setting).await?;
+        let mut tenants = self.place.clusters();
+        tenants.retain(|cluster| cluster != HOST);
+        refuse_disturbance(&self.clusters, tenants, &tests)?;
         match &self.place {
             Place::Found(attached) => self.in_clusters_of(attached, &tests, setting).await,
             Place::Own(plan) => self.in_its_own(plan, &tests, setting, warn).await,
@@ -146,5 +150,37 @@ impl Session {
             }
         }
         Ok(outcome)
+    }
+}
+
+/// Refuses [Serial] tests on a host cluster that has tenants, before any test runs.
+fn refuse_disturbance(clusters: &[String], tenants: Vec<String>, tests: &[String]) -> Result<(), Error> {
+    let is_on_host = clusters.iter().any(|cluster| cluster == HOST);
+    if is_on_host && !tenants.is_empty() && tests.iter().any(|test| is_serial(test)) {
+        return Err(Error::Disturbs { tenants });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::in_a_tenant_alone(&["tenant-1"], &["tenant-1"], &["a [Serial]"], true)]
+    #[case::on_a_host_without_tenants(&["host"], &[], &["a [Serial]"], true)]
+    #[case::parallel_tests(&["tenant-1", "host"], &["tenant-1"], &["a"], true)]
+    #[case::after_a_tenant(&["tenant-1", "host"], &["tenant-1"], &["a", "b [Serial]"], false)]
+    fn serial_tests_on_a_host_with_tenants_are_refused_before_any_runs(
+        #[case] clusters: &[&str],
+        #[case] tenants: &[&str],
+        #[case] tests: &[&str],
+        #[case] runs: bool,
+    ) {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let refused = refuse_disturbance(&owned(clusters), owned(tenants), &owned(tests));
+        assert_eq!(refused.is_ok(), runs);
     }
 }
