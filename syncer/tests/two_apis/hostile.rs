@@ -92,6 +92,7 @@ async fn marks_that_a_tenant_forges_do_not_reach_the_host() {
             "vcluster.loft.sh/managed-by": "forged",
             "vcluster.loft.sh/vcluster-name": "forged",
             "vcluster.loft.sh/vcluster-namespace": "forged",
+            "shared-dapr.io/anything": "forged",
         });
         object["metadata"]["annotations"] = json!({
             "vcluster.loft.sh/object-name": "forged",
@@ -100,6 +101,9 @@ async fn marks_that_a_tenant_forges_do_not_reach_the_host() {
             "vcluster.loft.sh/object-host-namespace": "forged",
             "vcluster.loft.sh/controlled-by": "forged",
             "vcluster.loft.sh/anything": "forged",
+            "shared-dapr.io/synced-into": "forged",
+            "shared-dapr.io/replica-of": "forged",
+            "shared-dapr.io/anything": "forged",
         });
         object
     };

@@ -1,7 +1,7 @@
 //! The annotations that name the owner of a host object, and the host object that a copy shows.
 //!
-//! They are those of vcluster 0.25 in multi-namespace mode. Keys below `vcluster.loft.sh/` of a guest object never reach the
-//! host, so a tenant can't claim foreign objects.
+//! The owner's are those of vcluster 0.25 in multi-namespace mode. Keys below `vcluster.loft.sh/` and `shared-dapr.io/` of a guest
+//! object never reach the host, so a tenant can't claim foreign objects.
 
 use std::collections::BTreeMap;
 
