@@ -6,12 +6,16 @@ use vcluster_values::naming::{self, own};
 use vcluster_values::patches::Json;
 
 use super::Importer;
+use super::step::is_going;
 use crate::sync::generic::patch_rule::HostNames;
 use crate::sync::runtime::error::{Attempt, ReconcileError};
 use crate::sync::runtime::key::Key;
 use crate::sync::write::delete;
 use crate::sync::write::object::Object;
 use crate::sync::write::ownership;
+
+/// Number of times that a host object which keeps changing is read to be marked.
+const MARK_TRIES: usize = 5;
 
 impl Importer {
     /// Changes the host object by the reverse patches, with values of the copy.
@@ -34,14 +38,29 @@ impl Importer {
         writer.merge("reverse", &changes, "by its reverse patches").await
     }
 
-    /// Marks the host object: the guest has a copy of it. One that has changed meanwhile comes back, and is marked then.
+    /// Marks the host object: the guest has a copy of it. Until then, a tenant's deletion of the copy is not known for one. So if the
+    /// host object has changed since it was seen, it is read and marked at once.
     pub(super) async fn mark(&self, key: &Key, host: &ObjectMeta, life: &str) -> Result<(), ReconcileError> {
         let annotations = json!({
             naming::CONTROLLED_BY: ownership::importer(&self.kind),
             own::SYNCED_INTO: life,
         });
         let writer = self.context.on_host(&self.kind, key);
-        writer.annotate(host, &annotations, "mark").await.map(drop)
+        if writer.annotate(host, &annotations, "mark").await? {
+            return Ok(());
+        }
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
+        for _ in 0..MARK_TRIES {
+            let now = hosts.get_metadata_opt(&key.name).await;
+            let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
+            let now = now.filter(|now| now.metadata.uid == host.uid && !is_going(&now.metadata));
+            let Some(now) = now else { return Ok(()) };
+            if writer.annotate(&now.metadata, &annotations, "mark").await? {
+                return Ok(());
+            }
+        }
+        // The watch delivers the changes that came first each time.
+        Ok(())
     }
 
     /// Removes the mark. Returns false if the host object has changed meanwhile.
