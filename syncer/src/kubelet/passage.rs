@@ -9,7 +9,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use kube::client::Body;
 use kube::core::Status;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split};
 use tracing::debug;
 
 use super::Sides;
@@ -85,8 +85,22 @@ async fn join(ours: OnUpgrade, theirs: OnUpgrade) {
             return;
         }
     };
-    // Who leaves in the middle is gone, whatever the reason.
-    if let Err(error) = copy_bidirectional(&mut TokioIo::new(ours), &mut TokioIo::new(theirs)).await {
+    copy_both(TokioIo::new(ours), TokioIo::new(theirs)).await;
+}
+
+/// Copies data in both directions, each until it ends. An error of one direction does not end the other: after a command has ended,
+/// the host closes its connection, and the exit code may still be on its way when a write to the host fails.
+async fn copy_both(ours: impl AsyncRead + AsyncWrite, theirs: impl AsyncRead + AsyncWrite) {
+    let (from_guest, to_guest) = split(ours);
+    let (from_host, to_host) = split(theirs);
+    tokio::join!(carry(from_guest, to_host), carry(from_host, to_guest));
+}
+
+async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
+    let copied = copy(&mut from, &mut to).await.map(drop);
+    // The other end learns in any case that nothing more comes.
+    let closed = to.shutdown().await;
+    if let Err(error) = copied.and(closed) {
         debug!(%error, "a stream ended with an error");
     }
 }
@@ -119,7 +133,67 @@ async fn said(body: Body) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use tokio::io::{AsyncReadExt, ReadBuf, duplex};
+
     use super::*;
+
+    /// A host that has closed its connection, whose last bytes arrive after a write has failed.
+    #[derive(Default)]
+    struct Closed {
+        has_refused: bool,
+        has_sent: bool,
+        reader: Option<Waker>,
+    }
+
+    impl AsyncRead for Closed {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if !self.has_refused {
+                self.reader = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            if !std::mem::replace(&mut self.has_sent, true) {
+                buffer.put_slice(b"exit code 7");
+            }
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Closed {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            self.has_refused = true;
+            self.reader.take().into_iter().for_each(Waker::wake);
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_bytes_of_a_host_arrive_though_a_write_to_it_fails() {
+        let (mut guest, ours) = duplex(1024);
+        guest.write_all(b"the end of a stream").await.unwrap();
+        let mut read = Vec::new();
+        let reading = async {
+            guest.read_to_end(&mut read).await.unwrap();
+            drop(guest);
+        };
+        tokio::join!(copy_both(ours, Closed::default()), reading);
+        assert_eq!(String::from_utf8_lossy(&read), "exit code 7");
+    }
 
     #[test]
     fn who_asks_is_not_passed_on() {
