@@ -75,6 +75,12 @@ async fn it_is_shown_changed_replaced_and_goes_both_ways() {
 
     host.create(sensor("two")).await;
     guest.appears("Sensor", "two").await;
+    let mark = |found: &Value| {
+        found["metadata"]["annotations"]["shared-dapr.io/synced-into"]
+            .as_str()
+            .map(drop)
+    };
+    host.sees("Sensor", "one", "marked as shown", mark).await;
     guest.delete("Sensor", "one").await;
     host.loses("Sensor", "one").await;
     host.delete("Sensor", "two").await;

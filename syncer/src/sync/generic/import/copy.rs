@@ -54,7 +54,8 @@ impl Importer {
             return Ok(Action::AwaitChange);
         }
         // A copy that the watch has yet to deliver may be that of an earlier host object of the same name.
-        if guest.is_none() && self.guest_has(key).await? {
+        // A mark that the watch has yet to deliver says that the tenant has deleted the copy.
+        if guest.is_none() && (self.guest_has(key).await? || self.is_marked(key, host, life).await?) {
             return Ok(Action::AwaitChange);
         }
         let Some(sight) = self.sight(key, host).await? else {

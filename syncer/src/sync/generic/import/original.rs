@@ -63,6 +63,21 @@ impl Importer {
         Ok(())
     }
 
+    /// Returns true if the host's API has this object with the mark.
+    pub(super) async fn is_marked(
+        &self,
+        key: &Key,
+        host: &ObjectMeta,
+        life: &str,
+    ) -> Result<bool, ReconcileError> {
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
+        let now = hosts.get_metadata_opt(&key.name).await;
+        let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
+        Ok(now.is_some_and(|now| {
+            now.metadata.uid == host.uid && ownership::shown_in(&now.metadata) == Some(life)
+        }))
+    }
+
     /// Removes the mark. Returns false if the host object has changed meanwhile.
     pub(super) async fn unmark(&self, key: &Key, host: &ObjectMeta) -> Result<bool, ReconcileError> {
         let annotations = json!({naming::CONTROLLED_BY: null, own::SYNCED_INTO: null});
