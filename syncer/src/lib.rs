@@ -22,6 +22,9 @@ pub mod guest;
 /// Discovery of the kinds that a cluster serves.
 mod discovery;
 
+/// Lists of metadata, a page at a time.
+mod pages;
+
 /// The engine that keeps guest and host in sync.
 pub mod sync;
 

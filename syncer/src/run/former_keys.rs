@@ -4,13 +4,12 @@
 //! done, so that later starts do not list everything again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
-use kube::core::{ApiResource, PartialObjectMeta};
+use kube::core::ApiResource;
 use kube::discovery::{self, verbs};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -21,10 +20,8 @@ use vcluster_values::naming::own::{self, former};
 
 use crate::discovery::served;
 use crate::host::namespaces::{self, Found};
+use crate::pages;
 use crate::sync::{Import, MANAGER};
-
-/// Page size of lists.
-const AT_A_TIME: u32 = 500;
 
 /// Failure to rename the annotations.
 #[derive(Debug, thiserror::Error)]
@@ -160,23 +157,12 @@ async fn rename_all(
     all: &Api<DynamicObject>,
     one: impl Fn(Option<&str>) -> Api<DynamicObject>,
 ) -> Result<(), Error> {
-    let mut page = ListParams::default().limit(AT_A_TIME);
+    let found = pages::matching(all, |object| changes(object).is_some()).await;
+    let found = found.map_err(|source| failed(format!("list {} of the {side}", kind.plural), source))?;
     let mut renamed = 0;
-    loop {
-        let listed = all.list_metadata(&page).await;
-        let listed =
-            listed.map_err(|source| failed(format!("list {} of the {side}", kind.plural), source))?;
-        for found in listed.items {
-            let Some(changes) = changes(&found.metadata) else {
-                continue;
-            };
-            let api = one(found.metadata.namespace.as_deref());
-            renamed += u32::from(rename(side, kind, &api, &found, changes).await?);
-        }
-        match listed.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page = page.continue_token(&token),
-            None => break,
-        }
+    for object in found {
+        let api = one(object.namespace.as_deref());
+        renamed += u32::from(rename(side, kind, &api, &object).await?);
     }
     if renamed > 0 {
         info!(
@@ -194,16 +180,16 @@ async fn rename(
     side: &str,
     kind: &ApiResource,
     api: &Api<DynamicObject>,
-    found: &PartialObjectMeta<DynamicObject>,
-    changes: Value,
+    found: &ObjectMeta,
 ) -> Result<bool, Error> {
-    let name = found.name_any();
-    match api.patch_metadata(&name, &params(), &Patch::Merge(changes)).await {
+    let name = found.name.clone().unwrap_or_default();
+    let changes = Patch::Merge(changes(found));
+    match api.patch_metadata(&name, &params(), &changes).await {
         Ok(_) => Ok(true),
         // Another object has the name since: it has the new annotations, if any.
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(false),
         Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_invalid() => {
-            let namespace = found.namespace().unwrap_or_default();
+            let namespace = found.namespace.clone().unwrap_or_default();
             warn!(
                 side,
                 kind = kind.kind,

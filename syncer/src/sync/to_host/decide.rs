@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
 
+use crate::sync::write::delete::is_going;
 use crate::sync::write::ownership;
 
 /// A step for one object.
@@ -44,11 +45,6 @@ pub(crate) fn decide(guest: Option<&ObjectMeta>, host: Option<&ObjectMeta>, kind
         (Some(guest), Some(_), Some(owner)) if guest.uid.as_ref() != Some(&owner.uid) => Step::DeleteHost,
         (Some(_), ..) => Step::Write,
     }
-}
-
-/// Returns true if an object is being deleted.
-pub(crate) fn is_going(object: &ObjectMeta) -> bool {
-    object.deletion_timestamp.is_some()
 }
 
 #[cfg(test)]

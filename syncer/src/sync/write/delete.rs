@@ -3,6 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Preconditions};
 
+/// Returns true if an object is being deleted.
+pub(crate) fn is_going(object: &ObjectMeta) -> bool {
+    object.deletion_timestamp.is_some()
+}
+
 /// Deletes only the object with this UID; its dependents are deleted in the background.
 pub(crate) fn if_uid(seen: &ObjectMeta) -> DeleteParams {
     DeleteParams::background().preconditions(Preconditions {

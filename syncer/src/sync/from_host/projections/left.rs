@@ -16,6 +16,7 @@ use kube::{Api, ResourceExt};
 
 use super::source::Source;
 use super::{Projections, is_marked};
+use crate::pages;
 use crate::sync::config::Config;
 use crate::sync::generic::custom_resources::Status;
 use crate::sync::runtime::context::{Context, MANAGER};
@@ -24,9 +25,6 @@ use crate::sync::runtime::key::Key;
 use crate::sync::write::delete;
 use crate::sync::write::object::Object;
 use vcluster_values::from_host::HostKind;
-
-/// Page size of lists: a custom kind may have many objects, of which few are copies.
-const AT_A_TIME: u32 = 500;
 
 /// Deletes the copies that have no source: they are neither in `shown` nor of an imported kind. Copies of nodes stay: pods may
 /// run there.
@@ -52,21 +50,13 @@ async fn remove_of(
     is_shown: impl Fn(&ObjectMeta) -> bool,
 ) -> Result<(), ReconcileError> {
     let all: Api<Object> = Api::all_with(context.guest(), kind);
-    let mut page = ListParams::default().limit(AT_A_TIME);
-    loop {
-        let listed = all.list_metadata(&page).await;
-        let listed = listed.attempting(|| format!("list {} of the guest", kind.plural))?;
-        for found in listed.items {
-            let copy = found.metadata;
-            if is_marked(&copy) && is_applied(&copy) && !is_shown(&copy) {
-                delete(context, kind, &copy).await?;
-            }
-        }
-        match listed.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page = page.continue_token(&token),
-            None => return Ok(()),
-        }
+    let is_left = |copy: &ObjectMeta| is_marked(copy) && is_applied(copy) && !is_shown(copy);
+    let left = pages::matching(&all, is_left).await;
+    let left = left.attempting(|| format!("list {} of the guest", kind.plural))?;
+    for copy in left {
+        delete(context, kind, &copy).await?;
     }
+    Ok(())
 }
 
 async fn delete(context: &Context, kind: &ApiResource, copy: &ObjectMeta) -> Result<(), ReconcileError> {

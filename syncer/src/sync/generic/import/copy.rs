@@ -8,7 +8,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::value::to_raw_value;
 use vcluster_values::patches::Json;
 
-use super::step::is_going;
 use super::{Importer, Sides, pod, secret};
 use crate::sync::generic::custom_resources::Status;
 use crate::sync::generic::export::without_status;
@@ -19,7 +18,7 @@ use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::Action;
 use crate::sync::write::apply::Target;
-use crate::sync::write::delete;
+use crate::sync::write::delete::{self, is_going};
 use crate::sync::write::last_applied::Versions;
 use crate::sync::write::object::{Body, Fields, Object};
 use crate::sync::write::ownership;

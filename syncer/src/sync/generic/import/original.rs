@@ -6,15 +6,14 @@ use vcluster_values::naming::{self, own};
 use vcluster_values::patches::Json;
 
 use super::Importer;
-use super::step::is_going;
 use crate::sync::generic::patch_rule::HostNames;
 use crate::sync::runtime::error::{Attempt, ReconcileError};
 use crate::sync::runtime::key::Key;
-use crate::sync::write::delete;
+use crate::sync::write::delete::{self, is_going};
 use crate::sync::write::object::Object;
 use crate::sync::write::ownership;
 
-/// Number of times that a host object which keeps changing is read to be marked.
+/// Number of attempts to mark a host object that keeps changing.
 const MARK_TRIES: usize = 5;
 
 impl Importer {
@@ -46,21 +45,27 @@ impl Importer {
             own::SYNCED_INTO: life,
         });
         let writer = self.context.on_host(&self.kind, key);
-        if writer.annotate(host, &annotations, "mark").await? {
-            return Ok(());
-        }
-        let hosts = self.context.host_objects(&self.kind, &key.namespace);
+        let mut seen = Some(host.clone());
         for _ in 0..MARK_TRIES {
-            let now = hosts.get_metadata_opt(&key.name).await;
-            let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
-            let now = now.filter(|now| now.metadata.uid == host.uid && !is_going(&now.metadata));
-            let Some(now) = now else { return Ok(()) };
-            if writer.annotate(&now.metadata, &annotations, "mark").await? {
+            let Some(host) = seen.filter(|host| !is_going(host)) else {
+                return Ok(());
+            };
+            if writer.annotate(&host, &annotations, "mark").await? {
                 return Ok(());
             }
+            seen = self.host_now(key, &host).await?;
         }
         // The watch delivers the changes that came first each time.
         Ok(())
+    }
+
+    /// Reads the metadata of a host object. Returns `None` if it is gone, also if another object has its name.
+    async fn host_now(&self, key: &Key, host: &ObjectMeta) -> Result<Option<ObjectMeta>, ReconcileError> {
+        let hosts = self.context.host_objects(&self.kind, &key.namespace);
+        let now = hosts.get_metadata_opt(&key.name).await;
+        let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
+        let now = now.map(|now| now.metadata);
+        Ok(now.filter(|now| now.uid == host.uid))
     }
 
     /// Returns true if the host's API has this object with the mark.
@@ -70,12 +75,8 @@ impl Importer {
         host: &ObjectMeta,
         life: &str,
     ) -> Result<bool, ReconcileError> {
-        let hosts = self.context.host_objects(&self.kind, &key.namespace);
-        let now = hosts.get_metadata_opt(&key.name).await;
-        let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
-        Ok(now.is_some_and(|now| {
-            now.metadata.uid == host.uid && ownership::shown_in(&now.metadata) == Some(life)
-        }))
+        let now = self.host_now(key, host).await?;
+        Ok(now.is_some_and(|now| ownership::shown_in(&now) == Some(life)))
     }
 
     /// Removes the mark. Returns false if the host object has changed meanwhile.
@@ -98,16 +99,13 @@ impl Importer {
         if guest.is_none() && self.guest_has(key).await? {
             return Ok(());
         }
-        let hosts = self.context.host_objects(&self.kind, &key.namespace);
-        let now = hosts.get_metadata_opt(&key.name).await;
-        let now = now.attempting(|| format!("read {} {key} of the host", self.kind.kind))?;
-        let marked = now.filter(|now| ownership::shown_in(&now.metadata) == Some(life));
-        let Some(now) = marked.filter(|now| now.metadata.uid == host.uid) else {
+        let now = self.host_now(key, host).await?;
+        let Some(now) = now.filter(|now| ownership::shown_in(now) == Some(life)) else {
             return Ok(());
         };
         let mut params = delete::with_grace(host, grace);
         if let Some(preconditions) = &mut params.preconditions {
-            preconditions.resource_version = now.metadata.resource_version;
+            preconditions.resource_version = now.resource_version;
         }
         self.context.on_host(&self.kind, key).delete(&params).await
     }

@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::sync::write::delete::is_going;
 use crate::sync::write::ownership;
 
 /// A step for an object.
@@ -58,10 +59,6 @@ pub(super) fn step(guest: Option<&ObjectMeta>, host: Option<&ObjectMeta>, life: 
             (false, false) => Step::Show,
         },
     }
-}
-
-pub(super) fn is_going(object: &ObjectMeta) -> bool {
-    object.deletion_timestamp.is_some()
 }
 
 #[cfg(test)]
