@@ -18,7 +18,7 @@ use crate::plan;
 use crate::substrate::{self, kind};
 
 pub use known::Known;
-pub use material::{prepare, require};
+pub use material::prepare;
 pub use results::{Cluster, Results, TestResult, Verdict};
 pub use selection::Selection;
 
@@ -96,14 +96,6 @@ pub async fn tests(
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no test program for this Kubernetes.
-    #[error("run the conformance tests of Kubernetes {kubernetes}: there are those of {} only", has.join(", "))]
-    NoTests {
-        /// The environment's Kubernetes.
-        kubernetes: String,
-        /// The versions that have tests.
-        has: Vec<String>,
-    },
     /// A pattern cannot be understood.
     #[error("understand the pattern of --{option}")]
     Pattern {
@@ -232,11 +224,9 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Run(error) => error.is_usage(),
-            Self::NoTests { .. }
-            | Self::Pattern { .. }
-            | Self::NoMatch { .. }
-            | Self::NoNodes { .. }
-            | Self::Disturbs { .. } => true,
+            Self::Pattern { .. } | Self::NoMatch { .. } | Self::NoNodes { .. } | Self::Disturbs { .. } => {
+                true
+            }
             _ => false,
         }
     }

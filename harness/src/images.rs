@@ -141,7 +141,7 @@ pub async fn build(
     let wanted = pins()
         .images
         .iter()
-        .filter(|(short, pin)| wanted(short, pin) && can_be_had(pin));
+        .filter(|(short, pin)| pin.is_for(components.kubernetes()) && wanted(short, pin) && can_be_had(pin));
     let archives = wanted.map(async |(short, pin)| {
         let name = pins().full_name(pin, components.kubernetes());
         let plan = contents::Plan::of(pin, components, iptables)?;

@@ -174,6 +174,8 @@ pub struct GivenPin {
 #[serde(deny_unknown_fields)]
 pub struct ImagePin {
     name: String,
+    /// The Kubernetes version of the environments that use it; all versions if not given.
+    kubernetes: Option<Kubernetes>,
     version_of: Option<String>,
     /// The image that it is another name of; then it has no contents of its own.
     same_as: Option<String>,
@@ -218,6 +220,12 @@ pub struct ImagePin {
 }
 
 impl ImagePin {
+    /// Returns true if environments with this Kubernetes version use it.
+    #[must_use]
+    pub fn is_for(&self, kubernetes: Kubernetes) -> bool {
+        self.kubernetes.is_none_or(|its| its == kubernetes)
+    }
+
     /// Returns true if it has only programs that a user gave.
     #[must_use]
     pub fn is_given(&self) -> bool {
@@ -241,6 +249,8 @@ impl Pins {
             if let Some(original) = image.same_as.as_ref().and_then(|short| originals.get(short)) {
                 *image = ImagePin {
                     name: image.name.clone(),
+                    kubernetes: image.kubernetes,
+                    only_with: image.only_with.clone().or_else(|| original.only_with.clone()),
                     ..original.clone()
                 };
             }
@@ -336,15 +346,17 @@ mod tests {
         }
     }
 
+    fn names_of(kubernetes: Kubernetes) -> Vec<String> {
+        let images = pins().images.values();
+        images
+            .filter(|image| image.is_for(kubernetes))
+            .map(|image| pins().full_name(image, kubernetes))
+            .collect()
+    }
+
     #[test]
     fn images_have_their_upstream_names() {
-        let kubernetes = Kubernetes::V1_36;
-        let names: Vec<String> = pins()
-            .images
-            .keys()
-            .map(|short| pins().image(short, kubernetes))
-            .collect();
-        insta::assert_snapshot!(names.join("\n"), @"
+        insta::assert_snapshot!(names_of(Kubernetes::V1_36).join("\n"), @"
         docker.io/library/busybox:1.35.0
         registry.k8s.io/e2e-test-images/agnhost:2.63.0
         registry.k8s.io/e2e-test-images/agnhost:2.55
@@ -378,24 +390,41 @@ mod tests {
         ");
     }
 
+    #[test]
+    fn an_older_kubernetes_has_the_names_of_its_own_tests() {
+        let newest = names_of(Kubernetes::V1_36);
+        let mut names = names_of(Kubernetes::V1_33);
+        names.retain(|name| !newest.contains(name));
+        insta::assert_snapshot!(names.join("\n"), @"
+        registry.k8s.io/e2e-test-images/agnhost:2.53
+        registry.k8s.io/e2e-test-images/busybox:1.36.1-1
+        registry.k8s.io/e2e-test-images/jessie-dnsutils:1.7
+        registry.k8s.io/etcd:3.5.21-0
+        registry.k8s.io/e2e-test-images/httpd:2.4.38-4
+        registry.k8s.io/e2e-test-images/httpd:2.4.39-4
+        registry.k8s.io/e2e-test-images/kitten:1.7
+        registry.k8s.io/e2e-test-images/nautilus:1.7
+        registry.k8s.io/e2e-test-images/nginx:1.14-4
+        registry.k8s.io/e2e-test-images/nonewprivs:1.3
+        registry.k8s.io/e2e-test-images/nonroot:1.4
+        registry.k8s.io/pause:3.10
+        registry.k8s.io/kube-apiserver:v1.33.13
+        registry.k8s.io/kube-controller-manager:v1.33.13
+        registry.k8s.io/kube-proxy:v1.33.13
+        registry.k8s.io/kube-scheduler:v1.33.13
+        ghcr.io/loft-sh/kubernetes:v1.33.13
+        ");
+    }
+
     #[rstest]
-    #[case(Kubernetes::V1_36, "kubernetes", "registry.k8s.io/kube-apiserver:v1.36.3")]
-    #[case(
-        Kubernetes::V1_33,
-        "kubernetes-1.33",
-        "registry.k8s.io/kube-apiserver:v1.33.13"
-    )]
-    fn one_kubernetes_is_chosen(#[case] kubernetes: Kubernetes, #[case] folder: &str, #[case] image: &str) {
-        // The conformance tests are those of the newest.
-        let folders: Vec<&str> = pins()
-            .go(kubernetes)
-            .map(GoPin::folder)
-            .filter(|folder| *folder != "conformance")
-            .collect();
+    #[case(Kubernetes::V1_36, "", "registry.k8s.io/kube-apiserver:v1.36.3")]
+    #[case(Kubernetes::V1_33, "-1.33", "registry.k8s.io/kube-apiserver:v1.33.13")]
+    fn one_kubernetes_is_chosen(#[case] kubernetes: Kubernetes, #[case] suffix: &str, #[case] image: &str) {
+        let folders: Vec<&str> = pins().go(kubernetes).map(GoPin::folder).collect();
         assert_eq!(
             folders,
             [
-                folder,
+                &format!("kubernetes{suffix}"),
                 "dapr",
                 "containerd",
                 "coredns",
@@ -404,6 +433,7 @@ mod tests {
                 "etcdctl",
                 "kind",
                 "crane",
+                &format!("conformance{suffix}"),
                 "registry",
                 "cert-manager",
                 "metrics-server"

@@ -180,7 +180,6 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::conformance_focus("wrong-conformance-focus", &["conformance", "--overcommit", "--focus", "([unclosed"])]
 #[case::conformance_procs("wrong-conformance-procs", &["conformance", "--procs", "0"])]
 #[case::conformance_cluster("wrong-conformance-cluster", &["conformance", "--overcommit", "--in", "green"])]
-#[case::conformance_kubernetes("wrong-conformance-kubernetes", &["conformance", "--overcommit", "--kubernetes", "1.33"])]
 #[case::conformance_folder("wrong-conformance-folder", &["conformance", "--overcommit", "--report-dir", "/proc/x"])]
 #[case::bench_tenant("wrong-bench-tenant", &["bench", "sync", "--tenant", "green", "--overcommit"])]
 fn wrong_usage_changes_nothing(#[case] name: &str, #[case] arguments: &[&str]) {

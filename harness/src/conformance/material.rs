@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-
 use super::{Error, PROGRAM, Prepared, STAGE, Setting};
 use crate::command::Command;
 use crate::components::{self, Components, Wanted};
@@ -12,8 +10,6 @@ use crate::docker::Docker;
 use crate::environment::Recipe;
 use crate::events::Events;
 use crate::images::{self, Images, registry};
-use crate::pins::Kubernetes;
-use crate::pins::pins;
 use crate::places::Places;
 use crate::plan::Substrate;
 use crate::sandbox;
@@ -30,22 +26,6 @@ const ETCD: &str = "etcd";
 
 /// containerd's socket, as a process of its sandbox sees it.
 const CONTAINERD: &str = "run/containerd/containerd.sock";
-
-/// Fails if there are no tests for a Kubernetes.
-pub fn require(kubernetes: Kubernetes) -> Result<(), Error> {
-    let is_there = |version: &Kubernetes| pins().version(COMPONENT, *version).is_some();
-    if is_there(&kubernetes) {
-        return Ok(());
-    }
-    let versions = Kubernetes::value_variants().iter();
-    Err(Error::NoTests {
-        kubernetes: kubernetes.to_string(),
-        has: versions
-            .filter(|version| is_there(version))
-            .map(ToString::to_string)
-            .collect(),
-    })
-}
 
 /// Makes sure that programs are there for a Kubernetes.
 pub(super) async fn ensure(
@@ -192,6 +172,7 @@ fn registries(prefix: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pins::pins;
 
     #[test]
     fn a_registry_of_ones_own_has_the_images_under_their_names() {

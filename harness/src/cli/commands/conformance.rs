@@ -6,7 +6,7 @@ use super::bench::showing;
 use super::{Context, absolute};
 use crate::cli::arguments::Conformance;
 use crate::cli::{Exit, Failure, failure, output};
-use crate::conformance::{self, Outcome, Place, Results, Selection, Session, Verdict, render};
+use crate::conformance::{Outcome, Place, Results, Selection, Session, Verdict, render};
 use crate::environment::{self, Attached};
 use crate::plan::{DEFAULT_ENVIRONMENT, Plan, Until, Values};
 use crate::run::Setting;
@@ -34,7 +34,6 @@ pub(super) async fn run(context: &Context, wanted: &Conformance) -> Result<Exit,
         Err(environment::Error::NotUp { .. }) => Place::Own(Box::new(planned(context, wanted).await?)),
         Err(error) => return Err(error.into()),
     };
-    conformance::require(options.kubernetes)?;
     let session = Session {
         clusters: clusters(context, wanted, place.clusters())?,
         place,
