@@ -13,9 +13,9 @@ use vcluster_values::accept;
 use vcluster_values::naming::{MappedNamespaces, Tenant};
 use vcluster_values::{Dialect, Values};
 
+use crate::error_chain::error_chain;
 use crate::leader::Candidate;
 use crate::notice::Notices;
-use crate::patience::chain;
 use crate::pki::{self, Access, Names};
 use crate::uninstall::{self, Replica};
 use crate::{client, host, run};
@@ -240,7 +240,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     // Whoever does not read it has the exit code.
-    let _ = writeln!(io::stderr(), "failed to {}", chain(&error));
+    let _ = writeln!(io::stderr(), "failed to {}", error_chain(&error));
     error.code()
 }
 

@@ -55,7 +55,8 @@ use self::asked::Asked;
 use self::door::{Caller, Door};
 use self::ending::Flushed;
 use self::refusal::Refusal;
-use crate::patience::{chain, pause};
+use crate::error_chain::error_chain;
+use crate::retry::pause;
 
 /// Time limit of a TLS handshake. The expected client is in the same pod.
 const GREETING: Duration = Duration::from_secs(10);
@@ -228,7 +229,7 @@ impl Connections {
             .await;
         // Whoever has read enough of a log goes without a word.
         if let Err(error) = served {
-            debug!(error = %chain(&error), "a connection to the kubelet API ended with an error");
+            debug!(error = %error_chain(&error), "a connection to the kubelet API ended with an error");
         }
     }
 }

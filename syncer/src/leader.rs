@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use vcluster_values::naming::Tenant;
 
-use crate::patience::chain;
+use crate::error_chain::error_chain;
 
 /// The pod that a syncer runs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Election {
                         return Err(Error::Lost(other));
                     }
                 }
-                Err(error) => warn!(error = %chain(&error), "the watch of the syncer's lease failed"),
+                Err(error) => warn!(error = %error_chain(&error), "the watch of the syncer's lease failed"),
             }
         }
         Ok(())

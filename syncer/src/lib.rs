@@ -47,7 +47,10 @@ mod notice;
 pub mod cli;
 
 /// Retries, and pauses in between.
-mod patience;
+mod retry;
+
+/// Errors with their causes, on one line.
+mod error_chain;
 
 /// Files of the repository that tests make.
 #[cfg(test)]

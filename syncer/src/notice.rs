@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use vcluster_values::naming::Tenant;
 
+use crate::error_chain::error_chain;
 use crate::leader::Candidate;
-use crate::patience::{chain, pause};
+use crate::retry::pause;
 
 /// Maximum time of a start without an Event. A start usually takes a few seconds.
 const FIRST_AFTER: Duration = Duration::from_secs(15);
@@ -80,7 +81,7 @@ impl Notices {
         let name = self.tenant.name();
         let note = format!(
             "Virtual cluster {name} is not ready: its syncer failed to {}",
-            chain(error)
+            error_chain(error)
         );
         // Whoever waits for the process to end has its exit code and its log.
         tokio::select! {
@@ -99,7 +100,7 @@ impl Notices {
 
     async fn write(&self, reason: Reason, note: String) {
         if let Err(error) = self.try_write(reason, note).await {
-            warn!(error = %chain(&error), ?reason, "failed to write an Event about the control plane's pod");
+            warn!(error = %error_chain(&error), ?reason, "failed to write an Event about the control plane's pod");
         }
     }
 

@@ -32,7 +32,7 @@ use crate::host;
 use crate::kubelet::{self, Kubelet};
 use crate::leader::{self, Candidate, Election};
 use crate::notice::Notices;
-use crate::patience::{pause, persist};
+use crate::retry::{pause, until_cancelled};
 use crate::status::{self, Status};
 use crate::store;
 use crate::sync::{self, Metrics, Readiness};
@@ -157,18 +157,20 @@ async fn work(
 
     status.waits_for("the host");
     let look = || host::api_service(host, &settings.tenant);
-    let Some(service) = persist("find the control plane's Service on the host", shutdown, look).await else {
+    let Some(service) = until_cancelled("find the control plane's Service on the host", shutdown, look).await
+    else {
         return Ok(());
     };
 
     let look = || host::owner(host, &settings.tenant);
-    let Some(owner) = persist("find the release's service account on the host", shutdown, look).await else {
+    let Some(owner) = until_cancelled("find the release's service account on the host", shutdown, look).await
+    else {
         return Ok(());
     };
 
     status.waits_for("the guest's API");
     let look = || guest::answers(&guest);
-    let Some(()) = persist("reach the guest's API", shutdown, look).await else {
+    let Some(()) = until_cancelled("reach the guest's API", shutdown, look).await else {
         return Ok(());
     };
     info!(
@@ -179,7 +181,7 @@ async fn work(
     let candidate = settings.candidate.clone();
     let election = candidate.map(|me| Election::new(host, &settings.tenant, me));
     let begin = || status.hear(begin(host, &guest, &settings.tenant, election.as_ref(), &owner));
-    let Some(()) = persist("begin", shutdown, begin).await else {
+    let Some(()) = until_cancelled("begin", shutdown, begin).await else {
         return Ok(());
     };
 
@@ -275,7 +277,7 @@ async fn configured(
     status.waits_for("the host to have the configured kinds");
     let generic = &settings.values.sync.generic.kinds;
     let look = || status.hear(named::kinds(host, generic, tenant));
-    let configured = persist("find the configured kinds on the host", shutdown, look).await?;
+    let configured = until_cancelled("find the configured kinds on the host", shutdown, look).await?;
 
     status.waits_for("the annotations of an earlier version to be renamed");
     let sides = former_keys::Sides {
@@ -285,7 +287,7 @@ async fn configured(
         imports: &configured.imports,
     };
     let rename = || status.hear(sides.rename());
-    persist("rename the annotations of an earlier version", shutdown, rename).await?;
+    until_cancelled("rename the annotations of an earlier version", shutdown, rename).await?;
     Some(configured)
 }
 
@@ -298,7 +300,7 @@ async fn show_metrics(
     shutdown: &CancellationToken,
 ) -> Option<()> {
     status.waits_for("the guest's metrics to be set up");
-    persist("set up the guest's metrics", shutdown, || async move {
+    until_cancelled("set up the guest's metrics", shutdown, || async move {
         if settings.values.integrations.metrics_server.enabled {
             guest_metrics::apply(guest, port, &settings.pki).await
         } else {
@@ -318,14 +320,14 @@ async fn open(
 ) -> Option<()> {
     status.waits_for("the guest's DNS to be set up");
     if let Some(server) = dns {
-        persist("apply the guest's DNS server", shutdown, || {
+        until_cancelled("apply the guest's DNS server", shutdown, || {
             dns::apply(guest, server)
         })
         .await?;
     }
 
     status.waits_for("the guest to accept pods");
-    persist("check that the guest accepts pods", shutdown, || {
+    until_cancelled("check that the guest accepts pods", shutdown, || {
         guest::takes_pods(guest)
     })
     .await?;
@@ -353,7 +355,7 @@ async fn publish(
 ) -> Option<()> {
     status.waits_for("the kubeconfig to be published");
     let publish = || host::publish(host, &settings.tenant, &settings.pki, owner);
-    persist("publish the kubeconfig", shutdown, publish).await
+    until_cancelled("publish the kubeconfig", shutdown, publish).await
 }
 
 /// Returns the configuration of the engine.

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::patience::chain;
+use crate::error_chain::error_chain;
 
 /// Readiness of the syncer; clones share it.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Status {
         if let Err(error) = &outcome {
             self.waits_for(format!(
                 "the next attempt, as the last one failed to {}",
-                chain(error)
+                error_chain(error)
             ));
         }
         outcome

@@ -13,7 +13,8 @@ use vcluster_values::Values;
 
 use super::Error;
 use super::defaults::{self, Place};
-use crate::patience::{chain, persist};
+use crate::error_chain::error_chain;
+use crate::retry::until_cancelled;
 
 const NAMESPACE: &str = "kube-system";
 
@@ -238,13 +239,16 @@ pub async fn keep(guest: &Client, server: &Server, shutdown: &CancellationToken)
         match seen {
             Ok(Some(_)) => {}
             Ok(None) => {
-                let given = persist("apply the guest's DNS server", shutdown, || apply(guest, server)).await;
+                let given =
+                    until_cancelled("apply the guest's DNS server", shutdown, || apply(guest, server)).await;
                 if given.is_none() {
                     return;
                 }
                 info!(what, "recreated a deleted object of the guest's DNS server");
             }
-            Err(error) => warn!(what, error = %chain(&error), "a watch of the guest's DNS server failed"),
+            Err(error) => {
+                warn!(what, error = %error_chain(&error), "a watch of the guest's DNS server failed");
+            }
         }
     }
 }

@@ -22,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Error, asked};
+use crate::error_chain::error_chain;
 use crate::host::FIELD_MANAGER;
-use crate::patience::{chain, persist};
+use crate::retry::until_cancelled;
 
 const NAME: &str = "kubernetes";
 const NAMESPACE: &str = "default";
@@ -51,7 +52,7 @@ pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
         match seen {
             Ok(()) => {
                 let settled = || settle(guest, place);
-                if persist("apply the guest's Service kubernetes", shutdown, settled)
+                if until_cancelled("apply the guest's Service kubernetes", shutdown, settled)
                     .await
                     .is_none()
                 {
@@ -59,7 +60,7 @@ pub async fn keep(guest: &Client, place: Place, shutdown: &CancellationToken) {
                 }
             }
             Err(error) => {
-                warn!(error = %chain(&error), "a watch of the guest's Service kubernetes failed");
+                warn!(error = %error_chain(&error), "a watch of the guest's Service kubernetes failed");
             }
         }
     }

@@ -49,7 +49,7 @@ impl Refusal {
             ),
             error => Self::new(
                 StatusCode::BAD_GATEWAY,
-                format!("failed to {attempt}: {}", crate::patience::chain(error)),
+                format!("failed to {attempt}: {}", crate::error_chain::error_chain(error)),
             ),
         }
     }

@@ -16,7 +16,7 @@ use super::to_host::core_kinds::{CoreKindReconciler, resource};
 use super::to_host::references::References;
 use super::to_host::replicated_services::ReplicatedServices;
 use super::{FEW, start};
-use crate::patience::persist;
+use crate::retry::until_cancelled;
 
 /// The reconcilers that are switched on.
 #[derive(Debug)]
@@ -112,8 +112,11 @@ impl OptionalKinds {
         let (context, shown) = (context.clone(), self.copies.clone());
         let stop = context.stop().clone();
         context.tasks().clone().spawn(async move {
-            let remove = || projections::left::remove(&context, &shown);
-            persist("remove copies of what is not shown any more", &stop, remove).await
+            let remove = || {
+                let (context, shown) = (context.clone(), shown.clone());
+                async move { projections::left::remove(&context, &shown).await }
+            };
+            until_cancelled("remove copies of what is not shown any more", &stop, remove).await
         });
         self.replicas.iter().for_each(ReplicatedServices::watch);
     }

@@ -22,6 +22,7 @@ use super::runtime::error::ReconcileError;
 use super::runtime::informer::{Change, Store};
 use super::runtime::key::Key;
 use super::runtime::reconciler::{Action, Reconciler};
+use super::runtime::watches::with_guest_keys;
 use super::runtime::work_queue::WorkQueue;
 use super::to_host::config_objects::ConfigObjects;
 use super::to_host::core_kinds::CoreKindReconciler;
@@ -205,18 +206,10 @@ impl Pods {
             },
         );
         let reconciler = self.clone();
-        let changed = move |namespace: &str, change| match change {
-            Change::Object(key) => {
-                reconciler.queue.add(key.clone());
-                seen(&Change::Object(key));
-            }
-            Change::Complete => {
-                for key in reconciler.guest.keys_in(namespace) {
-                    reconciler.queue.add(key.clone());
-                    seen(&Change::Object(key));
-                }
-            }
-        };
+        let changed = with_guest_keys(&self.guest, move |key: Key| {
+            reconciler.queue.add(key.clone());
+            seen(&Change::Object(key));
+        });
         let hosts = |context: &Context, namespace: &str| context.host_api::<Pod>(namespace);
         self.context.watch_hosts(
             "pods",

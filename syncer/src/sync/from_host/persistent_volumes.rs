@@ -62,10 +62,7 @@ impl PersistentVolumes {
             .watch_guest("PVCs of volumes", claims, &self.claims, |claim| claim, changed);
         let reconciler = self.clone();
         let volumes: Api<PartialObjectMeta<PersistentVolume>> = Api::all(self.context.guest());
-        let changed = move |change| match change {
-            Change::Object(volume) => reconciler.queue.add(volume),
-            Change::Complete => reconciler.queue.begin_initial_sync(),
-        };
+        let changed = move |change| reconciler.queue.guest_changed(change);
         self.context
             .watch_guest("volumes", volumes, &self.guest, metadata, changed);
     }

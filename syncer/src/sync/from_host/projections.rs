@@ -123,10 +123,7 @@ impl Projections {
     /// Watches the source and the guest.
     pub(crate) fn watch(self: &Arc<Self>) {
         let reconciler = self.clone();
-        let changed = move |change| match change {
-            Change::Object(key) => reconciler.queue.add(key),
-            Change::Complete => reconciler.queue.begin_initial_sync(),
-        };
+        let changed = move |change| reconciler.queue.guest_changed(change);
         let guests: Api<Object> = Api::all_with(self.context.guest(), &self.kind);
         self.context
             .watch_guest(&self.name(), guests, &self.guest, |object| object, changed);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::{ApiResource, PartialObjectMeta};
+use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
 use serde_json::json;
@@ -89,30 +89,20 @@ impl Exporter {
         let what = self.name();
         let reconciler = self.clone();
         let guests: Api<Object> = Api::all_with(self.context.guest(), &self.kind);
-        self.context.watch_guest(
-            &what,
-            guests,
-            &self.guest,
-            |object| object,
-            move |change| match change {
-                Change::Object(key) => {
-                    reconciler.refer(&key);
-                    reconciler.queue.add(key);
-                }
-                Change::Complete => {
-                    reconciler
-                        .references
-                        .know(&kinds::shown(&reconciler.kind.api_version, &reconciler.kind.kind));
-                    reconciler.queue.begin_initial_sync();
-                }
-            },
-        );
+        let changed = move |change| {
+            match &change {
+                Change::Object(key) => reconciler.refer(key),
+                Change::Complete => reconciler
+                    .references
+                    .know(&kinds::shown(&reconciler.kind.api_version, &reconciler.kind.kind)),
+            }
+            reconciler.queue.guest_changed(change);
+        };
+        self.context
+            .watch_guest(&what, guests, &self.guest, |object| object, changed);
         let reconciler = self.clone();
         let kind = self.kind.clone();
-        let hosts = move |context: &Context, namespace: &str| {
-            let namespace = context.tenant().host_namespace(namespace);
-            Api::<PartialObjectMeta<Object>>::namespaced_with(context.host(), &namespace, &kind)
-        };
+        let hosts = move |context: &Context, namespace: &str| context.host_metadata(&kind, namespace);
         let changed = move |namespace: &str, change| match change {
             Change::Object(_) if fault_injection::is(Mutation::MissDrift) => {}
             Change::Object(key) => reconciler.queue.add(key),

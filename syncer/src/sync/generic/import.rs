@@ -22,7 +22,7 @@ use crate::sync::runtime::error::ReconcileError;
 use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
-use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::watches::{metadata, with_guest_keys};
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::last_applied::LastApplied;
 use crate::sync::write::object::Object;
@@ -163,10 +163,7 @@ impl Importer {
 
     /// Handles a change that another reconciler has seen.
     pub(crate) fn seen(&self, change: &Change) {
-        match change {
-            Change::Object(key) => self.queue.add(key.clone()),
-            Change::Complete => self.queue.begin_initial_sync(),
-        }
+        self.queue.guest_changed(change.clone());
     }
 
     /// Watches the kind on both sides, unless another reconciler does.
@@ -181,20 +178,10 @@ impl Importer {
             .watch_guest(&what, guests, guest, metadata, move |change| {
                 reconciler.seen(&change);
             });
-        let (reconciler, known) = (self.clone(), guest.clone());
+        let reconciler = self.clone();
         let kind = self.kind.clone();
-        let hosts = move |context: &Context, namespace: &str| {
-            let namespace = context.tenant().host_namespace(namespace);
-            Api::<PartialObjectMeta<Object>>::namespaced_with(context.host(), &namespace, &kind)
-        };
-        let changed = move |namespace: &str, change| match change {
-            Change::Object(key) => reconciler.queue.add(key),
-            Change::Complete => {
-                for key in known.keys_in(namespace) {
-                    reconciler.queue.add(key);
-                }
-            }
-        };
+        let hosts = move |context: &Context, namespace: &str| context.host_metadata(&kind, namespace);
+        let changed = with_guest_keys(guest, move |key| reconciler.queue.add(key));
         self.context
             .watch_hosts(&what, hosts, &watcher::Config::default(), host, metadata, changed);
     }

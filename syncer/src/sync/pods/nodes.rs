@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::sync::from_host::projections::Projections;
 use crate::sync::runtime::context::{Context, MANAGER};
 use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
-use crate::sync::runtime::informer::{Change, Store};
+use crate::sync::runtime::informer::Store;
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::watches::metadata;
@@ -78,16 +78,9 @@ impl Nodes {
     pub(crate) fn watch(self: &Arc<Self>) {
         let reconciler = self.clone();
         let guests: Api<PartialObjectMeta<Node>> = Api::all(self.context.guest());
-        self.context.watch_guest(
-            "nodes",
-            guests,
-            &self.guest,
-            metadata,
-            move |change| match change {
-                Change::Object(key) => reconciler.queue.add(key),
-                Change::Complete => reconciler.queue.begin_initial_sync(),
-            },
-        );
+        let changed = move |change| reconciler.queue.guest_changed(change);
+        self.context
+            .watch_guest("nodes", guests, &self.guest, metadata, changed);
     }
 
     /// Requeues all nodes: a pod is gone, and may have been a node's last.

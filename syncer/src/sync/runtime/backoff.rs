@@ -25,14 +25,7 @@ pub(crate) async fn until(deadline: Option<Instant>) {
 pub(crate) fn pause_after(failures: u32) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16));
     let full = doubled.min(LONGEST_PAUSE);
-    full.mul_f64(0.75 + 0.25 * chance())
-}
-
-/// Returns a random number from 0 to 1.
-fn chance() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let bits = u32::try_from(RandomState::new().hash_one(Instant::now()) >> 32).unwrap_or_default();
-    f64::from(bits) / f64::from(u32::MAX)
+    full.mul_f64(0.75 + 0.25 * fastrand::f64())
 }
 
 #[cfg(test)]

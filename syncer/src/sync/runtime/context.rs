@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::ApiResource;
+use kube::core::{ApiResource, PartialObjectMeta};
 use kube::{Api, Client, Resource as Kind};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,15 @@ impl Context {
 
     /// Returns the API of a kind that is known at run time, in the host namespace of a guest namespace.
     pub(crate) fn host_objects(&self, kind: &ApiResource, namespace: &str) -> Api<Object> {
+        Api::namespaced_with(self.host(), &self.tenant().host_namespace(namespace), kind)
+    }
+
+    /// Returns the API of the metadata of such a kind there.
+    pub(crate) fn host_metadata(
+        &self,
+        kind: &ApiResource,
+        namespace: &str,
+    ) -> Api<PartialObjectMeta<Object>> {
         Api::namespaced_with(self.host(), &self.tenant().host_namespace(namespace), kind)
     }
 

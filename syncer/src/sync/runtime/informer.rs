@@ -185,7 +185,7 @@ impl Scope {
 }
 
 /// A change of a store.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// The object of that name was added, updated or deleted.
     Object(Key),

@@ -14,7 +14,7 @@ use super::error::ReconcileError;
 use super::fault_injection::{self, Mutation};
 use super::key::Key;
 use super::work_queue::WorkQueue;
-use crate::patience;
+use crate::retry;
 
 /// The result of a reconciliation that did not fail.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) trait Reconciler: Debug + Send + Sync + 'static {
             while !(context.watched_namespaces().namespaces().iter())
                 .all(|namespace| self.has_synced(namespace))
             {
-                patience::pause(LISTING).await;
+                retry::pause(LISTING).await;
             }
             // What the host alone has was not in the guest's list.
             self.queue().begin_initial_sync();

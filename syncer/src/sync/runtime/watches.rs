@@ -122,6 +122,19 @@ impl Context {
     }
 }
 
+/// Returns a listener for a kind's watches on the host. `changed` gets each key that changes, and all keys that the guest has in a
+/// namespace once the host's list of that namespace is complete.
+pub(crate) fn with_guest_keys<T: Send + Sync + 'static>(
+    guest: &Arc<Store<T>>,
+    changed: impl Fn(Key) + Clone + Send + Sync + 'static,
+) -> impl Fn(&str, Change) + Clone + Send + Sync + 'static {
+    let guest = guest.clone();
+    move |namespace, change| match change {
+        Change::Object(key) => changed(key),
+        Change::Complete => guest.keys_in(namespace).into_iter().for_each(&changed),
+    }
+}
+
 /// Returns the metadata alone.
 pub(crate) fn metadata<K>(object: PartialObjectMeta<K>) -> ObjectMeta {
     object.metadata

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::backoff;
+use super::informer::Change;
 use super::key::Key;
 
 /// A work queue of keys.
@@ -48,6 +49,14 @@ impl WorkQueue {
     pub(crate) fn add(&self, key: Key) {
         self.state().add(key);
         self.added.notify_one();
+    }
+
+    /// Handles a change in the guest: adds the key, or begins the initial sync when the guest's list is complete.
+    pub(crate) fn guest_changed(&self, change: Change) {
+        match change {
+            Change::Object(key) => self.add(key),
+            Change::Complete => self.begin_initial_sync(),
+        }
     }
 
     /// Adds a key after a pause, unless it is due sooner.

@@ -90,17 +90,11 @@ impl ConfigObjects {
         self.context
             .watch_guest(&what, guests, &self.guest, metadata, move |change| {
                 seen_in_guest(&change);
-                match change {
-                    Change::Object(key) => reconciler.queue().add(key),
-                    Change::Complete => reconciler.queue().begin_initial_sync(),
-                }
+                reconciler.queue().guest_changed(change);
             });
         let reconciler = self.clone();
         let kind = self.kind.clone();
-        let hosts = move |context: &Context, namespace: &str| {
-            let namespace = context.tenant().host_namespace(namespace);
-            Api::<PartialObjectMeta<Object>>::namespaced_with(context.host(), &namespace, &kind)
-        };
+        let hosts = move |context: &Context, namespace: &str| context.host_metadata(&kind, namespace);
         let changed = move |namespace: &str, change| {
             match &change {
                 Change::Object(host) => reconciler.queue().add(reconciler.guest_key(host)),

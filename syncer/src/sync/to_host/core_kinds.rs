@@ -26,6 +26,7 @@ use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::unmet::Unmet;
+use crate::sync::runtime::watches::with_guest_keys;
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::Target;
 use crate::sync::write::host_metadata;
@@ -108,35 +109,22 @@ impl CoreKindReconciler {
         let guests: Api<Object> = Api::all_with(self.context.guest(), &self.kind);
         let changed = move |change| {
             match &change {
-                Change::Object(key) => {
-                    reconciler.refer(key);
-                    reconciler.queue.add(key.clone());
-                }
-                Change::Complete => {
-                    reconciler
-                        .references
-                        .know(&kinds::shown(&reconciler.kind.api_version, &reconciler.kind.kind));
-                    reconciler.queue.begin_initial_sync();
-                }
+                Change::Object(key) => reconciler.refer(key),
+                Change::Complete => reconciler
+                    .references
+                    .know(&kinds::shown(&reconciler.kind.api_version, &reconciler.kind.kind)),
             }
             tell(&change);
+            reconciler.queue.guest_changed(change);
         };
         self.context
             .watch_guest(&what, guests, &self.guest, |object| object, changed);
         let (reconciler, kind) = (self.clone(), self.kind.clone());
         let hosts = move |context: &Context, namespace: &str| context.host_objects(&kind, namespace);
-        let changed = move |namespace: &str, change| match change {
-            Change::Object(key) => {
-                reconciler.queue.add(key.clone());
-                seen(&Change::Object(key));
-            }
-            Change::Complete => {
-                for key in reconciler.guest.keys_in(namespace) {
-                    reconciler.queue.add(key.clone());
-                    seen(&Change::Object(key));
-                }
-            }
-        };
+        let changed = with_guest_keys(&self.guest, move |key: Key| {
+            reconciler.queue.add(key.clone());
+            seen(&Change::Object(key));
+        });
         let config = watcher::Config::default();
         self.context
             .watch_hosts(&what, hosts, &config, &self.host, |object| object, changed);

@@ -17,10 +17,10 @@ use super::steps::Pair;
 use crate::sync::from_host::projections;
 use crate::sync::runtime::context::{Context, MANAGER};
 use crate::sync::runtime::error::{Attempt, ReconcileError};
-use crate::sync::runtime::informer::{Change, Scope, Store};
+use crate::sync::runtime::informer::{Scope, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
-use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::watches::{metadata, with_guest_keys};
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::Target;
 use crate::sync::write::last_applied::{LastApplied, Versions};
@@ -66,28 +66,14 @@ impl EndpointSlices {
             }
             slice
         };
-        self.context.watch_guest(
-            "EndpointSlices",
-            guests,
-            &self.guest,
-            keep,
-            move |change| match change {
-                Change::Object(key) => reconciler.queue.add(key),
-                Change::Complete => reconciler.queue.begin_initial_sync(),
-            },
-        );
+        let changed = move |change| reconciler.queue.guest_changed(change);
+        self.context
+            .watch_guest("EndpointSlices", guests, &self.guest, keep, changed);
         let reconciler = self.clone();
         let hosts = |context: &Context, namespace: &str| {
             context.host_api::<PartialObjectMeta<EndpointSlice>>(namespace)
         };
-        let changed = move |namespace: &str, change| match change {
-            Change::Object(key) => reconciler.queue.add(key),
-            Change::Complete => reconciler
-                .guest
-                .keys_in(namespace)
-                .into_iter()
-                .for_each(|key| reconciler.queue.add(key)),
-        };
+        let changed = with_guest_keys(&self.guest, move |key| reconciler.queue.add(key));
         let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
         self.context
             .watch_hosts("EndpointSlices", hosts, &ours, &self.host, metadata, changed);

@@ -24,7 +24,6 @@ use crate::host::namespaces::{self, Found};
 use crate::sync::runtime::context::{Context, MANAGER};
 use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
 use crate::sync::runtime::fault_injection::{self, Mutation};
-use crate::sync::runtime::informer::Change;
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::work_queue::WorkQueue;
@@ -80,17 +79,10 @@ impl Namespaces {
             namespace.metadata.managed_fields = None;
             Some((Key::of(&namespace.metadata), namespace))
         };
-        self.context.tasks().spawn(
-            informer.run(
-                api,
-                watcher::Config::default(),
-                keep,
-                move |change| match change {
-                    Change::Object(key) => queue.add(key),
-                    Change::Complete => queue.begin_initial_sync(),
-                },
-            ),
-        );
+        let changed = move |change| queue.guest_changed(change);
+        self.context
+            .tasks()
+            .spawn(informer.run(api, watcher::Config::default(), keep, changed));
     }
 
     async fn keep(&self, guest: &Namespace) -> Result<Action, ReconcileError> {

@@ -73,16 +73,8 @@ impl ReplicatedServices {
     /// Watches the one object on each side.
     pub(crate) fn watch(self: &Arc<Self>) {
         let reconciler = self.clone();
-        self.watch_side(
-            &self.guest_key,
-            self.guests(),
-            &self.guest,
-            "guest",
-            move |change| match change {
-                Change::Object(key) => reconciler.queue.add(key),
-                Change::Complete => reconciler.queue.begin_initial_sync(),
-            },
-        );
+        let changed = move |change| reconciler.queue.guest_changed(change);
+        self.watch_side(&self.guest_key, self.guests(), &self.guest, "guest", changed);
         let reconciler = self.clone();
         // What is left on the host of a Service that is gone has no other reason to be looked at.
         self.watch_side(&self.host_key, self.hosts(), &self.host, "host", move |_| {

@@ -27,6 +27,7 @@ use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::unmet::Unmet;
+use crate::sync::runtime::watches::with_guest_keys;
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::write::apply::Target;
 use crate::sync::write::delete;
@@ -95,26 +96,18 @@ impl Services {
             guests,
             &self.guest,
             |service| service,
-            move |change| match change {
-                Change::Object(key) => {
-                    tell(&key);
-                    reconciler.queue.add(key);
+            move |change| {
+                if let Change::Object(key) = &change {
+                    tell(key);
                 }
-                Change::Complete => reconciler.queue.begin_initial_sync(),
+                reconciler.queue.guest_changed(change);
             },
         );
         let reconciler = self.clone();
-        let changed = move |namespace: &str, change| match change {
-            Change::Object(key) => {
-                seen(&key);
-                reconciler.queue.add(key);
-            }
-            Change::Complete => reconciler
-                .guest
-                .keys_in(namespace)
-                .into_iter()
-                .for_each(|key| reconciler.queue.add(key)),
-        };
+        let changed = with_guest_keys(&self.guest, move |key| {
+            seen(&key);
+            reconciler.queue.add(key);
+        });
         let hosts = |context: &Context, namespace: &str| context.host_api::<Service>(namespace);
         let config = watcher::Config::default();
         self.context
