@@ -19,29 +19,30 @@ const REASON: usize = 300;
 const INTRODUCTION: &str = "\
 # Conformance
 
-Kubernetes' own conformance tests, of the version that the clusters run and not changed, in a tenant's cluster and in its host
-cluster. The goal: **a tenant passes every test that its host passes**, apart from those that change nodes, which a tenant has as
-read-only copies.
+The harness runs Kubernetes' own conformance tests, unmodified and in the version that the clusters run, in a tenant's
+cluster and in its host cluster. The goal: **a tenant passes every test that its host passes.** Tests that change nodes
+are the exception, because a tenant's nodes are read-only copies.
 
 ```sh
-cargo harness conformance                       # in an environment of its own, all but [Serial] tests
+cargo harness conformance                       # in an environment of its own, all but the [Serial] tests
 cargo harness conformance --list --focus DNS    # the names of tests
-cargo harness conformance --serial --known      # all 446, also those that wait for minutes and then fail as is known
+cargo harness conformance --serial --known      # all 446, with the known failures that take minutes
 
 # side by side, in one environment
 cargo harness up --tenants 1 --until tenants --values harness/manifests/tenants/conformance-values.yaml
 cargo harness conformance --in tenant-1 --in host
 ```
 
-A run leaves this page in its report folder, `target/conformance`, as `conformance.md`; there are `junit.xml`, `results.json` and
-the log of the tests for each cluster, too. `harness/conformance/known.toml` has the tests that are expected to fail, each with
-its reason; one that passes all the same fails the run.
+A run writes this page to its report folder, `target/conformance`, as `conformance.md`. The folder also has
+`junit.xml`, `results.json` and the log of the tests for each cluster. `harness/conformance/known.toml` lists the tests
+that are expected to fail, each with its reason. If such a test passes, the run fails.
 
-The tenant of the tests is one whose pods may do what pods of the host may do (`podSecurityStandard: privileged`, no quota, all
-taints and classes). By default a tenant's pods may not use `hostPath`, `hostPort`, host namespaces or privileged containers
-([isolation.md](isolation.md)), so the tests of those do not pass there.
+The pods of the tenant under test may do what pods of the host may do: `podSecurityStandard: privileged`, no quota, all
+taints and classes. By default, a tenant's pods may not use `hostPath`, `hostPort`, host namespaces or privileged
+containers ([isolation.md](isolation.md)), so the tests of these features do not pass there.
 
-A stopped run removes the namespaces that its tests left. A cluster-scoped object, or one with a finalizer of a test, may stay.
+If a run is stopped, it removes the namespaces that its tests left. A cluster-scoped object, or an object with a
+finalizer that a test has set, may stay.
 
 ## Verdicts
 ";
