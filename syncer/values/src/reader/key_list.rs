@@ -8,8 +8,9 @@ use super::table::{Fate, Key};
 /// The beginning of the list.
 const HEAD: &str = "# Keys of values files
 
-Made of the tables in `syncer/values` by a test. [values.md](values.md) says what the keys do. A `*` is a name that the file
-chooses, `[]` an item of a list. Below `defaults`, every dialect has the keys of the control plane by their names of 0.15.
+This page lists every key; [values.md](values.md) describes them. A test generates the page from the tables in
+`syncer/values`. A `*` stands for a name that the file chooses, `[]` for an item of a list. Below `defaults`, every
+dialect has the keys of the control plane, under their names of 0.15.
 
 ";
 
@@ -22,11 +23,11 @@ pub fn key_list() -> String {
         let cells: Vec<_> = keys.iter().map(|keys| keys.join(", ")).collect();
         text += &format!("| {} |\n", cells.join(" | "));
     }
-    text += &told("Keys that have to be off", "why", |fate| match fate {
+    text += &told("Keys that have to be off", "reason", |fate| match fate {
         Fate::Refuse(why) => Some(why.to_owned()),
         _ => None,
     });
-    text += &told("Keys with one value only", "value, and why", |fate| match fate {
+    text += &told("Keys with one value only", "value, reason", |fate| match fate {
         Fate::Required => Some("`true`: each namespace has a host namespace of its own".to_owned()),
         Fate::Only(value, why) => Some(format!("`{value}`: {why}")),
         _ => None,

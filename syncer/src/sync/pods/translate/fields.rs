@@ -181,17 +181,19 @@ const FAR_IF_POSSIBLE: &str = "spec.affinity.podAntiAffinity.preferredDuringSche
 
 const HEAD: &str = "# The fields of a pod
 
-What the host's pod gets of each field of the guest's, by default. The list is made by a test, of a pod that has every field
-(`syncer/src/sync/pods/translate/every`). Another test compares it with the OpenAPI of the Kubernetes in use, and fails for a field
-that is new. Kubernetes 1.33 has the fields of 1.36 but 16, and no other. What a `*` begins with is a field of each container, in all
-three lists.
+This page lists every field of a guest's pod, with the form that it has in the host's pod by default. A test generates
+the list from a pod that has every field (`syncer/src/sync/pods/translate/every`). Another test compares the list with
+the OpenAPI of the Kubernetes in use, and fails if a field is missing. Kubernetes 1.33 lacks 16 of the fields of 1.36,
+and has no others. A `*` at the start of a path stands for a container in any of the three lists of containers.
 
-The syncer adds variables that lead to the guest's API. They come first in `env`, and give way to what `env` and `envFrom` say.
+The syncer adds variables with the address of the guest's API. They come first in `env`, so variables of the same name
+in `env` and `envFrom` take precedence.
 
-*As is*: as the guest has it, its API server's defaults included. *Refused*: the pod is not created on the host if the field has
-a value that is not allowed, and an Event says why; [isolation.md](isolation.md) has the values that allow more.
+*As is* means that the host's pod has the guest's value, with the defaults that the guest's API server has set.
+*Refused* means that the pod is not created on the host if the field has a value that is not allowed, and that an Event
+says why. [isolation.md](isolation.md#values) has the settings that allow more.
 
-| below | fields | on the host | why |
+| below | fields | on the host | reason |
 |---|---|---|---|
 ";
 
