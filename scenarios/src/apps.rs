@@ -1,4 +1,4 @@
-//! The write and the read app, spoken to.
+//! Clients of the write app and the read app.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -58,7 +58,7 @@ struct Read {
 }
 
 impl WriteApp {
-    /// Finds one that is deployed.
+    /// Finds an app that is deployed.
     pub(crate) async fn find(space: &Space, name: &str) -> anyhow::Result<Self> {
         Ok(Self {
             http: http()?,
@@ -66,7 +66,7 @@ impl WriteApp {
         })
     }
 
-    /// Deploys one and waits until it is ready.
+    /// Deploys an app, and waits until it is ready.
     pub(crate) async fn deploy(space: &Space, configuration: Option<&str>) -> anyhow::Result<Self> {
         let app = App {
             configuration: configuration.map(str::to_owned),
@@ -83,13 +83,13 @@ impl WriteApp {
         })
     }
 
-    /// Appends a value; returns all that there are then.
+    /// Appends a value, and returns all values.
     pub async fn append(&self, value: &str) -> anyhow::Result<Vec<String>> {
         let answer = self.try_append(value).await?;
         written(answer).await
     }
 
-    /// Asks to append a value; returns the answer, whatever it is.
+    /// Requests to append a value, and returns the answer, also an error.
     pub async fn try_append(&self, value: &str) -> anyhow::Result<Response> {
         let url = Url::parse_with_params(&self.url(), &[("value", value)])?;
         self.http.post(url).send().await.context("POST to the write app")
@@ -101,14 +101,14 @@ impl WriteApp {
         Ok(())
     }
 
-    /// Asks to publish a value to a topic; returns the answer, whatever it is.
+    /// Requests to publish a value to a topic, and returns the answer, also an error.
     pub async fn try_publish(&self, pubsub: &str, topic: &str, value: &str) -> anyhow::Result<Response> {
         let mut url = Url::parse_with_params(&self.url(), &[("value", value)])?;
         url.set_path(&format!("/topics/{pubsub}/{topic}"));
         self.http.post(url).send().await.context("POST to the write app")
     }
 
-    /// Waits until a value was delivered to it and is among its values.
+    /// Waits until a value was delivered to the app and is among its values.
     pub async fn receives(&self, value: &str) -> anyhow::Result<()> {
         eventually(format!("{value} to be delivered"), SOON, || async {
             let values = self.values().await?;
@@ -126,7 +126,7 @@ impl WriteApp {
         written(self.try_values().await?).await
     }
 
-    /// Asks for all values; returns the answer, whatever it is.
+    /// Requests all values, and returns the answer, also an error.
     pub async fn try_values(&self) -> anyhow::Result<Response> {
         self.http
             .get(self.url())
@@ -152,7 +152,7 @@ impl WriteApp {
 }
 
 impl ReadApp {
-    /// Finds one that is deployed.
+    /// Finds an app that is deployed.
     pub(crate) async fn find(space: &Space, name: &str) -> anyhow::Result<Self> {
         Ok(Self {
             http: http()?,

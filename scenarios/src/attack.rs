@@ -21,9 +21,9 @@ const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 pub enum Layer {
     /// The syncer, before it writes.
     Syncer,
-    /// The chart's admission policies, as they hold for the virtual cluster's account.
+    /// The chart's admission policies, which apply to the virtual cluster's account.
     Policies,
-    /// Pod Security admission, as it holds for everybody.
+    /// Pod Security admission, which applies to everybody.
     PodSecurity,
 }
 
@@ -152,7 +152,7 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Makes the namespace; Pod Security admission enforces this standard in it, if one is given.
+    /// Creates the namespace. If a standard is given, Pod Security admission enforces it there.
     pub async fn make(tenant: &Tenant, stem: &str, standard: Option<&str>) -> anyhow::Result<Self> {
         let own = tenant.default_space().host().namespace().to_owned();
         let suffix = own.rsplit('-').next().unwrap_or_default();
@@ -245,7 +245,7 @@ impl Ground {
     }
 }
 
-/// Creates a pod in the guest that must not get to the host. Returns when the tenant gets the reason.
+/// Creates a pod in the guest that must not be created on the host, and waits for an Event with the reason.
 pub async fn is_told(space: &Space, attempt: &Attempt) -> anyhow::Result<()> {
     create_pod(space, &attempt.pod()?).await?;
     told(space.guest(), attempt.name, attempt.field).await?;
@@ -262,7 +262,7 @@ pub async fn is_told(space: &Space, attempt: &Attempt) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a pod in the guest, once its namespace takes pods.
+/// Creates a pod in the guest, as soon as its namespace accepts pods.
 pub async fn create_pod(space: &Space, pod: &v1::Pod) -> anyhow::Result<()> {
     let guest = space.guest();
     becomes(format!("the account of pods in {guest}"), SOON, true, || async {
@@ -347,7 +347,7 @@ pub async fn label(space: &Space, labels: Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the labels of the host's namespace of a guest namespace, once one of them has this value.
+/// Returns the labels of the host namespace of a guest namespace, as soon as one of them has this value.
 pub async fn labels_with(space: &Space, value: &str) -> anyhow::Result<Vec<(String, String)>> {
     let namespaces: Api<v1::Namespace> = Api::all(space.host().client().clone());
     eventually(

@@ -21,8 +21,8 @@ const WEIGHTS: [(&str, u64, u64); 2] = [("cpu.shares", 1024, 262_144), ("cpu.wei
 
 /// Keeps the processors of a native host cluster busy for two minutes, and returns the load average at the end of that.
 ///
-/// The processes are in the environment's own cgroup, beside its host cluster and its pods, and weigh as much as so many processes of
-/// the machine's users would. Each ends by itself, also when this does not.
+/// The processes are in the environment's own cgroup, next to its host cluster and its pods. They have the weight that
+/// the same number of the machine's other processes would have. Each ends by itself, even if this function does not.
 pub async fn keep_busy(environment: &Environment) -> anyhow::Result<f64> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let processes = PROCESSES * processors;
@@ -45,11 +45,11 @@ pub async fn keep_busy(environment: &Environment) -> anyhow::Result<f64> {
     Ok(first.parse()?)
 }
 
-/// A cgroup of the environment's that shares processors by weight. It is removed when this is dropped.
+/// A cgroup of the environment that shares processors by weight. It is removed when this value is dropped.
 struct Group(PathBuf);
 
 impl Group {
-    /// Makes it with the weight of so many processes.
+    /// Creates the cgroup with the weight of this number of processes.
     fn make(environment: &str, processes: usize) -> anyhow::Result<Self> {
         let root = Path::new("/sys/fs/cgroup");
         let hierarchies = fs::read_dir(root)?.collect::<io::Result<Vec<_>>>()?;

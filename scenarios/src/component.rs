@@ -30,7 +30,7 @@ impl Component {
         Self::of_kind("state.redis", name)
     }
 
-    /// Topics in Redis, each a stream.
+    /// Creates a Component for topics in Redis, where each topic is a stream.
     #[must_use]
     pub fn pubsub(name: &str) -> Self {
         Self::of_kind("pubsub.redis", name)
@@ -48,8 +48,8 @@ impl Component {
         component.with("redisHost", REDIS)
     }
 
-    /// Creates the blog's Component: named as the apps expect, keys prefixed by that name, and the password of all in
-    /// it.
+    /// Creates the blog's Component: it has the name that the apps expect, this name as the prefix of keys, and the
+    /// shared password.
     #[must_use]
     pub fn of_the_blog(password: &str) -> Self {
         Self::redis(store::NAME)
@@ -57,7 +57,7 @@ impl Component {
             .with("redisPassword", password)
     }
 
-    /// Creates a Component with a prefix of one's own choice, and the password of all.
+    /// Creates a Component with this prefix and the shared password.
     #[must_use]
     pub fn with_prefix(prefix: &str, password: &str) -> Self {
         Self::redis(store::NAME)
@@ -65,7 +65,7 @@ impl Component {
             .with("redisPassword", password)
     }
 
-    /// Creates a Component with a prefix of one's own choice, and one's own user of Redis.
+    /// Creates a Component with this prefix and this Redis user.
     #[must_use]
     pub fn with_user(prefix: &str, login: &Login) -> Self {
         Self::with_prefix(prefix, &login.password).with("redisUsername", &login.username)
@@ -104,21 +104,21 @@ impl Component {
             .collect()
     }
 
-    /// Leaves a metadata item out.
+    /// Removes a metadata item.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.items.retain(|(item, _)| item != name);
         self
     }
 
-    /// Lets only these apps use it; all, if there are none.
+    /// Allows only these apps to use it, or all apps if the list is empty.
     #[must_use]
     pub fn scoped_to(mut self, apps: &[&str]) -> Self {
         self.scopes = apps.iter().map(|&app| app.to_owned()).collect();
         self
     }
 
-    /// Has secrets resolved by this store.
+    /// Sets the store that resolves secrets.
     #[must_use]
     pub fn with_secret_store(mut self, store: Option<&str>) -> Self {
         self.secret_store = store.map(str::to_owned);

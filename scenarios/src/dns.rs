@@ -15,7 +15,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// The code for "no such name" (RFC 1035, section 4.1.1).
 const NO_SUCH_NAME: u8 = 3;
 
-/// A DNS server, asked by TCP.
+/// A DNS server, queried over TCP.
 #[derive(Clone, Copy, Debug)]
 pub struct Dns {
     address: SocketAddr,
@@ -24,7 +24,7 @@ pub struct Dns {
 /// The answer of a DNS server about a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It has these IPv4 addresses.
+    /// The name has these IPv4 addresses.
     Addresses(Vec<Ipv4Addr>),
     /// There is no such name.
     NoSuchName,
@@ -40,7 +40,7 @@ impl Dns {
         })
     }
 
-    /// Asks for a name's IPv4 addresses.
+    /// Queries a name's IPv4 addresses.
     pub async fn ask(&self, name: &str) -> anyhow::Result<Answer> {
         let asked = wait::at_most(ANSWER, exchange(self.address, &question(name)?)).await;
         let message = asked.with_context(|| format!("no answer about {name} in {ANSWER:?}"))??;

@@ -40,7 +40,7 @@ pub struct Environment {
     attached: Attached,
     file: PathBuf,
     host: Cluster,
-    /// Makes this run's names.
+    /// The names of this run.
     pub names: Names,
 }
 
@@ -150,12 +150,12 @@ impl Environment {
         Ok(pod.into())
     }
 
-    /// Returns the state that Redis really holds, as its administrator sees it.
+    /// Returns the data in Redis, as its administrator sees it.
     pub async fn state(&self) -> anyhow::Result<State> {
         Ok(State::new(Redis::attach(&self.host).await?))
     }
 
-    /// Makes one more tenant, whose values differ from the blog's. Remove it when the scenario ends.
+    /// Creates one more tenant, whose values differ from the blog's. The scenario has to remove it at its end.
     pub async fn make_tenant(&self, stem: &str, values: String) -> anyhow::Result<Tenant> {
         self.make(self.names.unique(stem), values).await
     }
@@ -167,13 +167,13 @@ impl Environment {
         Ok(Tenant::made(self.clone(), made))
     }
 
-    /// Lets Helm remove a tenant's release, and nothing else.
+    /// Uninstalls a tenant's Helm release, and removes nothing else.
     pub async fn uninstall(&self, tenant: &Tenant) -> anyhow::Result<()> {
         let helm = &self.attached.tenant_settings.helm;
         Ok(helm.uninstall(tenant.name(), tenant.namespace()).await?)
     }
 
-    /// Makes a tenant again whose release was removed, under its name and by the same values.
+    /// Recreates a tenant whose release was removed, under the same name and with the same values.
     pub async fn make_again(&self, tenant: &Tenant, values: String) -> anyhow::Result<Tenant> {
         self.make(tenant.name().to_owned(), values).await
     }

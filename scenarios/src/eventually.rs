@@ -1,4 +1,4 @@
-//! Waiting for a state that must come.
+//! Waiting for an expected state.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -19,11 +19,11 @@ pub const LATER: Budget = Budget {
     every: Duration::from_millis(200),
 };
 
-/// Looks until `look` finds the wanted state, and returns that.
+/// Calls `look` until it returns the expected state, and returns this state.
 ///
-/// A look returns `Ok(Ok(value))`, `Ok(Err(what it saw instead))`, or an error. An error counts as not yet, because
-/// anything may fail while things start or restart. The error of a wait that timed out has the last state that was
-/// seen.
+/// `look` returns `Ok(Ok(value))`, `Ok(Err(the state that it saw instead))`, or an error. An error means that the state
+/// is not reached yet, because any request may fail while programs start or restart. If the time runs out, the error
+/// contains the last state that was seen.
 pub async fn eventually<T, Fut>(
     what: impl Display,
     budget: Budget,
@@ -46,7 +46,7 @@ where
     Ok(found)
 }
 
-/// Looks until `look` finds exactly `expected`.
+/// Calls `look` until it returns exactly `expected`.
 pub async fn becomes<T, Fut>(
     what: impl Display,
     budget: Budget,

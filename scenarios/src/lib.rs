@@ -31,10 +31,10 @@ pub mod pod;
 /// A pod with a shell, and actions in pods.
 pub mod toolbox;
 
-/// The write and the read app, spoken to.
+/// Clients of the write app and the read app.
 pub mod apps;
 
-/// The state that Redis really holds.
+/// The data in Redis.
 pub mod state;
 
 /// A user of a Redis: of the shared one, or of one that a tenant runs for itself.
@@ -58,7 +58,7 @@ pub mod quota;
 /// A machine whose processors are all busy.
 pub mod busy;
 
-/// Requests that go on while something is disturbed.
+/// Requests that continue during a disturbance.
 pub mod load;
 
 /// The state that must not have changed when a scenario ends.
@@ -67,7 +67,7 @@ pub mod witness;
 /// Names that are unique to a run.
 pub mod names;
 
-/// Waiting for a state that must come.
+/// Waiting for an expected state.
 pub mod eventually;
 
 /// The catalogue of all scenarios.

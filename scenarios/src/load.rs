@@ -1,4 +1,4 @@
-//! Requests that go on while something is disturbed.
+//! Requests that continue during a disturbance.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::apps::{ReadApp, WriteApp};
 
-/// Twenty requests a second: enough to meet whatever lasts for a moment, and few for two cores.
+/// The pause between two requests. Twenty requests a second notice a short disturbance, and are few for two cores.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Requests to a tenant's apps, one after another, until it is stopped.
@@ -30,7 +30,7 @@ pub struct Report {
 }
 
 impl Load {
-    /// Begins to append values that begin with `stem`, and to read them again.
+    /// Starts to append values that begin with `stem`, and to read them again.
     pub fn begin(write: WriteApp, read: ReadApp, stem: String) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&end);
@@ -52,7 +52,7 @@ impl Load {
         Self { end, running }
     }
 
-    /// Ends it when the current request is answered, and returns the results of all requests.
+    /// Stops after the current request is answered, and returns the results of all requests.
     pub async fn end(self) -> anyhow::Result<Report> {
         self.end.store(true, Ordering::Relaxed);
         Ok(self.running.await?)

@@ -9,7 +9,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Makes names from `seed`.
+    /// Returns the names of this seed.
     #[must_use]
     pub const fn from_seed(seed: u64) -> Self {
         Self { seed }

@@ -11,17 +11,17 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::pod::Pod;
 
-/// Kills a container's processes; the kubelet starts it again.
+/// Kills a container's processes. The kubelet then restarts the container.
 pub fn kill(pod: &Pod, container: &str) -> anyhow::Result<()> {
     signal(pod, container, Signal::KILL)
 }
 
-/// Freezes a container's processes; the kubelet does not notice, unless a probe asks them.
+/// Freezes a container's processes. The kubelet does not notice this without a probe.
 pub fn freeze(pod: &Pod, container: &str) -> anyhow::Result<()> {
     signal(pod, container, Signal::STOP)
 }
 
-/// Lets a frozen container's processes go on.
+/// Resumes a frozen container's processes.
 pub fn thaw(pod: &Pod, container: &str) -> anyhow::Result<()> {
     signal(pod, container, Signal::CONT)
 }
@@ -59,7 +59,7 @@ fn processes_of(container_id: &str) -> anyhow::Result<Vec<Pid>> {
         else {
             continue;
         };
-        // A process that ended since is none of the container's.
+        // A process that has ended since does not belong to the container.
         let cgroups = fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
         if cgroups.lines().any(|line| line.contains(container_id)) {
             found.push(pid);

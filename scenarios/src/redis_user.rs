@@ -102,8 +102,8 @@ impl RedisUser {
             .await
     }
 
-    /// Connects, once the node leads new connections to Redis. When its container was restarted, kube-proxy removes
-    /// the pod and adds it again up to two seconds later than that happens. An existing connection stays.
+    /// Connects, as soon as the node routes new connections to Redis. After a restart of its container, kube-proxy
+    /// removes the pod and adds it again up to two seconds later. An existing connection stays.
     pub async fn connect(&self) -> anyhow::Result<MultiplexedConnection> {
         eventually("a connection to Redis", SOON, || async {
             Ok(Ok(self.log_in(ANSWER).await?))

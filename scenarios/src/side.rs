@@ -64,7 +64,8 @@ impl Side {
         Api::namespaced_with(self.client.clone(), &self.namespace, &dapr::components())
     }
 
-    /// Declares a Component here, after the Secrets that it names: without them it does not get to the host.
+    /// Declares a Component here, after the Secrets that it names. Without them, the syncer does not create it on the
+    /// host.
     pub async fn apply(&self, component: &Component) -> anyhow::Result<Found> {
         let params = PatchParams::apply(MANAGER).force();
         let secrets: Api<v1::Secret> = Api::namespaced(self.client.clone(), &self.namespace);
@@ -96,7 +97,7 @@ impl Side {
         }
     }
 
-    /// Changes a metadata item of a Component that others declared, without their knowing.
+    /// Changes a metadata item of a Component that others have declared, as another client of the API would.
     pub async fn tamper(&self, component: &Component) -> anyhow::Result<Found> {
         let change = Patch::Merge(component.object());
         Ok(self
@@ -117,18 +118,18 @@ impl Side {
         Ok(list.iter().map(kube::ResourceExt::name_any).collect())
     }
 
-    /// Deletes a Component. If it is held, it goes when the finalizer is removed.
+    /// Deletes a Component. If it has a finalizer, it disappears when the finalizer is removed.
     pub async fn delete(&self, name: &str) -> anyhow::Result<()> {
         self.components().delete(name, &DeleteParams::default()).await?;
         Ok(())
     }
 
-    /// Keeps a Component from going.
+    /// Adds a finalizer to a Component.
     pub async fn hold(&self, name: &str) -> anyhow::Result<()> {
         self.finalizers(name, &[HOLD]).await
     }
 
-    /// Lets a held Component go.
+    /// Removes the finalizer of a Component.
     pub async fn let_go(&self, name: &str) -> anyhow::Result<()> {
         self.finalizers(name, &[]).await
     }
@@ -160,7 +161,7 @@ impl Side {
         .await
     }
 
-    /// Waits until a Component is here again, as another object than the one with this UID.
+    /// Waits until a Component is here with another UID than this one.
     pub async fn has_other_than(&self, component: &Component, uid: &str) -> anyhow::Result<Found> {
         eventually(
             format!("{self} to have {} anew", component.name()),
@@ -184,7 +185,7 @@ impl Side {
         .await
     }
 
-    /// Waits until a Component is being deleted and still held.
+    /// Waits until a Component is being deleted and still has its finalizer.
     pub async fn has_going(&self, name: &str) -> anyhow::Result<()> {
         eventually(format!("{name} to be going in {self}"), SOON, || async {
             let found = self.component(name).await?;
@@ -254,8 +255,8 @@ impl Side {
         Ok(())
     }
 
-    /// Waits until an object is here with each field of its spec as declared. Whoever converts between versions of a
-    /// kind may have added others.
+    /// Waits until an object is here with each field of its spec as declared. A conversion between versions of the kind
+    /// may have added other fields.
     pub async fn holds(&self, object: &Object) -> anyhow::Result<()> {
         let what = format!("{self} to hold {} as declared", object.name());
         eventually(what, SOON, || async {
@@ -338,7 +339,7 @@ impl Side {
         .await
     }
 
-    /// Returns why a container that was added to a pod here waits, if it does.
+    /// Returns the reason why a container that was added to a pod here waits, if it does.
     pub async fn waits_for(&self, pod: &str, added: &str) -> anyhow::Result<Option<String>> {
         let pods: Api<v1::Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let status = pods.get(pod).await?.status.unwrap_or_default();

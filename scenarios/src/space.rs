@@ -41,18 +41,18 @@ impl Space {
         &self.host
     }
 
-    /// Makes the namespace in the guest and waits until the host mirrors it.
+    /// Creates the namespace in the guest, and waits for its mirror on the host.
     pub(crate) async fn make(&self) -> anyhow::Result<()> {
         self.begin().await?;
         self.is_mirrored().await
     }
 
-    /// Waits until the host mirrors the namespace.
+    /// Waits for the namespace's mirror on the host.
     pub async fn is_mirrored(&self) -> anyhow::Result<()> {
         self.tenant.mirrors(self.guest.namespace()).await
     }
 
-    /// Makes the namespace in the guest.
+    /// Creates the namespace in the guest.
     pub(crate) async fn begin(&self) -> anyhow::Result<()> {
         let name = self.guest.namespace();
         let namespaces: Api<Namespace> = Api::all(self.tenant.guest_client().clone());
@@ -66,7 +66,7 @@ impl Space {
         eventually(format!("namespace {name} to be recreated"), LATER, || async {
             match namespaces.create(&PostParams::default(), &namespace).await {
                 Ok(_) => Ok(Ok(())),
-                // Left by an earlier run with the same seed.
+                // An earlier run with the same seed has left it.
                 Err(kube::Error::Api(status)) if status.code == 409 => {
                     let _going_already = namespaces.delete(name, &DeleteParams::default()).await;
                     Ok(Err("one of that name is still going".to_owned()))
@@ -77,7 +77,7 @@ impl Space {
         .await
     }
 
-    /// Removes the namespace, with all that is in it, without waiting for it.
+    /// Deletes the namespace with its content, without waiting until it is gone.
     pub async fn remove(self) -> anyhow::Result<()> {
         let namespaces: Api<Namespace> = Api::all(self.tenant.guest_client().clone());
         namespaces

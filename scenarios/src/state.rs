@@ -1,4 +1,4 @@
-//! The state that Redis really holds.
+//! The data in Redis.
 
 use harness::platform::Redis;
 

@@ -21,7 +21,7 @@ use crate::witness::Witness;
 /// The namespace that the standard apps are in.
 const DEFAULT: &str = "default";
 
-/// A tenant: a cluster of its own to itself, and a few namespaces to the host.
+/// A tenant: in its own view a cluster, and in the host's view a few namespaces.
 #[derive(Clone)]
 pub struct Tenant {
     environment: Environment,
@@ -34,9 +34,9 @@ pub struct Tenant {
 /// Two tenants: one that acts, and one that must not notice.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    /// The one whose things they are.
+    /// The tenant that owns the objects.
     pub ours: Tenant,
-    /// The other.
+    /// The other tenant.
     pub theirs: Tenant,
 }
 
@@ -79,7 +79,7 @@ impl Tenant {
         }
     }
 
-    /// Creates a tenant that a scenario made. It has no standard apps, which would have the login.
+    /// Wraps a tenant that a scenario has created. It has no standard apps, from which the login would be read.
     pub(crate) fn made(environment: Environment, tenant: harness::tenants::Tenant) -> Self {
         Self {
             environment,
@@ -137,7 +137,7 @@ impl Tenant {
         Ok(space)
     }
 
-    /// Creates a namespace that the host need not have yet.
+    /// Creates a namespace, without waiting for its mirror on the host.
     pub async fn begun_space(&self, stem: &str) -> anyhow::Result<Space> {
         let space = Space::new(self.clone(), &self.environment.names.unique(stem));
         space.begin().await?;
@@ -178,7 +178,7 @@ impl Tenant {
         })
     }
 
-    /// Returns its DNS, once that answers. The node may learn the way to the pod a moment after the pod is ready.
+    /// Returns its DNS server, as soon as it answers. The node may route to the pod a moment after the pod is ready.
     pub async fn dns(&self) -> anyhow::Result<Dns> {
         let services: Api<Service> = Api::namespaced(self.guest.clone(), "kube-system");
         let service = services.get("kube-dns").await?;
@@ -203,7 +203,7 @@ impl Tenant {
         Ok(list.iter().map(kube::ResourceExt::name_any).collect())
     }
 
-    /// Returns the host namespaces that are this tenant's by their labels.
+    /// Returns the host namespaces whose labels name this tenant.
     pub async fn host_namespaces(&self) -> anyhow::Result<Vec<String>> {
         let namespaces: Api<Namespace> = Api::all(self.host_client().clone());
         let labels = format!(
@@ -237,7 +237,7 @@ impl Tenant {
         address.context("the control plane has no address")
     }
 
-    /// Waits until containers of its control plane were started again, and run.
+    /// Waits until containers of its control plane were restarted, and run.
     pub async fn was_restarted(&self, before: &SeenPod, containers: &[&str]) -> anyhow::Result<()> {
         eventually(
             format!("the control plane of {} to be started again", self.name),
@@ -261,7 +261,7 @@ impl Tenant {
         .await
     }
 
-    /// Waits until its API server answers, and its syncer brings a new Component to the host.
+    /// Waits until its API server answers, and its syncer syncs a new Component to the host.
     pub async fn works_again(&self) -> anyhow::Result<()> {
         let space = eventually(format!("{} to make a namespace", self.name), LATER, || async {
             Ok(Ok(self.new_space("works-again").await?))
@@ -324,7 +324,7 @@ impl Tenant {
         )?)
     }
 
-    /// Waits until a host namespace is there and is this tenant's.
+    /// Waits until a host namespace exists and belongs to this tenant.
     pub(crate) async fn mirrors(&self, guest: &str) -> anyhow::Result<()> {
         let namespaces: Api<Namespace> = Api::all(self.host_client().clone());
         let name = self.host_namespace(guest);

@@ -26,7 +26,7 @@ const TOOLS: &str = "/tools";
 const PROGRAM: &str =
     "busybox --install -s /tools; mkfifo /tmp/log; echo started; while true; do cat /tmp/log; done";
 
-/// A container of a pod, as one side reaches it.
+/// A container of a pod, accessed through one side.
 #[derive(Clone, Debug)]
 pub struct Toolbox {
     pods: Api<Pod>,
@@ -58,7 +58,7 @@ impl Toolbox {
         Self::start_annotated(space, json!({})).await
     }
 
-    /// Starts one with a sidecar, and waits until both run.
+    /// Starts such a pod with a sidecar, and waits until both containers run.
     pub async fn start_with_sidecar(space: &Space, app_id: &str) -> anyhow::Result<Self> {
         let annotations = json!({
             "dapr.io/enabled": "true",
@@ -125,7 +125,7 @@ impl Toolbox {
         }
     }
 
-    /// Returns the same container, as another side reaches it.
+    /// Returns the same container, accessed through another side.
     #[must_use]
     pub fn on(&self, side: &Side) -> Self {
         Self::of(side, &self.pod, &self.container)
@@ -237,7 +237,7 @@ impl Toolbox {
         Ok(())
     }
 
-    /// Adds a container with a shell to the pod, as `kubectl debug -it` does it, and waits until it runs.
+    /// Adds a container with a shell to the pod, as `kubectl debug -it` does, and waits until it runs.
     pub async fn debug(&self, space: &Space) -> anyhow::Result<Self> {
         self.add(space, DEBUGGER).await?;
         eventually(
@@ -315,7 +315,7 @@ async fn all(mut stream: impl AsyncRead + Unpin) -> anyhow::Result<Vec<u8>> {
     Ok(read)
 }
 
-/// Waits until a process has ended; anything but success is an error.
+/// Waits until a process has ended. A failure of the process is an error.
 async fn succeeded(mut process: AttachedProcess) -> anyhow::Result<()> {
     let status = process.take_status().context("no status")?.await;
     let status = status.context("the stream ended without a status")?;

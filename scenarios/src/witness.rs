@@ -16,7 +16,7 @@ use crate::tenant::Tenant;
 /// The words in the log of a program that panicked: Rust's and Go's.
 const PANICS: [&str; 3] = ["panicked at", "panic:", "Observed a panic"];
 
-/// A tenant's syncer and everybody else's objects, as they were when the scenario began.
+/// A tenant's syncer and the objects of others, as they were when the scenario began.
 #[derive(Clone, Debug)]
 #[must_use = "ask it at the end"]
 pub struct Witness {
@@ -27,12 +27,12 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Records the syncer of a tenant and the objects that are not that tenant's.
+    /// Records the syncer of a tenant, and the objects that do not belong to that tenant.
     pub async fn of(tenant: &Tenant) -> anyhow::Result<Self> {
         Self::of_all(vec![tenant.clone()]).await
     }
 
-    /// Records the syncers of tenants and the objects that are none of theirs.
+    /// Records the syncers of tenants, and the objects that do not belong to these tenants.
     pub async fn of_all(tenants: Vec<Tenant>) -> anyhow::Result<Self> {
         let mut control_planes = Vec::new();
         for tenant in &tenants {
@@ -47,7 +47,7 @@ impl Witness {
         })
     }
 
-    /// Says that all is as it was: no syncer was started again or panicked, and nothing that is another's was changed.
+    /// Checks that nothing has changed: no syncer has restarted or panicked, and every foreign object is the same.
     pub async fn is_content(self) -> anyhow::Result<()> {
         for (tenant, before) in self.tenants.iter().zip(&self.control_planes) {
             let after = tenant.control_plane().await?;
@@ -61,7 +61,7 @@ impl Witness {
         self.saw_nothing_foreign_change().await
     }
 
-    /// Checks the same after a control plane was killed on purpose. A restart of it is fine.
+    /// Checks the same after a control plane was killed on purpose. A restart of the control plane is allowed.
     pub async fn is_content_with_a_restart(self) -> anyhow::Result<()> {
         self.saw_no_panic().await?;
         self.saw_nothing_foreign_change().await

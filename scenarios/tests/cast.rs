@@ -1,4 +1,4 @@
-//! The cast and the place: the tenants that a scenario runs in.
+//! Fixtures: the environment and the tenants that a scenario runs in.
 
 use rstest::fixture;
 use scenarios::{Environment, Pair, Tenant};

@@ -1,5 +1,5 @@
-//! RE: the operations that go on without a control plane. Scenarios that stop the control plane of a tenant that all
-//! scenarios use run alone.
+//! RE: the operations that continue without a control plane. A scenario runs alone if it stops the control plane of a
+//! tenant that all scenarios use.
 
 use harness::tenants::BLOG_VALUES;
 use rstest::rstest;

@@ -28,7 +28,7 @@ async fn sy_16_a_log_is_followed(#[future(awt)] tenant: Tenant) -> Outcome {
     witness.is_content().await
 }
 
-/// More than any buffer on the way holds.
+/// A size that exceeds every buffer on the way.
 const MUCH: usize = 1_000_000;
 
 #[rstest]
@@ -58,7 +58,7 @@ async fn sy_16_a_file_is_copied_in_and_out(#[future(awt)] tenant: Tenant) -> Out
     let toolbox = Toolbox::start(&space).await?;
     toolbox.run(&["sh", "-c", "echo kept > /tmp/one"], &[]).await?;
 
-    // As `kubectl cp` does it, out and in again.
+    // The same requests as `kubectl cp`, out and in again.
     let archive = toolbox.run(&["tar", "cf", "-", "-C", "/tmp", "one"], &[]).await?;
     toolbox.run(&["sh", "-c", "mkdir /tmp/copy"], &[]).await?;
     toolbox
@@ -166,7 +166,7 @@ async fn sy_16_an_apps_port_answers_and_its_sidecar_stays_hidden(#[future(awt)] 
     let answer = app.get(8080, "/healthz").await?;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 
-    // Which is there, and has something to say.
+    // The container exists, and writes a log.
     let theirs = Toolbox::of(space.host(), &pod.name, SIDECAR);
     assert!(theirs.log().await?.contains("dapr"));
     let ours = Toolbox::of(space.guest(), &pod.name, SIDECAR);
@@ -192,18 +192,18 @@ async fn sy_16_a_tenant_gets_into_its_own_pods_only(#[future(awt)] pair: Pair) -
     let secret = Toolbox::start(&ours).await?;
     secret.run(&["sh", "-c", "echo ours > /tmp/secret"], &[]).await?;
 
-    // There is no such pod of theirs, though one of that name is on the host.
+    // The other tenant has no such pod, although the host has one of that name.
     let same = Toolbox::of(theirs.guest(), "toolbox", "toolbox");
     assert!(same.log().await.is_err());
     assert!(same.run(&["cat", "/tmp/secret"], &[]).await.is_err());
-    // And where there is one, it is theirs.
+    // If the other tenant has a pod of that name, it gets its own.
     let own = Toolbox::start(&theirs).await?;
     let seen = own
         .run(&["sh", "-c", "cat /tmp/secret || echo nothing"], &[])
         .await?;
     assert_eq!(String::from_utf8_lossy(&seen), "nothing\n");
 
-    // Nobody gets to the port by the network, though the pod is reached.
+    // The network does not reach the port, although it reaches the pod.
     let control_plane = pair.ours.control_plane_address().await?;
     assert!(secret.reaches(&control_plane, 6443).await?);
     assert!(!secret.reaches(&control_plane, 10250).await?);
@@ -250,10 +250,10 @@ async fn is_06_an_added_container_does_not_lead_to_the_sidecar_of_its_name(
     witness.is_content().await
 }
 
-/// The ports of a control plane that are for itself: etcd, etcd's metrics and the kubelet's part.
+/// The internal ports of a control plane: etcd, etcd's metrics, and the kubelet API.
 const OWN_PORTS: [u16; 4] = [2379, 2380, 2381, 10250];
 
-/// Asks for a path at the port of the syncer's probes, and shows the first line of the answer.
+/// Requests a path at the port of the syncer's probes, and prints the first line of the answer.
 const REQUEST: &str = r#"
     export ASKED="$0"
     nc "$1" 8080 -e sh -c 'printf "GET $ASKED HTTP/1.0\r\n\r\n"; head -n 1 > /tmp/said'
@@ -268,13 +268,13 @@ async fn is_30_a_control_plane_says_nothing_to_other_tenants(#[future(awt)] pair
     let toolbox = Toolbox::start(&space).await?;
     for tenant in [&pair.ours, &pair.theirs] {
         let control_plane = tenant.control_plane_address().await?;
-        // The control: what asks who calls is reached.
+        // The control: the port that authenticates its callers can be reached.
         assert!(toolbox.reaches(&control_plane, 6443).await?);
         for port in OWN_PORTS {
             let reached = toolbox.reaches(&control_plane, port).await?;
             assert!(!reached, "port {port} of {}", tenant.name());
         }
-        // The kubelet's probes come by this port, and metrics do not.
+        // This port serves the kubelet's probes, and no metrics.
         let status = async |path: &str| {
             let said = toolbox
                 .run(&["sh", "-c", REQUEST, path, &control_plane], &[])

@@ -13,20 +13,21 @@ enum Sees {
     Everything,
     /// Its own values only.
     ItsOwn,
-    /// An error, for Redis refuses.
+    /// An error, because Redis refuses.
     AnError,
 }
 
-/// The ways in which both tenants reach the one Redis: each rung of the ladder, and the tenant that climbs over it.
+/// The ways in which two tenants use the shared Redis: each measure against access to the other's keys, and the attempt
+/// to get around it.
 #[derive(Clone, Copy, Debug)]
 enum Rung {
-    /// As in the blog: one Component for all, its prefix the Component's name, with the password of all.
+    /// The blog's way: all tenants have the same Component, with its name as the prefix and the shared password.
     TheBlogs,
-    /// A prefix of each tenant's own, with the password of all.
+    /// A prefix for each tenant, with the shared password.
     OwnPrefix,
     /// The same, but one of them writes the other's prefix into its Component.
     ForeignPrefix,
-    /// The same again, but each has a user of Redis that reaches keys of its own prefix only.
+    /// The same, but each tenant has a Redis user that may use only keys of its own prefix.
     ForeignPrefixAndOwnUser,
 }
 
@@ -80,7 +81,7 @@ async fn is_01_what_a_tenant_sees_of_anothers_state(
         pair.ours.new_space(&stem).await?,
         pair.theirs.new_space(&stem).await?,
     );
-    // A user of Redis reaches one prefix, whose keys the standard apps use too.
+    // A Redis user may use one prefix, and the standard apps use keys of this prefix, too.
     let _alone = match rung {
         Rung::ForeignPrefixAndOwnUser => Some(pair.ours.apps().await?),
         Rung::TheBlogs | Rung::OwnPrefix | Rung::ForeignPrefix => None,

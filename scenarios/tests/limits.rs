@@ -1,4 +1,4 @@
-//! IS, continued: a tenant reaches its limits, and the host and the other tenants go on.
+//! IS, continued: a tenant reaches its limits, and the host and the other tenants continue to work.
 
 use anyhow::ensure;
 use harness::tenants::BLOG_VALUES;
@@ -18,7 +18,7 @@ defaults:
     resourceQuota: {quota: {services.nodeports: '1', pods: '2'}}
 ";
 
-/// The namespaces that a new virtual cluster has, which count.
+/// The number of namespaces that a new virtual cluster has. They count towards the limit.
 const OF_KUBERNETES: usize = 4;
 
 /// The size of a ConfigMap. With the objects that a tenant has anyway, three are less than the limit and four are
@@ -84,7 +84,7 @@ async fn objects_end_at_the_quota(space: &Space) -> Outcome {
     host.has_object("v1", "Pod", "three").await
 }
 
-/// Has a pod that never starts name ConfigMaps, which brings them to the host.
+/// Fills the limit of bytes: a pod that never starts names ConfigMaps, so the syncer copies them to the host.
 async fn bytes_end_before_the_hosts_store_is_full(space: &Space) -> Outcome {
     let (guest, host) = (space.guest(), space.host());
     let names = ["fill-1", "fill-2", "fill-3", "fill-4", "fill-5"];
@@ -108,7 +108,7 @@ async fn bytes_end_before_the_hosts_store_is_full(space: &Space) -> Outcome {
     let filled = filled.iter().filter(|name| name.starts_with("fill-")).count();
     ensure!(filled <= 4, "{filled} of them are on the host");
 
-    // What is small goes on.
+    // A small object is still synced.
     let small = Component::redis("small");
     guest.apply(&small).await?;
     host.has(&small).await?;

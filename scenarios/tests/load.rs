@@ -1,4 +1,4 @@
-//! RE, continued: the operations that go on under too much load. These run alone.
+//! RE, continued: the operations that continue under too much load. These scenarios run alone.
 
 use std::collections::BTreeSet;
 
@@ -16,10 +16,10 @@ use scenarios::{Environment, Outcome, Tenant};
 
 use crate::cast::environment;
 
-/// Twice the period in which the node controller looks at nodes (`--node-monitor-period`).
+/// Twice the period in which the node controller checks nodes (`--node-monitor-period`).
 const LOOKED_AT: SignedDuration = SignedDuration::from_secs(10);
 
-/// A program that is slow is not one that hangs: a restart would only add to the load.
+/// A slow program does not hang, and a restart would only add to the load.
 #[rstest]
 #[tokio::test]
 async fn re_09_nothing_is_restarted_because_the_machine_is_busy(
@@ -55,9 +55,9 @@ async fn re_09_nothing_is_restarted_because_the_machine_is_busy(
 
 /// Waits until pods are ready that were ready before the load.
 ///
-/// The node controller takes a node whose lease is late for lost, also just when the load ends. Services then lead to none of its
-/// pods until its kubelet reports. So the kubelets have to have renewed their leases long enough after the load that the
-/// controller has seen it.
+/// If a node's lease is late, the node controller marks the node as not ready, also right when the load ends. Then no
+/// Service routes to its pods until its kubelet reports. So this function waits until the kubelets have renewed their
+/// leases long enough after the load for the controller to see it.
 async fn has_settled(environment: &Environment, before: &[Pod], since: Timestamp) -> anyhow::Result<()> {
     let client = &environment.host().client;
     let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");

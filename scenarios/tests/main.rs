@@ -27,11 +27,11 @@ mod sync;
 /// SY, continued: actions in a tenant's pods.
 mod inside;
 
-/// RE: the operations that go on without a control plane. These run alone.
+/// RE: the operations that continue without a control plane. These scenarios run alone.
 mod disruption;
 
-/// RE, continued: the operations that go on under too much load. These run alone.
+/// RE, continued: the operations that continue under too much load. These scenarios run alone.
 mod load;
 
-/// The cast and the place: the tenants that a scenario runs in.
+/// Fixtures: the environment and the tenants that a scenario runs in.
 mod cast;

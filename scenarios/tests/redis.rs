@@ -64,7 +64,7 @@ fn is_forbidden(answer: &RedisResult<Value>) -> bool {
     code == Some("NOPERM")
 }
 
-/// Two tenants that share Redis: a user of the one, and the apps of the other with a value.
+/// Two tenants that share Redis: the Redis user of one, and the apps of the other, with a value.
 struct Sharing {
     user: RedisUser,
     /// A key of the user's own.
@@ -135,7 +135,7 @@ async fn is_25_a_script_that_does_not_end_is_ended_and_nothing_is_lost(
         others.read.values()
     })
     .await?;
-    // A Service leads to a pod a moment later than the pod is ready.
+    // A Service routes to a pod a moment after the pod is ready.
     let nothing = Value::Array(Vec::new());
     becomes("what the script wrote", SOON, nothing, || async {
         Ok(user.ask(&command(&["HGETALL", &key])).await?)
@@ -182,7 +182,7 @@ async fn is_26_a_full_redis_refuses_writes_and_forgets_nothing(
     witness.is_content().await
 }
 
-/// Longer than a Redis that is not held up takes to answer, through an app and its sidecar.
+/// Longer than a Redis that is not blocked takes to answer, through an app and its sidecar.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[rstest]

@@ -9,19 +9,19 @@ use scenarios::{Component, Environment, Outcome, Space, Tenant, Toolbox, WriteAp
 
 use crate::cast::environment;
 
-/// The Component that a topic is reached by, in every tenant.
+/// The Component for topics, in every tenant.
 const PUBSUB: &str = "my-pubsub";
 
-/// A second one, for which all tenants have the same password.
+/// A second such Component, for which all tenants have the same password.
 const SHARED_PUBSUB: &str = "shared-pubsub";
 
-/// Returns the topic of a tenant. Its user of Redis reaches no topic without its prefix.
+/// Returns the topic of a tenant. Its Redis user may use no topic without its prefix.
 fn orders_of(tenant: &Tenant) -> String {
     tenant.key("orders")
 }
 
 /// Declares the Components that an app needs to use topics: a state store, topics as the tenant's own user, and
-/// topics with the password of all.
+/// topics with the shared password.
 async fn declare_components(space: &Space) -> Outcome {
     let tenant = space.tenant();
     let login = tenant.login().await?;
@@ -69,7 +69,7 @@ async fn sh_07_what_is_published_in_a_tenant_is_delivered_there_alone(
     let [common, secret, intrusion, own] =
         ["common", "secret", "intrusion", "own"].map(|stem| ours.unique(stem));
 
-    // With the password of all, what another tenant publishes is delivered here: the probe works.
+    // With the shared password, another tenant's messages are delivered here: the probe works.
     their_app.publish(SHARED_PUBSUB, &common_topic, &common).await?;
     our_app.receives(&common).await?;
     their_app.publish(PUBSUB, &their_topic, &secret).await?;
@@ -120,7 +120,7 @@ async fn sh_08_rules_for_sidecars_are_those_of_their_tenant(
         environment.make_tenant("sh-08-theirs", values()),
     )?;
     let (our_space, their_space) = (ours.new_space("sh-08").await?, theirs.new_space("sh-08").await?);
-    // Of equal names, and each forbids what the other does not.
+    // They have the same name, and each forbids something that the other allows.
     let store = harness::workloads::store::NAME;
     let our_rules = [
         configuration("rules", &["metadata", "state"]),
@@ -174,8 +174,8 @@ const CALLER: &str = "asker";
 /// The port of a sidecar's HTTP API.
 const API: u16 = 3500;
 
-/// Deploys a write app in a new namespace, where other sidecars find it. If `caller` is given, its sidecar takes calls from
-/// that namespace alone.
+/// Deploys a write app in a new namespace, where other sidecars find it. If `caller` is given, its sidecar accepts
+/// calls from that namespace only.
 async fn deploy_called(tenant: &Tenant, stem: &str, caller: Option<&Space>) -> anyhow::Result<Space> {
     let space = tenant.new_space(stem).await?;
     let store = Component::with_user(tenant.name(), &tenant.login().await?);

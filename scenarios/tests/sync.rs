@@ -7,7 +7,7 @@ use scenarios::{Component, Environment, Outcome, Tenant, quota};
 
 use crate::cast::{environment, tenant};
 
-/// Returns a Component with something of everything.
+/// Returns a Component that sets fields of every kind.
 fn full() -> Component {
     Component::redis("store")
         .with("keyPrefix", "namespace")
@@ -80,7 +80,7 @@ async fn sy_03_what_the_host_refused_for_a_while_gets_there(#[future(awt)] tenan
 
     space.guest().apply(&full()).await?;
 
-    // What was made later is there, so this one had its turn.
+    // A later Component is there, so the syncer has handled this one before.
     other.guest().apply(&full()).await?;
     other.host().has(&full()).await?;
     assert_eq!(space.host().component("store").await?, None);
@@ -175,8 +175,8 @@ async fn sy_06_what_the_guest_holds_goes_when_it_is_let_go(#[future(awt)] tenant
     witness.is_content().await
 }
 
-/// Checks that a deleted Component does not come back. If a later Component is on the host, its syncer had every
-/// opportunity to bring the deleted one back.
+/// Checks that a deleted Component is not recreated. If a later Component is on the host, the syncer had every
+/// opportunity to recreate the deleted one.
 async fn comes_not_back(space: &scenarios::Space) -> Outcome {
     let later = Component::redis("later");
     space.guest().apply(&later).await?;

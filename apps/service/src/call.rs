@@ -1,4 +1,4 @@
-//! The time that one request has, and everything that waits.
+//! The time limit of a request, and everything that waits.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use crate::sidecar::Error;
 use crate::trace::Trace;
 
-/// One request on its way through the app: how long it may still take, and the trace that it belongs to.
+/// A request on its way through the app: its remaining time, and the trace that it belongs to.
 #[derive(Clone, Debug)]
 pub struct Call {
     deadline: Instant,
-    /// Sent on with every call to the sidecar.
+    /// The trace headers that every call to the sidecar has.
     pub trace: Trace,
 }
 

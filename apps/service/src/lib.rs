@@ -13,10 +13,10 @@ pub mod telemetry;
 /// The metrics of `/metrics`.
 pub mod metrics;
 
-/// The caller's place in a distributed trace, handed on to Dapr.
+/// The caller's place in a distributed trace, which is passed on to Dapr.
 pub mod trace;
 
-/// The time that one request has, and everything that waits.
+/// The time limit of a request, and everything that waits.
 pub mod call;
 
 /// One call to Dapr's HTTP API at a time.
@@ -25,10 +25,10 @@ pub mod sidecar;
 /// The list of values in the state store.
 pub mod values;
 
-/// The answer to a request that could not be met.
+/// The answer to a request that has failed.
 pub mod problem;
 
-/// Probes, metrics and the JSON answers that every app gives alike.
+/// Probes, metrics and JSON answers that all apps have in common.
 pub mod shell;
 
 /// Serving until a signal, then letting requests finish.

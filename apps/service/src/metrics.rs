@@ -49,7 +49,7 @@ struct Operation {
 }
 
 impl Metrics {
-    /// Counters that all stand at nothing.
+    /// Creates counters with the value 0.
     #[must_use]
     pub fn new() -> Self {
         let histogram = || Histogram::new(BUCKETS);

@@ -1,4 +1,4 @@
-//! The answer to a request that could not be met.
+//! The answer to a request that has failed.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;

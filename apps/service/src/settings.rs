@@ -43,7 +43,7 @@ pub struct Settings {
     #[arg(long, env, default_value = "15000", value_parser = milliseconds)]
     pub drain_timeout_ms: Duration,
 
-    /// What to log: a level, or tracing's filter directives
+    /// Filter of the log: a level, or tracing's filter directives
     #[arg(long, env = "RUST_LOG", default_value = "info")]
     pub log: String,
 }

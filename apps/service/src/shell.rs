@@ -1,4 +1,4 @@
-//! Probes, metrics and the JSON answers that every app gives alike.
+//! Probes, metrics and JSON answers that all apps have in common.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,12 +83,12 @@ pub fn complete(routes: Router<App>, app: App) -> Router {
         .with_state(app)
 }
 
-/// Answers that the process runs, whatever the sidecar does: to restart the app would not help that.
+/// Answers that the process runs, whatever the state of the sidecar: a restart of the app would not repair the sidecar.
 pub async fn alive() -> Json<Value> {
     Json(json!({"status": "UP"}))
 }
 
-/// Reports that requests can be met: the sidecar has connected its components, the store among them.
+/// Reports that the app can answer requests: the sidecar has connected its Components, including the store.
 ///
 /// # Errors
 ///
@@ -104,7 +104,7 @@ async fn metrics(State(app): State<App>) -> Response {
     ([(header::CONTENT_TYPE, Metrics::MEDIA_TYPE)], app.metrics.text()).into_response()
 }
 
-/// Counts and logs every request; those that come every few seconds only when asked for.
+/// Counts and logs every request. Routes other than `/` are logged at the level `debug`.
 async fn observed(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = known(request.method());

@@ -46,9 +46,9 @@ pub struct Found {
 pub enum Only<'a> {
     /// Nobody wrote since the value with this `ETag` was read.
     IfStill(&'a str),
-    /// Nothing is stored. Asked by an `ETag` that no value has.
+    /// Nothing is stored. The request expresses this by an `ETag` that no value has.
     IfNothing,
-    /// Nothing is stored. Asked by Dapr's first-write option.
+    /// Nothing is stored. The request expresses this by Dapr's first-write option.
     IfFirst,
 }
 
@@ -76,7 +76,7 @@ pub enum Error {
     /// The sidecar has no state store at all: no Component reached it.
     #[error("find any state store")]
     NoStore,
-    /// The store reports that the write rests on an outdated value. Redis reports all its errors so.
+    /// The store reports that the write is based on an outdated value. Redis reports all its errors in this way.
     #[error("write over the value that was read ({message})")]
     Outdated {
         /// Dapr's own words.
@@ -92,7 +92,7 @@ pub enum Error {
         /// Dapr's own words.
         message: String,
     },
-    /// The sidecar takes the request for wrong, and will do so again.
+    /// The sidecar considers the request invalid, and a retry would not change this.
     #[error("have the request taken ({status} {code}: {message})")]
     Refused {
         /// The HTTP status.
@@ -116,7 +116,7 @@ pub enum Error {
     /// The list is as long as Dapr takes.
     #[error("keep a list of more than {LARGEST_STATE} bytes")]
     Full,
-    /// Others wrote first, again and again.
+    /// Other writers came first, too many times.
     #[error("write before others do")]
     Contended,
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging, a line of JSON an event, and sees to it that a panic is logged like the rest.
+/// Starts logging, with a line of JSON for each event. A panic is logged in the same form.
 ///
 /// # Errors
 /// `filter` is neither a level nor a list of tracing's directives.

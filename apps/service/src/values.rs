@@ -76,8 +76,8 @@ impl Values {
 
     /// Empties the list, whatever it holds.
     ///
-    /// The key stays, with an empty list. If it were deleted, Redis would count its `ETags` from 1 again and take
-    /// a write that rests on the list of before for one that rests on the list of after.
+    /// The key stays, with an empty list. If it were deleted, Redis would count its `ETags` from 1 again. It would then
+    /// accept a write that is based on the list from before the deletion.
     pub async fn clear(&self, call: &Call) -> Result<(), Error> {
         self.change(call, |_| Ok(Vec::new())).await.map(drop)
     }
