@@ -47,7 +47,7 @@ static MUTATIONS: [Mutation; 21] = [
     mutation(
         "delay",
         "what is on the host already is looked at five minutes late",
-        "export::a_component_made_again_at_once_is_the_new_one_on_the_host",
+        "export::a_component_that_is_recreated_at_once_is_recreated_on_the_host",
     ),
     mutation(
         "rename",
@@ -57,22 +57,22 @@ static MUTATIONS: [Mutation; 21] = [
     mutation(
         "stale-reads",
         "what was seen first of an object is taken for what is",
-        "pods::what_a_pod_names_follows_its_changes_and_goes_with_it",
+        "pods::what_a_pod_names_follows_its_changes_and_is_deleted_with_it",
     ),
     mutation(
         "keep-copies",
         "what the host made is shown in the guest when it is gone",
-        "import::a_copy_goes_with_what_it_shows",
+        "import::a_copy_is_deleted_with_its_original",
     ),
     mutation(
         "swallow-errors",
         "what failed is taken for done, as in vcluster 0.21 to 0.27",
-        "refusal::a_component_refused_by_the_host_is_told_and_made_up_for::case_1_by_a_policy",
+        "refusal::a_component_refused_by_the_host_gets_an_event_and_is_retried::case_1_by_a_policy",
     ),
     mutation(
         "adopt-foreign",
         "objects that others made on the host are taken over, as in vcluster 0.25",
-        "foreign::a_foreign_component_of_the_same_name_is_left_alone_and_the_tenant_told",
+        "foreign::a_foreign_component_of_the_same_name_is_left_alone_with_an_event",
     ),
     mutation(
         "pass-marks",

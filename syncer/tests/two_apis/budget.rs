@@ -20,7 +20,7 @@ const ROOM: u64 = 700 << 10;
 #[case::services("Service")]
 #[case::pods("Pod")]
 #[tokio::test]
-async fn what_is_over_the_limit_is_refused_and_told_until_something_is_deleted(#[case] kind: &str) {
+async fn what_exceeds_the_limit_is_refused_with_an_event_until_something_is_deleted(#[case] kind: &str) {
     let tenant = Limited::start(
         "full",
         Limits {
@@ -55,7 +55,7 @@ async fn what_is_over_the_limit_is_refused_and_told_until_something_is_deleted(#
 }
 
 #[tokio::test]
-async fn a_restart_counts_what_is_there_and_a_namespace_that_goes_frees_all_that_was_in_it() {
+async fn a_restart_counts_what_exists_and_a_deleted_namespace_frees_its_bytes() {
     let limits = Limits {
         bytes: ROOM,
         ..Limits::default()
@@ -81,7 +81,7 @@ async fn a_restart_counts_what_is_there_and_a_namespace_that_goes_frees_all_that
 }
 
 #[tokio::test]
-async fn what_is_written_too_fast_waits_for_its_turn_while_what_is_small_goes_on() {
+async fn what_is_written_too_fast_waits_while_small_objects_are_written() {
     let limits = Limits {
         burst: 450 << 10,
         bytes_per_second: 20 << 10,

@@ -6,7 +6,7 @@ use crate::pods::going;
 use crate::rig::{Side, Space, unique};
 
 #[tokio::test]
-async fn a_claim_is_bound_in_the_guest_when_it_is_on_the_host() {
+async fn a_pvc_is_bound_in_the_guest_when_it_is_on_the_host() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest.create(claim("data")).await;
@@ -29,7 +29,7 @@ async fn a_claim_is_bound_in_the_guest_when_it_is_on_the_host() {
 }
 
 #[tokio::test]
-async fn a_claim_that_has_its_volume_and_waits_to_be_bound_is_bound_later() {
+async fn a_pvc_that_has_its_volume_and_waits_to_be_bound_is_bound_later() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest.create(claim("data")).await;
@@ -49,7 +49,7 @@ async fn a_claim_that_has_its_volume_and_waits_to_be_bound_is_bound_later() {
 }
 
 #[tokio::test]
-async fn a_claim_that_grows_grows_on_the_host() {
+async fn a_pvc_that_grows_grows_on_the_host() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let class = unique("grows");
@@ -80,7 +80,7 @@ async fn a_claim_that_grows_grows_on_the_host() {
 }
 
 #[tokio::test]
-async fn a_claim_deleted_in_the_guest_goes_from_the_host_and_takes_its_placeholder_along() {
+async fn a_pvc_deleted_in_the_guest_is_deleted_on_the_host_with_its_placeholder() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let volume = bound(&space, "data").await;
@@ -95,7 +95,7 @@ async fn a_claim_deleted_in_the_guest_goes_from_the_host_and_takes_its_placehold
 }
 
 #[tokio::test]
-async fn a_claim_deleted_on_the_host_goes_from_the_guest_and_is_not_recreated() {
+async fn a_pvc_deleted_on_the_host_is_deleted_in_the_guest_and_not_recreated() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     bound(&space, "data").await;
@@ -112,7 +112,7 @@ async fn a_claim_deleted_on_the_host_goes_from_the_guest_and_is_not_recreated() 
 }
 
 #[tokio::test]
-async fn a_claim_that_names_a_volume_is_refused_with_the_field() {
+async fn a_pvc_that_names_a_volume_is_refused_with_the_field() {
     let space = Space::shared().await;
     let mut wanted = claim("data");
     wanted["spec"]["volumeName"] = json!("theirs");
@@ -125,7 +125,7 @@ async fn a_claim_that_names_a_volume_is_refused_with_the_field() {
 }
 
 #[tokio::test]
-async fn a_claim_of_the_hosts_own_is_left_alone() {
+async fn a_pvc_of_the_hosts_own_is_left_alone() {
     let space = Space::shared().await;
     let theirs = space.host.create(claim("data")).await;
     space.guest.create(claim("data")).await;
@@ -147,7 +147,7 @@ async fn a_claim_of_the_hosts_own_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_the_hosts_storage_says_of_a_claim_is_told() {
+async fn events_of_the_hosts_storage_about_a_pvc_are_shown() {
     let space = Space::shared().await;
     space.guest.create(claim("data")).await;
     let theirs = space.host.appears("PersistentVolumeClaim", "data").await;

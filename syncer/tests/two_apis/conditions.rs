@@ -38,7 +38,7 @@ async fn a_condition_that_the_tenant_sets_stays_whatever_the_host_says_at_the_ti
 }
 
 #[tokio::test]
-async fn a_condition_that_the_host_takes_away_goes() {
+async fn a_condition_that_the_host_removes_is_removed() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     made(guest, pod("app")).await;

@@ -15,7 +15,7 @@ use crate::rig::{Space, Tenant};
 )]
 #[case::a_disruption_budget(budget(), "/spec/minAvailable", json!({"spec": {"minAvailable": 2}}), 2)]
 #[tokio::test]
-async fn it_is_on_the_host_follows_its_changes_and_goes_with_it(
+async fn it_is_on_the_host_follows_its_changes_and_is_deleted_with_it(
     #[case] object: Value,
     #[case] place: &str,
     #[case] change: Value,
@@ -45,7 +45,7 @@ async fn it_is_on_the_host_follows_its_changes_and_goes_with_it(
 #[case::a_network_policy(network_policy())]
 #[case::a_disruption_budget(budget())]
 #[tokio::test]
-async fn what_the_host_refuses_is_told(#[case] mut object: Value) {
+async fn what_the_host_refuses_gets_an_event(#[case] mut object: Value) {
     let space = Space::of_all_kinds().await;
     let kind = object["kind"].as_str().expect("it has one").to_owned();
     // The host has one of that name already.

@@ -114,7 +114,7 @@ async fn a_deletion_reaches_the_host() {
 }
 
 #[tokio::test]
-async fn a_component_made_again_at_once_is_the_new_one_on_the_host() {
+async fn a_component_that_is_recreated_at_once_is_recreated_on_the_host() {
     let space = Space::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
@@ -129,7 +129,7 @@ async fn a_component_made_again_at_once_is_the_new_one_on_the_host() {
 }
 
 #[tokio::test]
-async fn a_component_that_its_tenant_holds_back_is_gone_from_the_host_and_stays_so() {
+async fn a_component_with_a_finalizer_in_the_guest_is_deleted_on_the_host_and_stays_deleted() {
     let space = Space::shared().await;
     let mut held = component("store", "1");
     held["metadata"]["finalizers"] = json!(["example.com/hold"]);
@@ -145,7 +145,7 @@ async fn a_component_that_its_tenant_holds_back_is_gone_from_the_host_and_stays_
 }
 
 #[tokio::test]
-async fn a_component_that_the_host_holds_back_goes_when_it_lets_go() {
+async fn a_component_with_a_finalizer_on_the_host_is_deleted_when_the_finalizer_is_removed() {
     let space = Space::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;

@@ -7,7 +7,7 @@ use crate::pods::{made, pod};
 use crate::rig::{Passage, Space, Tenant, VALUE, component};
 
 #[tokio::test]
-async fn a_foreign_component_of_the_same_name_is_left_alone_and_the_tenant_told() {
+async fn a_foreign_component_of_the_same_name_is_left_alone_with_an_event() {
     let space = Space::shared().await;
     let foreign = space.host.create(component("store", "theirs")).await;
     space.guest.create(component("store", "ours")).await;
@@ -43,7 +43,7 @@ async fn once_a_foreign_component_is_gone_its_name_is_the_tenants() {
 
 /// The syncer creates the object before its watch delivers the host's, which differs in nothing but annotations.
 #[tokio::test]
-async fn one_made_while_the_syncer_makes_it_is_left_alone_and_the_tenant_told() {
+async fn one_that_is_created_at_the_same_time_is_left_alone_with_an_event() {
     let mut tenant = Tenant::new("meets").await;
     tenant.stop().await;
     let way = tenant.by_another_way().await;
@@ -154,7 +154,7 @@ async fn an_object_of_another_kind_with_copied_annotations_is_left_alone(
 
 /// A controller of the host has copied the label of one of the syncer's slices.
 #[tokio::test]
-async fn a_foreign_slice_of_the_same_name_is_left_alone_and_the_tenant_told() {
+async fn a_foreign_slice_of_the_same_name_is_left_alone_with_an_event() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let theirs = host.create(slice("app")).await;

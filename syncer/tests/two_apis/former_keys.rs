@@ -25,7 +25,7 @@ const FORMER_FINALIZER: &str = "vcluster.loft.sh/host-namespace";
 const FINALIZER: &str = "shared-dapr.io/host-namespace";
 
 #[tokio::test]
-async fn a_virtual_cluster_of_an_earlier_version_goes_on() {
+async fn a_virtual_cluster_of_an_earlier_version_continues() {
     let mut tenant = Tenant::with_set("former", &["sync.ingressclasses.enabled=true".to_owned()]).await;
     let space = tenant.space("default").await;
     let (guest, host) = (&space.guest, &space.host);

@@ -16,7 +16,10 @@ use crate::rig::{Side, Space, Tenant, unique};
     "spec": {"controller": "example.org/gold"},
 }), "/spec/controller")]
 #[tokio::test]
-async fn a_class_of_the_host_is_in_the_guest_and_goes_with_it(#[case] mut class: Value, #[case] place: &str) {
+async fn a_class_of_the_host_is_in_the_guest_and_is_deleted_with_it(
+    #[case] mut class: Value,
+    #[case] place: &str,
+) {
     let (guest, host) = sides().await;
     let name = unique("class");
     let kind = class["kind"].as_str().expect("it has one").to_owned();
@@ -45,7 +48,7 @@ async fn a_class_of_the_host_is_in_the_guest_and_goes_with_it(#[case] mut class:
 }
 
 #[tokio::test]
-async fn a_class_of_the_tenants_own_stays_and_is_told_about() {
+async fn a_class_of_the_tenants_own_stays_and_gets_an_event() {
     let (guest, host) = sides().await;
     let name = unique("class");
     let class = |controller: &str| {

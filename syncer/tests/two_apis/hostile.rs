@@ -84,7 +84,7 @@ async fn an_administrator_who_deletes_everything_only_hurts_its_own() {
 
 /// All values that a tenant forges are called `forged`, and none of them is on the host.
 #[tokio::test]
-async fn marks_that_a_tenant_forges_do_not_reach_the_host() {
+async fn annotations_that_a_tenant_forges_do_not_reach_the_host() {
     let tenant = Tenant::shared().await;
     let guest = tenant.guest().await;
     let forge = |mut object: Value| {
@@ -208,7 +208,7 @@ async fn an_object_of_almost_a_mebibyte_arrives_whole(#[case] kind: &str) {
 #[ignore = "takes the better part of a minute"]
 #[case::long(400)]
 #[tokio::test]
-async fn a_storm_of_changes_ends_with_the_last_and_holds_nobody_up(#[case] changes: usize) {
+async fn a_storm_of_changes_ends_with_the_last_and_delays_nobody(#[case] changes: usize) {
     let space = Space::shared().await;
     let keys: Value = (0..5_000).map(|key| (format!("key-{key}"), json!("0"))).collect();
     space
@@ -246,7 +246,7 @@ async fn a_storm_of_changes_ends_with_the_last_and_holds_nobody_up(#[case] chang
 #[case::another_group("dapr.io.example.com", "components", "Component")]
 #[case::a_core_kind("v1.example.com", "namespaces", "Namespace")]
 #[tokio::test]
-async fn a_definition_that_looks_like_the_hosts_is_the_tenants_own(
+async fn a_crd_that_looks_like_the_hosts_is_the_tenants_own(
     #[case] group: &str,
     #[case] plural: &str,
     #[case] kind: &str,

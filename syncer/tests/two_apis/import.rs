@@ -13,7 +13,7 @@ use crate::rig::{Refusal, SOON, Side, Space, Tenant, unique};
 const A_WHILE: Duration = Duration::from_secs(3);
 
 #[tokio::test]
-async fn a_pod_that_the_host_made_is_shown_with_its_status() {
+async fn a_pod_that_the_host_has_created_is_shown_with_its_status() {
     let space = space().await;
     let theirs = space.host.create(foreign("job")).await;
     let copy = space.guest.appears("Pod", "job").await;
@@ -107,7 +107,7 @@ async fn a_copy_follows_labels_and_a_changed_copy_is_mended() {
 }
 
 #[tokio::test]
-async fn a_copy_goes_with_what_it_shows() {
+async fn a_copy_is_deleted_with_its_original() {
     let space = space().await;
     space.host.create(foreign("job")).await;
     space.guest.appears("Pod", "job").await;
@@ -120,7 +120,7 @@ async fn a_copy_goes_with_what_it_shows() {
 }
 
 #[tokio::test]
-async fn what_a_deleted_copy_showed_goes_and_the_copy_after_it() {
+async fn the_original_of_a_deleted_copy_is_deleted_and_the_copy_after_it() {
     let space = space().await;
     space.host.create(foreign("job")).await;
     space.guest.appears("Pod", "job").await;
@@ -220,7 +220,7 @@ async fn a_copy_that_cannot_be_changed_is_recreated() {
 }
 
 #[tokio::test]
-async fn a_pod_of_the_tenants_own_is_left_alone_and_the_tenant_told() {
+async fn a_pod_of_the_tenants_own_is_left_alone_with_an_event() {
     let space = space().await;
     let mut gated = pod("job");
     gated["spec"]["schedulingGates"] = json!([{"name": "example.com/later"}]);

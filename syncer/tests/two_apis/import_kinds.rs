@@ -30,7 +30,7 @@ sync:
 ";
 
 #[tokio::test]
-async fn it_is_shown_changed_replaced_and_goes_both_ways() {
+async fn it_is_shown_changed_replaced_and_deleted_both_ways() {
     let everywhere = Host::shared().await.admin().await;
     everywhere.create(definition()).await;
     everywhere

@@ -154,7 +154,7 @@ async fn what_is_said_by_an_upgraded_connection_comes_back(#[case] asked: &str, 
 }
 
 #[tokio::test]
-async fn what_the_host_refuses_is_told_in_its_words() {
+async fn what_the_host_refuses_is_answered_with_the_hosts_message() {
     let space = Space::shared().await;
     let _kubelet = app(&space).await;
     let refused = log(&space.guest, "app", "previous=true").await.unwrap_err();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::rig::{Side, Tenant, VALUE, component};
 
 #[tokio::test]
-async fn a_guest_that_lost_its_store_takes_nothing_with_it_until_told() {
+async fn a_guest_that_lost_its_store_deletes_nothing_until_an_administrator_accepts() {
     let mut tenant = Tenant::new("lost").await;
     let space = tenant.space("default").await;
     space.guest.create(component("store", "1")).await;
@@ -38,7 +38,7 @@ async fn a_guest_that_lost_its_store_takes_nothing_with_it_until_told() {
 }
 
 #[tokio::test]
-async fn a_guest_that_lost_its_store_starts_anew_where_nothing_is_left() {
+async fn a_guest_that_lost_its_store_starts_empty_if_the_host_has_nothing_of_it() {
     let mut tenant = Tenant::new("anew").await;
     let space = tenant.space("default").await;
     space.guest.create(component("store", "1")).await;
@@ -86,7 +86,7 @@ async fn of_two_syncers_one_leads_until_its_pod_is_gone() {
 }
 
 #[tokio::test]
-async fn a_control_planes_service_that_goes_and_is_restored_costs_nothing() {
+async fn a_control_planes_service_that_is_deleted_and_restored_loses_nothing() {
     let mut tenant = Tenant::new("served").await;
     let space = tenant.space("default").await;
     space.guest.create(component("before", "1")).await;

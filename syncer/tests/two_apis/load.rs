@@ -22,7 +22,7 @@ const AT_MOST: usize = 60;
 const OF_OTHERS: usize = 100;
 
 #[tokio::test]
-async fn a_tenant_in_a_hurry_holds_no_other_up_and_loses_nothing() {
+async fn a_tenant_with_many_changes_delays_no_other_and_loses_nothing() {
     let tenant = Tenant::new("hurried").await;
     let hurried = tenant.space("default").await;
     let other = Space::shared().await;

@@ -133,7 +133,7 @@ async fn a_job_that_replaces_failed_pods_alone_replaces_one_that_the_host_lost()
 }
 
 #[tokio::test]
-async fn a_namespace_goes_whose_jobs_pods_never_started() {
+async fn a_namespace_whose_jobs_pods_never_started_is_deleted() {
     let space = Space::shared().await;
     let guest = &space.guest;
     guest.appears("ServiceAccount", "default").await;
@@ -151,7 +151,7 @@ async fn a_namespace_goes_whose_jobs_pods_never_started() {
 
 /// The host has no namespace for it, so nothing of it is there, and the syncer can't know its contents.
 #[tokio::test]
-async fn a_namespace_goes_that_the_host_never_had() {
+async fn a_namespace_that_the_host_never_had_is_deleted() {
     let values = format!(
         "{}\ndefaults: {{policies: {{namespaces: 4}}}}\n",
         harness::tenants::BLOG_VALUES

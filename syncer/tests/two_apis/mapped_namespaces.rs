@@ -15,7 +15,7 @@ sync:
 ";
 
 #[tokio::test]
-async fn a_namespace_is_called_as_the_values_say_and_goes_like_any_other() {
+async fn a_namespace_has_the_name_in_the_values_and_is_deleted_like_any_other() {
     let tenant = Tenant::with_values("mapped", VALUES).await;
     let name = tenant.name();
     let (guest, host) = (tenant.guest().await, tenant.host().await);

@@ -7,7 +7,7 @@ use vcluster_values::naming;
 use crate::rig::{Space, Tenant, VALUE, component, namespace, unique};
 
 #[tokio::test]
-async fn fifty_namespaces_with_a_component_each_made_in_one_go_reach_the_host() {
+async fn fifty_namespaces_that_are_each_created_together_with_a_component_reach_the_host() {
     let tenant = Tenant::shared().await;
     let (guest, host) = (tenant.guest().await, tenant.host().await);
     let names: Vec<String> = (0..50).map(|_| unique("fresh")).collect();

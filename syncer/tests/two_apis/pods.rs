@@ -104,7 +104,7 @@ async fn a_pod_has_a_token_for_its_own_api_and_none_for_the_hosts() {
 }
 
 #[tokio::test]
-async fn what_a_pod_names_follows_its_changes_and_goes_with_it() {
+async fn what_a_pod_names_follows_its_changes_and_is_deleted_with_it() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest.create(values("values")).await;

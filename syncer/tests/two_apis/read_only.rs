@@ -33,7 +33,7 @@ use crate::rules::define;
 // A field that an API server does not change back needs a new object.
 #[case::an_identity_of_a_node(json!({"apiVersion": "v1", "kind": "Node"}), json!({"spec": {"providerID": "ours"}}))]
 #[tokio::test]
-async fn what_a_tenant_adds_to_a_copy_of_the_whole_hosts_goes(
+async fn what_a_tenant_adds_to_a_copy_of_a_cluster_scoped_kind_is_removed(
     #[case] mut theirs: Value,
     #[case] more: Value,
 ) {
@@ -56,7 +56,7 @@ async fn what_a_tenant_adds_to_a_copy_of_the_whole_hosts_goes(
     json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 7}), json!({"description": "ours"})
 )]
 #[tokio::test]
-async fn what_a_tenant_adds_to_a_copy_of_a_class_goes(#[case] mut theirs: Value, #[case] more: Value) {
+async fn what_a_tenant_adds_to_a_copy_of_a_class_is_removed(#[case] mut theirs: Value, #[case] more: Value) {
     let tenant = Tenant::configured().await;
     let name = unique("shown");
     theirs["metadata"] = json!({"name": name, "labels": {"shown": "yes"}});
@@ -71,7 +71,7 @@ async fn what_a_tenant_adds_to_a_copy_of_a_class_goes(#[case] mut theirs: Value,
 #[case::a_text_of_a_secret("Secret", json!({"stringData": {"ours": "a"}}))]
 #[case::a_label_of_a_secret("Secret", json!({"metadata": {"labels": {"ours": "a"}}}))]
 #[tokio::test]
-async fn what_a_tenant_adds_to_a_copy_by_mapping_goes(#[case] kind: &str, #[case] more: Value) {
+async fn what_a_tenant_adds_to_a_copy_by_mapping_is_removed(#[case] kind: &str, #[case] more: Value) {
     let tenant = Tenant::configured().await;
     let (guest, host) = (tenant.guest().await, tenant.host().await);
     // Whichever test comes first makes it.
@@ -82,7 +82,7 @@ async fn what_a_tenant_adds_to_a_copy_by_mapping_goes(#[case] kind: &str, #[case
 }
 
 #[tokio::test]
-async fn what_a_tenant_adds_to_a_service_of_the_hosts_goes() {
+async fn what_a_tenant_adds_to_a_service_of_the_hosts_is_removed() {
     let host = Host::shared().await.admin().await;
     let there = unique("stores");
     host.create(namespace(&there)).await;
@@ -108,7 +108,7 @@ async fn what_a_tenant_adds_to_a_service_of_the_hosts_goes() {
 }
 
 #[tokio::test]
-async fn what_a_tenant_adds_to_a_copy_of_a_custom_kind_goes() {
+async fn what_a_tenant_adds_to_a_copy_of_a_custom_kind_is_removed() {
     let host = Host::shared().await.admin().await;
     let group = "added.example.com";
     define(&host, group, "Cluster", "Ship", "ships", json!({"status": {}})).await;
@@ -127,7 +127,7 @@ async fn what_a_tenant_adds_to_a_copy_of_a_custom_kind_goes() {
 }
 
 #[tokio::test]
-async fn what_the_host_adds_to_a_replica_goes() {
+async fn what_the_host_adds_to_a_replica_is_removed() {
     let host = Host::shared().await.admin().await;
     let there = unique("clients");
     host.create(namespace(&there)).await;

@@ -49,7 +49,7 @@ async fn a_virtual_cluster_that_is_not_ready_says_why_on_its_pod_and_stateful_se
 }
 
 #[tokio::test]
-async fn a_kind_that_the_host_does_not_know_is_told_with_what_to_do() {
+async fn a_kind_that_the_host_does_not_know_gets_an_event_with_the_remedy() {
     let mut tenant = Tenant::new("told-kind").await;
     tenant.stop().await;
     tenant.give_values(UNKNOWN);

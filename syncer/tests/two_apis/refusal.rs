@@ -27,7 +27,7 @@ enum Obstacle {
 #[case::by_a_webhook(Obstacle::Webhook, "not on a Sunday")]
 #[case::as_a_webhook_is_down(Obstacle::WebhookThatIsDown, "failed calling webhook")]
 #[tokio::test]
-async fn a_component_refused_by_the_host_is_told_and_made_up_for(
+async fn a_component_refused_by_the_host_gets_an_event_and_is_retried(
     #[case] obstacle: Obstacle,
     #[case] words: &str,
 ) {
@@ -58,7 +58,7 @@ async fn each_reason_for_a_refusal_has_an_event_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_change_refused_by_the_host_is_told_and_made_up_for() {
+async fn a_change_refused_by_the_host_gets_an_event_and_is_retried() {
     let space = Space::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
@@ -110,7 +110,7 @@ async fn what_is_refused_for_long_is_counted_logged_and_not_tried_in_haste() {
 
 /// The host refuses an object whose annotations are near the limit, since the syncer's own do not fit then.
 #[tokio::test]
-async fn what_needs_something_that_the_host_refuses_is_told_why_it_waits() {
+async fn what_needs_something_that_the_host_refuses_gets_an_event_with_the_reason() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let annotations = json!({"note": "x".repeat(262_100)});
@@ -154,7 +154,7 @@ async fn what_needs_something_that_the_host_refuses_is_told_why_it_waits() {
 
 /// A refusal that may pass by itself gets an Event once it has lasted.
 #[tokio::test]
-async fn a_pod_whose_config_map_exceeds_the_hosts_quota_is_told_and_made_up_for() {
+async fn a_pod_whose_config_map_exceeds_the_hosts_quota_gets_an_event_and_is_retried() {
     let space = Space::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let placed = place_quota_of(host, "count/configmaps", &unique("obstacle")).await;

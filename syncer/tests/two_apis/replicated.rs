@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::rig::{Host, Tenant, Uninstalled, namespace, unique};
 
 #[tokio::test]
-async fn a_service_of_the_guest_is_where_the_host_says_and_goes_with_it() {
+async fn a_service_of_the_guest_is_where_the_values_say_and_is_deleted_with_it() {
     let host = Host::shared().await.admin().await;
     let there = unique("clients");
     host.create(namespace(&there)).await;

@@ -20,7 +20,7 @@ enum End {
 #[case::stopped(End::Stopped)]
 #[case::killed(End::Killed)]
 #[tokio::test]
-async fn what_happened_while_the_syncer_was_down_is_made_up_for(#[case] end: End) {
+async fn changes_while_the_syncer_was_down_are_synced(#[case] end: End) {
     let mut tenant = Tenant::new("restarted").await;
     let space = tenant.space("default").await;
     let (guest, host) = (&space.guest, &space.host);
@@ -127,7 +127,7 @@ async fn a_namespace_that_went_while_the_syncer_was_down_takes_its_mirror_with_i
 }
 
 #[tokio::test]
-async fn a_namespace_that_something_holds_while_the_syncer_was_down_goes_in_the_end() {
+async fn a_namespace_with_a_finalizer_while_the_syncer_was_down_is_deleted_in_the_end() {
     let mut tenant = Tenant::new("restarted").await;
     let guest = tenant.guest().await;
     guest.create(namespace("going")).await;

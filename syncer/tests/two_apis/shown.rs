@@ -217,7 +217,7 @@ sync:
 }
 
 #[tokio::test]
-async fn what_is_not_shown_any_more_goes_when_the_syncer_starts() {
+async fn what_is_not_shown_any_more_is_deleted_when_the_syncer_starts() {
     let host = Host::shared().await.admin().await;
     let there = unique("former");
     host.create(namespace(&there)).await;
@@ -260,7 +260,7 @@ async fn what_is_not_shown_any_more_goes_when_the_syncer_starts() {
 }
 
 #[tokio::test]
-async fn a_host_namespace_that_is_not_there_is_told_by_name() {
+async fn a_host_namespace_that_does_not_exist_is_named() {
     let host = Host::shared().await;
     let (name, missing) = (unique("nowhere"), unique("missing"));
     let release = Release {

@@ -119,7 +119,7 @@ async fn a_file_with_the_pods_annotations_has_the_tenants_and_follows_them() {
 }
 
 #[tokio::test]
-async fn a_volume_that_only_an_annotation_of_daprs_names_is_told() {
+async fn a_volume_that_only_an_annotation_of_daprs_names_gets_an_event() {
     let space = Space::shared().await;
     let mut wanted = pod("app");
     wanted["metadata"]["annotations"] =

@@ -161,7 +161,7 @@ async fn a_label_that_the_values_name_keeps_its_key() {
 
 /// A syncer does not know after its start which namespaces it has on the host.
 #[tokio::test]
-async fn a_restart_lets_none_in_that_was_one_too_many() {
+async fn after_a_restart_the_limit_of_namespaces_still_holds() {
     let values = "multiNamespaceMode: {enabled: true}\ndefaults: {policies: {namespaces: 6}}\n";
     let mut tenant = Tenant::with_values("full-house", values).await;
     let (guest, host) = (tenant.guest().await, tenant.host().await);
