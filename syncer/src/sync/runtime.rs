@@ -44,6 +44,3 @@ pub(crate) mod metrics;
 
 /// Gauges of the engine.
 pub(crate) mod gauges;
-
-/// Faults that tests build in.
-pub(crate) mod fault_injection;

@@ -4,7 +4,6 @@
 //! that others have added stay.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -19,14 +18,12 @@ use vcluster_values::patches::{self, Json};
 use super::custom_resources::Status;
 use super::patch_rule::{HostNames, PatchRule};
 use crate::sync::config::Export;
-use crate::sync::runtime::backoff;
 use crate::sync::runtime::context::Context;
 use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
-use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::informer::{Change, Store};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
-use crate::sync::runtime::watches::metadata;
+use crate::sync::runtime::watches::{metadata, with_guest_keys};
 use crate::sync::runtime::work_queue::WorkQueue;
 use crate::sync::to_host::config_objects::ConfigObjects;
 use crate::sync::to_host::decide::Step;
@@ -103,15 +100,7 @@ impl Exporter {
         let reconciler = self.clone();
         let kind = self.kind.clone();
         let hosts = move |context: &Context, namespace: &str| context.host_metadata(&kind, namespace);
-        let changed = move |namespace: &str, change| match change {
-            Change::Object(_) if fault_injection::is(Mutation::MissDrift) => {}
-            Change::Object(key) => reconciler.queue.add(key),
-            Change::Complete => {
-                for key in reconciler.guest.keys_in(namespace) {
-                    reconciler.queue.add(key);
-                }
-            }
-        };
+        let changed = with_guest_keys(&self.guest, move |key| reconciler.queue.add(key));
         self.context.watch_hosts(
             &what,
             hosts,
@@ -141,9 +130,6 @@ impl Exporter {
             guest: guest.metadata.resource_version.clone(),
             host,
         };
-        if fault_injection::is(host.map_or(Mutation::DropCreations, |_| Mutation::DropUpdates)) {
-            return Ok(Action::AwaitChange);
-        }
         if host.is_some_and(|host| self.written.is_at(key, &now(host.resource_version.clone()))) {
             return Ok(Action::AwaitChange);
         }
@@ -159,9 +145,6 @@ impl Exporter {
             return Ok(Action::AwaitChange);
         };
         self.bring_back(key, guest, &written).await?;
-        if fault_injection::is(Mutation::WriteAlways) {
-            return Ok(Action::RequeueAfter(Duration::from_millis(200)));
-        }
         self.written.set(key, now(written.metadata.resource_version));
         Ok(Action::AwaitChange)
     }
@@ -201,7 +184,7 @@ impl Exporter {
         let target = Target {
             api: &hosts,
             kind: &self.kind,
-            name: &host_name(key),
+            name: &key.name,
             there: host,
         };
         self.context.metrics().write("host", &self.kind.kind, "apply");
@@ -249,7 +232,7 @@ impl Exporter {
         let mut annotations = ownership::annotations(&guest.metadata, &self.kind, &name);
         annotations.insert(naming::CONTROLLED_BY.to_owned(), ownership::exporter(&self.kind));
         ObjectMeta {
-            name: Some(host_name(key)),
+            name: Some(key.name.clone()),
             namespace: Some(namespace.clone()),
             // With its UID, an object that was deleted meanwhile is not made by what is meant as a change.
             uid: host.and_then(|host| host.uid.clone()),
@@ -333,9 +316,6 @@ impl Reconciler for Exporter {
         if !self.host.has_listed_namespace(&key.namespace) {
             return Ok(Action::NotSynced);
         }
-        if fault_injection::is(Mutation::Delay) && self.host.get(key).is_some() {
-            backoff::until(Some(Instant::now() + Duration::from_mins(5))).await;
-        }
         let (guest, host) = (self.wanted(key), self.host.get(key));
         let pair = Pair {
             kind: &self.kind,
@@ -347,26 +327,10 @@ impl Reconciler for Exporter {
             self.written.forget(key);
         }
         match (pair.step(), &guest) {
-            (Step::DeleteHost, None) if fault_injection::is(Mutation::DropDeletions) => {
-                Ok(Action::AwaitChange)
-            }
-            (Step::Refuse, Some(guest)) if fault_injection::is(Mutation::AdoptForeign) => {
-                self.write(key, guest, host.as_deref()).await
-            }
             (Step::Write, Some(guest)) => self.write(key, guest, host.as_deref()).await,
             (step, _) => pair.take(step, &self.context).await,
         }
     }
-}
-
-/// Returns the name of a mirror: that of the guest object.
-fn host_name(key: &Key) -> String {
-    let also = if fault_injection::is(Mutation::Rename) {
-        "-x"
-    } else {
-        ""
-    };
-    format!("{}{also}", key.name)
 }
 
 /// Returns all fields but the status.

@@ -11,7 +11,6 @@ use serde_json::json;
 use super::Pods;
 use super::status::{self, Others, conditions};
 use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
-use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 
 /// The status of one pod that this process has written to the guest.
@@ -74,9 +73,6 @@ impl Pods {
     /// Writes the status of a host pod to the guest.
     pub(super) async fn show(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<(), ReconcileError> {
         let wanted = self.status_of(key, guest, host);
-        if fault_injection::is(Mutation::DropStatus) {
-            return Ok(());
-        }
         let mut base = Base::of(guest);
         if let Some(last) = self.shown().get(key).and_then(|shown| shown.last.as_ref()) {
             let is_on_its_way = last.before == base.version;

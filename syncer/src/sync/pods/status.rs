@@ -12,7 +12,6 @@ pub(crate) use self::conditions::Others;
 pub(super) use self::patch::patch;
 use super::generation::Generations;
 use super::own::{Own, has_name};
-use crate::sync::runtime::fault_injection::{self, Mutation};
 
 /// The owners of conditions.
 pub(super) mod conditions;
@@ -122,7 +121,7 @@ fn statuses(
     let mut shown: Vec<_> = theirs
         .into_iter()
         .flatten()
-        .filter(|status| own.contains(&*status.name) || fault_injection::is(Mutation::ShowSidecars))
+        .filter(|status| own.contains(&*status.name))
         .collect();
     let lacking = guests.iter().filter(|(name, _)| !own.contains(name));
     shown.extend(lacking.map(|(name, image)| ContainerStatus {

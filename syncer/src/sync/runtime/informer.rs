@@ -14,7 +14,6 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::fault_injection::{self, Mutation};
 use super::key::Key;
 
 /// The scope of a watch.
@@ -258,9 +257,7 @@ impl<T: Send + Sync> Informer<T> {
                 }
                 Ok(watcher::Event::Apply(object)) => {
                     if let Some((key, value)) = keep(object) {
-                        if !(fault_injection::is(Mutation::StaleReads) && store.get(&key).is_some()) {
-                            store.change(|state| state.insert(key.clone(), value));
-                        }
+                        store.change(|state| state.insert(key.clone(), value));
                         changed(Change::Object(key));
                     }
                 }

@@ -11,7 +11,6 @@ use tracing::{Instrument, debug, debug_span, warn};
 
 use super::context::Context;
 use super::error::ReconcileError;
-use super::fault_injection::{self, Mutation};
 use super::key::Key;
 use super::work_queue::WorkQueue;
 use crate::retry;
@@ -145,7 +144,6 @@ async fn work<P: Reconciler>(reconciler: &P, context: &Context, name: &str, key:
                 }
             }
         }
-        Err(_) if fault_injection::is(Mutation::SwallowErrors) => reconciler.queue().done(key),
         Err(failure) => {
             let tries = reconciler.queue().failed(key);
             context.metrics().failure(name, failure.reason());

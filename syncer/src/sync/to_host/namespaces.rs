@@ -23,7 +23,6 @@ use self::mirror::{Mirror, is_ours};
 use crate::host::namespaces::{self, Found};
 use crate::sync::runtime::context::{Context, MANAGER};
 use crate::sync::runtime::error::{Attempt, ReconcileError, unless_gone};
-use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::{Action, Reconciler};
 use crate::sync::runtime::work_queue::WorkQueue;
@@ -88,10 +87,7 @@ impl Namespaces {
     async fn keep(&self, guest: &Namespace) -> Result<Action, ReconcileError> {
         let mut finalizers = guest.finalizers().iter();
         let held = finalizers.any(|finalizer| finalizer == own::HOST_NAMESPACE);
-        if !held
-            && !fault_injection::is(Mutation::ForgetFinalizer)
-            && !self.set_finalizer(guest, true).await?
-        {
+        if !held && !self.set_finalizer(guest, true).await? {
             return Ok(Action::AwaitChange);
         }
         self.hold(guest).await
@@ -120,10 +116,8 @@ impl Namespaces {
             Some(mirror) if wanted.fits(&mirror) => mirror,
             present => self.write(&name, &wanted, present.is_some()).await?,
         };
-        if !(known && fault_injection::is(Mutation::TrustHalfWritten)) {
-            self.furnish(&name, &mirror.uid().unwrap_or_default(), known)
-                .await?;
-        }
+        self.furnish(&name, &mirror.uid().unwrap_or_default(), known)
+            .await?;
         self.context.watched_namespaces().begin(&name);
         Ok(Action::RequeueAfter(RECHECK))
     }

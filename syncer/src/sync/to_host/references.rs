@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::core::ApiResource;
 
 pub(crate) use self::needs::{Need, Needs};
-use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::work_queue::WorkQueue;
 
@@ -78,7 +77,7 @@ impl References {
 
     /// Returns true if anything names the object.
     pub(crate) fn holds(&self, reference: &Reference) -> bool {
-        self.state().by_reference.contains_key(reference) && !fault_injection::is(Mutation::DropReferences)
+        self.state().by_reference.contains_key(reference)
     }
 
     /// Returns true if an object names it and does not work without it.

@@ -10,7 +10,6 @@ use kube::core::ApiResource;
 use vcluster_values::naming::{self, own};
 
 use super::host_metadata::{Named, Note};
-use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 
 /// Prefix of the annotations and labels that vcluster writes, too.
@@ -196,7 +195,7 @@ pub(crate) fn kind_of(kind: &ApiResource) -> String {
 fn copied(from: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
     from.into_iter()
         .flatten()
-        .filter(|(name, _)| !is_own(name) || fault_injection::is(Mutation::PassMarks))
+        .filter(|(name, _)| !is_own(name))
         .filter(|(name, _)| *name != LAST_APPLIED)
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()

@@ -1,6 +1,5 @@
 //! Processes that end with the process that started them.
 
-use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,9 +9,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use super::SOON;
-
-/// The variable that selects the fault of a syncer that has some built in.
-const MUTATION: &str = "SYNCER_MUTATION";
 
 /// Makes Go programs collect garbage less often: that is a quarter of the work of an API server's start, and most here end soon
 /// after.
@@ -39,7 +35,6 @@ impl Process {
             .args(arguments)
             .current_dir(folder)
             .env_clear()
-            .envs(env::var_os(MUTATION).map(|chosen| (MUTATION, chosen)))
             .envs([COLLECT_LATE])
             .stdin(Stdio::null())
             .stderr(file.try_clone().expect("files may be shared"))

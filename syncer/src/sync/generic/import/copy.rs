@@ -14,7 +14,6 @@ use crate::sync::generic::export::without_status;
 use crate::sync::generic::patch_rule::GuestNames;
 use crate::sync::pods::status;
 use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
-use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::key::Key;
 use crate::sync::runtime::reconciler::Action;
 use crate::sync::write::apply::Target;
@@ -242,9 +241,6 @@ impl Importer {
 
     /// Deletes a copy at once, as no kubelet would end it after its grace period.
     pub(super) async fn delete_copy(&self, key: &Key, guest: &ObjectMeta) -> Result<(), ReconcileError> {
-        if fault_injection::is(Mutation::KeepCopies) {
-            return Ok(());
-        }
         let is_pod = matches!(self.sides, Sides::Pods(_));
         if is_going(guest) && (!is_pod || guest.deletion_grace_period_seconds == Some(0)) {
             return Ok(());

@@ -13,7 +13,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::ConfigObjects;
 use crate::sync::runtime::error::ReconcileError;
-use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::runtime::informer::Scope;
 use crate::sync::runtime::key::Key;
 use crate::sync::to_host::references::{ConfigObject, Need};
@@ -62,7 +61,6 @@ impl ConfigObjects {
             (Standing::Taken, ..) => Err(ReconcileError::Refused(format!(
                 "{kind} {key} can't be on the host, which has another {kind} of that name: give it another name",
             ))),
-            (Standing::HostOnly, ..) if fault_injection::is(Mutation::ReadHostOnly) => Ok(None),
             (Standing::HostOnly, ..) => Err(ReconcileError::Refused(format!(
                 "{kind} {key} is not in this virtual cluster, and one of that name that only the host has may not be \
                  read: create one of another name, or ask the host's administrator to show it"

@@ -11,7 +11,6 @@ use vcluster_values::naming::{self, Tenant};
 
 use super::NAME;
 use crate::sync::runtime::context::Context;
-use crate::sync::runtime::fault_injection::{self, Mutation};
 use crate::sync::write::ownership::{self, MANAGED_LABELS};
 
 /// The desired labels and annotations of a host namespace.
@@ -27,10 +26,7 @@ impl Mirror {
         let labels = ownership::labels(&guest.metadata).into_iter();
         let labels = labels.filter(|(key, _)| key != NAME);
         let mut labels: BTreeMap<_, _> = labels
-            .map(|(key, value)| {
-                let passed = fault_injection::is(Mutation::PassLabels);
-                (if passed { key } else { tenant.namespace_label(&key) }, value)
-            })
+            .map(|(key, value)| (tenant.namespace_label(&key), value))
             .collect();
         labels.extend(context.config().namespace_labels.clone());
         labels.extend(tenant.labels());
