@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::components::{self, Components, Wanted};
+use crate::binaries::{self, Binaries, Wanted};
 use crate::environment::Attached;
 use crate::events::Events;
 use crate::explain::explain;
@@ -62,8 +62,8 @@ pub struct Setting<'a> {
     pub places: &'a Places,
     /// The environment, which is up.
     pub attached: &'a Attached,
-    /// The options for components, with the environment's Kubernetes.
-    pub options: &'a components::Options,
+    /// The options for binaries, with the environment's Kubernetes.
+    pub options: &'a binaries::Options,
     /// The source of the images of the tests' pods.
     pub images: plan::Images,
     /// The receiver of progress.
@@ -75,7 +75,7 @@ pub struct Setting<'a> {
 /// The programs that run the tests, with the images of their pods brought to the nodes.
 #[derive(Debug)]
 pub struct Prepared {
-    components: Components,
+    binaries: Binaries,
     /// The file with the registries of the images, if they are not the ones in their names.
     registries: Option<PathBuf>,
     /// True if the images were assembled here, rather than pulled from their publisher.
@@ -85,11 +85,11 @@ pub struct Prepared {
 /// Lists the names of all tests, sorted. Builds the test program if it is missing.
 pub async fn tests(
     places: &Places,
-    options: &components::Options,
+    options: &binaries::Options,
     events: &Events,
 ) -> Result<Vec<String>, Error> {
-    let components = material::ensure(places, options, &Wanted::these([PROGRAM]), events).await?;
-    selection::all(components.program(PROGRAM)?).await
+    let binaries = material::ensure(places, options, &Wanted::these([PROGRAM]), events).await?;
+    selection::all(binaries.program(PROGRAM)?).await
 }
 
 /// Errors of the conformance tests. Texts follow "failed to".
@@ -112,7 +112,7 @@ pub enum Error {
     },
     /// A program or image could not be obtained.
     #[error(transparent)]
-    Components(#[from] components::Error),
+    Binaries(#[from] binaries::Error),
     /// An image could not be assembled or pushed.
     #[error(transparent)]
     Images(#[from] images::Error),

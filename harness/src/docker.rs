@@ -11,8 +11,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::binaries::Debian;
 use crate::command::{self, Command, Tail};
-use crate::components::Debian;
 use crate::events::Events;
 use crate::sandbox::spec::{Process, Sign, Spec, View};
 use crate::sandbox::{self, enter};

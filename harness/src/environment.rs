@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::components::{self, Components};
+use crate::binaries::{self, Binaries};
 use crate::events::Events;
 use crate::ledger::{self, Ledger};
 use crate::places::Places;
@@ -43,9 +43,9 @@ pub enum Error {
     /// The environment's ledger could not be used.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
-    /// A component does not exist and could not be built.
-    #[error("prepare the components")]
-    Components(#[from] components::Error),
+    /// A binary does not exist and could not be built.
+    #[error("prepare the binaries")]
+    Binaries(#[from] binaries::Error),
     /// An image could not be assembled or stored.
     #[error("prepare the images")]
     Images(#[from] images::Error),
@@ -141,8 +141,8 @@ impl Error {
 pub struct Up {
     /// The data that is needed to use the environment.
     pub attached: Attached,
-    /// The components it runs on.
-    pub components: Components,
+    /// The binaries it runs on.
+    pub binaries: Binaries,
     ledger: Ledger,
 }
 
@@ -157,27 +157,27 @@ impl Up {
 /// Puts everything that an environment is made from into the cache, and creates no environment.
 pub async fn prepare(
     recipe: &Recipe,
-    options: &components::Options,
+    options: &binaries::Options,
     places: &Places,
     events: &Events,
-) -> Result<Components, Error> {
+) -> Result<Binaries, Error> {
     Ok(provide(recipe, options, places, events).await?.0)
 }
 
 /// Runs the two stages that fill the cache.
 async fn provide(
     recipe: &Recipe,
-    options: &components::Options,
+    options: &binaries::Options,
     places: &Places,
     events: &Events,
-) -> Result<(Components, Material), Error> {
-    let components = events
-        .stage("components", stages::components(recipe, places, options, events))
+) -> Result<(Binaries, Material), Error> {
+    let binaries = events
+        .stage("binaries", stages::binaries(recipe, places, options, events))
         .await?;
     let material = events
-        .stage("images", host::material(recipe, &components, places, events))
+        .stage("images", host::material(recipe, &binaries, places, events))
         .await?;
-    Ok((components, material))
+    Ok((binaries, material))
 }
 
 /// Takes the planned environment for `doing`, so that nobody else changes it.
@@ -197,7 +197,7 @@ pub fn claim(plan: &Plan, places: &Places, doing: &str) -> Result<Ledger, Error>
 pub async fn up(
     plan: &Plan,
     ledger: Ledger,
-    options: &components::Options,
+    options: &binaries::Options,
     places: &Places,
     events: &Events,
     cancel: &CancellationToken,
@@ -208,14 +208,14 @@ pub async fn up(
             plan, options, places, &folder, &ledger, events,
         )))
         .await;
-    let (attached, components) = made.unwrap_or_else(|| {
+    let (attached, binaries) = made.unwrap_or_else(|| {
         Err(Error::Interrupted {
             name: plan.name.clone(),
         })
     })?;
     Ok(Up {
         attached,
-        components,
+        binaries,
         ledger,
     })
 }
@@ -223,28 +223,28 @@ pub async fn up(
 /// Runs all stages, in their order.
 async fn bring_up(
     plan: &Plan,
-    options: &components::Options,
+    options: &binaries::Options,
     places: &Places,
     folder: &Path,
     ledger: &Ledger,
     events: &Events,
-) -> Result<(Attached, Components), Error> {
+) -> Result<(Attached, Binaries), Error> {
     let recipe = Recipe::planned(plan).await;
     // A stage's future is large: each on the heap, where it does not add to the others.
-    let (components, material) = Box::pin(provide(&recipe, options, places, events)).await?;
+    let (binaries, material) = Box::pin(provide(&recipe, options, places, events)).await?;
     let identity = Identity::of(folder)?;
     let host = Host {
         plan,
         run: &identity.run,
         places,
-        components: &components,
+        binaries: &binaries,
         ledger,
         events,
     };
     let cluster = Box::pin(host.up(folder, &material));
     let cluster = events.stage("substrate", cluster).await?;
-    let settings = stages::settings(plan, &identity.run, folder, &cluster, &components)?;
-    let filling = Box::pin(fill(plan, &settings, &cluster, &components, events));
+    let settings = stages::settings(plan, &identity.run, folder, &cluster, &binaries)?;
+    let filling = Box::pin(fill(plan, &settings, &cluster, &binaries, events));
     let tenants = trouble::watched(&cluster.client, &identity.run, filling).await?;
 
     let attached = Attached {
@@ -271,7 +271,7 @@ async fn bring_up(
         report_dir: plan.report_dir.clone(),
     };
     attached.write(folder)?;
-    Ok((attached, components))
+    Ok((attached, binaries))
 }
 
 /// Fills the host cluster, as far as planned.
@@ -279,14 +279,14 @@ async fn fill(
     plan: &Plan,
     settings: &tenants::Settings,
     cluster: &Cluster,
-    components: &Components,
+    binaries: &Binaries,
     events: &Events,
 ) -> Result<Vec<tenants::Tenant>, Error> {
     if plan.until < Until::Platform {
         return Ok(Vec::new());
     }
     stages::kinds(plan, cluster).await?;
-    let platform = stages::platform(plan, settings, cluster, components, events);
+    let platform = stages::platform(plan, settings, cluster, binaries, events);
     let platform = events.stage("platform", platform).await?;
     if plan.until < Until::Tenants {
         return Ok(Vec::new());

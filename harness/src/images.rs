@@ -1,6 +1,6 @@
-//! Container images, assembled from components and from our own programs.
+//! Container images, assembled from binaries and from our own programs.
 //!
-//! This module takes components. For each image it returns an archive, which is written once for the same content,
+//! This module takes binaries. For each image it returns an archive, which is written once for the same content,
 //! and which containerd, `docker load` and `kind load image-archive` accept.
 
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use futures::future::try_join_all;
 use tokio::sync::Semaphore;
 
-use crate::components::cache::{Claim, Room};
-use crate::components::{self, Components, DEBIAN};
+use crate::binaries::cache::{Cache, Lookup};
+use crate::binaries::{self, Binaries, DEBIAN};
 use crate::events::Events;
 use crate::pins::{ImagePin, pins};
 use crate::places::Places;
@@ -26,7 +26,7 @@ mod layer;
 /// An archive: an OCI layout that is a Docker archive as well.
 mod archive;
 
-/// The image of a kind node, built from components.
+/// The image of a kind node, built from binaries.
 pub mod node_image;
 
 /// A containerd root folder that has all images, unpacked.
@@ -118,46 +118,46 @@ pub fn architecture() -> &'static str {
 
 /// Gives the archives of the images that `wanted` accepts, writing those whose content changed.
 ///
-/// `cache` is the folder that components, images and stores share.
+/// `cache` is the folder that binaries, images and stores share.
 pub async fn build(
     wanted: impl Fn(&str, &ImagePin) -> bool,
-    components: &Components,
+    binaries: &Binaries,
     cache: &Path,
     events: &Events,
 ) -> Result<Images, Error> {
-    let room = Room {
+    let cache = Cache {
         folder: cache.join("images"),
-        verify: crate::components::Verify::Cheaply,
+        verify: crate::binaries::Verify::Cheaply,
     };
     let turns = Semaphore::new(SIDE_BY_SIDE);
-    let iptables = match components.debian(DEBIAN) {
+    let iptables = match binaries.debian(DEBIAN) {
         Ok(debian) => Some(debian.iptables().await),
         Err(_) => None,
     };
     let can_be_had = |pin: &ImagePin| {
         let only_with = pin.only_with.as_deref();
-        only_with.is_none_or(|program| components.has(program))
+        only_with.is_none_or(|program| binaries.has(program))
     };
     let wanted = pins()
         .images
         .iter()
-        .filter(|(short, pin)| pin.is_for(components.kubernetes()) && wanted(short, pin) && can_be_had(pin));
+        .filter(|(short, pin)| pin.is_for(binaries.kubernetes()) && wanted(short, pin) && can_be_had(pin));
     let archives = wanted.map(async |(short, pin)| {
-        let name = pins().full_name(pin, components.kubernetes());
-        let plan = contents::Plan::of(pin, components, iptables)?;
+        let name = pins().full_name(pin, binaries.kubernetes());
+        let plan = contents::Plan::of(pin, binaries, iptables)?;
         let inputs = plan.inputs(&name);
-        let entry = match room.claim(short, &inputs, STAGE, events).await? {
-            Claim::Filled(entry) => entry,
-            Claim::Vacant(vacancy) => {
+        let entry = match cache.look_up(short, &inputs, STAGE, events).await? {
+            Lookup::Found(entry) => entry,
+            Lookup::Missing(reservation) => {
                 // A closed semaphore would be the only failure, and nothing closes it.
                 let _turn = turns.acquire().await;
                 events.progress(STAGE, format!("writing {name}"));
-                let target = vacancy.folder().join(FILE);
+                let target = reservation.folder().join(FILE);
                 let image = name.clone();
                 let writing = tokio::task::spawn_blocking(move || archive::write(&target, &image, &plan));
                 let digest = writing.await.map_err(Error::stopped(&name))??;
-                let entry = vacancy.fill(inputs, vec![digest]).await?;
-                room.prune(short, KEPT)?;
+                let entry = reservation.fill(inputs, vec![digest]).await?;
+                cache.prune(short, KEPT)?;
                 entry
             }
         };
@@ -183,10 +183,10 @@ pub async fn for_tests(wanted: &[&str]) -> Result<Images, Error> {
         .filter_map(|short| pins().images.get(*short))
         .flat_map(|pin| pin.files.keys().map(String::as_str))
         .collect();
-    let components = components::for_tests(&programs).await?;
+    let binaries = binaries::for_tests(&programs).await?;
     // Writing archives takes a moment, of which nobody has to be told.
     let (events, _told) = Events::channel();
     let is_wanted = |short: &str, _: &ImagePin| wanted.contains(&short);
-    let places = Places::from_environment().map_err(components::Error::from)?;
-    build(is_wanted, &components, &places.cache, &events).await
+    let places = Places::from_environment().map_err(binaries::Error::from)?;
+    build(is_wanted, &binaries, &places.cache, &events).await
 }

@@ -3,7 +3,7 @@
 //! The flow, in which each stage takes the handle of the previous one:
 //!
 //! ```text
-//! plan -> preflight -> components -> images -> substrate -> platform -> tenants -> workloads -> scenarios -> report
+//! plan -> preflight -> binaries -> images -> substrate -> platform -> tenants -> workloads -> scenarios -> report
 //!         \____________ ledger: written before each thing is made, read by `down` in reverse ____________/
 //! ```
 
@@ -14,9 +14,9 @@ pub mod plan;
 pub mod preflight;
 
 /// The programs that are run and were not written here.
-pub mod components;
+pub mod binaries;
 
-/// Container images, assembled from components and from our own programs.
+/// Container images, assembled from binaries and from our own programs.
 pub mod images;
 
 /// Kubernetes' own conformance tests, run against a tenant's cluster and against the host cluster.

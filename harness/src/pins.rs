@@ -47,9 +47,9 @@ pub struct Pins {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GoPin {
-    /// The component's name.
+    /// The name of the pin.
     pub name: String,
-    /// The folder in `components/` with its go.mod, if it is not its name.
+    /// The folder in `binaries/` with its go.mod, if it is not its name.
     folder: Option<String>,
     /// The Kubernetes that it is, or belongs to; any, if there is none.
     kubernetes: Option<Kubernetes>,
@@ -75,7 +75,7 @@ pub struct GoPin {
 }
 
 impl GoPin {
-    /// Returns the name of its folder in `components/`: one of its own for each version that can be chosen.
+    /// Returns the name of its folder in `binaries/`: one of its own for each version that can be chosen.
     #[must_use]
     pub fn folder(&self) -> &str {
         self.folder.as_deref().unwrap_or(&self.name)
@@ -130,7 +130,7 @@ impl GoPin {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DebianPin {
-    /// The component's name.
+    /// The name of the pin.
     pub name: String,
     /// The packages, without those that they depend on.
     pub packages: Vec<String>,
@@ -149,7 +149,7 @@ pub struct DebianPin {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CargoPin {
-    /// The component's name.
+    /// The name of the pin.
     pub name: String,
     /// The workspace's version.
     pub version: String,
@@ -161,7 +161,7 @@ pub struct CargoPin {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GivenPin {
-    /// The component's name.
+    /// The name of the pin.
     pub name: String,
     /// The version that is known to work.
     pub version: String,
@@ -188,7 +188,7 @@ pub struct ImagePin {
     /// True if `/bin` has a link for each applet of busybox.
     #[serde(default)]
     pub applets: bool,
-    /// The component whose folder has the files of `copies`.
+    /// The pin whose folder has the files of `copies`.
     pub copies_from: Option<String>,
     /// Files of that folder, each with the path that the image has it at.
     #[serde(default)]
@@ -265,17 +265,17 @@ impl Pins {
             .filter(move |pin| pin.kubernetes.is_none_or(|its| its == kubernetes))
     }
 
-    /// Returns the version of a component for this Kubernetes version, or `None` if it is not pinned.
+    /// Returns the version of a pin for this Kubernetes version, or `None` if it is not pinned.
     #[must_use]
-    pub fn version(&self, component: &str, kubernetes: Kubernetes) -> Option<&str> {
-        if component == self.cargo.name {
+    pub fn version(&self, name: &str, kubernetes: Kubernetes) -> Option<&str> {
+        if name == self.cargo.name {
             return Some(&self.cargo.version);
         }
-        if component == self.given.name {
+        if name == self.given.name {
             return Some(&self.given.version);
         }
         self.go(kubernetes)
-            .find(|pin| pin.name == component)
+            .find(|pin| pin.name == name)
             .map(|pin| pin.version.as_str())
     }
 
@@ -313,7 +313,7 @@ impl Pins {
         let version = image
             .version_of
             .as_deref()
-            .and_then(|component| self.version(component, kubernetes));
+            .and_then(|name| self.version(name, kubernetes));
         image.name.replace("{version}", version.unwrap_or_default())
     }
 }
@@ -330,10 +330,10 @@ mod tests {
     fn every_go_mod_requires_the_version_that_is_pinned_and_names_its_programs() {
         for pin in &pins().go {
             let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("components")
+                .join("binaries")
                 .join(pin.folder())
                 .join("go.mod");
-            let text = std::fs::read_to_string(file).expect("each component has a go.mod");
+            let text = std::fs::read_to_string(file).expect("each pin has a go.mod");
             let line = format!("{} v{}", pin.module, pin.version);
             assert!(text.contains(&line), "{} does not require {line}", pin.name);
             for package in pin.programs.iter().chain(&pin.tests) {

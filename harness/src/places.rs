@@ -13,7 +13,7 @@ const PROJECT: &str = "shared-dapr";
 pub struct Places {
     /// The ledgers of runs, one folder for each environment.
     pub state: PathBuf,
-    /// Components, images and image stores, all of which can be rebuilt.
+    /// Binaries, images and image stores, all of which can be rebuilt.
     pub cache: PathBuf,
 }
 

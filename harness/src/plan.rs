@@ -257,7 +257,7 @@ pub enum Images {
     Auto,
     /// The host cluster pulls images from the registries that they are published in
     Pull,
-    /// The harness assembles images from components
+    /// The harness assembles images from binaries
     Build,
 }
 

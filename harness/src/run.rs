@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::components::Options;
+use crate::binaries::Options;
 use crate::environment::{self, Attached, Up};
 use crate::ledger::Ledger;
 use crate::places::Places;

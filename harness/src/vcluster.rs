@@ -13,7 +13,7 @@ pub use values::translate;
 /// The values file in the dialect of its chart.
 mod values;
 
-/// The program, as `--component` names it. If it is given, the images are assembled.
+/// The program, as `--binary` names it. If it is given, the images are assembled.
 pub const PROGRAM: &str = "vcluster";
 
 /// The repository of its chart.

@@ -149,11 +149,11 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
 #[case::vcluster_chart("wrong-vcluster-chart", &["up", "--vcluster-chart", "/chart", "--overcommit"])]
 #[case::compare("wrong-compare", &["compare", "--overcommit"])]
 #[case::many_tenants("wrong-many-tenants", &["plan", "--tenants", "99999999999999999999"])]
-#[case::component("wrong-component", &["up", "--component", "etcd"])]
-#[case::component_unknown("wrong-component-unknown", &["plan", "--component", "foo=/bin/true"])]
-#[case::component_mistyped("wrong-component-mistyped", &["plan", "--component", "kube-apiservr=/bin/true"])]
-#[case::component_absent("wrong-component-absent", &["plan", "--component", "kube-apiserver=none"])]
-#[case::component_of_components("wrong-component-of-components", &["components", "--component", "kueblet=/bin/true"])]
+#[case::binary("wrong-binary", &["up", "--binary", "etcd"])]
+#[case::binary_unknown("wrong-binary-unknown", &["plan", "--binary", "foo=/bin/true"])]
+#[case::binary_mistyped("wrong-binary-mistyped", &["plan", "--binary", "kube-apiservr=/bin/true"])]
+#[case::binary_absent("wrong-binary-absent", &["plan", "--binary", "kube-apiserver=none"])]
+#[case::binary_of_binaries("wrong-binary-of-binaries", &["binaries", "--binary", "kueblet=/bin/true"])]
 #[case::syncer_binary("wrong-syncer-binary", &["plan", "--syncer-binary", "mine.yaml"])]
 #[case::no_kubeconfig("wrong-no-kubeconfig", &["plan", "--overcommit", "--substrate", "existing", "--kubeconfig", "none"])]
 #[case::no_kubeconfig_of_up("wrong-no-kubeconfig-of-up", &["up", "--overcommit", "--substrate", "existing", "--kubeconfig", "none"])]
@@ -280,10 +280,17 @@ fn a_runs_events_render_again(#[case] name: &str, #[case] arguments: &[&str]) {
 }
 
 #[test]
+fn the_former_names_of_binaries_still_work() {
+    let said = Harness::new().says(&["components", "--component", "kueblet=/bin/true"]);
+    let said = said.0.replace("components --component", "binaries --binary");
+    insta::assert_snapshot!("wrong-binary-of-binaries", said);
+}
+
+#[test]
 fn a_registry_that_is_not_reached_is_told_with_what_was_fetched_and_what_can_be_given_instead() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let output = Command::new(env!("CARGO_BIN_EXE_harness"))
-        .arg("components")
+        .arg("binaries")
         .env("XDG_STATE_HOME", folder.path().join("state"))
         .env("XDG_CACHE_HOME", folder.path().join("cache"))
         .env("GOMODCACHE", folder.path().join("modules"))
@@ -295,7 +302,7 @@ fn a_registry_that_is_not_reached_is_told_with_what_was_fetched_and_what_can_be_
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("caused by: fetch the Go module "), "{said}");
     assert!(said.contains("is the registry reachable?"), "{said}");
-    assert!(said.contains("--component NAME=FILE ("), "{said}");
+    assert!(said.contains("--binary NAME=FILE ("), "{said}");
 }
 
 #[rstest]

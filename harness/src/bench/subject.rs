@@ -1,6 +1,6 @@
 //! The environment that is measured.
 
-use crate::components::Options;
+use crate::binaries::Options;
 use crate::environment::{self, Attached, Up};
 use crate::ledger::Ledger;
 use crate::plan::Plan;

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::spread::Spread;
 use super::{Error, Measured, Setting, subject};
-use crate::components::Options;
+use crate::binaries::Options;
 use crate::environment::{self, Recipe};
 use crate::events::{Events, Stamped, seconds};
 use crate::plan::Plan;

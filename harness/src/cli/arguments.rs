@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::components::{Options, Verify};
+use crate::binaries::{Options, Verify};
 use crate::conformance::selection::Shard;
 use crate::docker::{names, runtime};
 use crate::exit;
@@ -91,10 +91,11 @@ pub(super) enum Command {
     Test(Test),
     /// Bring an environment up, run the scenarios, write the reports, and remove the environment
     E2e(E2e),
-    /// Fetch and build all components and images into the cache, and bring nothing up
+    /// Fetch and build all binaries and images into the cache, and bring nothing up
     ///
     /// This is the longest part of a first `up`: about 20 minutes on two cores with nothing cached.
-    Components(Prepare),
+    #[command(alias = "components")]
+    Binaries(Prepare),
     /// List the environments
     Status,
     /// Print logs, even while the environment is coming up
@@ -229,7 +230,7 @@ pub(super) struct Basis {
     #[arg(long)]
     pub(super) overcommit: bool,
     #[command(flatten)]
-    pub(super) components: Components,
+    pub(super) binaries: Binaries,
 }
 
 /// Options of an existing cluster.
@@ -267,7 +268,7 @@ impl Existing {
     }
 }
 
-/// Options of `components`.
+/// Options of `binaries`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Prepare {
     /// Provider of the host cluster
@@ -280,19 +281,19 @@ pub(super) struct Prepare {
     #[arg(long, value_name = "PREFIX")]
     pub(super) registry: Option<String>,
     #[command(flatten)]
-    pub(super) components: Components,
+    pub(super) binaries: Binaries,
 }
 
-/// Options for the versions and the sources of components.
+/// Options for the versions and the sources of binaries.
 #[derive(Clone, Debug, Args)]
-pub(super) struct Components {
+pub(super) struct Binaries {
     /// Kubernetes version of the host and of the virtual clusters
     #[arg(long, value_enum, default_value_t = Kubernetes::default(), value_name = "VERSION")]
     pub(super) kubernetes: Kubernetes,
     /// Existing program to use instead of building it, such as kube-apiserver=/usr/local/bin/kube-apiserver; can be
     /// repeated
-    #[arg(long, value_name = "NAME=FILE", value_parser = Options::parse_override)]
-    component: Vec<(String, PathBuf)>,
+    #[arg(long, alias = "component", value_name = "NAME=FILE", value_parser = Options::parse_override)]
+    binary: Vec<(String, PathBuf)>,
     /// Statically linked program of vcluster 0.25.2, to assemble its image from
     #[arg(long, value_name = "FILE")]
     vcluster_binary: Option<PathBuf>,
@@ -304,7 +305,7 @@ pub(super) struct Components {
     verify_cache: bool,
 }
 
-impl Components {
+impl Binaries {
     pub(super) fn options(&self) -> Options {
         let named = [
             (vcluster::PROGRAM, &self.vcluster_binary),
@@ -314,7 +315,7 @@ impl Components {
             .into_iter()
             .filter_map(|(name, file)| Some((name.to_owned(), file.clone()?)));
         Options {
-            overrides: self.component.iter().cloned().chain(named).collect(),
+            overrides: self.binary.iter().cloned().chain(named).collect(),
             verify: if self.verify_cache {
                 Verify::Content
             } else {
@@ -572,7 +573,7 @@ impl Both {
         } = self.clone();
         if virtual_cluster != VirtualCluster::Vcluster {
             basis.vcluster_chart = None;
-            basis.components.vcluster_binary = None;
+            basis.binaries.vcluster_binary = None;
         }
         Wanted {
             tenants,

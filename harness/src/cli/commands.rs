@@ -27,8 +27,8 @@ mod run;
 /// `doctor`, `plan` and `status`.
 mod show;
 
-/// `components`.
-mod components;
+/// `binaries`.
+mod binaries;
 
 /// `logs`.
 mod logs;
@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Doctor(wanted) => show::doctor(&context, &wanted).await,
         Command::Plan(wanted) => show::plan(&context, &wanted).await,
-        Command::Components(wanted) => components::prepare(&context, &wanted).await,
+        Command::Binaries(wanted) => binaries::prepare(&context, &wanted).await,
         Command::Status => show::status(&context),
         Command::Up(wanted) => run::up(&context, &wanted).await,
         Command::Test(test) if test.list => show::scenarios(&context, test.scenarios.filter.as_deref()),
@@ -188,15 +188,15 @@ impl Context {
             vcluster_chart,
             images,
             overcommit,
-            components,
+            binaries,
         } = basis;
         let settings = Settings {
             name: self.name().to_owned(),
             substrate: *substrate,
-            kubernetes: components.kubernetes,
+            kubernetes: binaries.kubernetes,
             virtual_cluster: *virtual_cluster,
             vcluster_chart: vcluster_chart.as_deref().map(absolute).transpose()?,
-            vcluster_program: components.options().overrides.remove(vcluster::PROGRAM),
+            vcluster_program: binaries.options().overrides.remove(vcluster::PROGRAM),
             images: *images,
             tenants: tenants.clone(),
             values: values_in(values.as_deref())?,
@@ -214,7 +214,7 @@ impl Context {
             ..machine::here()
         };
         // What is only found out where it is used would cost the time until then.
-        components.options().check().map_err(Failure::Option)?;
+        binaries.options().check().map_err(Failure::Option)?;
         let plan = Plan::new(settings, machine)?;
         if plan.substrate == Substrate::Existing {
             let plan::Existing {

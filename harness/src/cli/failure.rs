@@ -8,7 +8,7 @@ use super::Exit;
 use crate::explain::explain;
 use crate::substrate::existing;
 use crate::{
-    bench, command, compare, components, conformance, docker, environment, ledger, places, plan, preflight,
+    bench, binaries, command, compare, conformance, docker, environment, ledger, places, plan, preflight,
     report, run, scenarios,
 };
 
@@ -78,7 +78,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     Docker(#[from] docker::Error),
     #[error(transparent)]
-    Option(components::Error),
+    Option(binaries::Error),
     #[error(transparent)]
     Existing(existing::Error),
     #[error("use the chart of --vcluster-chart: there is no file {}", described.display())]
@@ -88,7 +88,7 @@ pub(super) enum Failure {
     #[error("find environment {name}: {}", listed(has))]
     NoEnvironment { name: String, has: Vec<String> },
     #[error("have Docker")]
-    Components(#[from] components::Error),
+    Binaries(#[from] binaries::Error),
     #[error(transparent)]
     Command(#[from] command::Error),
     #[error("run a container")]

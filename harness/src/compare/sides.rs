@@ -9,7 +9,7 @@ use super::objects::{self, Tenant};
 use super::{Comparison, Error, Objects, Side, input, text};
 use crate::bench::subject::Source;
 use crate::bench::{self, memory, sync};
-use crate::components::Options;
+use crate::binaries::Options;
 use crate::environment::{self, Attached};
 use crate::ledger::Ledger;
 use crate::pins::pins;

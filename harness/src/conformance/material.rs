@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{Error, PROGRAM, Prepared, STAGE, Setting};
+use crate::binaries::{self, Binaries, Wanted};
 use crate::command::Command;
-use crate::components::{self, Components, Wanted};
 use crate::docker::Docker;
 use crate::environment::Recipe;
 use crate::events::Events;
@@ -15,8 +15,8 @@ use crate::plan::Substrate;
 use crate::sandbox;
 use crate::substrate::kind;
 
-/// The component of the tests.
-const COMPONENT: &str = "conformance";
+/// The pin of the tests.
+const PIN: &str = "conformance";
 
 /// The program that only images of the tests have, which identifies them.
 const MARK: &str = "agnhost";
@@ -30,32 +30,32 @@ const CONTAINERD: &str = "run/containerd/containerd.sock";
 /// Makes sure that programs are there for a Kubernetes.
 pub(super) async fn ensure(
     places: &Places,
-    options: &components::Options,
+    options: &binaries::Options,
     wanted: &Wanted,
     events: &Events,
-) -> Result<Components, Error> {
-    let ensuring = components::ensure(&places.cache, wanted, options, events);
-    Ok(events.stage(components::STAGE, ensuring).await?)
+) -> Result<Binaries, Error> {
+    let ensuring = binaries::ensure(&places.cache, wanted, options, events);
+    Ok(events.stage(binaries::STAGE, ensuring).await?)
 }
 
 /// Builds the missing programs and images, and brings the images to the cluster's nodes.
 pub async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
     let attached = setting.attached;
     let recipe = Recipe::of(attached.substrate, setting.images, attached.registry.clone()).await;
-    let components = ensure(setting.places, setting.options, &wanted(&recipe), setting.events).await?;
+    let binaries = ensure(setting.places, setting.options, &wanted(&recipe), setting.events).await?;
     let registries = if recipe.pulls {
         None
     } else {
         let of_tests = |short: &str, image: &crate::pins::ImagePin| {
             image.only_with.as_deref() == Some(MARK) || short == ETCD
         };
-        let building = images::build(of_tests, &components, &setting.places.cache, setting.events);
+        let building = images::build(of_tests, &binaries, &setting.places.cache, setting.events);
         let images = setting.events.stage(images::STAGE, building).await?;
-        let bringing = bring(setting, &recipe, &components, &images);
+        let bringing = bring(setting, &recipe, &binaries, &images);
         setting.events.stage(&format!("{STAGE}/images"), bringing).await?
     };
     Ok(Prepared {
-        components,
+        binaries,
         registries,
         assembled: !recipe.pulls,
     })
@@ -64,7 +64,7 @@ pub async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
 fn wanted(recipe: &Recipe) -> Wanted {
     let programs = [PROGRAM, "ginkgo", "kubectl"];
     let assembled = [
-        COMPONENT,
+        PIN,
         "conformance-tools",
         "busybox",
         "etcd",
@@ -89,13 +89,13 @@ fn wanted(recipe: &Recipe) -> Wanted {
 async fn bring(
     setting: &Setting<'_>,
     recipe: &Recipe,
-    components: &Components,
+    binaries: &Binaries,
     images: &Images,
 ) -> Result<Option<PathBuf>, Error> {
     let folder = setting.places.environment(&setting.attached.name).join("host");
     match recipe.substrate {
         Substrate::Native => {
-            import(&setting.attached.name, components, images, setting.events).await?;
+            import(&setting.attached.name, binaries, images, setting.events).await?;
             Ok(None)
         }
         Substrate::Kind => {
@@ -104,7 +104,7 @@ async fn bring(
                 .iter()
                 .map(|archive| archive.path.clone())
                 .collect();
-            let kind = components.program("kind")?;
+            let kind = binaries.program("kind")?;
             let told = (STAGE, setting.events);
             kind::load(kind, &setting.attached.name, &archives, &Docker::here(), told).await?;
             Ok(None)
@@ -113,7 +113,7 @@ async fn bring(
             let Some(prefix) = &recipe.registry else {
                 return Ok(None);
             };
-            registry::push(images, prefix, components, setting.events).await?;
+            registry::push(images, prefix, binaries, setting.events).await?;
             let file = folder.join("conformance-registries.yaml");
             fs::write(&file, registries(prefix)).map_err(Error::file("write", &file))?;
             Ok(Some(file))
@@ -124,7 +124,7 @@ async fn bring(
 /// Imports the images into the containerd of the host cluster's node.
 async fn import(
     environment: &str,
-    components: &Components,
+    binaries: &Binaries,
     images: &Images,
     events: &Events,
 ) -> Result<(), Error> {
@@ -144,7 +144,7 @@ async fn import(
             STAGE,
             format!("importing {} ({} of {of})", archive.name, done + 1),
         );
-        let import = Command::new(components.program("ctr")?)
+        let import = Command::new(binaries.program("ctr")?)
             .args(["--namespace", "k8s.io", "--address"])
             .arg(format!("/proc/{pid}/root/{CONTAINERD}"))
             .args(["images", "import"])

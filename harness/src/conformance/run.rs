@@ -68,11 +68,11 @@ pub(super) async fn run(
     let outcomes = if running.is_empty() {
         Vec::new()
     } else {
-        let components = &prepared.components;
+        let binaries = &prepared.binaries;
         let run = ginkgo::Request {
-            ginkgo: components.program("ginkgo")?,
-            program: components.program(PROGRAM)?,
-            kubectl: components.program("kubectl")?,
+            ginkgo: binaries.program("ginkgo")?,
+            program: binaries.program(PROGRAM)?,
+            kubectl: binaries.program("kubectl")?,
             kubeconfig,
             registries: prepared.registries.as_deref(),
             folder: &folder,

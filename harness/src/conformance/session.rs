@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::run::{self as one, HOST, Request};
 use super::selection::is_serial;
 use super::{Error, Results, STAGE, Selection, Setting, prepare, tests};
-use crate::components::Options;
+use crate::binaries::Options;
 use crate::environment::{self, Attached};
 use crate::ledger::Ledger;
 use crate::plan::{Images, Plan};
@@ -43,7 +43,7 @@ pub struct Session {
     pub clusters: Vec<String>,
     /// The tests that are asked for.
     pub selection: Selection,
-    /// The options for components, with the environment's Kubernetes.
+    /// The options for binaries, with the environment's Kubernetes.
     pub options: Options,
     /// The source of the images of the tests' pods.
     pub images: Images,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Error, Recipe};
-use crate::components::{self, Components};
+use crate::binaries::{self, Binaries};
 use crate::docker::Docker;
 use crate::events::Events;
 use crate::images::{self, Images, Store, node_image, registry};
@@ -30,27 +30,27 @@ pub(super) enum Material {
 /// Assembles the material.
 pub(super) async fn material(
     recipe: &Recipe,
-    components: &Components,
+    binaries: &Binaries,
     places: &Places,
     events: &Events,
 ) -> Result<Material, Error> {
     let images = images::build(
         |_, image| recipe.assembles(image),
-        components,
+        binaries,
         &places.cache,
         events,
     )
     .await?;
     Ok(match recipe.substrate {
         Substrate::Native => {
-            Material::Native(images::store::ensure(&images, components, &places.cache, events).await?)
+            Material::Native(images::store::ensure(&images, binaries, &places.cache, events).await?)
         }
         Substrate::Kind => {
-            let upstream = pins().kind_node(components.kubernetes());
+            let upstream = pins().kind_node(binaries.kubernetes());
             let nodes = match upstream {
                 Some(name) if recipe.pulls => Nodes::Pulled(name.to_owned()),
                 _ => Nodes::Made(
-                    node_image::ensure(components, &images, &places.cache, events)
+                    node_image::ensure(binaries, &images, &places.cache, events)
                         .await
                         .map_err(|error| images::Error::from(Box::new(error)))?,
                 ),
@@ -74,7 +74,7 @@ pub(super) struct Host<'a> {
     pub(super) plan: &'a Plan,
     pub(super) run: &'a str,
     pub(super) places: &'a Places,
-    pub(super) components: &'a Components,
+    pub(super) binaries: &'a Binaries,
     pub(super) ledger: &'a Ledger,
     pub(super) events: &'a Events,
 }
@@ -96,11 +96,11 @@ impl Host<'_> {
             folder: run.clone(),
         })?;
         fill(store, &run).await?;
-        let debian = self.components.debian(components::DEBIAN)?;
+        let debian = self.binaries.debian(binaries::DEBIAN)?;
         let programs = native::PROGRAMS
             .into_iter()
-            .map(|name| Ok((name.to_owned(), self.components.program(name)?.to_owned())))
-            .collect::<Result<BTreeMap<String, PathBuf>, components::Error>>()?;
+            .map(|name| Ok((name.to_owned(), self.binaries.program(name)?.to_owned())))
+            .collect::<Result<BTreeMap<String, PathBuf>, binaries::Error>>()?;
         let request = native::Request {
             name: self.plan.name.clone(),
             folder: run,
@@ -140,7 +140,7 @@ impl Host<'_> {
         let request = kind::Request {
             name: self.plan.name.clone(),
             folder: run,
-            kind: self.components.program("kind")?.to_owned(),
+            kind: self.binaries.program("kind")?.to_owned(),
             nodes: nodes.clone(),
             archives: archives.to_vec(),
         };
@@ -153,7 +153,7 @@ impl Host<'_> {
         let failed = |error: existing::Error| substrate::Error::from(error);
         let found = super::existing::check(&request).await.map_err(failed)?;
         if let Some(registry) = &request.registry {
-            registry::push(images, registry, self.components, self.events).await?;
+            registry::push(images, registry, self.binaries, self.events).await?;
         }
         self.ledger.record(&Entry::Added {
             kubeconfig: existing::kubeconfig(&run),

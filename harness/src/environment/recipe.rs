@@ -1,6 +1,6 @@
 //! The programs and images that a host cluster is made from, and the source of the images.
 
-use crate::components::Wanted;
+use crate::binaries::Wanted;
 use crate::images::registry;
 use crate::pins::{ImagePin, pins};
 use crate::plan::{self, Plan, Substrate};
@@ -40,7 +40,7 @@ impl Recipe {
     }
 
     /// Returns the programs that have to be there.
-    pub(super) fn components(&self) -> Wanted {
+    pub(super) fn binaries(&self) -> Wanted {
         let ours = pins().cargo.name.as_str();
         let always = ["helm", ours];
         // Of what others publish as images, the programs; Dapr's chart is always needed.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Error, Recipe};
-use crate::components::{self, Components};
+use crate::binaries::{self, Binaries};
 use crate::events::Events;
 use crate::helm::{Chart, Helm};
 use crate::images;
@@ -19,13 +19,13 @@ use crate::vcluster;
 /// The chart of one virtual cluster, in this workspace.
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../syncer/chart");
 
-pub(super) async fn components(
+pub(super) async fn binaries(
     recipe: &Recipe,
     places: &Places,
-    options: &components::Options,
+    options: &binaries::Options,
     events: &Events,
-) -> Result<Components, Error> {
-    Ok(components::ensure(&places.cache, &recipe.components(), options, events).await?)
+) -> Result<Binaries, Error> {
+    Ok(binaries::ensure(&places.cache, &recipe.binaries(), options, events).await?)
 }
 
 /// Returns the settings for creating tenants of this environment.
@@ -34,25 +34,25 @@ pub(super) fn settings(
     run: &str,
     folder: &Path,
     cluster: &Cluster,
-    components: &Components,
+    binaries: &Binaries,
 ) -> Result<tenants::Settings, Error> {
     Ok(tenants::Settings {
         run: run.to_owned(),
         helm: Helm {
-            program: components.program("helm")?.to_owned(),
+            program: binaries.program("helm")?.to_owned(),
             kubeconfig: cluster.kubeconfig.clone(),
             home: folder.join("helm"),
         },
-        provider: provider(plan, cluster, components),
+        provider: provider(plan, cluster, binaries),
         kubeconfigs: folder.join("tenants"),
     })
 }
 
-fn provider(plan: &Plan, cluster: &Cluster, components: &Components) -> Provider {
+fn provider(plan: &Plan, cluster: &Cluster, binaries: &Binaries) -> Provider {
     match &plan.vcluster {
         None => Provider::Embedded {
             chart: Chart::Folder(CHART.into()),
-            set: chart_settings(cluster, plan.kubernetes, components),
+            set: chart_settings(cluster, plan.kubernetes, binaries),
         },
         Some(vcluster) => Provider::Vcluster {
             chart: vcluster.chart.clone(),
@@ -63,14 +63,14 @@ fn provider(plan: &Plan, cluster: &Cluster, components: &Components) -> Provider
 
 /// Returns the chart values that the host cluster decides for every virtual cluster if the values file does not set
 /// them, so that both have the same Kubernetes version, Service addresses and source of images.
-fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes, components: &Components) -> Vec<String> {
+fn chart_settings(cluster: &Cluster, kubernetes: Kubernetes, binaries: &Binaries) -> Vec<String> {
     let image = |short| pins().image(short, kubernetes);
     let registry = cluster
         .registry
         .iter()
         .map(|registry| format!("defaults.defaultImageRegistry={registry}/"));
     // Its image has the same name whatever is in it: by this, a pod with another syncer is another pod.
-    let syncer = components.found("syncer").ok();
+    let syncer = binaries.found("syncer").ok();
     let syncer = syncer.map(|syncer| {
         format!(
             "defaults.syncer.podAnnotations.shared-dapr/syncer=sha256:{}",
@@ -109,14 +109,14 @@ pub(super) async fn platform(
     plan: &Plan,
     settings: &tenants::Settings,
     cluster: &Cluster,
-    components: &Components,
+    binaries: &Binaries,
     events: &Events,
 ) -> Result<Platform, Error> {
-    let kubernetes = components.kubernetes();
+    let kubernetes = binaries.kubernetes();
     let settings = platform::Settings {
         run: settings.run.clone(),
         helm: settings.helm.clone(),
-        dapr_chart: components.folder("dapr")?.to_owned(),
+        dapr_chart: binaries.folder("dapr")?.to_owned(),
         dapr_version: pins().version("dapr", kubernetes).unwrap_or_default().to_owned(),
         redis_image: cluster.image(&pins().image("redis", kubernetes)),
         pause_image: cluster.image(&pins().image("pause", kubernetes)),

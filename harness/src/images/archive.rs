@@ -23,7 +23,7 @@ use tar::{Builder, EntryType};
 use super::Error;
 use super::contents::Plan;
 use super::layer::{self, Written};
-use crate::components::cache::hexadecimal;
+use crate::binaries::cache::hexadecimal;
 
 /// Writes an image and gives the digest of its manifest.
 pub(super) fn write(target: &Path, name: &str, plan: &Plan) -> Result<String, Error> {

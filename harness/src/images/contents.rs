@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Error;
-use crate::components::cache::{self, Inputs};
-use crate::components::{self, Components, DEBIAN, Iptables};
+use crate::binaries::cache::{self, Inputs};
+use crate::binaries::{self, Binaries, DEBIAN, Iptables};
 use crate::pins::{ImagePin, pins};
 
 /// Changes when the layout does, so that archives of the old one are not taken for the new one's.
@@ -58,11 +58,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Plans an image. Programs of the distribution bring the libraries that they need.
-    pub(super) fn of(
-        pin: &ImagePin,
-        components: &Components,
-        iptables: Option<Iptables>,
-    ) -> Result<Self, Error> {
+    pub(super) fn of(pin: &ImagePin, binaries: &Binaries, iptables: Option<Iptables>) -> Result<Self, Error> {
         let mut items = BTreeMap::from([
             ("etc/passwd".to_owned(), Item::Text(PASSWD.to_owned())),
             ("etc/group".to_owned(), Item::Text(GROUP.to_owned())),
@@ -77,13 +73,13 @@ impl Plan {
         let mut digests = Vec::new();
         let mut linked: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
         for (name, target) in &pin.files {
-            let program = components.found(name)?;
+            let program = binaries.found(name)?;
             if let Some(packages) = pins().packages_of(name) {
                 linked
                     .entry(packages.name.as_str())
                     .or_default()
                     .push(program.path.clone());
-            } else if let Some(loader) = components::loader(&program.path)? {
+            } else if let Some(loader) = binaries::loader(&program.path)? {
                 return Err(Error::Linked {
                     program: program.path.clone(),
                     loader,
@@ -95,13 +91,13 @@ impl Plan {
             items.insert(inside(target), Item::File { source, mode });
         }
         if let (true, Some(iptables)) = (pin.iptables, iptables) {
-            for (target, file) in components.debian(DEBIAN)?.iptables_files(iptables)? {
+            for (target, file) in binaries.debian(DEBIAN)?.iptables_files(iptables)? {
                 linked.entry(DEBIAN).or_default().push(file.clone());
                 items.insert(inside(&target), Item::program(file));
             }
         }
         for (packages, programs) in linked {
-            let packages = components.debian(packages)?;
+            let packages = binaries.debian(packages)?;
             digests.extend(packages.packages().iter().cloned());
             for (target, library) in packages.needed(&programs)? {
                 items.insert(inside(&target), Item::program(library));
@@ -120,8 +116,8 @@ impl Plan {
             digests.push(format!("{path} {text}"));
             items.insert(inside(path), Item::Text(text.clone()));
         }
-        if let Some(component) = &pin.copies_from {
-            let folder = components.folder(component)?;
+        if let Some(of) = &pin.copies_from {
+            let folder = binaries.folder(of)?;
             for (file, target) in &pin.copies {
                 let source = folder.join(file);
                 let sha256 = cache::sha256_of(&source).map_err(Error::file("read", &source))?;
@@ -133,7 +129,7 @@ impl Plan {
             items.insert(inside(path), Item::Link(target.clone()));
         }
         if pin.applets {
-            for applet in applets(&components.found("busybox")?.path)? {
+            for applet in applets(&binaries.found("busybox")?.path)? {
                 let link = Item::Link("/bin/busybox".to_owned());
                 items.entry(format!("bin/{applet}")).or_insert(link);
             }

@@ -4,14 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::node_image;
-use crate::{command, components};
+use crate::{binaries, command};
 
 /// Errors of images. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A program that goes into an image, or the cache that keeps images, could not be used.
     #[error(transparent)]
-    Component(#[from] components::Error),
+    Binary(#[from] binaries::Error),
     /// A program is for an image that has no more than it, and needs more.
     #[error(
         "use {} in an image: it is linked dynamically, by {loader}, and an image has the program alone; link it statically",
@@ -91,7 +91,7 @@ impl Error {
         move |source| match source.kind() {
             io::ErrorKind::StorageFull => {
                 let folder = path.parent().unwrap_or(&path).to_owned();
-                components::Error::DiskFull { folder }.into()
+                binaries::Error::DiskFull { folder }.into()
             }
             _ => Self::File { what, path, source },
         }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::contents::Item;
-use crate::components::cache::hexadecimal;
+use crate::binaries::cache::hexadecimal;
 
 /// The size and the SHA-256 of something written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! A node's image, built from components: the equivalent of `kind build node-image`, if no registry has upstream's.
+//! A node's image, built from binaries: the equivalent of `kind build node-image`, if no registry has upstream's.
 //!
 //! It has a minimal Debian with systemd, kind's own files for a node, Kubernetes' and containerd's programs, and the
 //! unpacked images that kubeadm starts. It is one layer in one archive of the root file system.
@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Images, store};
+use crate::binaries::cache::{Cache, Inputs, Lookup, Reservation};
+use crate::binaries::{self, Binaries};
 use crate::command::{Command, Line};
-use crate::components::cache::{Claim, Inputs, Room, Vacancy};
-use crate::components::{self, Components};
 use crate::docker::client::{self as docker, Docker};
 use crate::events::Events;
 use crate::pins::pins;
@@ -136,9 +136,9 @@ impl NodeImage {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A component is missing, or the cache could not be used.
+    /// A binary is missing, or the cache could not be used.
     #[error(transparent)]
-    Components(#[from] components::Error),
+    Binaries(#[from] binaries::Error),
     /// An image could not be put into it.
     #[error(transparent)]
     Images(#[from] super::Error),
@@ -150,59 +150,59 @@ pub enum Error {
 /// Returns the image, from the cache or after building it. It needs root, as everything that creates a root file
 /// system does.
 pub async fn ensure(
-    components: &Components,
+    binaries: &Binaries,
     images: &Images,
     cache: &Path,
     events: &Events,
 ) -> Result<NodeImage, Error> {
     let of_node = images.only(&IMAGES);
     let version = pins()
-        .version("kubernetes", components.kubernetes())
+        .version("kubernetes", binaries.kubernetes())
         .unwrap_or_default();
-    let room = Room {
+    let cache = Cache {
         folder: cache.join("images"),
-        verify: components::Verify::Cheaply,
+        verify: binaries::Verify::Cheaply,
     };
-    let inputs = inputs(components, &of_node)?;
-    let entry = match room.claim(NAME, &inputs, super::STAGE, events).await? {
-        Claim::Filled(entry) => entry,
-        Claim::Vacant(vacancy) => {
+    let inputs = inputs(binaries, &of_node)?;
+    let entry = match cache.look_up(NAME, &inputs, super::STAGE, events).await? {
+        Lookup::Found(entry) => entry,
+        Lookup::Missing(reservation) => {
             Making {
-                components,
+                binaries,
                 images: &of_node,
                 version,
-                vacancy: &vacancy,
+                reservation: &reservation,
                 events,
             }
             .run()
             .await?;
-            let entry = vacancy.fill(inputs, Vec::new()).await?;
-            room.prune(NAME, KEPT)?;
+            let entry = reservation.fill(inputs, Vec::new()).await?;
+            cache.prune(NAME, KEPT)?;
             entry
         }
     };
     Ok(NodeImage {
         tar: entry.folder.join(FILE),
         version: version.to_owned(),
-        dns_tag: tag("coredns", components),
-        etcd_tag: tag("etcd", components),
+        dns_tag: tag("coredns", binaries),
+        etcd_tag: tag("etcd", binaries),
     })
 }
 
 /// Returns the tag of an image that is in it.
-fn tag(image: &str, components: &Components) -> String {
-    let name = pins().image(image, components.kubernetes());
+fn tag(image: &str, binaries: &Binaries) -> String {
+    let name = pins().image(image, binaries.kubernetes());
     name.rsplit_once(':')
         .map(|(_, tag)| tag.to_owned())
         .unwrap_or_default()
 }
 
-fn inputs(components: &Components, images: &Images) -> Result<Inputs, Error> {
+fn inputs(binaries: &Binaries, images: &Images) -> Result<Inputs, Error> {
     let mut inputs = Inputs::default()
         .with("recipe", RECIPE)
         .with("packages", PACKAGES.join(" "))
         .with("set-up", SET_UP)
-        .with("kind", components.found("kind")?.sha256.clone())
+        .with("kind", binaries.found("kind")?.sha256.clone())
         .with("release", codename()?)
         .with(
             "images",
@@ -217,43 +217,43 @@ fn inputs(components: &Components, images: &Images) -> Result<Inputs, Error> {
         inputs = inputs.with(path, content);
     }
     for (program, _) in PROGRAMS {
-        inputs = inputs.with(program, components.found(program)?.sha256.clone());
+        inputs = inputs.with(program, binaries.found(program)?.sha256.clone());
     }
     Ok(inputs)
 }
 
 struct Making<'a> {
-    components: &'a Components,
+    binaries: &'a Binaries,
     images: &'a Images,
     version: &'a str,
-    vacancy: &'a Vacancy,
+    reservation: &'a Reservation,
     events: &'a Events,
 }
 
 impl Making<'_> {
     async fn run(&self) -> Result<(), Error> {
-        let layer = self.vacancy.folder().join("layer");
+        let layer = self.reservation.folder().join("layer");
         self.files(&layer)?;
         self.events
             .progress(super::STAGE, "unpacking the images of a kind node");
         store::fill(
             self.images,
-            self.components,
+            self.binaries,
             &layer.join("var/lib/containerd"),
             self.events,
         )
         .await?;
         self.bootstrap(&layer).await?;
-        fs::remove_dir_all(&layer).map_err(components::Error::file("remove", &layer))?;
+        fs::remove_dir_all(&layer).map_err(binaries::Error::file("remove", &layer))?;
         Ok(())
     }
 
     /// Writes all files of a node that are not the distribution's.
     fn files(&self, layer: &Path) -> Result<(), Error> {
-        copy(self.components.folder("kind")?, layer)?;
+        copy(self.binaries.folder("kind")?, layer)?;
         for (program, folder) in PROGRAMS {
             let target = layer.join(folder).join(program);
-            place(&target, &read(self.components.program(program)?)?, true)?;
+            place(&target, &read(self.binaries.program(program)?)?, true)?;
         }
         for (path, content) in FILES {
             place(&layer.join(path), content.as_bytes(), false)?;
@@ -268,9 +268,9 @@ impl Making<'_> {
     async fn bootstrap(&self, layer: &Path) -> Result<(), Error> {
         self.events
             .progress(super::STAGE, "making the root file system of a kind node");
-        let set_up = self.vacancy.folder().join("set-up.sh");
+        let set_up = self.reservation.folder().join("set-up.sh");
         place(&set_up, SET_UP.as_bytes(), true)?;
-        let tar = self.vacancy.folder().join("layer.tar");
+        let tar = self.reservation.folder().join("layer.tar");
         let pack = Command::new("tar")
             .args(["--numeric-owner", "--owner=0", "--group=0", "--directory"])
             .arg(layer)
@@ -280,12 +280,12 @@ impl Making<'_> {
             .arg(".");
         pack.run().await.map_err(Error::Bootstrap)?;
         let hook = |words: String| ["--customize-hook".to_owned(), words];
-        let bootstrap = Command::new(self.components.program("mmdebstrap")?)
+        let bootstrap = Command::new(self.binaries.program("mmdebstrap")?)
             .args(["--variant=minbase", &format!("--include={}", PACKAGES.join(","))])
             .args(hook(format!("tar-in '{}' /", tar.display())))
             .args(hook(format!("chroot \"$1\" sh -eu < '{}'", set_up.display())))
             .arg(codename()?)
-            .arg(self.vacancy.folder().join(FILE));
+            .arg(self.reservation.folder().join(FILE));
         let made = bootstrap.run_telling(|line| {
             if let Line::Err(text) = line
                 && let Some(step) = text.strip_prefix("I: ")
@@ -295,7 +295,7 @@ impl Making<'_> {
         });
         made.await.map_err(Error::Bootstrap)?;
         for file in [tar, set_up] {
-            fs::remove_file(&file).map_err(components::Error::file("remove", &file))?;
+            fs::remove_file(&file).map_err(binaries::Error::file("remove", &file))?;
         }
         Ok(())
     }
@@ -304,7 +304,7 @@ impl Making<'_> {
 /// Returns the codename of this machine's release, whose packages its apt knows.
 fn codename() -> Result<String, Error> {
     let file = Path::new("/etc/os-release");
-    let text = fs::read_to_string(file).map_err(components::Error::file("read", file))?;
+    let text = fs::read_to_string(file).map_err(binaries::Error::file("read", file))?;
     Ok(text
         .lines()
         .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
@@ -314,24 +314,24 @@ fn codename() -> Result<String, Error> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    Ok(fs::read(path).map_err(components::Error::file("read", path))?)
+    Ok(fs::read(path).map_err(binaries::Error::file("read", path))?)
 }
 
 fn place(path: &Path, content: &[u8], executable: bool) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(components::Error::file("make", folder))?;
+        fs::create_dir_all(folder).map_err(binaries::Error::file("make", folder))?;
     }
-    fs::write(path, content).map_err(components::Error::file("write", path))?;
+    fs::write(path, content).map_err(binaries::Error::file("write", path))?;
     let mode = if executable { 0o755 } else { 0o644 };
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .map_err(components::Error::file("set the mode of", path))?;
+        .map_err(binaries::Error::file("set the mode of", path))?;
     Ok(())
 }
 
 /// Copies kind's files. What its module has lost is which of them are programs: those in folders called `bin`.
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    for entry in fs::read_dir(from).map_err(components::Error::file("read", from))? {
-        let path = entry.map_err(components::Error::file("read", from))?.path();
+    for entry in fs::read_dir(from).map_err(binaries::Error::file("read", from))? {
+        let path = entry.map_err(binaries::Error::file("read", from))?.path();
         let target = to.join(path.file_name().unwrap_or_default());
         if path.is_dir() {
             copy(&path, &target)?;

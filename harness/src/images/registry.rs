@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::{Error, Images, STAGE};
+use crate::binaries::Binaries;
 use crate::command::Command;
-use crate::components::Components;
 use crate::events::Events;
 
 /// The registry that has most of a run's images. Any answer is enough, even a refusal.
@@ -40,10 +40,10 @@ pub fn name_in(registry: Option<&str>, name: &str) -> String {
 pub async fn push(
     images: &Images,
     registry: &str,
-    components: &Components,
+    binaries: &Binaries,
     events: &Events,
 ) -> Result<(), Error> {
-    let crane = components.program("crane")?;
+    let crane = binaries.program("crane")?;
     for (done, archive) in images.archives.iter().enumerate() {
         let name = name_in(Some(registry), &archive.name);
         let of = images.archives.len();

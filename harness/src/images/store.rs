@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::{Archive, Error, Images, STAGE};
-use crate::components::Components;
-use crate::components::cache::{Claim, Entry, Inputs, Room, Vacancy};
+use crate::binaries::Binaries;
+use crate::binaries::cache::{Cache, CacheEntry, Inputs, Lookup, Reservation};
 use crate::events::Events;
 
 /// A containerd that imports images and then ends.
@@ -34,7 +34,7 @@ const KEPT: usize = 2;
 /// A pristine containerd root folder.
 #[derive(Clone, Debug)]
 pub struct Store {
-    room: Room,
+    cache: Cache,
     root: PathBuf,
 }
 
@@ -44,10 +44,10 @@ impl Store {
     /// Files are hard links where the disk is the same, so nothing may write to them in place (containerd never
     /// does); its databases are copied.
     pub async fn materialize(&self, into: &Path) -> Result<(), Error> {
-        let (from, into, room) = (self.root.clone(), into.to_owned(), self.room.clone());
+        let (from, into, cache) = (self.root.clone(), into.to_owned(), self.cache.clone());
         let target = into.display().to_string();
         let linking = tokio::task::spawn_blocking(move || {
-            let _guard = reading(&room)?;
+            let _guard = reading(&cache)?;
             links::copy(&from, &into).map_err(Error::file("copy the image store to", &into))
         });
         linking.await.map_err(Error::stopped(&target))?
@@ -59,48 +59,48 @@ impl Store {
 /// Needs root: unpacking is mounting. The mounts are in a namespace of their own.
 pub async fn ensure(
     images: &Images,
-    components: &Components,
+    binaries: &Binaries,
     cache: &Path,
     events: &Events,
 ) -> Result<Store, Error> {
-    let room = Room {
+    let cache = Cache {
         folder: cache.join("stores"),
-        verify: crate::components::Verify::Cheaply,
+        verify: crate::binaries::Verify::Cheaply,
     };
     let inputs = Inputs::default()
         .with("layout", LAYOUT)
-        .with("containerd", &components.found("containerd")?.sha256)
+        .with("containerd", &binaries.found("containerd")?.sha256)
         .with("images", names(images).join("\n"));
-    let entry = match room.claim(NAME, &inputs, STAGE, events).await? {
-        Claim::Filled(entry) => entry,
-        Claim::Vacant(vacancy) => {
-            make(&room, &vacancy, images, components, events).await?;
-            let entry = vacancy.fill(inputs, names(images)).await?;
+    let entry = match cache.look_up(NAME, &inputs, STAGE, events).await? {
+        Lookup::Found(entry) => entry,
+        Lookup::Missing(reservation) => {
+            make(&cache, &reservation, images, binaries, events).await?;
+            let entry = reservation.fill(inputs, names(images)).await?;
             // Not while another run copies one of them; a later run prunes then.
-            if let Ok(lock) = lock_file(&room)
+            if let Ok(lock) = lock_file(&cache)
                 && lock.try_lock().is_ok()
             {
-                room.prune(NAME, KEPT)?;
+                cache.prune(NAME, KEPT)?;
             }
             entry
         }
     };
     Ok(Store {
         root: entry.folder.join(ROOT),
-        room,
+        cache,
     })
 }
 
 /// Fills an empty folder, which becomes a containerd's root, with images.
 pub(crate) async fn fill(
     images: &Images,
-    components: &Components,
+    binaries: &Binaries,
     root: &Path,
     events: &Events,
 ) -> Result<(), Error> {
     fs::create_dir_all(root).map_err(Error::file("create", root))?;
     let missing: Vec<&Archive> = images.archives.iter().collect();
-    let importer = Importer::start(components, root).await?;
+    let importer = Importer::start(binaries, root).await?;
     import(&importer, &missing, events).await?;
     importer.stop().await?;
     links::strip(root).map_err(Error::file("clear", root))
@@ -118,16 +118,16 @@ async fn import(importer: &Importer, missing: &[&Archive], events: &Events) -> R
 }
 
 async fn make(
-    room: &Room,
-    vacancy: &Vacancy,
+    cache: &Cache,
+    reservation: &Reservation,
     images: &Images,
-    components: &Components,
+    binaries: &Binaries,
     events: &Events,
 ) -> Result<(), Error> {
-    let root = vacancy.folder().join(ROOT);
+    let root = reservation.folder().join(ROOT);
     let mut there = Vec::new();
-    if let Some(latest) = room.latest(NAME) {
-        there = base(room, &latest, &root)?;
+    if let Some(latest) = cache.latest(NAME) {
+        there = base(cache, &latest, &root)?;
     }
     let wanted = names(images);
     let missing: Vec<_> = images
@@ -143,7 +143,7 @@ async fn make(
         .filter(|name| images.archives.iter().all(|archive| archive.name != *name))
         .collect();
 
-    let importer = Importer::start(components, &root).await?;
+    let importer = Importer::start(binaries, &root).await?;
     import(&importer, &missing, events).await?;
     for name in surplus {
         importer.remove(name).await?;
@@ -153,22 +153,22 @@ async fn make(
 }
 
 /// Starts from another store, and returns the images that are in it.
-fn base(room: &Room, latest: &Entry, root: &Path) -> Result<Vec<String>, Error> {
-    let _guard = reading(room)?;
+fn base(cache: &Cache, latest: &CacheEntry, root: &Path) -> Result<Vec<String>, Error> {
+    let _guard = reading(cache)?;
     links::copy(&latest.folder.join(ROOT), root).map_err(Error::file("copy the image store to", root))?;
     Ok(latest.manifest.notes.clone())
 }
 
 /// Keeps stores from being pruned for as long as the file is open.
-fn reading(room: &Room) -> Result<File, Error> {
-    let lock = lock_file(room)?;
-    lock.lock_shared().map_err(Error::file("lock", &room.folder))?;
+fn reading(cache: &Cache) -> Result<File, Error> {
+    let lock = lock_file(cache)?;
+    lock.lock_shared().map_err(Error::file("lock", &cache.folder))?;
     Ok(lock)
 }
 
-fn lock_file(room: &Room) -> Result<File, Error> {
-    let path = room.folder.join(".reading.lock");
-    fs::create_dir_all(&room.folder).map_err(Error::file("create", &room.folder))?;
+fn lock_file(cache: &Cache) -> Result<File, Error> {
+    let path = cache.folder.join(".reading.lock");
+    fs::create_dir_all(&cache.folder).map_err(Error::file("create", &cache.folder))?;
     File::options()
         .append(true)
         .create(true)

@@ -1,12 +1,12 @@
-//! The programs that a run builds its components with.
+//! The programs that a run builds its binaries with.
 
 use std::time::Duration;
 
 use super::Check;
 use crate::command::Command;
 
-/// The newest that a component asks for; Go itself fetches a newer toolchain where its settings allow that.
-const GO_MODULE: &str = include_str!("../../components/kubernetes/go.mod");
+/// The newest that a binary asks for; Go itself fetches a newer toolchain where its settings allow that.
+const GO_MODULE: &str = include_str!("../../binaries/kubernetes/go.mod");
 
 /// Printing a version takes milliseconds, and a second where the disk is asleep.
 const PRINT: Duration = Duration::from_secs(30);

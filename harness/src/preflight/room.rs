@@ -10,11 +10,11 @@ use serde::Deserialize;
 use super::{Check, machine};
 use crate::places::Places;
 
-/// Free disk that a run needs, in MB: Go's build cache takes 3 GB, components and images 2 GB, cargo's target folder
+/// Free disk that a run needs, in MB: Go's build cache takes 3 GB, binaries and images 2 GB, cargo's target folder
 /// 4 GB, the run itself less than one.
 pub(super) const DISK: u64 = 12_000;
 
-/// Free memory that a run needs, in MB: three tenants take 2.5 GB, linking the largest component 2 GB.
+/// Free memory that a run needs, in MB: three tenants take 2.5 GB, linking the largest binary 2 GB.
 pub(super) const MEMORY: u64 = 6_000;
 
 pub(super) fn inspect(places: &Places) -> Vec<Check> {

@@ -181,7 +181,7 @@ fn a_run_that_was_killed_could_not_run() {
 fn a_ci_server_sees_a_stage_that_failed_as_a_test() {
     let mut events = run();
     events.truncate(1);
-    stage(&mut events, "components", 0.0, 3.0, Status::Ok);
+    stage(&mut events, "binaries", 0.0, 3.0, Status::Ok);
     stage(&mut events, "substrate", 3.0, 9.0, Status::Failed);
     let stopped_by = Some("failed to start the host cluster\n  caused by: waited 6.0s".to_owned());
     let seconds = 9.0;

@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use crate::components::Options;
+use crate::binaries::Options;
 use crate::environment::{self, Attached, Up};
 use crate::events::{EVIDENCE, Event, Events};
 use crate::ledger::Ledger;

@@ -1,7 +1,7 @@
 //! A host cluster of Docker containers, made by kind.
 //!
 //! It is created from `kind-config.yaml`, with a name and a kubeconfig of its own. Its nodes are upstream's image if
-//! a registry has it, else one built from components. Only objects with the environment's name are ever changed.
+//! a registry has it, else one built from binaries. Only objects with the environment's name are ever changed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub struct Request {
 pub enum Nodes {
     /// Upstream's, by digest.
     Pulled(String),
-    /// An image that is built from components.
+    /// An image that is built from binaries.
     Made(NodeImage),
 }
 

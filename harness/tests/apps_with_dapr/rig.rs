@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use harness::components::{self, Components};
+use harness::binaries::{self, Binaries};
 use harness::wait::{self, Budget, Seen};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -21,11 +21,11 @@ use tokio::task::JoinHandle;
 /// Generous: other tests keep the machine busy.
 pub(crate) const BUDGET: Budget = Budget::seconds(30);
 
-/// Returns the programs, once for all tests: the components, and the apps as they go into their images.
-async fn programs() -> &'static Components {
-    static PROGRAMS: OnceCell<Components> = OnceCell::const_new();
+/// Returns the programs, once for all tests: the binaries, and the apps as they go into their images.
+async fn programs() -> &'static Binaries {
+    static PROGRAMS: OnceCell<Binaries> = OnceCell::const_new();
     let programs = async {
-        components::for_tests(&["daprd", "redis-cli", "redis-server", "write-app", "read-app"])
+        binaries::for_tests(&["daprd", "redis-cli", "redis-server", "write-app", "read-app"])
             .await
             .expect("the programs can be had")
     };
@@ -52,7 +52,7 @@ pub(crate) fn free_port() -> u16 {
 /// A folder for one test, and the programs to run in it.
 pub(crate) struct Rig {
     folder: TempDir,
-    programs: &'static Components,
+    programs: &'static Binaries,
 }
 
 impl Rig {
@@ -187,7 +187,7 @@ impl Rig {
 
     /// Returns the environment that Redis's programs need.
     pub(crate) fn redis_environment(&self) -> Vec<(&'static str, OsString)> {
-        let debian = self.programs.debian(components::DEBIAN);
+        let debian = self.programs.debian(binaries::DEBIAN);
         debian.expect("redis comes from there").environment()
     }
 

@@ -44,7 +44,7 @@ impl Harness {
         self
     }
 
-    /// Returns true if neither a component nor a report was begun.
+    /// Returns true if neither a binary nor a report was begun.
     fn has_begun_nothing(&self) -> bool {
         let there = |name: &&str| self.folder.path().join(name).exists();
         !["cache", "target"].iter().any(there)

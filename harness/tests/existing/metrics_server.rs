@@ -25,10 +25,10 @@ impl Drop for MetricsServer {
 impl MetricsServer {
     pub(crate) fn on(host: &Host) -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("there can be a runtime");
-        let components = runtime
-            .block_on(harness::components::for_tests(&["metrics-server"]))
+        let binaries = runtime
+            .block_on(harness::binaries::for_tests(&["metrics-server"]))
             .expect("a metrics server can be had");
-        let program = components.program("metrics-server").expect("it was asked for");
+        let program = binaries.program("metrics-server").expect("it was asked for");
         let process = start(host, program);
         // From here on, it ends with the test.
         let server = Self(process);

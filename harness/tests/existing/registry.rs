@@ -29,8 +29,8 @@ impl Drop for Registry {
 impl Registry {
     pub(crate) fn on(host: &Host) -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("there can be a runtime");
-        let components = runtime
-            .block_on(harness::components::for_tests(&["registry"]))
+        let binaries = runtime
+            .block_on(harness::binaries::for_tests(&["registry"]))
             .expect("a registry can be had");
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let settings = folder.path().join("config.yaml");
@@ -40,7 +40,7 @@ impl Registry {
         );
         fs::write(&settings, text).expect("it can be written");
         let process = host
-            .beside(components.program("registry").expect("it was asked for"))
+            .beside(binaries.program("registry").expect("it was asked for"))
             .arg("serve")
             .arg(&settings)
             .stdout(Stdio::null())

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use harness::components;
+use harness::binaries;
 use rstest::rstest;
 use rustix::process::Signal;
 
@@ -78,10 +78,8 @@ docker exec app /"$(basename "$APP")" --no-such-argument 2>/dev/null || echo "en
 #[tokio::test]
 #[ignore = "needs root and Debian's packages"]
 async fn a_privileged_container_runs_and_its_port_answers() {
-    let components = components::for_tests(&["read-app"])
-        .await
-        .expect("cargo builds it");
-    let app = components.program("read-app").expect("it was asked for");
+    let binaries = binaries::for_tests(&["read-app"]).await.expect("cargo builds it");
+    let app = binaries.program("read-app").expect("it was asked for");
     let environment = Environment::new("docker-privileged");
     let done = environment
         .harness(&["docker", "--", "bash", "-c", PRIVILEGED])

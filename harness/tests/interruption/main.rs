@@ -1,6 +1,6 @@
 //! The remains of a run that is cut off: nothing, or objects that `down` removes.
 //!
-//! Each case brings up an environment of its own, which needs root and built components, and cuts it off at a moment
+//! Each case brings up an environment of its own, which needs root and built binaries, and cuts it off at a moment
 //! that the case names. Run them by `cargo test -p harness --test interruption -- --ignored --test-threads 1`.
 
 use std::fs;
@@ -32,7 +32,7 @@ const TENANTS: &str = "platform ok";
 #[case::in_the_substrate("int-substrate", Signal::INT, SANDBOX)]
 #[case::in_the_platform("term-platform", Signal::TERM, CANARY)]
 #[case::in_the_tenants("int-tenants", Signal::INT, TENANTS)]
-#[ignore = "needs root and built components"]
+#[ignore = "needs root and built binaries"]
 fn a_signal_stops_it_and_leaves_nothing(#[case] name: &str, #[case] signal: Signal, #[case] moment: &str) {
     let environment = Environment::new(name);
     let (code, said) = environment.until(&UP, moment).ends_by(signal);
@@ -46,7 +46,7 @@ fn a_signal_stops_it_and_leaves_nothing(#[case] name: &str, #[case] signal: Sign
 #[case::when_the_api_answers("kill-api", API)]
 #[case::in_the_platform("kill-platform", CANARY)]
 #[case::in_the_tenants("kill-tenants", TENANTS)]
-#[ignore = "needs root and built components"]
+#[ignore = "needs root and built binaries"]
 fn what_a_killed_run_leaves_is_removed_by_down(#[case] name: &str, #[case] moment: &str) {
     let environment = Environment::new(name);
     let (code, said) = environment.until(&UP, moment).ends_by(Signal::KILL);
@@ -61,7 +61,7 @@ fn what_a_killed_run_leaves_is_removed_by_down(#[case] name: &str, #[case] momen
 }
 
 #[test]
-#[ignore = "needs root and built components"]
+#[ignore = "needs root and built binaries"]
 fn a_second_run_of_the_same_name_is_told_who_holds_it() {
     let environment = Environment::new("held");
     let first = environment.until(&UP, SANDBOX);
@@ -76,7 +76,7 @@ fn a_second_run_of_the_same_name_is_told_who_holds_it() {
 }
 
 #[test]
-#[ignore = "needs root and built components"]
+#[ignore = "needs root and built binaries"]
 fn logs_are_shown_while_it_comes_up() {
     let environment = Environment::new("logs");
     let run = environment.until(&UP, API);
@@ -93,13 +93,10 @@ fn logs_are_shown_while_it_comes_up() {
 }
 
 #[test]
-#[ignore = "needs root and built components"]
+#[ignore = "needs root and built binaries"]
 fn what_does_not_come_up_leaves_its_logs_in_the_report() {
     let environment = Environment::new("evidence");
-    let failing: Vec<&str> = UP
-        .into_iter()
-        .chain(["--component", "kubelet=/bin/false"])
-        .collect();
+    let failing: Vec<&str> = UP.into_iter().chain(["--binary", "kubelet=/bin/false"]).collect();
     let failed = environment
         .harness(&failing)
         .output()
@@ -117,7 +114,7 @@ fn what_does_not_come_up_leaves_its_logs_in_the_report() {
 
 /// Dapr's canary runs each time: its certificates still fit, and the namespace of the previous one does not conflict.
 #[test]
-#[ignore = "needs root and built components"]
+#[ignore = "needs root and built binaries"]
 fn what_is_up_can_be_brought_up_at_once_again() {
     let environment = Environment::new("again");
     for time in 1..=3 {

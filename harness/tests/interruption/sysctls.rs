@@ -46,7 +46,7 @@ impl Drop for Kept {
 }
 
 #[test]
-#[ignore = "needs root and built components"]
+#[ignore = "needs root and built binaries"]
 fn a_host_cluster_leaves_the_machines_sysctls_as_they_are() {
     let kept = Kept::set();
     let before = kept.now();

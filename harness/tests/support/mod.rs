@@ -42,14 +42,11 @@ impl Kubectl {
     /// Returns kubectl for the cluster of a kubeconfig, which need not exist yet.
     pub(crate) fn by(kubeconfig: PathBuf) -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("there can be a runtime");
-        let components = runtime
-            .block_on(harness::components::for_tests(&["kubectl"]))
+        let binaries = runtime
+            .block_on(harness::binaries::for_tests(&["kubectl"]))
             .expect("kubectl can be had");
         Self {
-            program: components
-                .program("kubectl")
-                .expect("it was asked for")
-                .to_owned(),
+            program: binaries.program("kubectl").expect("it was asked for").to_owned(),
             kubeconfig,
         }
     }

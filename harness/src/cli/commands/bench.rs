@@ -52,7 +52,7 @@ async fn of_up(context: &Context, wanted: &BenchUp) -> Result<Exit, Failure> {
     let context = context.named_or(NAME);
     let wanted_own = wanted.own.wanted();
     let plan = context.plan(&wanted_own, None).await?;
-    let options = wanted_own.basis.components.options();
+    let options = wanted_own.basis.binaries.options();
     let measured = measuring(&context, async |setting| {
         up::measure(&plan, &options, wanted.runs.into(), &setting).await
     })
@@ -67,7 +67,7 @@ async fn source(context: &Context, own: &Own) -> Result<Source, Failure> {
         Err(environment::Error::NotUp { .. }) => {
             let wanted = own.wanted();
             let plan = context.plan(&wanted, None).await?;
-            Ok(Source::Own(Box::new(plan), wanted.basis.components.options()))
+            Ok(Source::Own(Box::new(plan), wanted.basis.binaries.options()))
         }
         Err(error) => Err(error.into()),
     }

@@ -49,6 +49,6 @@ async fn planned(context: &Context, wanted: &Compare, side: &str, folder: &Path)
     context.common.name = Some(format!("{}-{side}", context.name()));
     let wanted = wanted.both.wanted(virtual_cluster, folder.join(side));
     let plan = context.plan(&wanted, None).await?;
-    let options = wanted.basis.components.options();
+    let options = wanted.basis.binaries.options();
     Ok(Planned::claim(plan, options, &context.places)?)
 }

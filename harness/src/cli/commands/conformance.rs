@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, wanted: &Conformance) -> Result<Exit,
         (None, DEFAULT_ENVIRONMENT) => absolute(Path::new("target/conformance"))?,
         (None, name) => absolute(&Path::new("target").join(format!("conformance-{name}")))?,
     };
-    let mut options = wanted.basis.components.options();
+    let mut options = wanted.basis.binaries.options();
     let place = match Attached::open(&context.places, context.name()) {
         Ok(attached) => {
             options.kubernetes = attached.kubernetes;

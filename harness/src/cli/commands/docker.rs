@@ -11,9 +11,9 @@ use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
+use crate::binaries::{self, DOCKER, Options, Wanted};
 use crate::cli::arguments::Docker;
 use crate::cli::{Exit, Failure, failure, interrupt};
-use crate::components::{self, DOCKER, Options, Wanted};
 use crate::docker::{self, Daemon, Request, STAGE};
 use crate::environment;
 use crate::events::Events;
@@ -75,12 +75,12 @@ async fn with_daemon(
 async fn start(context: &Context, place: &Path, ledger: &Ledger, events: &Events) -> Result<Daemon, Failure> {
     let cache = &context.places.cache;
     let options = Options::default();
-    let components = components::ensure(cache, &Wanted::these([DOCKER]), &options, events).await?;
+    let binaries = binaries::ensure(cache, &Wanted::these([DOCKER]), &options, events).await?;
     let request = Request {
         name: context.name().to_owned(),
         folder: place.join("docker"),
         keep: vec![cache.clone()],
-        packages: components.debian(DOCKER)?.clone(),
+        packages: binaries.debian(DOCKER)?.clone(),
     };
     ledger.record(&Entry::Sandbox {
         environment: request.name.clone(),

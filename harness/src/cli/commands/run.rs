@@ -18,7 +18,7 @@ pub(super) async fn up(context: &Context, wanted: &arguments::Up) -> Result<Exit
         until: *until,
         ..context.plan(wanted, None).await?
     };
-    let options = wanted.basis.components.options();
+    let options = wanted.basis.binaries.options();
     let cancel = interrupt::listen(&plan.name)?;
     let ended = run::up(&plan, &options, &context.places, context.console(), &cancel).await?;
     let Ended {
@@ -77,7 +77,7 @@ pub(super) async fn test(context: &Context, wanted: &Test) -> Result<Exit, Failu
 /// Brings an environment up, runs the scenarios, and removes it.
 pub(super) async fn e2e(context: &Context, wanted: &E2e) -> Result<Exit, Failure> {
     let plan = context.plan(&wanted.wanted, Some(&wanted.scenarios)).await?;
-    let options = wanted.wanted.basis.components.options();
+    let options = wanted.wanted.basis.binaries.options();
     let cancel = interrupt::listen(&plan.name)?;
     let ended = run::e2e(&plan, &options, &context.places, context.console(), &cancel).await?;
     conclude(context, ended)

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::binaries::Binaries;
 use crate::command::{Command, Group};
-use crate::components::Components;
 use crate::images::{Archive, Error};
 use crate::wait::{self, Budget, Seen};
 
@@ -42,7 +42,7 @@ pub(super) struct Importer {
 }
 
 impl Importer {
-    pub(super) async fn start(components: &Components, root: &Path) -> Result<Self, Error> {
+    pub(super) async fn start(binaries: &Binaries, root: &Path) -> Result<Self, Error> {
         let place = tempfile::Builder::new().prefix("images-").tempdir();
         let place = place.map_err(Error::file("create a folder in", &std::env::temp_dir()))?;
         let settings = place.path().join("config.toml");
@@ -52,7 +52,7 @@ impl Importer {
         // What it mounts while it unpacks is seen by nobody else, and goes when it goes.
         let containerd = Command::new("unshare")
             .args(["--mount", "--propagation", "private", "sh", "-c", IN_ITS_OWN_RUN])
-            .arg(components.program("containerd")?)
+            .arg(binaries.program("containerd")?)
             .arg("--config")
             .arg(&settings)
             .start(&log)
@@ -60,7 +60,7 @@ impl Importer {
                 what: "start containerd".into(),
                 source,
             })?;
-        let ctr = components.program("ctr")?.to_owned();
+        let ctr = binaries.program("ctr")?.to_owned();
         let mut importer = Self {
             containerd,
             ctr,

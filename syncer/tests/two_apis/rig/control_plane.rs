@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::components::Components;
+use harness::binaries::Binaries;
 use harness::wait::{self, Seen};
 use kube::config::Kubeconfig;
 use tokio::net::TcpSocket;
@@ -30,7 +30,7 @@ pub(super) struct ControlPlane {
 
 impl ControlPlane {
     /// Starts both with the certificates in `folder`; their objects are below `prefix` in etcd.
-    pub(super) async fn start(programs: &Components, etcd: &str, prefix: &str, folder: &Path) -> Self {
+    pub(super) async fn start(programs: &Binaries, etcd: &str, prefix: &str, folder: &Path) -> Self {
         // Bound and never listened at, it keeps the port for the API server.
         let reserved = TcpSocket::new_v4().expect("sockets can be made");
         reserved.set_reuseport(true).expect("ports can be shared");

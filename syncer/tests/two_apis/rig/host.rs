@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs};
 
-use harness::components::{self, Components};
+use harness::binaries::{self, Binaries};
 use harness::helm::Helm;
 use serde_json::{Value, json};
 use syncer::pki::{self, Access, Authority, Names};
@@ -17,7 +17,7 @@ use super::{Side, background};
 
 /// A cluster with Dapr's CRDs, for tenants to share.
 pub(crate) struct Host {
-    programs: Components,
+    programs: Binaries,
     folder: PathBuf,
     syncer: PathBuf,
     cluster: ControlPlane,
@@ -41,7 +41,7 @@ impl Host {
             "helm",
             "dapr",
         ];
-        let programs = components::for_tests(&names)
+        let programs = binaries::for_tests(&names)
             .await
             .expect("the programs can be had");
         let given = env::var_os("SYNCER").map(PathBuf::from);
@@ -130,7 +130,7 @@ impl Host {
     }
 
     /// Returns the programs.
-    pub(super) fn programs(&self) -> &Components {
+    pub(super) fn programs(&self) -> &Binaries {
         &self.programs
     }
 

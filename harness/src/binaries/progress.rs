@@ -13,7 +13,7 @@ const FIRST_ESTIMATE: f64 = 0.03;
 
 /// The kind of work on the parts of a build.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Words {
+pub(super) enum Verb {
     /// The parts are compiled, and then linked.
     Compiling,
     /// The parts are fetched, and then unpacked.
@@ -22,9 +22,9 @@ pub(super) enum Words {
 
 /// A build whose parts are counted as they are done.
 #[derive(Debug)]
-pub(super) struct Pace<'a> {
+pub(super) struct BuildProgress<'a> {
     stage: String,
-    words: Words,
+    verb: Verb,
     events: &'a Events,
     parts: BTreeSet<String>,
     total: Option<u64>,
@@ -32,11 +32,11 @@ pub(super) struct Pace<'a> {
     reported: Option<Instant>,
 }
 
-impl<'a> Pace<'a> {
-    pub(super) fn new(stage: &str, words: Words, total: Option<u64>, events: &'a Events) -> Self {
+impl<'a> BuildProgress<'a> {
+    pub(super) fn new(stage: &str, verb: Verb, total: Option<u64>, events: &'a Events) -> Self {
         Self {
             stage: stage.to_owned(),
-            words,
+            verb,
             events,
             parts: BTreeSet::new(),
             total,
@@ -69,10 +69,10 @@ impl<'a> Pace<'a> {
         }
         self.events.tell(Event::Progress {
             stage: self.stage.clone(),
-            what: match (self.words, is_last) {
-                (Words::Compiling, true) => "linking".into(),
-                (Words::Compiling, false) => format!("compiled {part}"),
-                (Words::Fetching, _) => format!("fetched {part}"),
+            what: match (self.verb, is_last) {
+                (Verb::Compiling, true) => "linking".into(),
+                (Verb::Compiling, false) => format!("compiled {part}"),
+                (Verb::Fetching, _) => format!("fetched {part}"),
             },
             done: Some(done),
             total: self.total.map(|total| total.max(done)),
@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn parts_are_counted_once_and_reports_have_their_distance() {
         let (events, mut told) = Events::channel();
-        let mut pace = Pace::new("components/tiny", Words::Compiling, Some(3), &events);
+        let mut progress = BuildProgress::new("binaries/tiny", Verb::Compiling, Some(3), &events);
         for part in ["one", "one", "two", "three"] {
-            pace.done(part);
+            progress.done(part);
         }
         let mut seen = Vec::new();
         while let Ok(stamped) = told.try_recv() {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::sha256_of;
-use crate::components::Verify;
+use crate::binaries::Verify;
 
 /// The manifest's name in its entry.
 const NAME: &str = "entry.json";

@@ -1,24 +1,24 @@
 use super::*;
 
 /// Follows a tiny recipe: writes one file, and reports if it had to.
-async fn make(room: &Room, content: &str) -> (Entry, bool) {
+async fn make(cache: &Cache, content: &str) -> (CacheEntry, bool) {
     let inputs = Inputs::default().with("content", content);
-    match room
-        .claim("tiny", &inputs, "components", &Events::ignored())
+    match cache
+        .look_up("tiny", &inputs, "binaries", &Events::ignored())
         .await
         .unwrap()
     {
-        Claim::Filled(entry) => (entry, false),
-        Claim::Vacant(vacancy) => {
-            fs::create_dir(vacancy.folder().join("bin")).unwrap();
-            fs::write(vacancy.folder().join("bin/tiny"), content).unwrap();
-            (vacancy.fill(inputs, Vec::new()).await.unwrap(), true)
+        Lookup::Found(entry) => (entry, false),
+        Lookup::Missing(reservation) => {
+            fs::create_dir(reservation.folder().join("bin")).unwrap();
+            fs::write(reservation.folder().join("bin/tiny"), content).unwrap();
+            (reservation.fill(inputs, Vec::new()).await.unwrap(), true)
         }
     }
 }
 
-fn room(folder: &tempfile::TempDir) -> Room {
-    Room {
+fn cache(folder: &tempfile::TempDir) -> Cache {
+    Cache {
         folder: folder.path().join("cache"),
         verify: Verify::Cheaply,
     }
@@ -35,9 +35,9 @@ fn a_key_changes_with_every_input_and_with_their_border() {
 #[tokio::test]
 async fn what_is_there_is_not_made_again() {
     let folder = tempfile::tempdir().unwrap();
-    let (first, made) = make(&room(&folder), "one").await;
+    let (first, made) = make(&cache(&folder), "one").await;
     assert!(made);
-    let (second, made) = make(&room(&folder), "one").await;
+    let (second, made) = make(&cache(&folder), "one").await;
     assert!(!made);
     assert_eq!(first.folder, second.folder);
     let program = second.program("bin/tiny").unwrap();
@@ -47,8 +47,8 @@ async fn what_is_there_is_not_made_again() {
 #[tokio::test]
 async fn another_input_is_another_entry() {
     let folder = tempfile::tempdir().unwrap();
-    let (one, _) = make(&room(&folder), "one").await;
-    let (two, made) = make(&room(&folder), "two").await;
+    let (one, _) = make(&cache(&folder), "one").await;
+    let (two, made) = make(&cache(&folder), "two").await;
     assert!(made);
     assert_ne!(one.folder, two.folder);
 }
@@ -67,9 +67,9 @@ async fn another_input_is_another_entry() {
 #[tokio::test]
 async fn a_damaged_entry_is_made_again(#[case] damage: fn(&Path)) {
     let folder = tempfile::tempdir().unwrap();
-    let (entry, _) = make(&room(&folder), "one").await;
+    let (entry, _) = make(&cache(&folder), "one").await;
     damage(&entry.folder.join("bin/tiny"));
-    let (again, made) = make(&room(&folder), "one").await;
+    let (again, made) = make(&cache(&folder), "one").await;
     assert!(made);
     assert_eq!(fs::read_to_string(again.folder.join("bin/tiny")).unwrap(), "one");
 }
@@ -77,26 +77,26 @@ async fn a_damaged_entry_is_made_again(#[case] damage: fn(&Path)) {
 #[tokio::test]
 async fn content_that_was_touched_but_not_changed_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let (entry, _) = make(&room(&folder), "one").await;
+    let (entry, _) = make(&cache(&folder), "one").await;
     fs::write(entry.folder.join("bin/tiny"), "one").unwrap();
-    assert!(!make(&room(&folder), "one").await.1);
+    assert!(!make(&cache(&folder), "one").await.1);
 }
 
 #[tokio::test]
 async fn what_a_crashed_maker_left_is_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let room = room(&folder);
+    let cache = cache(&folder);
     let inputs = Inputs::default().with("content", "one");
-    let left = room.folder.join(format!(".tiny-{}.crashed", inputs.key()));
+    let left = cache.folder.join(format!(".tiny-{}.crashed", inputs.key()));
     fs::create_dir_all(left.join("half")).unwrap();
-    make(&room, "one").await;
+    make(&cache, "one").await;
     assert!(!left.exists());
 }
 
 #[tokio::test]
 async fn of_two_that_ask_at_once_one_makes_it() {
     let folder = tempfile::tempdir().unwrap();
-    let (one, other) = (room(&folder), room(&folder));
+    let (one, other) = (cache(&folder), cache(&folder));
     let ((_, first), (_, second)) = tokio::join!(make(&one, "one"), make(&other, "one"));
     assert!(first != second, "made once");
 }
@@ -104,24 +104,24 @@ async fn of_two_that_ask_at_once_one_makes_it() {
 #[tokio::test]
 async fn who_waits_is_told_for_whom() {
     let folder = tempfile::tempdir().unwrap();
-    let room = room(&folder);
+    let cache = cache(&folder);
     let inputs = Inputs::default().with("content", "one");
-    let Claim::Vacant(vacancy) = room
-        .claim("tiny", &inputs, "components", &Events::ignored())
+    let Lookup::Missing(reservation) = cache
+        .look_up("tiny", &inputs, "binaries", &Events::ignored())
         .await
         .unwrap()
     else {
         panic!("nothing is there yet");
     };
     let (events, mut told) = Events::channel();
-    let waiting = room.claim("tiny", &inputs, "components", &events);
+    let waiting = cache.look_up("tiny", &inputs, "binaries", &events);
     let filling = async {
         let event = told.recv().await.unwrap().event;
-        vacancy.fill(inputs.clone(), Vec::new()).await.unwrap();
+        reservation.fill(inputs.clone(), Vec::new()).await.unwrap();
         event
     };
-    let (claim, event) = tokio::join!(waiting, filling);
-    assert!(matches!(claim.unwrap(), Claim::Filled(_)));
+    let (lookup, event) = tokio::join!(waiting, filling);
+    assert!(matches!(lookup.unwrap(), Lookup::Found(_)));
     let text = format!("{event:?}");
     assert!(
         text.contains(&format!("waiting: process {} is making tiny", std::process::id())),

@@ -12,7 +12,7 @@ use object::elf::{DT_NEEDED, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::read::{ReadCache, ReadRef};
 
-use crate::components::Error;
+use crate::binaries::Error;
 
 /// Returns the loader and the libraries below `root` that the programs need, by the path that the image has them at.
 pub(crate) fn needed(root: &Path, programs: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {

@@ -29,9 +29,9 @@ const OTHERS: Budget = Budget {
 /// The length of a key: 64 bits, of which no cache has enough to see two alike.
 const KEY: usize = 16;
 
-/// A folder of entries.
+/// A folder of entries, shared by all runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Room {
+pub(crate) struct Cache {
     pub(crate) folder: PathBuf,
     pub(crate) verify: Verify,
 }
@@ -56,12 +56,12 @@ impl Inputs {
 
 /// A whole, undamaged thing.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct CacheEntry {
     pub(crate) folder: PathBuf,
     pub(crate) manifest: Manifest,
 }
 
-impl Entry {
+impl CacheEntry {
     /// Returns a file of the entry, as a program.
     pub(crate) fn program(&self, path: &str) -> Option<Program> {
         let sha256 = self.manifest.sha256(path)?.to_owned();
@@ -74,40 +74,40 @@ impl Entry {
 
 /// The result of a request for an entry.
 #[derive(Debug)]
-pub(crate) enum Claim {
+pub(crate) enum Lookup {
     /// The entry exists.
-    Filled(Entry),
+    Found(CacheEntry),
     /// The entry does not exist. The caller has to create it.
-    Vacant(Vacancy),
+    Missing(Reservation),
 }
 
 /// An entry to be created, held by its lock.
 #[derive(Debug)]
 #[must_use = "fill it, or the entry is not made"]
-pub(crate) struct Vacancy {
+pub(crate) struct Reservation {
     target: PathBuf,
     making: tempfile::TempDir,
     _lock: File,
 }
 
-impl Room {
+impl Cache {
     /// Asks for an entry, waiting for another run that is making it.
-    pub(crate) async fn claim(
+    pub(crate) async fn look_up(
         &self,
         name: &str,
         inputs: &Inputs,
         stage: &str,
         events: &Events,
-    ) -> Result<Claim, Error> {
+    ) -> Result<Lookup, Error> {
         let target = self.folder.join(format!("{name}-{}", inputs.key()));
         if let Some(entry) = self.used(&target) {
-            return Ok(Claim::Filled(entry));
+            return Ok(Lookup::Found(entry));
         }
         fs::create_dir_all(&self.folder).map_err(Error::file("create", &self.folder))?;
         let lock = self.lock(&target, name, stage, events).await?;
         // Another run may have made it while this one waited.
         if let Some(entry) = self.used(&target) {
-            return Ok(Claim::Filled(entry));
+            return Ok(Lookup::Found(entry));
         }
         let prefix = format!(".{}.", file_name(&target));
         self.sweep(&prefix)?;
@@ -124,7 +124,7 @@ impl Room {
             .prefix(&prefix)
             .tempdir_in(&self.folder)
             .map_err(Error::file("create a folder in", &self.folder))?;
-        Ok(Claim::Vacant(Vacancy {
+        Ok(Lookup::Missing(Reservation {
             target,
             making,
             _lock: lock,
@@ -132,7 +132,7 @@ impl Room {
     }
 
     /// Returns the entry of this name that was used last, if it is undamaged.
-    pub(crate) fn latest(&self, name: &str) -> Option<Entry> {
+    pub(crate) fn latest(&self, name: &str) -> Option<CacheEntry> {
         self.entries(name)
             .into_iter()
             .next()
@@ -169,7 +169,7 @@ impl Room {
     }
 
     /// Reads an entry that is there and undamaged, and notes that it is used.
-    fn used(&self, target: &Path) -> Option<Entry> {
+    fn used(&self, target: &Path) -> Option<CacheEntry> {
         let entry = self.whole(target)?;
         // Only the order of pruning depends on it, so a cache that is not ours to write to does as well.
         let _not_noted = File::open(target).and_then(|folder| folder.set_modified(SystemTime::now()));
@@ -177,9 +177,9 @@ impl Room {
     }
 
     /// Reads an entry that is there and undamaged.
-    fn whole(&self, target: &Path) -> Option<Entry> {
+    fn whole(&self, target: &Path) -> Option<CacheEntry> {
         let manifest = Manifest::read(target)?;
-        manifest.matches(target, self.verify).then(|| Entry {
+        manifest.matches(target, self.verify).then(|| CacheEntry {
             folder: target.to_owned(),
             manifest,
         })
@@ -230,7 +230,7 @@ pub(crate) async fn lock(path: &Path, name: &str, stage: &str, events: &Events) 
         std::future::ready(seen)
     });
     let locked = waited.await.map_err(|source| Error::Held {
-        component: name.to_owned(),
+        name: name.to_owned(),
         source,
     })?;
     locked.map_err(Error::file("lock", path))?;
@@ -248,14 +248,14 @@ fn holder(path: &Path) -> String {
         .unwrap_or_else(|| "(unknown)".into())
 }
 
-impl Vacancy {
+impl Reservation {
     /// Returns the folder in which to create the entry's content.
     pub(crate) fn folder(&self) -> &Path {
         self.making.path()
     }
 
     /// Makes the content an entry: it is whole and on the disk before others see it.
-    pub(crate) async fn fill(self, inputs: Inputs, notes: Vec<String>) -> Result<Entry, Error> {
+    pub(crate) async fn fill(self, inputs: Inputs, notes: Vec<String>) -> Result<CacheEntry, Error> {
         let folder = self.making.path().to_owned();
         let made = tokio::task::spawn_blocking(move || -> Result<Manifest, Error> {
             let manifest = Manifest::of(&folder, inputs.0, notes).map_err(Error::file("read", &folder))?;
@@ -278,7 +278,7 @@ impl Vacancy {
             let synced = File::open(parent).and_then(|folder| folder.sync_all());
             synced.map_err(Error::file("write to the disk", parent))?;
         }
-        Ok(Entry {
+        Ok(CacheEntry {
             folder: self.target,
             manifest,
         })

@@ -1,4 +1,4 @@
-//! Errors of components.
+//! Errors of binaries.
 
 use std::convert::Infallible;
 use std::io;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use super::names;
 use crate::{command, nearest, places, wait};
 
-/// Errors of components. Each text follows "failed to".
+/// Errors of binaries. Each text follows "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder of the cache is not known.
     #[error(transparent)]
     Places(#[from] places::Error),
     /// A name that nothing has.
-    #[error("find a component named {name}{}", meant(nearest.as_ref(), known))]
+    #[error("find a binary named {name}{}", meant(nearest.as_ref(), known))]
     Unknown {
         /// As it was given.
         name: String,
@@ -34,33 +34,31 @@ pub enum Error {
         source: io::Error,
     },
     /// A program was asked for that was not among the wanted ones.
-    #[error("give {name}, which was not asked for when components were made")]
+    #[error("give {name}, which was not asked for when binaries were made")]
     NotWanted {
-        /// The program or component.
+        /// The program or pin.
         name: String,
     },
-    /// A tool that builds components is not on this machine.
-    #[error(
-        "run {tool}, which makes {component}: install {remedy}, or give the programs by --component NAME=FILE"
-    )]
+    /// A tool that builds binaries is not on this machine.
+    #[error("run {tool}, which makes {pin}: install {remedy}, or give the programs by --binary NAME=FILE")]
     NoTool {
         /// The tool.
         tool: &'static str,
-        /// The component that was to be built.
-        component: String,
+        /// The pin whose binaries were to be built.
+        pin: String,
         /// The source from which the tool can be installed.
         remedy: &'static str,
         /// The error of the attempt to run it.
         source: io::Error,
     },
-    /// A source of a component could not be fetched.
+    /// A source of binaries could not be fetched.
     #[error(
-        "fetch {what} for {component}; is the registry reachable? Programs that are there already can be given by \
-         --component NAME=FILE ({programs})"
+        "fetch {what} for {pin}; is the registry reachable? Programs that are there already can be given by \
+         --binary NAME=FILE ({programs})"
     )]
     Fetch {
-        /// The component.
-        component: String,
+        /// The pin.
+        pin: String,
         /// The source that could not be fetched.
         what: String,
         /// The programs that could be given instead.
@@ -69,10 +67,10 @@ pub enum Error {
         source: command::Error,
     },
     /// A build failed.
-    #[error("build {component}")]
+    #[error("build {pin}")]
     Build {
-        /// The component.
-        component: String,
+        /// The pin.
+        pin: String,
         /// The error of the command.
         source: command::Error,
     },
@@ -93,10 +91,10 @@ pub enum Error {
         source: io::Error,
     },
     /// Another run holds a cache entry and does not finish it.
-    #[error("make {component}, which another run is making")]
+    #[error("make {name}, which another run is making")]
     Held {
-        /// The component.
-        component: String,
+        /// The entry, as its folder is named.
+        name: String,
         /// The wait that ended, with the holder of the entry and the time.
         source: wait::Error<Infallible>,
     },
@@ -117,10 +115,10 @@ pub enum Error {
         needed_by: String,
     },
     /// A build succeeded without the program that it is for.
-    #[error("find {program} among what building {component} gave")]
+    #[error("find {program} among what building {pin} gave")]
     Incomplete {
-        /// The component.
-        component: String,
+        /// The pin.
+        pin: String,
         /// The program that is missing.
         program: String,
     },
@@ -130,7 +128,7 @@ pub enum Error {
 fn meant(nearest: Option<&String>, known: &[String]) -> String {
     match nearest {
         Some(nearest) => format!(": is it `{nearest}`?"),
-        None => format!(": the components are {}", known.join(", ")),
+        None => format!(": the binaries are {}", known.join(", ")),
     }
 }
 
@@ -156,14 +154,14 @@ impl Error {
     }
 
     /// Returns a function for `map_err`: a command that builds failed.
-    pub(super) fn build(component: &str, folder: &Path) -> impl FnOnce(command::Error) -> Self {
-        let component = component.to_owned();
+    pub(super) fn build(pin: &str, folder: &Path) -> impl FnOnce(command::Error) -> Self {
+        let pin = pin.to_owned();
         let folder = folder.to_owned();
         move |source| {
             if source.is_disk_full() {
                 Self::DiskFull { folder }
             } else {
-                Self::Build { component, source }
+                Self::Build { pin, source }
             }
         }
     }

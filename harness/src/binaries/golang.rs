@@ -1,6 +1,6 @@
 //! Built from Go modules.
 //!
-//! Upstream's `replace` directives keep `go install …@version` from working, so each component has a go.mod of
+//! Upstream's `replace` directives keep `go install …@version` from working, so each module has a go.mod of
 //! its own here, whose go.sum pins every byte.
 
 use std::collections::BTreeMap;
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::Semaphore;
 
-use super::cache::{Claim, Entry, Inputs, Room, Vacancy};
-use super::pace::{Pace, Words};
+use super::cache::{Cache, CacheEntry, Inputs, Lookup, Reservation};
+use super::progress::{BuildProgress, Verb};
 use super::{Error, Program, STAGE};
 use crate::command::{self, Command, Line};
 use crate::events::Events;
@@ -41,24 +41,24 @@ pub(super) struct Built {
 /// Gives a module's programs, from the cache or by building them.
 pub(super) async fn ensure(
     pin: &GoPin,
-    room: &Room,
+    cache: &Cache,
     turns: &Semaphore,
     events: &Events,
 ) -> Result<Built, Error> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("components")
+        .join("binaries")
         .join(pin.folder());
     let module = Module { pin, folder };
     let stage = format!("{STAGE}/{}", pin.folder());
     let inputs = module.inputs().await?;
-    let entry = match room.claim(pin.folder(), &inputs, &stage, events).await? {
-        Claim::Filled(entry) => entry,
-        Claim::Vacant(vacancy) => {
+    let entry = match cache.look_up(pin.folder(), &inputs, &stage, events).await? {
+        Lookup::Found(entry) => entry,
+        Lookup::Missing(reservation) => {
             // A closed semaphore would be the only failure, and nothing closes it.
             let _turn = turns.acquire().await;
             let building = async {
-                module.build(&vacancy, &stage, events).await?;
-                vacancy.fill(inputs, Vec::new()).await
+                module.build(&reservation, &stage, events).await?;
+                reservation.fill(inputs, Vec::new()).await
             };
             events.stage(&stage, building).await?
         }
@@ -119,16 +119,16 @@ impl Module<'_> {
             .env("GOWORK", "off")
     }
 
-    async fn build(&self, vacancy: &Vacancy, stage: &str, events: &Events) -> Result<(), Error> {
+    async fn build(&self, reservation: &Reservation, stage: &str, events: &Events) -> Result<(), Error> {
         if !self.packages().is_empty() {
-            self.compile(vacancy, stage, events).await?;
+            self.compile(reservation, stage, events).await?;
         }
-        self.keep_folders(vacancy).await
+        self.keep_folders(reservation).await
     }
 
-    async fn compile(&self, vacancy: &Vacancy, stage: &str, events: &Events) -> Result<(), Error> {
+    async fn compile(&self, reservation: &Reservation, stage: &str, events: &Events) -> Result<(), Error> {
         let packages = self.fetch(stage, events).await?;
-        let programs = vacancy.folder().join("bin");
+        let programs = reservation.folder().join("bin");
         fs::create_dir(&programs).map_err(Error::file("create", &programs))?;
         let output = match &self.pin.rename {
             Some(name) => programs.join(name),
@@ -147,16 +147,16 @@ impl Module<'_> {
             let build = self.go(&["test", "-c", "-v", "-vet=off"]).args(self.flags());
             builds.push(build.arg("-o").arg(programs.join(name)).arg(package));
         }
-        let mut pace = Pace::new(stage, Words::Compiling, Some(packages), events);
+        let mut progress = BuildProgress::new(stage, Verb::Compiling, Some(packages), events);
         for build in builds {
             let built = build.run_telling(|line| {
                 if let Line::Err(text) = line {
-                    pace.done(text);
+                    progress.done(text);
                 }
             });
             built
                 .await
-                .map_err(Error::build(&self.pin.name, vacancy.folder()))?;
+                .map_err(Error::build(&self.pin.name, reservation.folder()))?;
         }
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Module<'_> {
     async fn fetch(&self, stage: &str, events: &Events) -> Result<u64, Error> {
         let mut packages = 0;
         let mut what = format!("the Go module {}", self.pin.module);
-        let mut pace = Pace::new(stage, Words::Compiling, None, events);
+        let mut progress = BuildProgress::new(stage, Verb::Compiling, None, events);
         let tests: &[&str] = if self.pin.tests.is_some() { &["-test"] } else { &[] };
         self.go(&["list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"])
             .args(tests)
@@ -182,13 +182,13 @@ impl Module<'_> {
                 Line::Err(text) => {
                     if let Some(module) = text.strip_prefix("go: downloading ") {
                         what = format!("the Go module {}", module.replace(' ', "@"));
-                        pace.say(&format!("fetching {what}"));
+                        progress.say(&format!("fetching {what}"));
                     }
                 }
             })
             .await
             .map_err(|source| Error::Fetch {
-                component: self.pin.name.clone(),
+                pin: self.pin.name.clone(),
                 what,
                 programs: self.pin.names().collect::<Vec<_>>().join(", "),
                 source,
@@ -196,7 +196,7 @@ impl Module<'_> {
         Ok(packages)
     }
 
-    async fn keep_folders(&self, vacancy: &Vacancy) -> Result<(), Error> {
+    async fn keep_folders(&self, reservation: &Reservation) -> Result<(), Error> {
         if self.pin.folders.is_empty() {
             return Ok(());
         }
@@ -205,24 +205,24 @@ impl Module<'_> {
         fetch
             .run()
             .await
-            .map_err(Error::build(&self.pin.name, vacancy.folder()))?;
+            .map_err(Error::build(&self.pin.name, reservation.folder()))?;
         let module = self
             .go(&["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", &self.pin.module])
             .text()
             .await;
-        let module = module.map_err(Error::build(&self.pin.name, vacancy.folder()))?;
+        let module = module.map_err(Error::build(&self.pin.name, reservation.folder()))?;
         for folder in &self.pin.folders {
             let from = Path::new(&module).join(folder);
-            copy(&from, &vacancy.folder().join(folder))?;
+            copy(&from, &reservation.folder().join(folder))?;
         }
         Ok(())
     }
 
-    fn built(&self, entry: &Entry) -> Result<Built, Error> {
+    fn built(&self, entry: &CacheEntry) -> Result<Built, Error> {
         let programs = self.pin.names().map(|name| {
             let program = entry.program(&format!("bin/{name}"));
             let missing = || Error::Incomplete {
-                component: self.pin.name.clone(),
+                pin: self.pin.name.clone(),
                 program: name.clone(),
             };
             let program = program.ok_or_else(missing)?;
@@ -236,15 +236,15 @@ impl Module<'_> {
     }
 
     fn explain(&self, failed: command::Error) -> Error {
-        let component = self.pin.name.clone();
+        let pin = self.pin.name.clone();
         match failed {
             command::Error::Run { source, .. } => Error::NoTool {
                 tool: "go",
-                component,
+                pin,
                 remedy: "Go 1.26 or newer (https://go.dev/dl)",
                 source,
             },
-            source => Error::Build { component, source },
+            source => Error::Build { pin, source },
         }
     }
 }

@@ -1,25 +1,25 @@
-//! `components`: the long part of a first run, in advance.
+//! `binaries`: the long part of a first run, in advance.
 
 use super::Context;
 use crate::cli::arguments::Prepare;
 use crate::cli::{Exit, Failure, interrupt, output};
 use crate::environment::{self, Recipe};
 
-/// Has all components and images in the cache.
+/// Has all binaries and images in the cache.
 pub(super) async fn prepare(context: &Context, wanted: &Prepare) -> Result<Exit, Failure> {
-    wanted.components.options().check().map_err(Failure::Option)?;
+    wanted.binaries.options().check().map_err(Failure::Option)?;
     let cancel = interrupt::listen(context.name())?;
     let Prepare {
         substrate,
         images,
         registry,
-        components,
+        binaries,
     } = wanted;
     context
         .showing(async |events| {
             let substrate = substrate.decide(super::docker_decides(*substrate).await);
             let recipe = Recipe::of(substrate, *images, registry.clone()).await;
-            let options = components.options();
+            let options = binaries.options();
             let prepared = environment::prepare(&recipe, &options, &context.places, events);
             let done = cancel.run_until_cancelled(prepared).await;
             Ok(done.ok_or(Failure::Interrupted)??)
@@ -29,7 +29,7 @@ pub(super) async fn prepare(context: &Context, wanted: &Prepare) -> Result<Exit,
         output::json(&serde_json::json!({ "cache": context.places.cache }))?;
     } else {
         output::text(&format!(
-            "All components and images are in {}.\n",
+            "All binaries and images are in {}.\n",
             context.places.cache.display()
         ))?;
     }

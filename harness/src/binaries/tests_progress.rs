@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use super::{Components, Error, Options, Wanted, ensure};
+use super::{Binaries, Error, Options, Wanted, ensure};
 use crate::events::{Event, Events};
 use crate::places::Places;
 
 /// Ensures that the named programs are in the user's cache, and reports builds on stderr.
 ///
 /// It is for tests that run real programs: nothing has to be up, and a first run builds the missing programs.
-pub async fn for_tests(names: &[&str]) -> Result<Components, Error> {
+pub async fn for_tests(names: &[&str]) -> Result<Binaries, Error> {
     let (events, mut told) = Events::channel();
     let telling = async move {
         let mut said = String::new();

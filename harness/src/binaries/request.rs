@@ -1,4 +1,4 @@
-//! The request, resolved to components.
+//! The request, resolved to binaries.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Wants the programs or components of these names: their own (`daprd`), or that of their component (`dapr`).
+    /// Wants the programs of these names: their own (`daprd`), or that of their pin (`dapr`).
     pub fn these<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         Self {
             names: names.into_iter().map(Into::into).collect(),
@@ -24,17 +24,17 @@ impl Wanted {
         }
     }
 
-    /// Wants the folders of these components too, whether any of their programs is wanted or not.
+    /// Wants the folders of these pins too, whether any of their programs is wanted or not.
     #[must_use]
-    pub fn with_folders<N: Into<String>>(mut self, components: impl IntoIterator<Item = N>) -> Self {
-        self.folders.extend(components.into_iter().map(Into::into));
+    pub fn with_folders<N: Into<String>>(mut self, pins: impl IntoIterator<Item = N>) -> Self {
+        self.folders.extend(pins.into_iter().map(Into::into));
         self
     }
 }
 
 #[cfg(test)]
 impl Wanted {
-    /// Returns true if a program is wanted, by its own name or by that of its component.
+    /// Returns true if a program is wanted, by its own name or by that of its pin.
     pub(crate) fn brings(&self, program: &str) -> bool {
         let go = pins()
             .go(Kubernetes::default())
@@ -47,7 +47,7 @@ impl Wanted {
     }
 }
 
-/// The options for obtaining components.
+/// The options for obtaining binaries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Files that are used instead of a program of that name, as `NAME=FILE` on the command line.
@@ -98,7 +98,7 @@ pub enum Verify {
     Content,
 }
 
-/// The components that must be there.
+/// The binaries that must be there.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) go: Vec<Cow<'static, GoPin>>,
@@ -124,7 +124,7 @@ impl Request {
             })
             .collect::<Result<BTreeMap<_, _>, Error>>()?;
 
-        let components: BTreeSet<&str> = pins()
+        let groups: BTreeSet<&str> = pins()
             .go(options.kubernetes)
             .map(|pin| pin.name.as_str())
             .chain(pins().debian.iter().map(|pin| pin.name.as_str()))
@@ -133,14 +133,14 @@ impl Request {
         let all = wanted.names.iter().chain(&wanted.folders);
         if let Some(name) = all
             .into_iter()
-            .find(|name| !known.contains(*name) && !components.contains(name.as_str()))
+            .find(|name| !known.contains(*name) && !groups.contains(name.as_str()))
         {
             return Err(Error::unknown(name));
         }
 
         let is_named = |name: &str| wanted.names.contains(name);
-        let is_wanted = |component: &str, program: &str| {
-            (is_named(component) || is_named(program)) && !overrides.contains_key(program)
+        let is_wanted = |pin: &str, program: &str| {
+            (is_named(pin) || is_named(program)) && !overrides.contains_key(program)
         };
         let go = pins()
             .go(options.kubernetes)
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_brings_its_component_and_nothing_else() {
+    fn a_program_brings_its_pin_and_nothing_else() {
         let request =
             Request::resolve(&Wanted::these(["kube-apiserver", "etcd"]), &Options::default()).unwrap();
         let names: Vec<&str> = request.go.iter().map(|pin| pin.name.as_str()).collect();
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_known_is_refused_with_the_nearest_one() {
         let error = Request::resolve(&Wanted::these(["kube-apiservr"]), &Options::default()).unwrap_err();
-        insta::assert_snapshot!(error, @"find a component named kube-apiservr: is it `kube-apiserver`?");
+        insta::assert_snapshot!(error, @"find a binary named kube-apiservr: is it `kube-apiserver`?");
     }
 
     #[test]

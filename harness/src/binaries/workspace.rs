@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::pace::{Pace, Words};
+use super::progress::{BuildProgress, Verb};
 use super::{Error, Program, STAGE, cache};
 use crate::command::{self, Command, Line};
 use crate::events::Events;
@@ -28,7 +28,7 @@ pub(super) async fn ensure(
     let files = build(programs, events).await?;
     let found = |name: &String| {
         let path = files.get(name).ok_or_else(|| Error::Incomplete {
-            component: pins().cargo.name.clone(),
+            pin: pins().cargo.name.clone(),
             program: name.clone(),
         })?;
         let program = cache::program(path).map_err(Error::file("read", path))?;
@@ -39,10 +39,10 @@ pub(super) async fn ensure(
 
 /// Runs `cargo build` and gives the programs that it names.
 async fn build(programs: &[String], events: &Events) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let component = &pins().cargo.name;
+    let pin = &pins().cargo.name;
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = BTreeMap::new();
-    let mut pace = Pace::new(&format!("{STAGE}/{component}"), Words::Compiling, None, events);
+    let mut progress = BuildProgress::new(&format!("{STAGE}/{pin}"), Verb::Compiling, None, events);
     let build = Command::cargo()
         .args(["build", "--release", "--message-format=json-render-diagnostics"])
         // Together with the harness, which is built already, they have the same features of the same crates.
@@ -58,7 +58,7 @@ async fn build(programs: &[String], events: &Events) -> Result<BTreeMap<String, 
                 fresh,
             }) => {
                 if !fresh {
-                    pace.done(&target.name);
+                    progress.done(&target.name);
                 }
                 if let Some(file) = executable {
                     files.insert(target.name, file);
@@ -70,11 +70,11 @@ async fn build(programs: &[String], events: &Events) -> Result<BTreeMap<String, 
     built.await.map_err(|failed| match failed {
         command::Error::Run { source, .. } => Error::NoTool {
             tool: "cargo",
-            component: component.clone(),
+            pin: pin.clone(),
             remedy: "Rust (https://rustup.rs)",
             source,
         },
-        failed => Error::build(component, &workspace)(failed),
+        failed => Error::build(pin, &workspace)(failed),
     })?;
     Ok(files)
 }

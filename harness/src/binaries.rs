@@ -19,7 +19,7 @@ pub use debian::{DEBIAN, DOCKER, Debian, Iptables};
 pub use error::Error;
 pub use request::{Options, Verify, Wanted};
 
-/// The request, resolved to components.
+/// The request, resolved to binaries.
 mod request;
 
 /// The shared cache: keys, locks, damage.
@@ -35,9 +35,9 @@ mod debian;
 mod workspace;
 
 /// The progress of a build, and the time that it will take.
-mod pace;
+mod progress;
 
-/// Errors of components.
+/// Errors of binaries.
 mod error;
 
 /// Progress on stderr, for tests of other crates.
@@ -46,7 +46,10 @@ mod tests_progress;
 pub use tests_progress::for_tests;
 
 /// The stage's name in events and reports.
-pub const STAGE: &str = "components";
+pub const STAGE: &str = "binaries";
+
+/// The folder of the cache. Caches that exist already have this name.
+const FOLDER: &str = "components";
 
 /// The number of builds that run side by side. Each already keeps several cores busy, and two of them fill each
 /// other's gaps.
@@ -63,15 +66,15 @@ pub struct Program {
 
 /// Programs that are there and can be run.
 #[derive(Clone, Debug, Default)]
-pub struct Components {
+pub struct Binaries {
     kubernetes: Kubernetes,
     programs: BTreeMap<String, Program>,
     folders: BTreeMap<String, PathBuf>,
     debian: BTreeMap<String, Debian>,
 }
 
-impl Components {
-    /// Returns the Kubernetes version of the components.
+impl Binaries {
+    /// Returns the Kubernetes version of the binaries.
     #[must_use]
     pub fn kubernetes(&self) -> Kubernetes {
         self.kubernetes
@@ -95,12 +98,12 @@ impl Components {
         self.programs.contains_key(name)
     }
 
-    /// Returns the folder of a component that is kept besides its programs: `dapr`'s is its chart.
-    pub fn folder(&self, component: &str) -> Result<&Path, Error> {
-        let found = self.folders.get(component);
-        found.map(PathBuf::as_path).ok_or_else(|| Error::NotWanted {
-            name: component.to_owned(),
-        })
+    /// Returns the folder of a pin that is kept besides its programs: `dapr`'s is its chart.
+    pub fn folder(&self, pin: &str) -> Result<&Path, Error> {
+        let found = self.folders.get(pin);
+        found
+            .map(PathBuf::as_path)
+            .ok_or_else(|| Error::NotWanted { name: pin.to_owned() })
     }
 
     /// Returns the distribution's packages of this name in `pins.toml`, with the environment that their programs run
@@ -114,7 +117,7 @@ impl Components {
 
 /// Ensures that the wanted programs exist.
 ///
-/// `cache` is the folder that components, images and stores share. Cached and undamaged components are used as they
+/// `cache` is the folder that binaries, images and stores share. Cached and undamaged binaries are used as they
 /// are, without asking Go or apt for more than a version. All others are built side by side. If another run builds
 /// the same, it is waited for.
 pub async fn ensure(
@@ -122,10 +125,10 @@ pub async fn ensure(
     wanted: &Wanted,
     options: &Options,
     events: &Events,
-) -> Result<Components, Error> {
+) -> Result<Binaries, Error> {
     let request = request::Request::resolve(wanted, options)?;
-    let room = cache::Room {
-        folder: cache.join("components"),
+    let cache = cache::Cache {
+        folder: cache.join(FOLDER),
         verify: options.verify,
     };
     let turns = Arc::new(Semaphore::new(SIDE_BY_SIDE));
@@ -134,32 +137,32 @@ pub async fn ensure(
             request
                 .go
                 .iter()
-                .map(|pin| golang::ensure(pin, &room, &turns, events))
+                .map(|pin| golang::ensure(pin, &cache, &turns, events))
         ),
         try_join_all(request.debian.iter().map(async |pin| {
-            let unpacked = debian::ensure(pin, &room, events).await?;
+            let unpacked = debian::ensure(pin, &cache, events).await?;
             Ok((pin.name.clone(), unpacked))
         })),
         workspace::ensure(&request.ours, &turns, events),
     )?;
 
-    let mut components = Components {
+    let mut binaries = Binaries {
         kubernetes: options.kubernetes,
         debian: debian.into_iter().collect(),
-        ..Components::default()
+        ..Binaries::default()
     };
     for module in built {
-        components.programs.extend(module.programs);
-        components
+        binaries.programs.extend(module.programs);
+        binaries
             .folders
             .extend(module.folder.map(|folder| (module.name, folder)));
     }
-    for debian in components.debian.values() {
-        components.programs.extend(debian.programs());
+    for debian in binaries.debian.values() {
+        binaries.programs.extend(debian.programs());
     }
-    components.programs.extend(ours);
-    components.programs.extend(request.overrides);
-    Ok(components)
+    binaries.programs.extend(ours);
+    binaries.programs.extend(request.overrides);
+    Ok(binaries)
 }
 
 /// Returns the names of all programs that can be asked for or replaced by a file.

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::cache::{Claim, Entry, Inputs, Room};
+use super::cache::{Cache, CacheEntry, Inputs, Lookup};
 use super::{Error, Program, STAGE};
 use crate::command::Command;
 use crate::events::Events;
@@ -181,7 +181,7 @@ impl Iptables {
 }
 
 /// Gives the distribution's programs, from the cache or by downloading and unpacking them.
-pub(super) async fn ensure(pin: &DebianPin, room: &Room, events: &Events) -> Result<Debian, Error> {
+pub(super) async fn ensure(pin: &DebianPin, cache: &Cache, events: &Events) -> Result<Debian, Error> {
     let stage = format!("{STAGE}/{}", pin.name);
     let release = fs::read_to_string(RELEASE).map_err(Error::file("read", Path::new(RELEASE)))?;
     let inputs = Inputs::default()
@@ -189,17 +189,17 @@ pub(super) async fn ensure(pin: &DebianPin, room: &Room, events: &Events) -> Res
         .with("packages", pin.packages.join(" "))
         .with("distribution", identity(&release))
         .with("architecture", std::env::consts::ARCH);
-    let entry = match room.claim(&pin.name, &inputs, &stage, events).await? {
-        Claim::Filled(entry) => entry,
-        Claim::Vacant(vacancy) => {
+    let entry = match cache.look_up(&pin.name, &inputs, &stage, events).await? {
+        Lookup::Found(entry) => entry,
+        Lookup::Missing(reservation) => {
             let making = async {
-                let downloads = vacancy.folder().join("downloads");
+                let downloads = reservation.folder().join("downloads");
                 let packages = apt::download(pin, &downloads, &stage, events).await?;
-                tree::unpack(pin, &packages, &downloads, vacancy.folder(), &stage, events).await?;
+                tree::unpack(pin, &packages, &downloads, reservation.folder(), &stage, events).await?;
                 fs::remove_dir_all(&downloads).map_err(Error::file("remove", &downloads))?;
                 let names = packages.iter().filter_map(|package| package.file_name());
                 let notes = names.map(|name| name.to_string_lossy().into_owned()).collect();
-                vacancy.fill(inputs, notes).await
+                reservation.fill(inputs, notes).await
             };
             events.stage(&stage, making).await?
         }
@@ -207,13 +207,13 @@ pub(super) async fn ensure(pin: &DebianPin, room: &Room, events: &Events) -> Res
     unpacked(pin, &entry)
 }
 
-fn unpacked(pin: &DebianPin, entry: &Entry) -> Result<Debian, Error> {
+fn unpacked(pin: &DebianPin, entry: &CacheEntry) -> Result<Debian, Error> {
     let programs = pin.programs.iter().map(|name| {
         let program = FOLDERS
             .iter()
             .find_map(|folder| entry.program(&format!("{}/{folder}/{name}", tree::ROOT)));
         let missing = || Error::Incomplete {
-            component: pin.name.clone(),
+            pin: pin.name.clone(),
             program: name.clone(),
         };
         program.map(|program| (name.clone(), program)).ok_or_else(missing)

@@ -7,8 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::{FOLDERS, Iptables, libraries};
+use crate::binaries::Error;
 use crate::command::Command;
-use crate::components::Error;
 use crate::events::Events;
 use crate::pins::DebianPin;
 
@@ -74,7 +74,7 @@ fn keep(pin: &DebianPin, from: &Path, entry: &Path, of_libc: &BTreeSet<String>) 
             .map(|folder| Path::new(folder).join(program))
             .find(|path| from.join(path).is_file());
         let path = path.ok_or_else(|| Error::Incomplete {
-            component: pin.name.clone(),
+            pin: pin.name.clone(),
             program: program.clone(),
         })?;
         link(

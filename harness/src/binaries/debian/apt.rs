@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::binaries::Error;
+use crate::binaries::progress::{BuildProgress, Verb};
 use crate::command::{self, Command, Line};
-use crate::components::Error;
-use crate::components::pace::{Pace, Words};
 use crate::events::Events;
 use crate::pins::DebianPin;
 
@@ -114,7 +114,7 @@ impl<'a> Apt<'a> {
         let planned = planned.map_err(|failed| self.explain(what.clone(), failed))?;
         let total = planned.lines().filter(|line| line.starts_with('\'')).count();
 
-        let mut pace = Pace::new(stage, Words::Fetching, Some(total as u64), events);
+        let mut progress = BuildProgress::new(stage, Verb::Fetching, Some(total as u64), events);
         let downloading = self
             .apt(&["--download-only"])
             .args(&install)
@@ -126,7 +126,7 @@ impl<'a> Apt<'a> {
                 && let Some(package) = text.split(' ').nth(4)
             {
                 what = format!("the package {package}");
-                pace.done(package);
+                progress.done(package);
             }
         });
         downloading
@@ -147,11 +147,11 @@ impl<'a> Apt<'a> {
     }
 
     fn explain(&self, what: String, failed: command::Error) -> Error {
-        let component = self.pin.name.clone();
+        let pin = self.pin.name.clone();
         match failed {
             command::Error::Run { source, .. } => Error::NoTool {
                 tool: "apt-get",
-                component,
+                pin,
                 remedy: "a distribution that has it, such as Debian",
                 source,
             },
@@ -159,7 +159,7 @@ impl<'a> Apt<'a> {
                 folder: self.folder.to_owned(),
             },
             source => Error::Fetch {
-                component,
+                pin,
                 what,
                 programs: self.pin.programs.join(", "),
                 source,
