@@ -66,7 +66,7 @@ lint() {
     cargo clippy --workspace --test two_apis --test chart --test apps_with_dapr -- -D warnings
 }
 
-harness() { cargo run --release -p harness -- "$@"; }
+harness() { cargo run --release -p harness-cli -- "$@"; }
 
 # Runs a command with the Docker daemon that answers, or else, as root, with one that ends with the command.
 with_docker() {

@@ -7,8 +7,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use provision::wait;
+
 use crate::run::{self, Setting};
-use crate::{environment, ledger, sandbox, substrate, wait};
+use crate::{environment, ledger, substrate};
 
 /// The time until a Component that is created in a tenant is on the host.
 pub mod sync;

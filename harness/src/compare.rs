@@ -7,12 +7,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use provision::events::Verdict;
+use provision::pins::Kubernetes;
 use serde::Serialize;
 
 use crate::bench::{self, memory, sync};
-use crate::events::Verdict;
 use crate::explain::explain;
-use crate::pins::Kubernetes;
 use crate::report::Summary;
 use crate::run;
 

@@ -6,14 +6,14 @@
 
 use std::path::PathBuf;
 
+use provision::binaries::{self, Binaries, Wanted};
+use provision::events::Events;
+use provision::images;
+use provision::places::Places;
 use tokio_util::sync::CancellationToken;
 
-use crate::binaries::{self, Binaries, Wanted};
 use crate::environment::Attached;
-use crate::events::Events;
 use crate::explain::explain;
-use crate::images;
-use crate::places::Places;
 use crate::plan;
 use crate::substrate::{self, kind};
 
@@ -125,11 +125,11 @@ pub enum Error {
         /// The attempted action.
         what: String,
         /// The command's error.
-        source: crate::command::Error,
+        source: provision::command::Error,
     },
     /// The sandbox could not be entered.
     #[error(transparent)]
-    Sandbox(#[from] crate::sandbox::Error),
+    Sandbox(#[from] sandbox::Error),
     /// No containerd runs on the host cluster's node.
     #[error("find the containerd of environment {environment}")]
     NoContainerd {

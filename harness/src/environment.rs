@@ -5,23 +5,24 @@
 
 use std::path::{Path, PathBuf};
 
+use provision::binaries::{self, Binaries};
+use provision::events::Events;
+use provision::images;
+use provision::places::Places;
 use tokio_util::sync::CancellationToken;
 
-use crate::binaries::{self, Binaries};
-use crate::events::Events;
 use crate::ledger::{self, Ledger};
-use crate::places::Places;
 use crate::plan::{Plan, Until};
 use crate::substrate::Cluster;
-use crate::{images, platform, sandbox, substrate, tenants, workloads};
+use crate::{platform, substrate, tenants, workloads};
 
 use host::{Host, Material};
 use identity::Identity;
 
 pub use attached::{Attached, AttachedTenant};
-pub(crate) use identity::of_cut_off;
+pub use identity::of_cut_off;
 pub use recipe::Recipe;
-pub(crate) use removal::remove;
+pub use removal::remove;
 pub use salvage::salvage;
 
 /// An existing cluster as the host cluster.
@@ -303,7 +304,7 @@ async fn fill(
 
 /// Returns the path of the host cluster's kubeconfig in the environment's folder, which is the same for every substrate.
 #[must_use]
-pub(crate) fn kubeconfig(folder: &Path) -> PathBuf {
+pub fn kubeconfig(folder: &Path) -> PathBuf {
     folder.join("host/kubeconfig/admin")
 }
 

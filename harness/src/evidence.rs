@@ -13,9 +13,10 @@ use k8s_openapi::api::core::v1::{Container, ContainerStatus, Namespace, Pod};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, LogParams};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
+use provision::wait;
 
 use crate::answer::said;
-use crate::{plan, wait};
+use crate::plan;
 
 /// The label of host namespaces that a tenant's control plane in this namespace created (vcluster's own).
 const OWNER: &str = "vcluster.loft.sh/vcluster-namespace";

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use crate::answer::answered;
 
 /// Returns the causes of an error, one per line, and the remedy.
-pub(crate) fn explain(error: &dyn Error, remedy: Option<String>) -> String {
+#[must_use]
+pub fn explain(error: &dyn Error, remedy: Option<String>) -> String {
     let mut text = format!("failed to {error}");
     let mut message = error.to_string();
     let mut cause = error.source();

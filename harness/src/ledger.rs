@@ -9,9 +9,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use provision::docker::Docker;
 use serde::{Deserialize, Serialize};
-
-use crate::docker::Docker;
 
 /// The ledger's file in the environment's folder.
 const FILE: &str = "ledger.jsonl";

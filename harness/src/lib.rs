@@ -1,5 +1,8 @@
 //! Brings up many tenants that share one Dapr, checks them end to end, reports, and removes them again.
 //!
+//! This is the library: `harness-cli` has the command line, `provision` the binaries and images, and `sandbox` the
+//! processes in namespaces of their own.
+//!
 //! The flow, in which each stage takes the handle of the previous one:
 //!
 //! ```text
@@ -13,26 +16,11 @@ pub mod plan;
 /// The requirements that this machine lacks, each with its remedy.
 pub mod preflight;
 
-/// The programs that are run and were not written here.
-pub mod binaries;
-
-/// Container images, assembled from binaries and from our own programs.
-pub mod images;
-
 /// Kubernetes' own conformance tests, run against a tenant's cluster and against the host cluster.
 pub mod conformance;
 
-/// Processes that outlive the command that started them.
-mod background;
-
 /// Files with something secret in them.
 mod private;
-
-/// Processes in namespaces of their own.
-pub mod sandbox;
-
-/// A private Docker daemon.
-pub mod docker;
 
 /// The providers of the host cluster.
 pub mod substrate;
@@ -58,9 +46,6 @@ pub mod environment;
 /// The one place that knows the order of a whole run, from the request to the report.
 pub mod run;
 
-/// The events of a run, as they happen.
-pub mod events;
-
 /// Events rendered for people and for programs.
 pub mod report;
 
@@ -76,38 +61,17 @@ pub mod evidence;
 /// The ledger of a run: everything that it created, recorded before it was created.
 pub mod ledger;
 
-/// The folders of state and caches.
-pub mod places;
-
-/// The versions of everything that is not ours.
-pub mod pins;
-
 /// The labels by which a run's objects on the host are found.
 pub mod labels;
 
 /// An error in words, for people.
-mod explain;
+pub mod explain;
 
 /// The words of an API server's answer.
 mod answer;
 
-/// The nearest known name to one that is not known.
-mod nearest;
-
-/// Waiting for a state, with a deadline and the last state that was seen.
-pub mod wait;
-
 /// YAML templates, filled in and applied to a cluster.
 pub mod manifests;
 
-/// The Helm program.
-pub mod helm;
-
-/// External commands. Their errors include their output.
-pub mod command;
-
 /// The codes that a command exits with.
 pub mod exit;
-
-/// The command line.
-pub mod cli;

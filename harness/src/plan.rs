@@ -22,7 +22,7 @@ mod until;
 use names::Name;
 pub use vcluster::Vcluster;
 
-use crate::pins::Kubernetes;
+use provision::pins::Kubernetes;
 
 pub use existing::{Dapr, Existing};
 pub use until::Until;
@@ -284,15 +284,7 @@ macro_rules! printed_as_given {
         }
     )*};
 }
-printed_as_given!(
-    Until,
-    SubstrateChoice,
-    Kubernetes,
-    VirtualCluster,
-    Images,
-    Keep,
-    Dapr
-);
+printed_as_given!(Until, SubstrateChoice, VirtualCluster, Images, Keep, Dapr);
 
 /// Prints as the command line takes it.
 impl std::fmt::Display for Substrate {

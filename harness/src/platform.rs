@@ -5,13 +5,13 @@
 
 use std::path::PathBuf;
 
-use crate::command;
-use crate::events::Events;
-use crate::helm::Helm;
+use provision::command;
+use provision::events::Events;
+use provision::helm::Helm;
+use provision::wait;
+
 use crate::manifests;
-use crate::sandbox;
 use crate::substrate::Cluster;
-use crate::wait;
 
 /// The one Redis, with a user for each tenant.
 pub mod redis;

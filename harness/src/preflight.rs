@@ -2,11 +2,11 @@
 //!
 //! [`inspect`] only reads. It neither creates nor changes anything, so it can be run at any time.
 
+use provision::docker::Docker;
+use provision::places::Places;
 use serde::Serialize;
 
-use crate::docker::Docker;
 use crate::environment::{self, Recipe};
-use crate::places::Places;
 use crate::plan::{Plan, Substrate};
 
 /// The machine's memory, processors and disks.

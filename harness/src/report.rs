@@ -7,10 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use provision::events::{Event, Stamped};
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::events::{Event, Stamped};
 use crate::exit::Exit;
 
 /// The report folder: a folder for each run in it, and links to the latest.

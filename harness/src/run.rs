@@ -5,12 +5,12 @@
 
 use std::path::PathBuf;
 
+use provision::binaries::Options;
+use provision::places::Places;
 use tokio_util::sync::CancellationToken;
 
-use crate::binaries::Options;
 use crate::environment::{self, Attached, Up};
 use crate::ledger::Ledger;
-use crate::places::Places;
 use crate::plan::Plan;
 use crate::report::folder::{self, CONTENT};
 use crate::scenarios::selection;

@@ -24,7 +24,7 @@ pub use catalogue::Catalogue;
 pub use run::{Setting, run};
 pub use selection::{Planned, Selection};
 
-use crate::command;
+use provision::command;
 
 /// Errors of running scenarios. A failed scenario is not such an error.
 #[derive(Debug, thiserror::Error)]

@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use kube::config::KubeConfigOptions;
+use provision::images::registry;
 use serde::{Deserialize, Serialize};
-
-use crate::images::registry;
-use crate::sandbox;
 
 /// A kubeconfig of one cluster and one user.
 pub mod kubeconfig;
@@ -54,7 +52,7 @@ pub enum Error {
     Manifest(#[from] crate::manifests::Error),
     /// The cluster's DNS did not come up.
     #[error(transparent)]
-    Dns(crate::wait::Error<kube::Error>),
+    Dns(provision::wait::Error<kube::Error>),
 }
 
 impl Error {

@@ -10,20 +10,20 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta};
+use provision::command;
+use provision::events::Events;
+use provision::helm::{Helm, Release};
+use provision::naming;
+use provision::wait::{self, Budget, Seen};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::command;
-use crate::events::Events;
-use crate::helm::{Helm, Release};
 use crate::labels::{OF_NAMESPACE, OF_TENANT};
 use crate::manifests;
 use crate::plan::names::NAMESPACE_PREFIX;
 use crate::platform::{self, Login, Platform};
-use crate::sandbox;
 use crate::substrate::{self, Cluster};
-use crate::wait::{self, Budget, Seen};
 
 /// The providers of virtual clusters.
 mod provider;
@@ -46,25 +46,10 @@ pub mod control_plane;
 /// Kinds that tenants' values name and the host has to have.
 pub mod kinds;
 
-/// The names of a tenant's objects on the host.
-pub mod naming;
-
 pub use provider::Provider;
-
-/// The blog's values file as it stands, in the dialect of vcluster 0.15. It is a tenant's default.
-pub const BLOG_VALUES: &str = include_str!("../manifests/tenants/blog-values.yaml");
-
-/// The same with every kind of Dapr's that configures sidecars, for a tenant who may have more than Components.
-pub const DAPR_VALUES: &str = include_str!("../manifests/tenants/dapr-values.yaml");
-
-/// Values for Kubernetes' conformance tests: all nodes and classes of the host, and no bounds.
-pub const CONFORMANCE_VALUES: &str = include_str!("../manifests/tenants/conformance-values.yaml");
 
 /// A Redis of a tenant's own, to be applied in its virtual cluster.
 pub const OWN_REDIS: &str = include_str!("../manifests/tenants/redis.yaml");
-
-/// The values of a tenant who shares the host's cert-manager.
-pub const CERT_MANAGER_VALUES: &str = include_str!("../manifests/tenants/cert-manager-values.yaml");
 
 /// Namespaces go in the background; a controller manager that is busy with a crowd of pods takes its time.
 const NAMESPACES_GONE: Budget = Budget::seconds(120);

@@ -1,12 +1,11 @@
 //! The parts of a tenant of real vcluster: loft-sh's chart and images, at the last version that syncs freely
 //! configured kinds between many namespaces without a licence.
 
+use provision::helm::Chart;
+use provision::images::registry;
+use provision::pins::Kubernetes;
+use provision::pins::pins;
 use serde::{Deserialize, Serialize};
-
-use crate::helm::Chart;
-use crate::images::registry;
-use crate::pins::Kubernetes;
-use crate::pins::pins;
 
 pub use values::translate;
 

@@ -4,12 +4,12 @@
 
 use std::net::SocketAddr;
 
+use provision::events::Events;
+use provision::wait;
 use tokio::task::JoinSet;
 
-use crate::events::Events;
 use crate::manifests;
 use crate::tenants::Tenant;
-use crate::wait;
 
 /// One of the two apps.
 pub mod app;

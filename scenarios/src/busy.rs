@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::Context as _;
-use harness::sandbox;
 use tokio::process::Command;
 
 use crate::environment::Environment;

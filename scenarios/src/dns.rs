@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use harness::substrate::Reach;
-use harness::wait;
+use provision::wait;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

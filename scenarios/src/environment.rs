@@ -6,8 +6,6 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use harness::environment::{Attached, AttachedTenant};
-use harness::pins::Kubernetes;
-use harness::pins::pins;
 use harness::platform::{self, Redis, dapr};
 use harness::substrate::{self, Cluster};
 use harness::tenants;
@@ -15,6 +13,8 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams};
+use provision::pins::Kubernetes;
+use provision::pins::pins;
 use serde::Deserialize;
 
 use crate::names::Names;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt::Display;
 use std::time::Duration;
 
-use harness::wait::{self, Budget, Seen};
+use provision::wait::{self, Budget, Seen};
 
 /// The time limit for changes that take milliseconds when all is well. A machine with both cores busy was seen to
 /// take ten seconds.

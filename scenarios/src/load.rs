@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use harness::wait;
+use provision::wait;
 use tokio::task::JoinHandle;
 
 use crate::apps::{ReadApp, WriteApp};

@@ -55,7 +55,7 @@ impl RedisUser {
     pub async fn of_own(space: &Space) -> anyhow::Result<Self> {
         let (client, namespace) = (space.guest().client(), space.guest().namespace());
         let environment = space.tenant().environment();
-        let published = harness::pins::pins().image("redis", environment.kubernetes());
+        let published = provision::pins::pins().image("redis", environment.kubernetes());
         let manifest = OWN_REDIS.replace(&published, &environment.image("redis"));
         manifests::apply_as_is(client, namespace, "tenants/redis.yaml", &manifest, namespace).await?;
         space.guest().shows_ready(OWN, true).await?;

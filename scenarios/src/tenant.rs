@@ -5,10 +5,10 @@ use std::fmt;
 use anyhow::Context as _;
 use harness::labels;
 use harness::platform::Login;
-use harness::tenants::naming;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
+use provision::naming;
 
 use crate::apps::{self, Apps};
 use crate::dns::Dns;

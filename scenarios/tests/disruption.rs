@@ -1,7 +1,7 @@
 //! RE: the operations that continue without a control plane. A scenario runs alone if it stops the control plane of a
 //! tenant that all scenarios use.
 
-use harness::tenants::BLOG_VALUES;
+use provision::values;
 use rstest::rstest;
 use scenarios::load::Load;
 use scenarios::witness::Witness;
@@ -112,7 +112,7 @@ async fn re_05_a_tenant_made_again_under_its_name_starts_empty(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
     let witness = Witness::of_all(environment.tenants().await?).await?;
-    let tenant = environment.make_tenant("re-05", BLOG_VALUES.to_owned()).await?;
+    let tenant = environment.make_tenant("re-05", values::BLOG.to_owned()).await?;
     let store = Component::redis("old-store");
     tenant.default_space().guest().apply(&store).await?;
     tenant.default_space().host().has(&store).await?;
@@ -120,7 +120,7 @@ async fn re_05_a_tenant_made_again_under_its_name_starts_empty(
     environment.uninstall(&tenant).await?;
 
     assert_eq!(tenant.host_namespaces().await?, Vec::<String>::new());
-    let again = environment.make_again(&tenant, BLOG_VALUES.to_owned()).await?;
+    let again = environment.make_again(&tenant, values::BLOG.to_owned()).await?;
     let space = again.default_space();
     assert_eq!(space.guest().components_named().await?, Vec::<String>::new());
     space.host().has_no("old-store").await?;

@@ -1,7 +1,7 @@
 //! SY, continued: actions in a tenant's pods, with nothing but the tenant's own kubeconfig.
 
 use harness::platform::redis;
-use harness::tenants::BLOG_VALUES;
+use provision::values;
 use rstest::rstest;
 use scenarios::dns::Answer;
 use scenarios::eventually::{LATER, SOON, becomes};
@@ -134,7 +134,7 @@ async fn sy_17_a_pod_reaches_a_service_of_the_host(#[future(awt)] environment: E
     let (service, namespace) = (redis::SERVICE, redis::NAMESPACE);
     let mapping =
         format!("mapServices: {{fromHost: [{{from: {namespace}/{service}, to: default/house}}]}}\n");
-    let values = BLOG_VALUES.replace("fallbackHostDns: true", "fallbackHostDns: false") + &mapping;
+    let values = values::BLOG.replace("fallbackHostDns: true", "fallbackHostDns: false") + &mapping;
     let tenant = environment.make_tenant("sy-17", values).await?;
     let address = environment.address_of(service, namespace).await?;
 

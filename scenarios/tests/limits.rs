@@ -1,7 +1,7 @@
 //! IS, continued: a tenant reaches its limits, and the host and the other tenants continue to work.
 
 use anyhow::ensure;
-use harness::tenants::BLOG_VALUES;
+use provision::values;
 use rstest::rstest;
 use scenarios::witness::Witness;
 use scenarios::{Component, Environment, Outcome, Space, attack};
@@ -30,7 +30,7 @@ const LARGE: usize = 1_000_000;
 async fn is_29_a_tenant_does_not_get_beyond_its_limits(#[future(awt)] environment: Environment) -> Outcome {
     let witness = Witness::of_all(environment.tenants().await?).await?;
     let tenant = environment
-        .make_tenant("is-29", BLOG_VALUES.to_owned() + LIMITS)
+        .make_tenant("is-29", values::BLOG.to_owned() + LIMITS)
         .await?;
     let space = tenant.new_space("is-29").await?;
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use harness::sandbox;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1;

@@ -211,7 +211,7 @@ async fn is_27_a_tenant_with_a_redis_of_its_own_holds_up_nobody_else(#[future(aw
 
     let script = user.hold_up("held-up").await?;
 
-    let answered = harness::wait::at_most(AT_ONCE, others.write.append(&value)).await;
+    let answered = provision::wait::at_most(AT_ONCE, others.write.append(&value)).await;
     ensure!(!script.is_finished(), "the script has ended");
     let answered = answered.context("the other tenant's app does not answer")??;
     ensure!(answered.contains(&value), "{answered:?}");

@@ -136,7 +136,7 @@ async fn sh_05_guest_dns_finds_the_shared_services(#[future(awt)] tenant: Tenant
 #[tokio::test]
 async fn sh_05_without_the_fallback_guest_dns_does_not(#[future(awt)] environment: Environment) -> Outcome {
     let witness = Witness::of_all(environment.tenants().await?).await?;
-    let values = harness::tenants::BLOG_VALUES.replace("fallbackHostDns: true", "fallbackHostDns: false");
+    let values = provision::values::BLOG.replace("fallbackHostDns: true", "fallbackHostDns: false");
     let tenant = environment.make_tenant("sh-05", values).await?;
 
     let dns = tenant.dns().await?;

@@ -47,7 +47,7 @@ async fn sh_07_what_is_published_in_a_tenant_is_delivered_there_alone(
     let witness = Witness::of_all(environment.tenants().await?).await?;
     let theirs = environment.tenant().await?.new_space("sh-07").await?;
     let ours = environment
-        .make_tenant("sh-07", harness::tenants::DAPR_VALUES.to_owned())
+        .make_tenant("sh-07", provision::values::DAPR.to_owned())
         .await?;
     let space = ours.new_space("sh-07").await?;
     declare_components(&theirs).await?;
@@ -114,7 +114,7 @@ async fn sh_08_rules_for_sidecars_are_those_of_their_tenant(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
     let witness = Witness::of_all(environment.tenants().await?).await?;
-    let values = || harness::tenants::DAPR_VALUES.to_owned();
+    let values = || provision::values::DAPR.to_owned();
     let (ours, theirs) = tokio::try_join!(
         environment.make_tenant("sh-08-ours", values()),
         environment.make_tenant("sh-08-theirs", values()),
@@ -210,7 +210,7 @@ async fn is_31_a_configuration_keeps_other_tenants_calls_out(
     let witness = Witness::of_all(environment.tenants().await?).await?;
     let foreign = environment.tenant().await?.new_space("is-31").await?;
     let ours = environment
-        .make_tenant("is-31", harness::tenants::DAPR_VALUES.to_owned())
+        .make_tenant("is-31", provision::values::DAPR.to_owned())
         .await?;
     let space = ours.new_space("is-31").await?;
     let (open, closed, intruder, caller) = tokio::try_join!(

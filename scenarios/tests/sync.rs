@@ -246,7 +246,7 @@ async fn sy_15_a_subscription_is_exported_in_either_version(
 ) -> Outcome {
     let witness = Witness::of_all(environment.tenants().await?).await?;
     let tenant = environment
-        .make_tenant("sy-15", harness::tenants::DAPR_VALUES.to_owned())
+        .make_tenant("sy-15", provision::values::DAPR.to_owned())
         .await?;
     let space = tenant.new_space("sy-15").await?;
     let declared = [

@@ -24,15 +24,14 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::Client;
 use kube::api::{Api, ListParams};
+use provision::naming;
+use provision::wait;
 use serde::Serialize;
 
 use super::subject::{self, Source};
 use super::{Error, Measured, Setting, sync};
 use crate::environment::{self, Attached};
 use crate::labels::{OF_NAMESPACE, OF_TENANT};
-use crate::sandbox;
-use crate::tenants::naming;
-use crate::wait;
 
 mod footprint;
 mod owners;

@@ -1,6 +1,7 @@
 //! The environment that is measured.
 
-use crate::binaries::Options;
+use provision::binaries::Options;
+
 use crate::environment::{self, Attached, Up};
 use crate::ledger::Ledger;
 use crate::plan::Plan;

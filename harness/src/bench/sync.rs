@@ -21,13 +21,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use provision::events::Events;
 use serde::Serialize;
 
 use super::latency::Latency;
 use super::subject::{self, Source};
 use super::{Error, Measured, Setting};
 use crate::environment::Attached;
-use crate::events::Events;
 
 mod arrivals;
 mod floor;
@@ -248,7 +248,7 @@ fn tell(made: &[Made], arrived: &[Instant]) {
 /// Returns the seconds from `began` to the last of `instants`.
 fn last(began: Instant, instants: impl IntoIterator<Item = Instant>) -> f64 {
     let last = instants.into_iter().max().unwrap_or(began);
-    crate::events::seconds(last.saturating_duration_since(began))
+    provision::events::seconds(last.saturating_duration_since(began))
 }
 
 /// Returns the names of the created Components, each once.

@@ -5,14 +5,14 @@
 
 use std::time::Instant;
 
+use provision::binaries::Options;
+use provision::events::{Events, Stamped, seconds};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use super::spread::Spread;
 use super::{Error, Measured, Setting, subject};
-use crate::binaries::Options;
 use crate::environment::{self, Recipe};
-use crate::events::{Events, Stamped, seconds};
 use crate::plan::Plan;
 use crate::report::Summary;
 use crate::run;

@@ -5,11 +5,11 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DynamicObject, ObjectMeta, Patch, PatchParams};
 use kube::{Client, Resource as _, ResourceExt as _};
 use minijinja::context;
+use provision::naming;
+use provision::wait::{self, Budget, Seen};
 
 use super::objects::Tenant;
 use crate::manifests;
-use crate::tenants::naming;
-use crate::wait::{self, Budget, Seen};
 
 /// The guest namespace that it is in.
 pub const NAMESPACE: &str = "compared";

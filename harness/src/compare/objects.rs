@@ -11,9 +11,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::discovery::{Discovery, Scope, verbs};
 use kube::{Client, ResourceExt as _};
+use provision::naming;
 use serde_json::Value;
-
-use crate::tenants::naming;
 
 pub use same::Same;
 

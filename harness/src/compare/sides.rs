@@ -3,17 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use provision::binaries::Options;
+use provision::pins::pins;
+use provision::places::Places;
 use tokio_util::sync::CancellationToken;
 
 use super::objects::{self, Tenant};
 use super::{Comparison, Error, Objects, Side, input, text};
 use crate::bench::subject::Source;
 use crate::bench::{self, memory, sync};
-use crate::binaries::Options;
 use crate::environment::{self, Attached};
 use crate::ledger::Ledger;
-use crate::pins::pins;
-use crate::places::Places;
 use crate::plan::{Plan, Substrate};
 use crate::platform;
 use crate::report::{self, Outcome, Recorded};

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment};
+use provision::events::Verdict;
 
 use super::{Comparison, Difference, Kind};
-use crate::events::Verdict;
 use crate::report::text::{push, sentence, table, word};
 
 /// The number of characters of a value that is shown: enough to distinguish two values.
@@ -162,9 +162,10 @@ fn by_reason(meant: &[&Difference]) -> comfy_table::Table {
 
 #[cfg(test)]
 mod tests {
+    use provision::pins::Kubernetes;
+
     use super::super::{Figure, Scenario};
     use super::*;
-    use crate::pins::Kubernetes;
 
     #[test]
     fn what_is_unexplained_is_told_in_full_and_what_is_meant_by_its_reason() {

@@ -8,14 +8,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use provision::command::{Command, Group};
+use provision::events::{Event, Events};
+use provision::wait;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, STAGE};
-use crate::command::{Command, Group};
-use crate::events::{Event, Events};
-use crate::wait;
 
 /// The time that an interrupted run has to remove the objects of its tests.
 const GRACE: Duration = Duration::from_mins(2);

@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::PathBuf;
 
+use provision::binaries::{self, Binaries, Wanted};
+use provision::command::Command;
+use provision::docker::Docker;
+use provision::events::Events;
+use provision::images::{self, Images, registry};
+use provision::places::Places;
+
 use super::{Error, PROGRAM, Prepared, STAGE, Setting};
-use crate::binaries::{self, Binaries, Wanted};
-use crate::command::Command;
-use crate::docker::Docker;
 use crate::environment::Recipe;
-use crate::events::Events;
-use crate::images::{self, Images, registry};
-use crate::places::Places;
 use crate::plan::Substrate;
-use crate::sandbox;
 use crate::substrate::kind;
 
 /// The pin of the tests.
@@ -46,7 +46,7 @@ pub async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
     let registries = if recipe.pulls {
         None
     } else {
-        let of_tests = |short: &str, image: &crate::pins::ImagePin| {
+        let of_tests = |short: &str, image: &provision::pins::ImagePin| {
             image.only_with.as_deref() == Some(MARK) || short == ETCD
         };
         let building = images::build(of_tests, &binaries, &setting.places.cache, setting.events);
@@ -171,8 +171,9 @@ fn registries(prefix: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use provision::pins::pins;
+
     use super::*;
-    use crate::pins::pins;
 
     #[test]
     fn a_registry_of_ones_own_has_the_images_under_their_names() {

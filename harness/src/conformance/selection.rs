@@ -1,10 +1,10 @@
 //! The tests there are, and those that are asked for.
 
+use provision::command::Command;
 use regex::Regex;
 use serde::Deserialize;
 
 use super::Error;
-use crate::command::Command;
 
 /// The marker of tests that may not run beside others.
 const SERIAL: &str = "[Serial]";

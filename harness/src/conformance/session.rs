@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use provision::binaries::Options;
+
 use super::run::{self as one, HOST, Request};
 use super::selection::is_serial;
 use super::{Error, Results, STAGE, Selection, Setting, prepare, tests};
-use crate::binaries::Options;
 use crate::environment::{self, Attached};
 use crate::ledger::Ledger;
 use crate::plan::{Images, Plan};

@@ -4,11 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use provision::pins::Kubernetes;
+use provision::places::Places;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::pins::Kubernetes;
-use crate::places::Places;
 use crate::plan::Substrate;
 use crate::substrate::{self, Cluster, Reach};
 use crate::tenants;

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use provision::binaries::{self, Binaries};
+use provision::docker::Docker;
+use provision::events::Events;
+use provision::images::{self, Images, Store, node_image, registry};
+use provision::pins::pins;
+use provision::places::Places;
+
 use super::{Error, Recipe};
-use crate::binaries::{self, Binaries};
-use crate::docker::Docker;
-use crate::events::Events;
-use crate::images::{self, Images, Store, node_image, registry};
 use crate::ledger::{Entry, Ledger};
-use crate::pins::pins;
-use crate::places::Places;
 use crate::plan::{Plan, Substrate};
 use crate::substrate::kind::{self, Nodes};
 use crate::substrate::{self, Cluster, existing, forwarder, native};

@@ -48,7 +48,8 @@ pub(super) fn require_same(folder: &Path, plan: &Plan) -> Result<(), Error> {
 }
 
 /// Returns the id of the run that was cut off in this folder, if one was.
-pub(crate) fn of_cut_off(folder: &Path) -> Option<String> {
+#[must_use]
+pub fn of_cut_off(folder: &Path) -> Option<String> {
     let run = std::fs::read_to_string(folder.join(RUN)).ok()?;
     Uuid::parse_str(&run).is_ok().then_some(run)
 }
@@ -99,11 +100,11 @@ fn now() -> jiff::Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use provision::helm::{Chart, Helm};
+    use provision::pins::Kubernetes;
     use rstest::rstest;
 
     use super::*;
-    use crate::helm::{Chart, Helm};
-    use crate::pins::Kubernetes;
     use crate::plan::{
         Images, Keep, Machine, Settings, SubstrateChoice, TenantChoice, Values, VirtualCluster,
     };
@@ -126,7 +127,7 @@ mod tests {
             tenants: TenantChoice::Count(tenants),
             values: Values {
                 origin: "built in".to_owned(),
-                text: tenants::BLOG_VALUES.to_owned(),
+                text: provision::values::BLOG.to_owned(),
             },
             keep: Keep::Never,
             report_dir: "/reports".into(),

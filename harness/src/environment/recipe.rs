@@ -1,8 +1,9 @@
 //! The programs and images that a host cluster is made from, and the source of the images.
 
-use crate::binaries::Wanted;
-use crate::images::registry;
-use crate::pins::{ImagePin, pins};
+use provision::binaries::Wanted;
+use provision::images::registry;
+use provision::pins::{ImagePin, pins};
+
 use crate::plan::{self, Plan, Substrate};
 
 /// The parts that a host cluster is made from.

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
+use provision::places::Places;
+
 use super::Error;
 use crate::ledger::{Entry, Ledger};
-use crate::places::Places;
-use crate::sandbox;
 use crate::substrate::{self, existing, forwarder, kind};
 
 /// Removes all of them, the last created first, and returns the objects that are left all the same, one per line. The
 /// ledger is closed when it owns nothing any more.
-pub(crate) async fn remove(ledger: Ledger, places: &Places, name: &str) -> Result<Vec<String>, Error> {
+pub async fn remove(ledger: Ledger, places: &Places, name: &str) -> Result<Vec<String>, Error> {
     let entries = ledger.entries()?;
     let mut left = Vec::new();
     for entry in entries.iter().rev() {

@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use provision::places::Places;
+
 use crate::evidence::{self, Collector, Witness};
-use crate::places::Places;
 use crate::plan::Plan;
-use crate::{sandbox, substrate};
+use crate::substrate;
 
 /// The folder for the logs of the host cluster's processes.
 const PROCESSES: &str = "host-processes";

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use provision::binaries::{self, Binaries};
+use provision::events::Events;
+use provision::helm::{Chart, Helm};
+use provision::images;
+use provision::pins::Kubernetes;
+use provision::pins::pins;
+use provision::places::Places;
+
 use super::{Error, Recipe};
-use crate::binaries::{self, Binaries};
-use crate::events::Events;
-use crate::helm::{Chart, Helm};
-use crate::images;
-use crate::pins::Kubernetes;
-use crate::pins::pins;
-use crate::places::Places;
 use crate::plan::{Dapr, Plan, Until};
 use crate::platform::{self, Platform};
 use crate::substrate::Cluster;

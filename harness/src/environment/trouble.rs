@@ -6,10 +6,10 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
+use provision::wait::{self, Budget, Seen};
 
 use super::Error;
 use crate::labels::{OF_NAMESPACE, RUN};
-use crate::wait::{self, Budget, Seen};
 
 /// The reasons of a waiting container that the kubelet sets after more than one attempt, and that only a user can
 /// fix.

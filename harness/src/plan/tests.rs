@@ -22,7 +22,7 @@ fn settings() -> Settings {
         tenants: TenantChoice::Count(2),
         values: Values {
             origin: "built in".to_owned(),
-            text: crate::tenants::BLOG_VALUES.to_owned(),
+            text: provision::values::BLOG.to_owned(),
         },
         keep: Keep::OnFailure,
         report_dir: PathBuf::from("/reports"),

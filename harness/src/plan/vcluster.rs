@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use provision::helm::Chart;
 use serde::{Deserialize, Serialize};
 
 use super::{Kubernetes, Substrate, Values};
-use crate::helm::Chart;
 use crate::vcluster::{self, Images};
 
 /// The Kubernetes that it runs on.

@@ -12,13 +12,13 @@ use kube::api::{Api, DeleteParams, PostParams};
 use kube::core::Request;
 use kube::{Client, Resource};
 use minijinja::context;
+use provision::images;
+use provision::wait::{self, Budget, Seen};
 
 use super::{Error, Settings};
 use crate::answer::said;
-use crate::images;
 use crate::manifests;
 use crate::substrate::Cluster;
-use crate::wait::{self, Budget, Seen};
 
 /// The canary's namespace, named as a tenant's.
 const NAMESPACE: &str = "vcluster-canary";

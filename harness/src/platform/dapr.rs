@@ -8,16 +8,16 @@ use kube::Client;
 use kube::api::ApiResource;
 use kube::core::GroupVersionKind;
 use minijinja::context;
+use provision::events::Events;
+use provision::helm::{Chart, Release};
+use provision::images;
+use provision::wait::{self, Budget, Seen};
 
 use authority::Authority;
 
 use super::{Error, Settings, canary};
-use crate::events::Events;
-use crate::helm::{Chart, Release};
-use crate::images;
 use crate::manifests;
 use crate::substrate::Cluster;
-use crate::wait::{self, Budget, Seen};
 
 /// The authority with which Sentry signs the sidecars' certificates.
 mod authority;

@@ -13,15 +13,15 @@ use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::Client;
 use kube::api::Api;
 use minijinja::context;
+use provision::images;
+use provision::wait::{self, Budget, Seen};
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
 use super::{Error, Settings};
-use crate::images;
 use crate::manifests;
 use crate::substrate::Cluster;
-use crate::wait::{self, Budget, Seen};
 
 /// The users and their permissions.
 mod acl;

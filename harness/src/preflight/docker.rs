@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use provision::docker::Docker;
+
 use super::{Check, machine};
-use crate::docker::Docker;
 
 /// The disk space of three nodes and their images, in MB.
 const DISK: u64 = 10_000;

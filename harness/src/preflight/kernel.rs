@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use provision::command::Command;
+
 use super::Check;
-use crate::command::Command;
 
 /// Making namespaces takes milliseconds.
 const PROBE: Duration = Duration::from_secs(10);

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use provision::command::Command;
+
 use super::Check;
-use crate::command::Command;
 
 /// The newest that a binary asks for; Go itself fetches a newer toolchain where its settings allow that.
 const GO_MODULE: &str = include_str!("../../binaries/kubernetes/go.mod");

@@ -4,11 +4,11 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
+use provision::places::Places;
 use rustix::fs::Access;
 use serde::Deserialize;
 
 use super::{Check, machine};
-use crate::places::Places;
 
 /// Free disk that a run needs, in MB: Go's build cache takes 3 GB, binaries and images 2 GB, cargo's target folder
 /// 4 GB, the run itself less than one.

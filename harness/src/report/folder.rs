@@ -11,10 +11,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use provision::events::EVIDENCE;
 use rustix::fs::Access;
 
 use super::{EVENTS, Error, HTML, JSON, JUNIT, TEXT};
-use crate::events::EVIDENCE;
 
 /// The folder of all runs.
 const RUNS: &str = "runs";

@@ -2,11 +2,11 @@
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Value, context};
+use provision::events::{Status, Verdict};
 
 use super::Error;
 use super::summary::{Outcome, Scenario, Stage, Summary};
 use super::text;
-use crate::events::{Status, Verdict};
 
 /// Needs no script, no network and no colour to be understood.
 const TEMPLATE: &str = include_str!("index.html");

@@ -8,11 +8,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use provision::events::{Status, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::summary::{Scenario, Stage, Summary};
 use super::{Error, text};
-use crate::events::{Status, Verdict};
 
 /// The suite of the run itself.
 const RUN: &str = "run";

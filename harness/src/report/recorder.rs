@@ -7,11 +7,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use provision::events::{Event, Stamped};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::terminal::Terminal;
 use super::{EVENTS, Error, Summary, summed_up, write};
-use crate::events::{Event, Stamped};
 
 /// The reports of a run, from its beginning.
 #[derive(Debug)]

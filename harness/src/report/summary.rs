@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use provision::events::{Event, ScenarioResult, Stamped, Status, Verdict, seconds};
+use provision::pins::Kubernetes;
 use serde::Serialize;
 
-use crate::events::{Event, ScenarioResult, Stamped, Status, Verdict, seconds};
 use crate::exit::Exit;
-use crate::pins::Kubernetes;
 
 /// A run, summed up. Serialized, and with its verdict, it is `report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -7,9 +7,9 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use provision::events::{Event, Stamped, Verdict};
 
 use super::text;
-use crate::events::{Event, Stamped, Verdict};
 
 /// The interval at which a step that only counts is shown without a terminal. It is short enough for a CI server not
 /// to consider the run dead, and long enough for its log to be readable.
@@ -134,7 +134,7 @@ fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
             stage,
             seconds,
             status,
-        } if normal || *status == crate::events::Status::Failed => {
+        } if normal || *status == provision::events::Status::Failed => {
             Some(format!("{stage} {} in {seconds:.1}s", text::stage_word(*status)))
         }
         Event::ScenarioStarted { id, name, tenant } if verbosity == Verbosity::Verbose => Some(format!(

@@ -1,8 +1,8 @@
 use jiff::Timestamp;
+use provision::events::{ScenarioResult, Status, Verdict};
+use provision::pins::Kubernetes;
 
 use super::*;
-use crate::events::{ScenarioResult, Status, Verdict};
-use crate::pins::Kubernetes;
 
 fn at(seconds: f64, event: Event) -> Stamped {
     let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
@@ -214,7 +214,7 @@ fn no_events_are_no_run() {
 
 /// Records the run in `folder`.
 async fn recorded(folder: &Path) -> Recorded {
-    let (events, receiver) = crate::events::Events::channel();
+    let (events, receiver) = provision::events::Events::channel();
     for stamped in run() {
         events.tell(stamped.event);
     }
@@ -249,7 +249,7 @@ async fn a_report_that_cannot_be_written_costs_the_run_neither_verdicts_nor_its_
 
 #[tokio::test]
 async fn events_that_cannot_be_written_are_shown_and_summed_up() {
-    let (events, receiver) = crate::events::Events::channel();
+    let (events, receiver) = provision::events::Events::channel();
     for stamped in run() {
         events.tell(stamped.event);
     }

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use provision::events::{Status, Verdict, id_of};
 
 use super::summary::{Outcome, Scenario, Summary, Totals};
-use crate::events::{Status, Verdict, id_of};
 
 /// The width of tables: a page of a diff, a CI log and most terminals show this much of a line.
 const WIDTH: u16 = 110;

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use provision::events::{Event, Events, hostname, seconds};
 use tokio::task::JoinHandle;
 
 use super::Error;
 use crate::environment::Attached;
-use crate::events::{Event, Events, hostname, seconds};
 use crate::plan::Plan;
 use crate::report::terminal::{Terminal, Verbosity};
 use crate::report::{self, Recorded, Recorder};

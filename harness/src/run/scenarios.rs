@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use provision::events::Verdict;
+
 use super::{Error, Setting};
 use crate::environment::Attached;
-use crate::events::Verdict;
 use crate::evidence::{Collector, Witness};
 use crate::plan::Plan;
 use crate::scenarios::selection::Surroundings;

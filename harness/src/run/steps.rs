@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
+use provision::binaries::Options;
+use provision::events::{EVIDENCE, Event, Events};
+use provision::places::Places;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use crate::binaries::Options;
 use crate::environment::{self, Attached, Up};
-use crate::events::{EVIDENCE, Event, Events};
 use crate::ledger::Ledger;
-use crate::places::Places;
 use crate::plan::{Keep, Plan};
 use crate::preflight;
 

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use provision::command::{Command, Line};
+use provision::events::{Event, Events};
 use serde::Deserialize;
 
 use super::Error;
-use crate::command::{Command, Line};
-use crate::events::{Event, Events};
 use crate::plan;
 
 /// The workspace that this program was built from, which the scenarios are a part of.

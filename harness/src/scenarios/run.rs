@@ -7,6 +7,9 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use futures::StreamExt;
+use provision::command::Group;
+use provision::events::{EVIDENCE, Event, Events, ScenarioResult, Verdict};
+use provision::wait;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,10 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::selection::{Planned, Selection, Surroundings};
 use super::verdict::{Ended, verdict};
 use super::{Binary, Error};
-use crate::command::Group;
-use crate::events::{EVIDENCE, Event, Events, ScenarioResult, Verdict};
 use crate::evidence::{self, Collector};
-use crate::wait;
 
 /// The stage that this is.
 const STAGE: &str = "scenarios";

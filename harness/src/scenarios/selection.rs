@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use provision::events::{ScenarioResult, Verdict, id_of};
+
 use super::Error;
 use super::catalogue::{Catalogue, Entry, Scope};
 use crate::environment::Attached;
-use crate::events::{ScenarioResult, Verdict, id_of};
 use crate::plan::Plan;
 
 /// The scenarios' sources, in the workspace that this program was built from.
@@ -104,7 +105,7 @@ impl Planned {
             name: self.name.clone(),
             promise: self.promise.clone(),
             status,
-            seconds: crate::events::seconds(took),
+            seconds: provision::events::seconds(took),
             tenant: self.place(),
             evidence: None,
             reason,
@@ -249,5 +250,5 @@ pub(super) fn asked_for(filter: &str, id: &str, test: &str) -> bool {
 pub(super) fn nearest(filter: &str, tests: &[String]) -> Option<String> {
     let ids = tests.iter().filter_map(|test| id_in(test));
     let parts = tests.iter().flat_map(|test| test.split("::")).map(str::to_owned);
-    crate::nearest::to(filter, ids.chain(parts))
+    provision::nearest::to(filter, ids.chain(parts))
 }

@@ -3,12 +3,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use provision::events::{Events, ScenarioResult, Verdict};
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
 use super::selection::Surroundings;
 use super::*;
-use crate::events::{Events, ScenarioResult, Verdict};
 
 const CATALOGUE: &str = r#"
 [[scenario]]
@@ -296,7 +296,7 @@ async fn a_cancelled_run_ends_its_processes_and_says_so() {
     let canceller = cancel.clone();
     let started = Instant::now();
     let ((_folder, results), ()) = tokio::join!(run_script("sleep 60", &cancel), async move {
-        crate::wait::rest(Duration::from_millis(200)).await;
+        provision::wait::rest(Duration::from_millis(200)).await;
         canceller.cancel();
     });
     assert!(started.elapsed() < Duration::from_secs(20));

@@ -4,8 +4,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::command::tail;
-use crate::events::Verdict;
+use provision::command::tail;
+use provision::events::Verdict;
 
 /// The number of lines of a reason that are kept. A report is no log, and the output is in the evidence.
 const LONGEST: usize = 24;

@@ -3,11 +3,11 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 use minijinja::context;
+use provision::wait::{self, Budget, Seen};
 
 use super::native::address;
 use super::{Cluster, Error};
 use crate::manifests;
-use crate::wait::{self, Budget, Seen};
 
 const MANIFEST: &str = include_str!("../../manifests/substrate/coredns.yaml");
 const NAMESPACE: &str = "kube-system";

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use kube::Client;
 use kube::config::{Kubeconfig, KubeconfigError};
+use provision::events::Events;
 
 use super::{ClientError, Cluster, forwarder};
-use crate::events::Events;
 use crate::private;
 
 /// The check that the user may do everything that a run has to.

@@ -13,13 +13,13 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::Api;
+use provision::wait::{self, Budget, Seen};
+use sandbox::background;
+use sandbox::forward::{Forwarder, Wanted};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use super::Reach;
-use crate::background;
-use crate::sandbox::forward::{Forwarder, Wanted};
-use crate::wait::{self, Budget, Seen};
 
 /// The route from an address of the cluster to a pod.
 mod route;

@@ -7,12 +7,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use provision::command::{self, Line};
+use provision::docker::{self, Docker};
+use provision::events::Events;
+use provision::images::node_image::NodeImage;
+use provision::wait::{self, Budget};
+
 use super::{Cluster, forwarder};
-use crate::command::{self, Line};
-use crate::docker::client::{self as docker, Docker};
-use crate::events::Events;
-use crate::images::node_image::NodeImage;
-use crate::wait::{self, Budget};
 
 /// The configuration of the kind cluster.
 mod config;
@@ -271,8 +272,9 @@ pub async fn load(
 
 #[cfg(test)]
 mod tests {
+    use provision::command::Command;
+
     use super::*;
-    use crate::command::Command;
 
     #[tokio::test]
     async fn a_full_disk_is_told_with_where_to_free_some() {

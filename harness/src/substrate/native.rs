@@ -1,20 +1,21 @@
 //! Processes in namespaces of their own: a real host cluster without Docker.
 //!
-//! A [sandbox](crate::sandbox) runs etcd, containerd and the Kubernetes processes.
+//! A [sandbox](sandbox) runs etcd, containerd and the Kubernetes processes.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use provision::events::Events;
+use provision::wait::{self, Budget, Seen};
+use sandbox::spec::{Private, View};
+use sandbox::{self, Spec, forward, supervisor};
+
 use super::kubeconfig::Kubeconfig;
 use super::{ClientError, Cluster, Reach};
 use crate::answer::said;
-use crate::events::Events;
 use crate::private;
-use crate::sandbox::spec::{Private, View};
-use crate::sandbox::{self, Spec, forward, supervisor};
-use crate::wait::{self, Budget, Seen};
 
 /// The addresses in the host cluster's network.
 pub mod address;

@@ -3,8 +3,7 @@
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
-
-use crate::wait::{self, Budget, Seen};
+use provision::wait::{self, Budget, Seen};
 
 /// Waits until there are nodes and all of them are ready.
 pub(super) async fn ready(client: &Client, budget: Budget) -> Result<(), wait::Error<kube::Error>> {

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::api::Api;
+use provision::wait::{self, Budget, Seen};
 
 use super::Error;
 use crate::private;
 use crate::substrate::Cluster;
-use crate::wait::{self, Budget, Seen};
 
 /// The port of a virtual cluster's Service.
 const PORT: u16 = 443;

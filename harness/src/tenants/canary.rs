@@ -6,13 +6,13 @@
 
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
+use provision::wait::{self, Budget, Seen};
 use serde_json::json;
 
 use super::Error;
 use crate::answer::said;
 use crate::manifests;
 use crate::platform::dapr;
-use crate::wait::{self, Budget, Seen};
 
 /// Its name on both sides.
 const NAME: &str = "canary";

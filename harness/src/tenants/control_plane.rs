@@ -8,10 +8,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::Client;
 use kube::api::{Api, LogParams};
+use provision::events::Events;
+use provision::wait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-use crate::events::Events;
-use crate::wait;
 
 /// The syncer's container, of this project's chart and of vcluster's.
 const SYNCER: &str = "syncer";

@@ -7,11 +7,11 @@ use kube::Client;
 use kube::core::ApiResource;
 use kube::discovery::{self, ApiCapabilities, ApiGroup};
 use kube::error::DiscoveryError;
+use provision::wait::{self, Budget, Seen};
 use vcluster_values::kinds::{self, Scope, Served};
 use vcluster_values::{KindName, Values};
 
 use super::Error;
-use crate::wait::{self, Budget, Seen};
 
 /// A kind is served within a second after the creation of its definition.
 const SERVED: Budget = Budget::seconds(10);

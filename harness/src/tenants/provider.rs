@@ -1,8 +1,8 @@
 //! The providers of virtual clusters.
 
+use provision::helm::Chart;
 use serde::{Deserialize, Serialize};
 
-use crate::helm::Chart;
 use crate::vcluster;
 
 /// A provider of virtual clusters: a chart, and the values that it takes.

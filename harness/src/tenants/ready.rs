@@ -9,11 +9,11 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 use kube::api::Api;
+use provision::wait::{self, Budget, Seen};
 
 use super::Error;
 use crate::answer::said;
 use crate::manifests;
-use crate::wait::{self, Budget, Seen};
 
 /// The kind that the apps' state store is declared with.
 const COMPONENTS: &str = "components.dapr.io";

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::{Api, Client, ResourceExt};
+use provision::wait::{self, Budget, Seen};
 use vcluster_values::identity::{Mismatch, SYSTEM, is_accepted, made_for};
 use vcluster_values::naming::Tenant;
 
 use super::Error;
 use crate::answer::said;
-use crate::wait::{self, Budget, Seen};
 
 /// An API server answers 2 s after it was started; several at once on two busy cores need a minute.
 const ANSWERS: Budget = Budget {

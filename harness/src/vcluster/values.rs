@@ -111,7 +111,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::tenants::BLOG_VALUES;
 
     fn images() -> Images {
         Images {
@@ -124,12 +123,14 @@ mod tests {
 
     #[test]
     fn the_blogs_file_keeps_its_kinds_and_its_rules() {
-        insta::assert_snapshot!(translate(BLOG_VALUES, "values.yaml", &images()).expect("it is fine"));
+        insta::assert_snapshot!(
+            translate(provision::values::BLOG, "values.yaml", &images()).expect("it is fine")
+        );
     }
 
     #[test]
     fn images_are_those_of_a_registry_that_all_are_pushed_to() {
-        let images = Images::of(crate::pins::Kubernetes::V1_33, Some("127.0.0.1:5000/team"));
+        let images = Images::of(provision::pins::Kubernetes::V1_33, Some("127.0.0.1:5000/team"));
         assert_eq!(
             always(&images)["controlPlane"]["statefulSet"]["image"],
             json!({

@@ -8,12 +8,12 @@ use k8s_openapi::api::core::v1::Service;
 use kube::Client;
 use kube::api::Api;
 use minijinja::context;
+use provision::images;
+use provision::wait::{self, Budget, Seen};
 
 use super::{Error, store};
-use crate::images;
 use crate::manifests;
 use crate::substrate::{Cluster, Reach};
-use crate::wait::{self, Budget, Seen};
 
 /// The write app's image.
 pub const WRITE_IMAGE: &str = concat!("docker.io/shared-dapr/write-app:", env!("CARGO_PKG_VERSION"));

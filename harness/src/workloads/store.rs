@@ -5,12 +5,12 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject};
 use minijinja::context;
+use provision::wait::{self, Budget, Seen};
 
 use super::{Error, NAMESPACE};
 use crate::manifests;
 use crate::platform::dapr;
 use crate::tenants::Tenant;
-use crate::wait::{self, Budget, Seen};
 
 /// The store's name, as in the blog.
 pub const NAME: &str = "my-statestore";

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use harness::wait::{self, Budget, Seen};
+use provision::wait::{self, Budget, Seen};
 use serde_json::{Value, json};
 use testcontainers::bollard::models::ContainerInspectResponse;
 use testcontainers::bollard::query_parameters::{TopOptionsBuilder, UploadToContainerOptionsBuilder};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use harness::images::{self, Images};
-use harness::wait;
+use provision::images::Images;
+use provision::wait;
 use testcontainers::bollard::models::NetworkCreateRequest;
 use testcontainers::bollard::query_parameters::{
     ImportImageOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -37,7 +37,7 @@ impl Lab {
     /// Fills it if a daemon answers. Otherwise, returns the reason.
     pub(crate) async fn open() -> Result<Arc<Self>, String> {
         let docker = daemon().await?;
-        let images = images::for_tests(&IMAGES).await.expect("the images can be had");
+        let images = testkit::images(&IMAGES).await.expect("the images can be had");
         for archive in &images.archives {
             let content = std::fs::read(&archive.path).expect("the archive is there");
             let loading = docker.import_image(ImportImageOptions::default(), body_full(content.into()), None);

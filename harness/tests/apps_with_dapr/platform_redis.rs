@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use harness::platform::{Login, redis as platform};
-use harness::wait::{self, Seen};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Container;
 use kube::api::DynamicObject;
+use provision::wait::{self, Seen};
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use rustix::process::Signal;

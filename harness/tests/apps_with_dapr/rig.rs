@@ -9,8 +9,8 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use harness::binaries::{self, Binaries};
-use harness::wait::{self, Budget, Seen};
+use provision::binaries::{self, Binaries};
+use provision::wait::{self, Budget, Seen};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,7 +25,7 @@ pub(crate) const BUDGET: Budget = Budget::seconds(30);
 async fn programs() -> &'static Binaries {
     static PROGRAMS: OnceCell<Binaries> = OnceCell::const_new();
     let programs = async {
-        binaries::for_tests(&["daprd", "redis-cli", "redis-server", "write-app", "read-app"])
+        testkit::binaries(&["daprd", "redis-cli", "redis-server", "write-app", "read-app"])
             .await
             .expect("the programs can be had")
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use harness::platform::redis::acl_line;
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use redis::{ErrorKind, ServerErrorKind};
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use harness::binaries;
 use k8s_openapi::ByteString;
 use serde_json::Value;
 
@@ -79,7 +78,7 @@ pub(crate) async fn refused(values: &str) -> String {
 }
 
 async fn helm(command: &[&str], values: &Path) -> Output {
-    let programs = binaries::for_tests(&["helm"]).await.expect("Helm can be had");
+    let programs = testkit::binaries(&["helm"]).await.expect("Helm can be had");
     Command::new(programs.program("helm").expect("it was asked for"))
         .args(command)
         .arg(Path::new(SYNCER).join("chart"))

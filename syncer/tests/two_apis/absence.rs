@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::wait::{self, Budget, Seen};
+use provision::wait::{self, Budget, Seen};
 use rstest::rstest;
 use serde_json::json;
 

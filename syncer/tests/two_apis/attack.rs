@@ -5,7 +5,7 @@
 //! admission policies), and by the host's administrator, whom the policies do not concern, in a namespace with the standard (Pod
 //! Security admission). With all layers off it succeeds: nothing else refuses it.
 
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use harness::command::Command;
+use provision::command::Command;
 use serde_json::{Value, json};
 
 use crate::rig::{Host, Side, Tenant, VERSION, extension, unique};

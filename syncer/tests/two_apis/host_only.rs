@@ -1,6 +1,6 @@
 //! Secrets that only the host has in a tenant's namespaces are never read by the tenant's objects.
 
-use harness::wait;
+use provision::wait;
 use rstest::rstest;
 use serde_json::{Value, json};
 

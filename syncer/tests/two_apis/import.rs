@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
 use crate::pods::{going, names, pod, run_on, stopped};

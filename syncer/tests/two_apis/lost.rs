@@ -1,6 +1,6 @@
 //! The end in the guest of pods that the host loses, and of objects that wait for it.
 
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -154,7 +154,7 @@ async fn a_namespace_whose_jobs_pods_never_started_is_deleted() {
 async fn a_namespace_that_the_host_never_had_is_deleted() {
     let values = format!(
         "{}\ndefaults: {{policies: {{namespaces: 4}}}}\n",
-        harness::tenants::BLOG_VALUES
+        provision::values::BLOG
     );
     let tenant = Tenant::with_values("full", &values).await;
     let everywhere = tenant.guest().await;

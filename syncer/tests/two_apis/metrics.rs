@@ -2,8 +2,8 @@
 //!
 //! The host's metrics API is made of CRDs here, so that a test sets the figures. A metrics server serves the same API.
 
-use harness::command::Command;
 use http::Method;
+use provision::command::Command;
 use serde_json::{Value, json};
 
 use crate::pods::{made, pod, run_on};

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use harness::tenants::CERT_MANAGER_VALUES;
-use harness::wait::{self, Seen};
+use provision::values;
+use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
 use crate::rig::{CertManager, SOON, Space, Tenant};
@@ -16,8 +16,8 @@ const SECRET: &str = "demo-tls";
 async fn a_certificate_is_issued_by_the_hosts_cert_manager_and_seen_by_its_tenant_alone() {
     let _cert_manager = CertManager::start().await;
     let (ours, theirs) = tokio::join!(
-        Tenant::with_values("ours", CERT_MANAGER_VALUES),
-        Tenant::with_values("theirs", CERT_MANAGER_VALUES),
+        Tenant::with_values("ours", values::CERT_MANAGER),
+        Tenant::with_values("theirs", values::CERT_MANAGER),
     );
     let (our_space, their_space) = (ours.space("default").await, theirs.space("default").await);
 
@@ -143,7 +143,7 @@ async fn secrets_of_the_host_are_shown_but_for_its_tokens() {
 
 /// Returns values of a tenant that imports only Secrets, on a host without cert-manager.
 fn secrets_only() -> String {
-    let (head, import) = CERT_MANAGER_VALUES
+    let (head, import) = values::CERT_MANAGER
         .split_once("      export:\n")
         .and_then(|(head, rest)| Some((head, rest.split_once("      import:\n")?.1)))
         .expect("the file has both");

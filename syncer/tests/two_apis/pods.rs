@@ -1,7 +1,7 @@
 //! Pods, and the objects that they name.
 
-use harness::wait::{self, Seen};
 use k8s_openapi::ByteString;
+use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
 use crate::rig::{Refusal, SOON, Side, Space, Tenant, unique};

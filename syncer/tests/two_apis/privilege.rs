@@ -1,7 +1,7 @@
 //! Forbidden actions of the syncer's account on the host.
 
-use harness::wait::{self, Seen};
 use http::Method;
+use provision::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::{Value, json};
 

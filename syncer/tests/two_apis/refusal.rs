@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harness::wait::{self, Budget, Seen};
+use provision::wait::{self, Budget, Seen};
 use serde_json::{Value, json};
 
 use crate::pods::pod;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::json;
 

@@ -76,7 +76,7 @@ mod objects;
 
 use std::time::Duration;
 
-use harness::wait::Budget;
+use provision::wait::Budget;
 
 /// Time until an object is in the expected state. That takes milliseconds, and seconds for a namespace that is deleted; the rest
 /// is for a slow or busy machine.

@@ -1,6 +1,6 @@
 //! The settings of an export besides its kind: the selection of objects, and patches.
 
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
 use crate::rig::{Host, Refusal, SOON, Side, Space, Tenant};

@@ -1,6 +1,6 @@
 //! Services have mirrors, and the same endpoints on both sides.
 
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::{Value, json};
 

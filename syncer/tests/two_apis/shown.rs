@@ -1,7 +1,7 @@
 //! Objects of host namespaces that a values file maps, with the roles that the chart creates for them.
 
-use harness::helm::{Chart, Release};
 use http::Method;
+use provision::helm::{Chart, Release};
 use serde_json::{Value, json};
 
 use crate::rig::{Host, Side, Tenant, namespace, unique};

@@ -1,8 +1,8 @@
 //! The objects that `helm uninstall` removes.
 
 use futures::{StreamExt, stream};
-use harness::wait::{self, Seen};
 use http::Method;
+use provision::wait::{self, Seen};
 use serde_json::json;
 
 use crate::restart::until_between;

@@ -1,6 +1,6 @@
 //! A kind of several versions, between which a webhook of the host converts.
 
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
 use crate::rig::{Host, Refusal, SOON, Side, Tenant, Webhook};

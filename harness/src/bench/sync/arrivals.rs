@@ -7,11 +7,11 @@ use futures::StreamExt as _;
 use kube::api::{Api, DynamicObject, PartialObjectMeta};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event};
+use provision::wait;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Change, Error, Made, names};
-use crate::wait;
 
 /// A syncer that is limited to 40 requests a second takes 28 s for the burst.
 const ARRIVED: Duration = Duration::from_mins(3);

@@ -6,6 +6,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ObjectMeta, PostParams};
 use kube::core::DynamicResourceScope;
 use kube::{Client, Resource};
+use provision::naming;
+use provision::wait::{self, Budget, Seen};
 
 use super::load::{self, Change};
 use super::{Arrivals, Error};
@@ -13,8 +15,6 @@ use crate::answer::said;
 use crate::bench::client;
 use crate::environment::Attached;
 use crate::platform::dapr;
-use crate::tenants::naming;
-use crate::wait::{self, Budget, Seen};
 
 /// A mirrored namespace comes at once; with both cores busy, after seconds.
 const MIRRORED: Budget = Budget::seconds(60);

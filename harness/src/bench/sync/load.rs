@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use provision::wait;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::Error;
 use super::ground::Ground;
-use crate::wait;
 
 /// A change to Components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

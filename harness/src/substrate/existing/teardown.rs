@@ -13,10 +13,10 @@ use kube::api::{Api, DeleteParams, DynamicObject, ListParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use kube::{Client, ResourceExt};
+use provision::wait::{self, Budget, Seen};
 
 use super::Error;
 use crate::labels::{OF_NAMESPACE, RUN};
-use crate::wait::{self, Budget, Seen};
 
 /// Helm's annotation: the namespace of the release that created an object.
 const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";

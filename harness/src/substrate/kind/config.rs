@@ -39,8 +39,9 @@ pub(super) fn render(nodes: &Nodes) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use provision::images::node_image::NodeImage;
+
     use super::*;
-    use crate::images::node_image::NodeImage;
 
     fn read(nodes: &Nodes) -> Value {
         serde_json::from_str(&render(nodes).unwrap()).unwrap()

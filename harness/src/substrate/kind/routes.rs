@@ -6,10 +6,10 @@
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
+use provision::docker::Docker;
+use provision::wait::{self, Budget, Seen};
 
 use super::Error;
-use crate::docker::Docker;
-use crate::wait::{self, Budget, Seen};
 
 /// The controller manager gives a node its range when it sees it.
 const RANGES: Budget = Budget::seconds(60);

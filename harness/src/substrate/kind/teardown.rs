@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use provision::docker::Docker;
+use provision::images::node_image;
+use sandbox::background;
+
 use super::{Error, LABEL, cluster_name, containers};
-use crate::background;
-use crate::docker::Docker;
-use crate::images::node_image;
 
 /// Removes the environment's containers, their volumes and the nodes' image. A daemon that is gone for good, as one
 /// that was started for a single command, has taken them with it.

@@ -2,8 +2,9 @@
 
 use std::io;
 
+use sandbox::cgroup_name;
+
 use super::{Request, address};
-use crate::sandbox::cgroup_name;
 
 /// Writes them into the run folder.
 pub(super) fn write(request: &Request) -> io::Result<()> {

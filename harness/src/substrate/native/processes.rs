@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use sandbox::spec::{Process, Sign};
+
 use super::pki::FRONT_PROXY;
 use super::{Request, address};
-use crate::sandbox::spec::{Process, Sign};
 
 /// The socket on which containerd listens.
 const CONTAINERD: &str = "/run/containerd/containerd.sock";

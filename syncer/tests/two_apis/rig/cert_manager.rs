@@ -4,8 +4,6 @@
 
 use std::fs;
 
-use harness::binaries;
-
 use super::process::Process;
 use super::{Host, background};
 
@@ -18,7 +16,7 @@ impl CertManager {
     /// Creates its CRDs on the host and starts it there.
     pub(crate) async fn start() -> Self {
         let host = Host::shared().await;
-        let programs = binaries::for_tests(&["cert-manager"])
+        let programs = testkit::binaries(&["cert-manager"])
             .await
             .expect("the programs can be had");
         host.define(programs.folder("cert-manager").expect("it was asked for"))

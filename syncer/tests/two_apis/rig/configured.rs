@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use harness::tenants::BLOG_VALUES;
-use harness::wait::{self, Seen};
 use prometheus_client::registry::Registry;
+use provision::values::BLOG;
+use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 use syncer::sync::{self, Config, Metrics, Readiness};
 use tokio::sync::OnceCell;
@@ -37,7 +37,7 @@ impl Tenant {
         Host::shared().await;
         background::shared(&TENANT, || async {
             // The chart's policies go by the values, and what this engine shows is not in them.
-            let values = format!("{BLOG_VALUES}\ndefaults: {{policies: {{runtimeClasses: ['*']}}}}\n");
+            let values = format!("{BLOG}\ndefaults: {{policies: {{runtimeClasses: ['*']}}}}\n");
             let mut tenant = Self::with_values("configured", &values).await;
             tenant.stop().await;
             give_rights(&tenant).await;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::binaries::Binaries;
-use harness::wait::{self, Seen};
 use kube::config::Kubeconfig;
+use provision::binaries::Binaries;
+use provision::wait::{self, Seen};
 use tokio::net::TcpSocket;
 
 use super::process::Process;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs};
 
-use harness::binaries::{self, Binaries};
-use harness::helm::Helm;
+use provision::binaries::Binaries;
+use provision::helm::Helm;
 use serde_json::{Value, json};
 use syncer::pki::{self, Access, Authority, Names};
 use tokio::sync::OnceCell;
@@ -41,9 +41,7 @@ impl Host {
             "helm",
             "dapr",
         ];
-        let programs = binaries::for_tests(&names)
-            .await
-            .expect("the programs can be had");
+        let programs = testkit::binaries(&names).await.expect("the programs can be had");
         let given = env::var_os("SYNCER").map(PathBuf::from);
         let syncer = given.unwrap_or_else(|| env!("CARGO_BIN_EXE_syncer").into());
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use harness::wait;
+use provision::wait;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 

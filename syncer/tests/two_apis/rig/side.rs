@@ -3,10 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use harness::wait::{self, Seen};
 use http::{Method, Request, header};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
 use super::SOON;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use harness::wait::{self, Seen};
+use provision::wait::{self, Seen};
 use rustix::process::Signal;
 use serde_json::Value;
 

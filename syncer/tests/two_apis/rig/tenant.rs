@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use harness::command;
-use harness::helm::{Chart, Release};
-use harness::tenants::{BLOG_VALUES, naming};
-use harness::wait::{self, Seen};
 use k8s_openapi::ByteString;
+use provision::command;
+use provision::helm::{Chart, Release};
+use provision::wait::{self, Seen};
+use provision::{naming, values};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -45,7 +45,7 @@ impl Tenant {
         background::shared(&TENANT, || async move {
             let name = unique("shared");
             let set = [MANY_NAMESPACES.to_owned(), DRIVER.to_owned()];
-            Arc::new(Self::made(&name, &format!("vcluster-{name}"), BLOG_VALUES, &set).await)
+            Arc::new(Self::made(&name, &format!("vcluster-{name}"), values::BLOG, &set).await)
         })
         .await
     }
@@ -67,14 +67,14 @@ impl Tenant {
         Host::shared().await;
         background::shared(&TENANT, || async move {
             let name = unique("all-kinds");
-            Arc::new(Self::made(&name, &format!("vcluster-{name}"), BLOG_VALUES, &set).await)
+            Arc::new(Self::made(&name, &format!("vcluster-{name}"), values::BLOG, &set).await)
         })
         .await
     }
 
     /// Creates a tenant for a single test.
     pub(crate) async fn new(stem: &str) -> Self {
-        Self::with_values(stem, BLOG_VALUES).await
+        Self::with_values(stem, values::BLOG).await
     }
 
     /// Creates a tenant for a single test, with these values.
@@ -88,12 +88,12 @@ impl Tenant {
     pub(crate) async fn with_set(stem: &str, set: &[String]) -> Self {
         let name = unique(stem);
         let namespace = format!("vcluster-{name}");
-        Self::made(&name, &namespace, BLOG_VALUES, set).await
+        Self::made(&name, &namespace, values::BLOG, set).await
     }
 
     /// Creates a tenant of this name, whose control plane is in this host namespace. Its syncer is ready.
     pub(crate) async fn named(name: &str, namespace: &str) -> Self {
-        Self::made(name, namespace, BLOG_VALUES, &[]).await
+        Self::made(name, namespace, values::BLOG, &[]).await
     }
 
     async fn made(name: &str, namespace: &str, values: &str, set: &[String]) -> Self {
