@@ -6,10 +6,11 @@
 //! of a fault for that one alone. The other tests check the files.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::LazyLock;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -138,4 +139,19 @@ fn the_page_has_the_table() -> Result<(), Failed> {
 /// Returns the root of the workspace.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Returns a command that runs cargo in the workspace. Cargo has set variables about this package for this test. Build scripts
+/// that look at them would run again, and everything above them would be compiled again.
+fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root());
+    for (name, _) in env::vars_os() {
+        let is_about_package =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_about_package) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::root;
+use crate::{cargo, root};
 
 /// Held during a build, as there is one copy.
 static BUILDS: Mutex<()> = Mutex::new(());
@@ -25,7 +25,7 @@ static BUILDS: Mutex<()> = Mutex::new(());
 /// The sources do not compile, or a file can't be written.
 pub(crate) fn build(name: &str, edited: &BTreeMap<PathBuf, String>) -> io::Result<PathBuf> {
     let _one = BUILDS.lock().unwrap_or_else(PoisonError::into_inner);
-    let all = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("mutations");
+    let all = root().join("target/mutations");
     let (copy, folder) = (all.join("workspace"), all.join("faults").join(name));
     update(&copy, edited)?;
     fs::create_dir_all(&folder)?;
@@ -71,9 +71,9 @@ fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// Builds the syncer of a copy of the workspace, and returns the program.
+/// Builds the syncer of a copy of the workspace, and returns the program. Cargo reads its configuration in the workspace itself.
 fn compile(copy: &Path, target: &Path, log: &Path) -> io::Result<PathBuf> {
-    let built = Command::new(env!("CARGO"))
+    let built = cargo()
         .args([
             "build",
             "--package",
@@ -84,8 +84,6 @@ fn compile(copy: &Path, target: &Path, log: &Path) -> io::Result<PathBuf> {
         .arg(copy.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(target)
-        // Cargo reads its configuration here, and only here.
-        .current_dir(root())
         .stderr(Stdio::from(fs::File::create(log)?))
         .output()?;
     let messages = String::from_utf8_lossy(&built.stdout);

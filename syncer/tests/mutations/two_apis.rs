@@ -3,7 +3,8 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use crate::{cargo, root};
 
 /// A run of some of the tests.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl Run {
 ///
 /// Cargo could not be started, or the log could not be written.
 pub(crate) fn run(syncer: &Path, tests: &[&str]) -> io::Result<Run> {
-    let run = Command::new(env!("CARGO"))
+    let run = cargo()
         .args([
             "test",
             "--package",
@@ -37,7 +38,6 @@ pub(crate) fn run(syncer: &Path, tests: &[&str]) -> io::Result<Run> {
             "--exact",
         ])
         .args(tests)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("SYNCER", syncer)
         .output()?;
     let output = [run.stdout, run.stderr].concat();
@@ -58,7 +58,7 @@ pub(crate) fn has(test: &str) -> bool {
     let Some((modules, function)) = path.rsplit_once("::") else {
         return false;
     };
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/two_apis");
+    let tests = root().join("syncer/tests/two_apis");
     let file = tests.join(modules.replace("::", "/")).with_extension("rs");
     let text = fs::read_to_string(file).unwrap_or_default();
     match text.split_once(&format!("async fn {function}(")) {
