@@ -81,3 +81,22 @@ pub mod former {
         ("vcluster.loft.sh/object-generation", super::OBJECT_GENERATION),
     ];
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::no_replica(&[], None)]
+    #[case::a_replica(&[(REPLICA_OF, "a")], Some("a"))]
+    #[case::a_replica_of_a_version_before(&[(former::REPLICA_OF, "b")], Some("b"))]
+    #[case::a_replica_with_both_keys(&[(former::REPLICA_OF, "b"), (REPLICA_OF, "a")], Some("a"))]
+    fn a_replica_names_its_original(#[case] annotations: &[(&str, &str)], #[case] original: Option<&str>) {
+        let annotations = annotations
+            .iter()
+            .map(|&(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(replica_of(&annotations.collect()).map(String::as_str), original);
+    }
+}

@@ -35,6 +35,9 @@ fn patched(
 #[case::copy_replaces_what_is_there(
     json!({"op": "copyFromObject", "fromPath": "status.a", "path": "spec"}),
     json!({"spec": {}}), json!({"spec": 1}))]
+#[case::copy_replaces_an_item(
+    json!({"op": "copyFromObject", "fromPath": "status.a", "path": "l[0]"}),
+    json!({"l": [0, 5]}), json!({"l": [1, 5]}))]
 #[case::copy_takes_the_same_path(
     json!({"op": "copyFromObject", "path": "status.a"}),
     json!({"status": {"a": 0}}), json!({"status": {"a": 1}}))]
@@ -98,6 +101,8 @@ fn in_an_object(
     json!({"path": "n", "regex": "^$NAMESPACE/$NAME$"}), json!({"n": "x/a"}), json!({"n": "host-x/a@x"}))]
 #[case::by_pattern_several(
     json!({"path": "n", "regex": "$NAME,?"}), json!({"n": "a,b"}), json!({"n": "a@own,b@own"}))]
+#[case::a_name_under_a_condition(
+    json!({"path": "n", "conditions": [{"path": "s", "equal": "x"}]}), json!({"n": "a"}), json!({"n": "a"}))]
 #[case::what_is_no_name(json!({"path": "l[*]"}), json!({"l": [{"n": "a"}]}), json!({"l": [{"n": "a"}]}))]
 fn names_are_rewritten(
     #[case] mut patch: serde_json::Value,
@@ -166,4 +171,29 @@ fn what_goes_back_does_not_come_again() {
             .unwrap();
         assert_eq!(serde_json::to_value(object).unwrap(), expected);
     }
+}
+
+#[rstest]
+#[case::no_patches(json!([]), true, false)]
+#[case::a_patch_of_the_object_alone(json!([{"op": "remove", "path": "a"}]), false, false)]
+#[case::a_copy_from_the_other_side(
+    json!([{"op": "remove", "path": "a"}, {"op": "copyFromObject", "path": "b"}]), false, true)]
+fn patches_know_what_they_use(
+    #[case] patches: serde_json::Value,
+    #[case] is_empty: bool,
+    #[case] look_across: bool,
+) {
+    let patches: Vec<Patch> = serde_json::from_value(patches).unwrap();
+    let patches = Patches::new(&patches).unwrap();
+    assert_eq!(
+        (patches.is_empty(), patches.look_across()),
+        (is_empty, look_across)
+    );
+}
+
+#[rstest]
+#[case::of_a_name_and_its_namespace("^$NAMESPACE/$NAME$", true)]
+#[case::with_an_open_group("($NAME", false)]
+fn a_pattern_is_a_regular_expression(#[case] pattern: &str, #[case] is_one: bool) {
+    assert_eq!(check_pattern(pattern).is_ok(), is_one);
 }
