@@ -12,6 +12,7 @@ use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Api, Resource};
 
+use self::decide::{Step, decide};
 use self::nodes::Nodes;
 use self::show::Shown;
 use self::tokens::Tokens;
@@ -29,10 +30,12 @@ use super::to_host::core_kinds::CoreKindReconciler;
 use super::to_host::references::{ConfigObject, Needs, References, Referrer, needs};
 use super::to_host::services::Services;
 use super::write::delete;
-use super::write::ownership;
 
 /// The translation of a guest pod to the host.
 pub(crate) mod translate;
+
+/// The decision about a pod and its mirror.
+mod decide;
 
 /// Creation of the mirror.
 mod create;
@@ -81,6 +84,9 @@ pub(crate) use self::translate::volumes::token_secret;
 
 /// The name of pods among the kinds that name ConfigMaps and Secrets.
 const REFERRERS: &str = "pods";
+
+/// The wait for a name that the mirror of an earlier pod has.
+const NAME_IN_USE: Action = Action::WaitFor("the pod of that name before it to be gone");
 
 /// Reconciler of pods.
 #[derive(Debug)]
@@ -343,34 +349,28 @@ impl Reconciler for Pods {
             };
         }
         let host = self.host.get(key);
-        let ours = host
-            .as_deref()
-            .and_then(|pod| ownership::owner_of(&pod.metadata, &ApiResource::erase::<Pod>(&())));
-        match (guest, host, ours) {
-            (None, Some(host), Some(_)) => {
-                self.forget(key);
-                if !is_going(&host) {
-                    self.delete_host(key, &host, None).await?;
-                }
+        if guest.is_none() {
+            self.forget(key);
+        }
+        let (guest, host) = (guest.as_deref(), host.as_deref());
+        match (decide(guest, host), guest, host) {
+            (Step::Create, Some(guest), _) => self.create(key, guest).await,
+            (Step::Keep(change), Some(guest), Some(host)) => self.keep(key, guest, host, change).await,
+            (Step::End, Some(guest), _) => self.end(key, guest).await,
+            (Step::DeleteHost, _, Some(host)) => {
+                self.delete_host(key, host, None).await?;
                 Ok(Action::AwaitChange)
             }
-            (None, ..) => {
-                self.forget(key);
-                Ok(Action::AwaitChange)
+            (Step::DeleteFormer, _, Some(host)) => {
+                self.delete_host(key, host, None).await?;
+                Ok(NAME_IN_USE)
             }
-            (Some(guest), None, _) => self.create(key, &guest).await,
-            (Some(guest), Some(_), None) if is_going(&guest) => self.end(key, &guest).await,
-            (Some(_), Some(_), None) => Err(ReconcileError::Refused(format!(
+            (Step::Wait, ..) => Ok(NAME_IN_USE),
+            (Step::Refuse, ..) => Err(ReconcileError::Refused(format!(
                 "the host has a pod {} that is not this virtual cluster's: it is left as it is",
                 key.name
             ))),
-            (Some(guest), Some(host), Some(ours)) if guest.metadata.uid.as_ref() != Some(&ours.uid) => {
-                if !is_going(&host) {
-                    self.delete_host(key, &host, None).await?;
-                }
-                Ok(Action::WaitFor("the pod of that name before it to be gone"))
-            }
-            (Some(guest), Some(host), Some(_)) => self.keep(key, &guest, &host).await,
+            _ => Ok(Action::AwaitChange),
         }
     }
 }

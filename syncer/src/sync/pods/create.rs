@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 
+use super::Pods;
 use super::translate::{self, Surroundings};
-use super::{Pods, is_going, was_bound};
 use crate::sync::runtime::budget::size_of;
 use crate::sync::runtime::context::MANAGER;
 use crate::sync::runtime::error::{Attempt, ReconcileError, refusal};
@@ -16,9 +16,6 @@ use crate::sync::to_host::references::{ConfigObject, Needs, needs};
 impl Pods {
     /// Creates the mirror, or returns the reason that it waits for.
     pub(super) async fn create(&self, key: &Key, guest: &Pod) -> Result<Action, ReconcileError> {
-        if is_going(guest) || was_bound(guest) {
-            return self.end(key, guest).await;
-        }
         if (self.runtime_classes.as_ref()).is_some_and(|classes| !classes.are_known()) {
             return Ok(Action::WaitFor("the host's runtime classes to be listed"));
         }

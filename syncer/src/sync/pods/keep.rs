@@ -8,6 +8,7 @@ use kube::{Api, ResourceExt};
 use serde::Serialize;
 use serde_json::json;
 
+use super::decide::Change;
 use super::{Pods, gates, is_going, update};
 use crate::sync::runtime::budget::{Charge, size_of};
 use crate::sync::runtime::context::MANAGER;
@@ -18,27 +19,26 @@ use crate::sync::to_host::references::needs;
 use crate::sync::write::host_metadata;
 
 impl Pods {
-    /// Shows the mirror's status in the guest, and applies the tenant's changes to the mirror.
-    pub(super) async fn keep(&self, key: &Key, guest: &Pod, host: &Pod) -> Result<Action, ReconcileError> {
+    /// Makes the change, and shows the mirror's status in the guest.
+    pub(super) async fn keep(
+        &self,
+        key: &Key,
+        guest: &Pod,
+        host: &Pod,
+        change: Change,
+    ) -> Result<Action, ReconcileError> {
         if self.ledger.bytes(key).is_none() {
             self.ledger.note(key, size_of(host));
         }
         let mut updated = Ok(());
-        match (is_going(guest), is_going(host)) {
-            (true, going) => {
-                let sooner = guest.metadata.deletion_grace_period_seconds
-                    < host.metadata.deletion_grace_period_seconds;
-                if !going || sooner {
-                    self.delete_host(key, host, guest.metadata.deletion_grace_period_seconds)
-                        .await?;
-                }
-            }
-            (false, true) => {
+        match change {
+            Change::Update => updated = self.update(key, guest, host).await,
+            Change::DeleteHost(grace) => self.delete_host(key, host, grace).await?,
+            Change::DeleteGuest(grace) => {
                 self.disrupt(key, guest, host).await?;
-                self.delete_guest(key, guest, host.metadata.deletion_grace_period_seconds)
-                    .await?;
+                self.delete_guest(key, guest, grace).await?;
             }
-            (false, false) => updated = self.update(key, guest, host).await,
+            Change::None => {}
         }
         self.pass_gates(key, guest, host).await?;
         if let Some(node) = host.spec.as_ref().and_then(|spec| spec.node_name.as_ref()) {
@@ -47,7 +47,7 @@ impl Pods {
         self.show(key, guest, host).await?;
         self.review(key, guest, host).await;
         let (mut added, mut labelled) = (Ok(Action::AwaitChange), Ok(()));
-        if !is_going(guest) && !is_going(host) {
+        if change == Change::Update {
             added = self.add_containers(key, guest, host).await;
             let kind = ApiResource::erase::<Pod>(&());
             labelled = host_metadata::show(&self.context, &kind, key, &guest.metadata, &host.metadata).await;
