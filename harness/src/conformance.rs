@@ -18,7 +18,6 @@ use crate::plan;
 use crate::substrate::{self, kind};
 
 pub use known::Known;
-pub use material::prepare;
 pub use results::{Cluster, Results, TestResult, Verdict};
 pub use selection::Selection;
 

@@ -38,11 +38,12 @@ pub(super) async fn ensure(
     Ok(events.stage(binaries::STAGE, ensuring).await?)
 }
 
-/// Builds the missing programs and images, and brings the images to the cluster's nodes.
-pub async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
-    let attached = setting.attached;
-    let recipe = Recipe::of(attached.substrate, setting.images, attached.registry.clone()).await;
-    let binaries = ensure(setting.places, setting.options, &wanted(&recipe), setting.events).await?;
+/// Builds the missing images, and brings the images to the cluster's nodes.
+pub(super) async fn prepare(
+    recipe: &Recipe,
+    binaries: Binaries,
+    setting: &Setting<'_>,
+) -> Result<Prepared, Error> {
     let registries = if recipe.pulls {
         None
     } else {
@@ -51,7 +52,7 @@ pub async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
         };
         let building = images::build(of_tests, &binaries, &setting.places.cache, setting.events);
         let images = setting.events.stage(images::STAGE, building).await?;
-        let bringing = bring(setting, &recipe, &binaries, &images);
+        let bringing = bring(setting, recipe, &binaries, &images);
         setting.events.stage(&format!("{STAGE}/images"), bringing).await?
     };
     Ok(Prepared {
@@ -61,7 +62,8 @@ pub async fn prepare(setting: &Setting<'_>) -> Result<Prepared, Error> {
     })
 }
 
-fn wanted(recipe: &Recipe) -> Wanted {
+/// Returns the programs that tests in a cluster of this recipe need.
+pub(super) fn wanted(recipe: &Recipe) -> Wanted {
     let programs = [PROGRAM, "ginkgo", "kubectl"];
     let assembled = [
         PIN,

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use provision::binaries::Options;
+use provision::binaries::{Binaries, Options};
 
+use super::material::{ensure, prepare, wanted};
 use super::run::{self as one, HOST, Request};
 use super::selection::is_serial;
-use super::{Error, Results, STAGE, Selection, Setting, prepare, tests};
-use crate::environment::{self, Attached};
+use super::{Error, PROGRAM, Results, STAGE, Selection, Setting, selection, tests};
+use crate::environment::{self, Attached, Recipe};
 use crate::ledger::Ledger;
 use crate::plan::{Images, Plan};
 use crate::{report, run};
@@ -89,13 +90,39 @@ impl Session {
                 source,
             })
         })?;
-        let tests = self.list(setting).await?;
+        let recipe = self.recipe().await;
+        // Before anything is brought up: what cannot be had fails at once.
+        let wanted = wanted(&recipe);
+        let ensuring = ensure(setting.places, &self.options, &wanted, setting.events);
+        let Some(binaries) = setting.cancel.run_until_cancelled(ensuring).await else {
+            return Err(run::Error::Interrupted.into());
+        };
+        let binaries = binaries?;
+        let tests = self
+            .selection
+            .choose(&selection::all(binaries.program(PROGRAM)?).await?)?;
         let mut tenants = self.place.clusters();
         tenants.retain(|cluster| cluster != HOST);
         refuse_disturbance(&self.clusters, tenants, &tests)?;
         match &self.place {
-            Place::Found(attached) => self.in_clusters_of(attached, &tests, setting).await,
-            Place::Own(plan) => self.in_its_own(plan, &tests, setting, warn).await,
+            Place::Found(attached) => {
+                self.in_clusters_of(attached, &tests, (&recipe, binaries), setting)
+                    .await
+            }
+            Place::Own(plan) => {
+                self.in_its_own(plan, &tests, (&recipe, binaries), setting, warn)
+                    .await
+            }
+        }
+    }
+
+    /// Returns the recipe of the environment's host cluster.
+    async fn recipe(&self) -> Recipe {
+        match &self.place {
+            Place::Found(attached) => {
+                Recipe::of(attached.substrate, self.images, attached.registry.clone()).await
+            }
+            Place::Own(plan) => Recipe::planned(plan).await,
         }
     }
 
@@ -104,6 +131,7 @@ impl Session {
         &self,
         plan: &Plan,
         tests: &[String],
+        material: (&Recipe, Binaries),
         setting: &run::Setting<'_>,
         warn: fn(&run::Error),
     ) -> Result<Outcome, Error> {
@@ -112,7 +140,7 @@ impl Session {
             Ok(up) => up,
             Err(error) => return Err(setting.clean_up(plan, error, &self.folder, warn).await.into()),
         };
-        let ran = self.in_clusters_of(&up.attached, tests, setting).await;
+        let ran = self.in_clusters_of(&up.attached, tests, material, setting).await;
         let left_behind = setting.down(up).await?;
         Ok(Outcome { left_behind, ..ran? })
     }
@@ -122,6 +150,7 @@ impl Session {
         &self,
         attached: &Attached,
         tests: &[String],
+        (recipe, binaries): (&Recipe, Binaries),
         setting: &run::Setting<'_>,
     ) -> Result<Outcome, Error> {
         let setting = Setting {
@@ -133,7 +162,12 @@ impl Session {
             cancel: setting.cancel,
         };
         let mut outcome = Outcome::default();
-        let prepared = prepare(&setting).await?;
+        let preparing = prepare(recipe, binaries, &setting);
+        let Some(prepared) = setting.cancel.run_until_cancelled(preparing).await else {
+            outcome.interrupted = true;
+            return Ok(outcome);
+        };
+        let prepared = prepared?;
         let request = Request {
             tests,
             procs: self.procs,

@@ -114,6 +114,7 @@ impl<'a> Apt<'a> {
         let planned = planned.map_err(|failed| self.explain(what.clone(), failed))?;
         let total = planned.lines().filter(|line| line.starts_with('\'')).count();
 
+        events.progress(stage, format!("fetching {total} packages"));
         let mut progress = BuildProgress::new(stage, Verb::Fetching, Some(total as u64), events);
         let downloading = self
             .apt(&["--download-only"])
@@ -121,12 +122,18 @@ impl<'a> Apt<'a> {
             .directory(self.folder.join("archives"));
         let downloading = downloading.run_telling(|line| {
             // Such as: Get:3 http://… bookworm/main amd64 runc amd64 1.1.5+ds1-1+deb12u1 [2710 kB]
-            if let Line::Out(text) = line
-                && text.starts_with("Get:")
-                && let Some(package) = text.split(' ').nth(4)
-            {
+            let Line::Out(text) = line else { return };
+            let Some(package) = text.split(' ').nth(4) else {
+                return;
+            };
+            if text.starts_with("Get:") {
                 what = format!("the package {package}");
                 progress.done(package);
+            } else if text.starts_with("Ign:") {
+                events.progress(
+                    stage,
+                    format!("failed to fetch {package}; apt-get tries it again"),
+                );
             }
         });
         downloading
