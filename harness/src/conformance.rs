@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use provision::binaries::{self, Binaries, Wanted};
+use provision::binaries::{self, Binaries};
 use provision::events::Events;
 use provision::images;
 use provision::places::Places;
@@ -79,16 +79,6 @@ pub struct Prepared {
     registries: Option<PathBuf>,
     /// True if the images were assembled here, rather than pulled from their publisher.
     assembled: bool,
-}
-
-/// Lists the names of all tests, sorted. Builds the test program if it is missing.
-pub async fn tests(
-    places: &Places,
-    options: &binaries::Options,
-    events: &Events,
-) -> Result<Vec<String>, Error> {
-    let binaries = material::ensure(places, options, &Wanted::these([PROGRAM]), events).await?;
-    selection::all(binaries.program(PROGRAM)?).await
 }
 
 /// Errors of the conformance tests. Texts follow "failed to".

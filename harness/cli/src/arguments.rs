@@ -473,7 +473,7 @@ pub(super) struct Conformance {
     /// Number of tests that run at the same time; twice the number of cores if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) procs: Option<u16>,
-    /// List the selected tests and run none
+    /// List the selected tests and run none; fetches and builds the programs that the tests need
     #[arg(long)]
     pub(super) list: bool,
     /// Folder of the reports; target/conformance if not given, or target/conformance-NAME for an environment that is

@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use provision::binaries::{self, Binaries, Wanted};
+use provision::binaries::{Binaries, Wanted};
 use provision::command::Command;
 use provision::docker::Docker;
 use provision::events::Events;
 use provision::images::{self, Images, registry};
-use provision::places::Places;
 
 use super::{Error, PROGRAM, Prepared, STAGE, Setting};
 use crate::environment::Recipe;
@@ -26,17 +25,6 @@ const ETCD: &str = "etcd";
 
 /// containerd's socket, as a process of its sandbox sees it.
 const CONTAINERD: &str = "run/containerd/containerd.sock";
-
-/// Makes sure that programs are there for a Kubernetes.
-pub(super) async fn ensure(
-    places: &Places,
-    options: &binaries::Options,
-    wanted: &Wanted,
-    events: &Events,
-) -> Result<Binaries, Error> {
-    let ensuring = binaries::ensure(&places.cache, wanted, options, events);
-    Ok(events.stage(binaries::STAGE, ensuring).await?)
-}
 
 /// Builds the missing images, and brings the images to the cluster's nodes.
 pub(super) async fn prepare(

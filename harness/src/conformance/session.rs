@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
-use provision::binaries::{Binaries, Options};
+use provision::binaries::{self, Binaries, Options};
 
-use super::material::{ensure, prepare, wanted};
+use super::material::{prepare, wanted};
 use super::run::{self as one, HOST, Request};
 use super::selection::is_serial;
-use super::{Error, PROGRAM, Results, STAGE, Selection, Setting, selection, tests};
+use super::{Error, PROGRAM, Results, STAGE, Selection, Setting, selection};
 use crate::environment::{self, Attached, Recipe};
 use crate::ledger::Ledger;
 use crate::plan::{Images, Plan};
@@ -69,10 +69,27 @@ pub struct Outcome {
 }
 
 impl Session {
-    /// Returns the names of the selected tests. Builds the test program if it is missing.
+    /// Returns the names of the selected tests. Fetches and builds the missing programs of the tests.
     pub async fn list(&self, setting: &run::Setting<'_>) -> Result<Vec<String>, Error> {
-        let tests = tests(setting.places, &self.options, setting.events).await?;
-        self.selection.choose(&tests)
+        let (tests, _) = self.provide(&self.recipe().await, setting).await?;
+        Ok(tests)
+    }
+
+    /// Fetches and builds the missing programs of the tests, and returns them with the names of the selected tests.
+    async fn provide(
+        &self,
+        recipe: &Recipe,
+        setting: &run::Setting<'_>,
+    ) -> Result<(Vec<String>, Binaries), Error> {
+        let wanted = wanted(recipe);
+        let ensuring = binaries::ensure(&setting.places.cache, &wanted, &self.options, setting.events);
+        let ensuring = setting.events.stage(binaries::STAGE, ensuring);
+        let Some(binaries) = setting.cancel.run_until_cancelled(ensuring).await else {
+            return Err(run::Error::Interrupted.into());
+        };
+        let binaries = binaries?;
+        let tests = selection::all(binaries.program(PROGRAM)?).await?;
+        Ok((self.selection.choose(&tests)?, binaries))
     }
 
     /// Runs the tests. An error that does not end the session is given to `warn`.
@@ -92,15 +109,7 @@ impl Session {
         })?;
         let recipe = self.recipe().await;
         // Before anything is brought up: what cannot be had fails at once.
-        let wanted = wanted(&recipe);
-        let ensuring = ensure(setting.places, &self.options, &wanted, setting.events);
-        let Some(binaries) = setting.cancel.run_until_cancelled(ensuring).await else {
-            return Err(run::Error::Interrupted.into());
-        };
-        let binaries = binaries?;
-        let tests = self
-            .selection
-            .choose(&selection::all(binaries.program(PROGRAM)?).await?)?;
+        let (tests, binaries) = self.provide(&recipe, setting).await?;
         let mut tenants = self.place.clusters();
         tenants.retain(|cluster| cluster != HOST);
         refuse_disturbance(&self.clusters, tenants, &tests)?;
