@@ -5,20 +5,30 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use harness::conformance::selection::Shard;
 use harness::exit;
-use harness::plan::{self, Dapr, Images, Keep, SubstrateChoice, TenantChoice, Until, VirtualCluster};
+use harness::plan::Until;
 use harness::report::terminal::Verbosity;
 use harness::substrate::forwarder;
-use harness::vcluster;
 use jiff::SignedDuration;
-use provision::binaries::{Options, Verify};
-use provision::pins::Kubernetes;
 use sandbox::docker::{names, runtime};
 use sandbox::{enter, supervisor};
 
-/// The program of the syncer.
-const SYNCER: &str = "syncer";
+pub(super) use self::bench::{Bench, BenchMemory, BenchSync, BenchUp, Benchmark, Own};
+pub(super) use self::compare::Compare;
+pub(super) use self::conformance::Conformance;
+pub(super) use self::environment::{Basis, Prepare, Wanted};
+
+/// Options that choose an environment.
+mod environment;
+
+/// The options of `conformance`.
+mod conformance;
+
+/// The options of `bench`.
+mod bench;
+
+/// The options of `compare`.
+mod compare;
 
 /// Bring up many tenants that share one Dapr, check them end to end, and remove them again
 ///
@@ -186,145 +196,6 @@ pub(super) struct Up {
     pub(super) wanted: Wanted,
 }
 
-/// Options of an environment.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Wanted {
-    /// Number of tenants, which are named tenant-1 and so on, or their names, such as blue,green
-    #[arg(long, default_value_t = TenantChoice::default(), value_name = "N|NAMES")]
-    pub(super) tenants: TenantChoice,
-    /// Provider of the virtual clusters
-    #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
-    pub(super) virtual_cluster: VirtualCluster,
-    #[command(flatten)]
-    pub(super) basis: Basis,
-    /// Condition for keeping the environment, at the end of `e2e` or when `up` fails
-    #[arg(long, value_enum, default_value_t = Keep::Never)]
-    pub(super) keep: Keep,
-    /// Number that unique names are derived from; a different one in each run if not given
-    #[arg(long)]
-    pub(super) seed: Option<u64>,
-    #[command(flatten)]
-    pub(super) report: ReportDir,
-}
-
-/// Options for the host cluster, the images and the values of an environment.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Basis {
-    /// Values file of the tenants, in the dialect of vcluster 0.15, 0.20 or 0.28; if not given, the tutorial's
-    /// (`conformance`: one for the tests)
-    #[arg(long, value_name = "FILE")]
-    pub(super) values: Option<PathBuf>,
-    /// Provider of the host cluster
-    #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
-    pub(super) substrate: SubstrateChoice,
-    #[command(flatten)]
-    pub(super) existing: Existing,
-    /// Folder of the chart of vcluster 0.25.2; fetched from the chart's repository if not given
-    #[arg(long, value_name = "DIR")]
-    pub(super) vcluster_chart: Option<PathBuf>,
-    /// Source of the images
-    #[arg(long, value_enum, default_value_t = Images::Auto)]
-    pub(super) images: Images,
-    /// Allow more tenants than are estimated to fit this machine
-    #[arg(long)]
-    pub(super) overcommit: bool,
-    #[command(flatten)]
-    pub(super) binaries: Binaries,
-}
-
-/// Options of an existing cluster.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Existing {
-    /// With --substrate existing: kubeconfig of the cluster; kubectl's if not given
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// With --substrate existing: context in the kubeconfig; the current context if not given
-    #[arg(long, value_name = "CONTEXT")]
-    context: Option<String>,
-    /// With --substrate existing: registry and path that images are pushed to and pulled from, such as
-    /// registry.example.com/team
-    #[arg(long, value_name = "PREFIX")]
-    registry: Option<String>,
-    /// With --substrate existing: source of the host cluster's Dapr
-    #[arg(long, value_enum, default_value_t = Dapr::Install)]
-    dapr: Dapr,
-}
-
-impl Existing {
-    pub(super) fn settings(&self) -> plan::Existing {
-        let Self {
-            kubeconfig,
-            context,
-            registry,
-            dapr,
-        } = self.clone();
-        plan::Existing {
-            kubeconfig,
-            context,
-            registry: registry.map(|prefix| prefix.trim_end_matches('/').to_owned()),
-            dapr,
-        }
-    }
-}
-
-/// Options of `binaries`.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Prepare {
-    /// Provider of the host cluster
-    #[arg(long, value_enum, default_value_t = SubstrateChoice::Auto)]
-    pub(super) substrate: SubstrateChoice,
-    /// Source of the images
-    #[arg(long, value_enum, default_value_t = Images::Auto)]
-    pub(super) images: Images,
-    /// With --substrate existing: registry and path that images will be pushed to, such as registry.example.com/team
-    #[arg(long, value_name = "PREFIX")]
-    pub(super) registry: Option<String>,
-    #[command(flatten)]
-    pub(super) binaries: Binaries,
-}
-
-/// Options for the versions and the sources of binaries.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Binaries {
-    /// Kubernetes version of the host and of the virtual clusters
-    #[arg(long, value_enum, default_value_t = Kubernetes::default(), value_name = "VERSION")]
-    pub(super) kubernetes: Kubernetes,
-    /// Existing program to use instead of building it, such as kube-apiserver=/usr/local/bin/kube-apiserver; can be
-    /// repeated
-    #[arg(long, alias = "component", value_name = "NAME=FILE", value_parser = Options::parse_override)]
-    binary: Vec<(String, PathBuf)>,
-    /// Statically linked program of vcluster 0.25.2, to assemble its image from
-    #[arg(long, value_name = "FILE")]
-    vcluster_binary: Option<PathBuf>,
-    /// Statically linked program of another syncer, to use instead of this workspace's
-    #[arg(long, value_name = "FILE")]
-    syncer_binary: Option<PathBuf>,
-    /// Compare each cached program with its checksum; takes a few seconds
-    #[arg(long)]
-    verify_cache: bool,
-}
-
-impl Binaries {
-    pub(super) fn options(&self) -> Options {
-        let named = [
-            (vcluster::PROGRAM, &self.vcluster_binary),
-            (SYNCER, &self.syncer_binary),
-        ];
-        let named = named
-            .into_iter()
-            .filter_map(|(name, file)| Some((name.to_owned(), file.clone()?)));
-        Options {
-            overrides: self.binary.iter().cloned().chain(named).collect(),
-            verify: if self.verify_cache {
-                Verify::Content
-            } else {
-                Verify::Cheaply
-            },
-            kubernetes: self.kubernetes,
-        }
-    }
-}
-
 /// Options for the reports.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ReportDir {
@@ -414,206 +285,4 @@ pub(super) struct Kubeconfig {
     /// Print the path of the kubeconfig instead of its content
     #[arg(long)]
     pub(super) path: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    disable_help_subcommand = true,
-    subcommand_value_name = "NAME",
-    subcommand_help_heading = "Benchmarks"
-)]
-pub(super) struct Bench {
-    #[command(subcommand)]
-    pub(super) benchmark: Benchmark,
-}
-
-/// The benchmarks.
-#[derive(Debug, Subcommand)]
-pub(super) enum Benchmark {
-    /// Measure how long a Component takes from a tenant to the host
-    ///
-    /// The benchmark creates 100 Components at 20 a second, then 1,000 by 8 clients, and changes and deletes as many in
-    /// the same way. It uses its own namespace, and removes it. Each time is from sending the request to the guest's
-    /// API until a watch on the host has reported the object. So it includes both API servers and the connections to
-    /// them; for comparison, the benchmark also measures a request that does nothing.
-    Sync(BenchSync),
-    /// Measure the memory of the host cluster and of each tenant
-    ///
-    /// The figures are the kernel's, of each process. A tenant's sum is the PSS of everything that its virtual cluster
-    /// adds to the host: the control plane with the syncer, the DNS, and containerd's processes for their pods. Apps
-    /// and their sidecars have a separate sum.
-    Memory(BenchMemory),
-    /// Measure how long each stage of bringing an environment up takes
-    ///
-    /// The benchmark brings an environment up and removes it, as often as --runs says. It builds programs and images
-    /// before the first run. The environment is called `bench` if --name is not given.
-    Up(BenchUp),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Conformance {
-    /// Cluster to test, a tenant's name or `host`; the first tenant if not given; can be repeated
-    #[arg(long = "in", value_name = "CLUSTER")]
-    pub(super) cluster: Vec<String>,
-    /// Run only tests whose names match this regular expression
-    #[arg(long, value_name = "RE")]
-    pub(super) focus: Option<String>,
-    /// Skip tests whose names match this regular expression
-    #[arg(long, value_name = "RE")]
-    pub(super) skip: Option<String>,
-    /// Also run [Serial] tests, one at a time, after the others
-    #[arg(long)]
-    pub(super) serial: bool,
-    /// Also run the tests that are known to fail and take minutes to do so
-    #[arg(long)]
-    pub(super) known: bool,
-    /// Part of the selected tests to run, such as 2/8 for the second of eight
-    #[arg(long, value_name = "K/N")]
-    pub(super) shard: Option<Shard>,
-    /// Number of tests that run at the same time; twice the number of cores if not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) procs: Option<u16>,
-    /// List the selected tests and run none; fetches and builds the programs that the tests need
-    #[arg(long)]
-    pub(super) list: bool,
-    /// Folder of the reports; target/conformance if not given, or target/conformance-NAME for an environment that is
-    /// not called `default`
-    #[arg(long, value_name = "DIR")]
-    pub(super) report_dir: Option<PathBuf>,
-    #[command(
-        flatten,
-        next_help_heading = "If the environment is not up, a temporary one with one tenant and the tests' values is used"
-    )]
-    pub(super) basis: Basis,
-}
-
-impl Conformance {
-    /// Describes the temporary environment of a run.
-    pub(super) fn wanted(&self) -> Wanted {
-        Wanted {
-            tenants: TenantChoice::Count(1),
-            virtual_cluster: VirtualCluster::Embedded,
-            basis: self.basis.clone(),
-            keep: Keep::Never,
-            seed: None,
-            report: ReportDir { report_dir: None },
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct BenchSync {
-    /// Tenant to measure; the first one if not given
-    #[arg(long)]
-    pub(super) tenant: Option<String>,
-    #[command(
-        flatten,
-        next_help_heading = "If the environment is not up, a temporary one is used"
-    )]
-    pub(super) own: Own,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct BenchMemory {
-    /// Number of Components that the first tenant has meanwhile, in a namespace that is removed afterwards
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub(super) components: usize,
-    #[command(
-        flatten,
-        next_help_heading = "If the environment is not up, a temporary one is used"
-    )]
-    pub(super) own: Own,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct BenchUp {
-    /// Number of runs
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) runs: u16,
-    #[command(flatten)]
-    pub(super) own: Own,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Compare {
-    /// Provider of the virtual clusters on the left
-    #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
-    pub(super) left: VirtualCluster,
-    /// Provider of the virtual clusters on the right
-    #[arg(long, value_enum, default_value_t = VirtualCluster::Vcluster)]
-    pub(super) right: VirtualCluster,
-    #[command(flatten)]
-    pub(super) both: Both,
-    /// Folder of the reports: one for each side, compare.txt and compare.json; target/NAME if not given
-    #[arg(long, value_name = "DIR")]
-    pub(super) report_dir: Option<PathBuf>,
-}
-
-/// Options of both environments of a comparison.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Both {
-    /// Number of tenants, which are named tenant-1 and so on, or their names, such as blue,green
-    #[arg(long, default_value_t = TenantChoice::Count(2), value_name = "N|NAMES")]
-    tenants: TenantChoice,
-    #[command(flatten)]
-    basis: Basis,
-    /// Number that unique names are derived from; a different one in each run if not given
-    #[arg(long)]
-    pub(super) seed: Option<u64>,
-}
-
-impl Both {
-    /// Describes the environment of one side. The options that are only for vcluster are left out for another provider.
-    pub(super) fn wanted(&self, virtual_cluster: VirtualCluster, report_dir: PathBuf) -> Wanted {
-        let Self {
-            tenants,
-            mut basis,
-            seed,
-        } = self.clone();
-        if virtual_cluster != VirtualCluster::Vcluster {
-            basis.vcluster_chart = None;
-            basis.binaries.vcluster_binary = None;
-        }
-        Wanted {
-            tenants,
-            virtual_cluster,
-            basis,
-            keep: Keep::Never,
-            seed,
-            report: ReportDir {
-                report_dir: Some(report_dir),
-            },
-        }
-    }
-}
-
-/// Options of the temporary environment of a benchmark. It writes no reports and is never kept.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Own {
-    /// Number of tenants, which are named tenant-1 and so on, or their names, such as blue,green
-    #[arg(long, default_value_t = TenantChoice::default(), value_name = "N|NAMES")]
-    tenants: TenantChoice,
-    /// Provider of the virtual clusters
-    #[arg(long, value_enum, default_value_t = VirtualCluster::Embedded)]
-    virtual_cluster: VirtualCluster,
-    #[command(flatten)]
-    basis: Basis,
-}
-
-impl Own {
-    pub(super) fn wanted(&self) -> Wanted {
-        let Self {
-            tenants,
-            virtual_cluster,
-            basis,
-        } = self.clone();
-        Wanted {
-            tenants,
-            virtual_cluster,
-            basis,
-            keep: Keep::Never,
-            seed: None,
-            report: ReportDir { report_dir: None },
-        }
-    }
 }
