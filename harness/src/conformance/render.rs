@@ -102,11 +102,10 @@ pub fn text(all: &[Results]) -> String {
         }
     }
     for (name, tests) in behind(all) {
+        let count = tests.len();
         let _ = writeln!(
             text,
-            "{} of the tests that the host passes {} in {name} not passed.",
-            tests.len(),
-            if tests.len() == 1 { "is" } else { "are" }
+            "{name} did not pass {count} of the tests that the host passes."
         );
     }
     text
