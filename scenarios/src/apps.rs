@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::environment::Alone;
 use crate::eventually::{SOON, eventually};
-use crate::space::Space;
+use crate::namespace_pair::NamespacePair;
 
 /// Apps answer within ten seconds or report that they can't.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -59,7 +59,7 @@ struct Read {
 
 impl WriteApp {
     /// Finds an app that is deployed.
-    pub(crate) async fn find(space: &Space, name: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn find(space: &NamespacePair, name: &str) -> anyhow::Result<Self> {
         Ok(Self {
             http: http()?,
             address: address_of(space, name).await?,
@@ -67,7 +67,7 @@ impl WriteApp {
     }
 
     /// Deploys an app, and waits until it is ready.
-    pub(crate) async fn deploy(space: &Space, configuration: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) async fn deploy(space: &NamespacePair, configuration: Option<&str>) -> anyhow::Result<Self> {
         let app = App {
             configuration: configuration.map(str::to_owned),
             grace: GRACE,
@@ -153,7 +153,7 @@ impl WriteApp {
 
 impl ReadApp {
     /// Finds an app that is deployed.
-    pub(crate) async fn find(space: &Space, name: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn find(space: &NamespacePair, name: &str) -> anyhow::Result<Self> {
         Ok(Self {
             http: http()?,
             address: address_of(space, name).await?,
@@ -201,7 +201,7 @@ fn http() -> anyhow::Result<Client> {
     Ok(Client::builder().no_proxy().timeout(ANSWER).build()?)
 }
 
-async fn address_of(space: &Space, name: &str) -> anyhow::Result<SocketAddr> {
+async fn address_of(space: &NamespacePair, name: &str) -> anyhow::Result<SocketAddr> {
     let services: Api<Service> = Api::namespaced(space.guest().client().clone(), space.guest().namespace());
     let spec = services
         .get(name)

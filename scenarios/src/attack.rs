@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::admission::Account;
 use crate::eventually::{SOON, becomes, eventually};
+use crate::namespace_pair::NamespacePair;
 use crate::side::Side;
-use crate::space::Space;
 use crate::tenant::Tenant;
 
 /// The label of a Pod Security Standard.
@@ -246,7 +246,7 @@ impl Ground {
 }
 
 /// Creates a pod in the guest that must not be created on the host, and waits for an Event with the reason.
-pub async fn is_told(space: &Space, attempt: &Attempt) -> anyhow::Result<()> {
+pub async fn gets_event(space: &NamespacePair, attempt: &Attempt) -> anyhow::Result<()> {
     create_pod(space, &attempt.pod()?).await?;
     told(space.guest(), attempt.name, attempt.field).await?;
     anyhow::ensure!(
@@ -263,7 +263,7 @@ pub async fn is_told(space: &Space, attempt: &Attempt) -> anyhow::Result<()> {
 }
 
 /// Creates a pod in the guest, as soon as its namespace accepts pods.
-pub async fn create_pod(space: &Space, pod: &v1::Pod) -> anyhow::Result<()> {
+pub async fn create_pod(space: &NamespacePair, pod: &v1::Pod) -> anyhow::Result<()> {
     let guest = space.guest();
     becomes(format!("the account of pods in {guest}"), SOON, true, || async {
         guest.takes_pods().await
@@ -285,7 +285,7 @@ pub async fn told_of_any(side: &Side, names: &[&str], words: &str) -> anyhow::Re
 }
 
 /// Waits until an Event about a guest namespace has these words.
-pub async fn told_of_namespace(space: &Space, words: &str) -> anyhow::Result<()> {
+pub async fn told_of_namespace(space: &NamespacePair, words: &str) -> anyhow::Result<()> {
     let guest = space.guest();
     // Kubernetes keeps Events about cluster-scoped objects in this namespace.
     event_with(guest.client(), "default", &[guest.namespace()], words).await
@@ -338,7 +338,7 @@ pub async fn refuses_object(tenant: &Tenant, object: &Value) -> anyhow::Result<O
 }
 
 /// Labels a guest namespace.
-pub async fn label(space: &Space, labels: Value) -> anyhow::Result<()> {
+pub async fn label(space: &NamespacePair, labels: Value) -> anyhow::Result<()> {
     let namespaces: Api<v1::Namespace> = Api::all(space.guest().client().clone());
     let change = Patch::Merge(json!({"metadata": {"labels": labels}}));
     namespaces
@@ -348,7 +348,7 @@ pub async fn label(space: &Space, labels: Value) -> anyhow::Result<()> {
 }
 
 /// Returns the labels of the host namespace of a guest namespace, as soon as one of them has this value.
-pub async fn labels_with(space: &Space, value: &str) -> anyhow::Result<Vec<(String, String)>> {
+pub async fn labels_with(space: &NamespacePair, value: &str) -> anyhow::Result<Vec<(String, String)>> {
     let namespaces: Api<v1::Namespace> = Api::all(space.host().client().clone());
     eventually(
         format!("a label of {} to be {value}", space.host()),

@@ -11,7 +11,7 @@ pub mod environment;
 pub mod tenant;
 
 /// A namespace of a tenant, seen from both sides.
-pub mod space;
+pub mod namespace_pair;
 
 /// The objects of one side: Components, pods, and objects of any kind.
 pub mod side;
@@ -29,7 +29,7 @@ pub mod object;
 pub mod pod;
 
 /// A pod with a shell, and actions in pods.
-pub mod toolbox;
+pub mod debug_pod;
 
 /// Clients of the write app and the read app.
 pub mod apps;
@@ -62,7 +62,7 @@ pub mod busy;
 pub mod load;
 
 /// The state that must not have changed when a scenario ends.
-pub mod witness;
+pub mod invariants;
 
 /// Names that are unique to a run.
 pub mod names;
@@ -75,12 +75,12 @@ pub mod catalogue;
 
 pub use apps::{ReadApp, WriteApp};
 pub use component::Component;
+pub use debug_pod::DebugPod;
 pub use environment::Environment;
 pub use eventually::eventually;
+pub use namespace_pair::NamespacePair;
 pub use object::Object;
-pub use space::Space;
 pub use tenant::{Pair, Tenant};
-pub use toolbox::Toolbox;
 
 /// The end of a scenario: success, or an error that describes what it found instead of its promise.
 pub type Outcome = anyhow::Result<()>;

@@ -14,7 +14,7 @@ use redis::{AsyncConnectionConfig, Cmd, RedisError, RedisResult, Value};
 use tokio::task::JoinHandle;
 
 use crate::eventually::{LATER, SOON, becomes, eventually};
-use crate::space::Space;
+use crate::namespace_pair::NamespacePair;
 use crate::tenant::Tenant;
 
 /// The name of a tenant's own Redis: of its Deployment, its Service and the Secret with its password.
@@ -52,7 +52,7 @@ impl RedisUser {
 
     /// Deploys a Redis in a tenant's namespace, waits until it is ready, and returns its one user. The Secret with its
     /// password is there before.
-    pub async fn of_own(space: &Space) -> anyhow::Result<Self> {
+    pub async fn of_own(space: &NamespacePair) -> anyhow::Result<Self> {
         let (client, namespace) = (space.guest().client(), space.guest().namespace());
         let environment = space.tenant().environment();
         let published = provision::pins::pins().image("redis", environment.kubernetes());

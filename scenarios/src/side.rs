@@ -130,7 +130,7 @@ impl Side {
     }
 
     /// Removes the finalizer of a Component.
-    pub async fn let_go(&self, name: &str) -> anyhow::Result<()> {
+    pub async fn remove_finalizer(&self, name: &str) -> anyhow::Result<()> {
         self.finalizers(name, &[]).await
     }
 
@@ -186,7 +186,7 @@ impl Side {
     }
 
     /// Waits until a Component is being deleted and still has its finalizer.
-    pub async fn has_going(&self, name: &str) -> anyhow::Result<()> {
+    pub async fn is_terminating(&self, name: &str) -> anyhow::Result<()> {
         eventually(format!("{name} to be going in {self}"), SOON, || async {
             let found = self.component(name).await?;
             Ok(if found.as_ref().is_some_and(|found| found.is_going) {

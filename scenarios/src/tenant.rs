@@ -14,9 +14,9 @@ use crate::apps::{self, Apps};
 use crate::dns::Dns;
 use crate::environment::{Environment, Everything};
 use crate::eventually::{LATER, SOON, eventually};
+use crate::invariants::Invariants;
+use crate::namespace_pair::NamespacePair;
 use crate::pod::Pod as SeenPod;
-use crate::space::Space;
-use crate::witness::Witness;
 
 /// The namespace that the standard apps are in.
 const DEFAULT: &str = "default";
@@ -51,8 +51,8 @@ impl fmt::Debug for Tenant {
 
 impl Pair {
     /// Records the state that a scenario must not change, to be compared when it ends.
-    pub async fn witness(&self) -> anyhow::Result<Witness> {
-        Witness::of_all(vec![self.ours.clone(), self.theirs.clone()]).await
+    pub async fn invariants(&self) -> anyhow::Result<Invariants> {
+        Invariants::of_all(vec![self.ours.clone(), self.theirs.clone()]).await
     }
 
     /// Returns the standard apps of both, for this scenario alone until the returned guards are dropped.
@@ -126,20 +126,20 @@ impl Tenant {
 
     /// Returns the namespace of the standard apps, seen from both sides.
     #[must_use]
-    pub fn default_space(&self) -> Space {
-        Space::new(self.clone(), DEFAULT)
+    pub fn default_space(&self) -> NamespacePair {
+        NamespacePair::new(self.clone(), DEFAULT)
     }
 
     /// Creates a namespace for one scenario alone.
-    pub async fn new_space(&self, stem: &str) -> anyhow::Result<Space> {
-        let space = Space::new(self.clone(), &self.environment.names.unique(stem));
+    pub async fn new_space(&self, stem: &str) -> anyhow::Result<NamespacePair> {
+        let space = NamespacePair::new(self.clone(), &self.environment.names.unique(stem));
         space.make().await?;
         Ok(space)
     }
 
     /// Creates a namespace, without waiting for its mirror on the host.
-    pub async fn begun_space(&self, stem: &str) -> anyhow::Result<Space> {
-        let space = Space::new(self.clone(), &self.environment.names.unique(stem));
+    pub async fn begun_space(&self, stem: &str) -> anyhow::Result<NamespacePair> {
+        let space = NamespacePair::new(self.clone(), &self.environment.names.unique(stem));
         space.begin().await?;
         Ok(space)
     }
@@ -300,8 +300,8 @@ impl Tenant {
     }
 
     /// Records the state that a scenario must not change, to be compared when it ends.
-    pub async fn witness(&self) -> anyhow::Result<Witness> {
-        Witness::of(self).await
+    pub async fn invariants(&self) -> anyhow::Result<Invariants> {
+        Invariants::of(self).await
     }
 
     /// Returns the name of one of the tenant's own keys in Redis, `<tenant>||<key>`.

@@ -7,7 +7,7 @@ use scenarios::attack::{self, Ground, Layer};
 use scenarios::{Component, Outcome, Tenant};
 use serde_json::{Value, json};
 
-use crate::cast::tenant;
+use crate::fixtures::tenant;
 
 /// All layers but one are switched off: the syncer by asking the host, the policies by asking as an administrator, Pod
 /// Security by a namespace without a standard. With all of them off, nothing refuses the pods.
@@ -20,13 +20,13 @@ async fn is_20_a_pod_that_reaches_out_is_refused(
     #[future(awt)] tenant: Tenant,
     #[case] layer: Layer,
 ) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let attempts = attack::attempts();
     match layer {
         Layer::Syncer => {
             let space = tenant.new_space("is-20-syncer").await?;
             for attempt in &attempts {
-                attack::is_told(&space, attempt).await.context(attempt.name)?;
+                attack::gets_event(&space, attempt).await.context(attempt.name)?;
             }
             space.remove().await?;
         }
@@ -60,13 +60,13 @@ async fn is_20_a_pod_that_reaches_out_is_refused(
             ground.remove().await?;
         }
     }
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn is_21_daprs_injector_adds_no_container_that_reaches_out(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("is-21").await?;
     let image = tenant.environment().image("busybox");
     for (app, container, words) in [
@@ -114,13 +114,13 @@ async fn is_21_daprs_injector_adds_no_container_that_reaches_out(#[future(awt)] 
         }
     }
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn is_22_a_tenant_labels_none_of_the_hosts_namespaces(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("is-22").await?;
     let foreign = [
         ("admission.gatekeeper.sh/ignore", "no-self-managing"),
@@ -148,13 +148,13 @@ async fn is_22_a_tenant_labels_none_of_the_hosts_namespaces(#[future(awt)] tenan
     );
     ensure!(labels.contains(&enforced), "{labels:?}");
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn is_23_a_stolen_token_reaches_no_further(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let named =
         |kind: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": tenant.unique("is-23")}});
     let service = |addresses: &[&str]| {
@@ -188,7 +188,7 @@ async fn is_23_a_stolen_token_reaches_no_further(#[future(awt)] tenant: Tenant) 
         let why = why.with_context(|| format!("it is taken: {attempt}"))?;
         ensure!(why.contains("ValidatingAdmissionPolicy"), "{why}");
     }
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 fn secret(name: &str) -> Value {
@@ -200,7 +200,7 @@ fn secret(name: &str) -> Value {
 #[rstest]
 #[tokio::test]
 async fn is_28_a_secret_that_only_the_host_has_is_not_read(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("is-28").await?;
     let (guest, host) = (space.guest(), space.host());
     let pod = |name: &str, secret: &str| {
@@ -240,5 +240,5 @@ async fn is_28_a_secret_that_only_the_host_has_is_not_read(#[future(awt)] tenant
     ensure!(host.names_of("v1", "Pod").await? == ["reads-ours"]);
     ensure!(host.components_named().await? == ["reads-ours"]);
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }

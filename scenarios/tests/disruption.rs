@@ -3,16 +3,16 @@
 
 use provision::values;
 use rstest::rstest;
+use scenarios::invariants::Invariants;
 use scenarios::load::Load;
-use scenarios::witness::Witness;
 use scenarios::{Component, Environment, Outcome, Tenant, process};
 
-use crate::cast::{environment, tenant};
+use crate::fixtures::{environment, tenant};
 
 #[rstest]
 #[tokio::test]
 async fn re_01_state_is_served_while_the_control_plane_is_killed(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let apps = tenant.apps().await?;
     let space = tenant.default_space();
     apps.write.clear().await?;
@@ -50,7 +50,7 @@ async fn re_01_state_is_served_while_the_control_plane_is_killed(#[future(awt)] 
     );
     assert_eq!(space.host().pods().await?, before);
     apps.write.clear().await?;
-    witness.is_content_with_a_restart().await
+    invariants.is_content_with_a_restart().await
 }
 
 #[rstest]
@@ -58,7 +58,7 @@ async fn re_01_state_is_served_while_the_control_plane_is_killed(#[future(awt)] 
 async fn re_02_what_changed_while_the_syncer_was_down_is_made_up_for(
     #[future(awt)] tenant: Tenant,
 ) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("re-02").await?;
     let [kept, updated, deleted, replaced, created] =
         ["kept", "updated", "deleted", "replaced", "created"].map(Component::redis);
@@ -103,7 +103,7 @@ async fn re_02_what_changed_while_the_syncer_was_down_is_made_up_for(
         ["created", "kept", "replaced", "updated"]
     );
     space.remove().await?;
-    witness.is_content_with_a_restart().await
+    invariants.is_content_with_a_restart().await
 }
 
 #[rstest]
@@ -111,7 +111,7 @@ async fn re_02_what_changed_while_the_syncer_was_down_is_made_up_for(
 async fn re_05_a_tenant_made_again_under_its_name_starts_empty(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let tenant = environment.make_tenant("re-05", values::BLOG.to_owned()).await?;
     let store = Component::redis("old-store");
     tenant.default_space().guest().apply(&store).await?;
@@ -125,5 +125,5 @@ async fn re_05_a_tenant_made_again_under_its_name_starts_empty(
     assert_eq!(space.guest().components_named().await?, Vec::<String>::new());
     space.host().has_no("old-store").await?;
     environment.remove_tenant(again).await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }

@@ -5,18 +5,18 @@ use provision::values;
 use rstest::rstest;
 use scenarios::dns::Answer;
 use scenarios::eventually::{LATER, SOON, becomes};
+use scenarios::invariants::Invariants;
 use scenarios::pod::SIDECAR;
-use scenarios::witness::Witness;
-use scenarios::{Component, Environment, Outcome, Pair, Tenant, Toolbox, eventually};
+use scenarios::{Component, DebugPod, Environment, Outcome, Pair, Tenant, eventually};
 
-use crate::cast::{environment, pair, tenant};
+use crate::fixtures::{environment, pair, tenant};
 
 #[rstest]
 #[tokio::test]
 async fn sy_16_a_log_is_followed(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-16-log").await?;
-    let toolbox = Toolbox::start(&space).await?;
+    let toolbox = DebugPod::start(&space).await?;
     let mut log = toolbox.follow().await?;
     assert_eq!(log.line().await?.as_deref(), Some("started"));
 
@@ -25,7 +25,7 @@ async fn sy_16_a_log_is_followed(#[future(awt)] tenant: Tenant) -> Outcome {
     assert_eq!(log.line().await?.as_deref(), Some("later"));
     assert_eq!(toolbox.log().await?, "started\nlater\n");
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 /// A size that exceeds every buffer on the way.
@@ -34,9 +34,9 @@ const MUCH: usize = 1_000_000;
 #[rstest]
 #[tokio::test]
 async fn sy_16_what_is_given_to_a_command_comes_back(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-16-exec").await?;
-    let toolbox = Toolbox::start(&space).await?;
+    let toolbox = DebugPod::start(&space).await?;
     let given: Vec<u8> = (0..=u8::MAX).cycle().take(MUCH).collect();
 
     let back = toolbox.run(&["head", "-c", &MUCH.to_string()], &given).await?;
@@ -47,15 +47,15 @@ async fn sy_16_what_is_given_to_a_command_comes_back(#[future(awt)] tenant: Tena
     let failed = toolbox.run(&["sh", "-c", "exit 7"], &[]).await.unwrap_err();
     assert!(format!("{failed:#}").contains("exit code 7"), "{failed:#}");
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_16_a_file_is_copied_in_and_out(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-16-cp").await?;
-    let toolbox = Toolbox::start(&space).await?;
+    let toolbox = DebugPod::start(&space).await?;
     toolbox.run(&["sh", "-c", "echo kept > /tmp/one"], &[]).await?;
 
     // The same requests as `kubectl cp`, out and in again.
@@ -68,26 +68,26 @@ async fn sy_16_a_file_is_copied_in_and_out(#[future(awt)] tenant: Tenant) -> Out
     let kept = toolbox.run(&["cat", "/tmp/copy/one"], &[]).await?;
     assert_eq!(String::from_utf8_lossy(&kept), "kept\n");
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_16_who_attaches_sees_what_is_written(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-16-attach").await?;
-    let toolbox = Toolbox::start(&space).await?;
+    let toolbox = DebugPod::start(&space).await?;
     toolbox.attached_sees("later").await?;
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_16_a_container_added_to_debug_is_talked_to(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-16-debug").await?;
-    let toolbox = Toolbox::start(&space).await?;
+    let toolbox = DebugPod::start(&space).await?;
 
     let debugger = toolbox.debug(&space).await?;
 
@@ -96,15 +96,15 @@ async fn sy_16_a_container_added_to_debug_is_talked_to(#[future(awt)] tenant: Te
     let said = debugger.run(&["/bin/busybox", "echo", "here"], &[]).await?;
     assert_eq!(String::from_utf8_lossy(&said), "here\n");
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_13_a_running_pod_is_resized(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-13-resize").await?;
-    let toolbox = Toolbox::start(&space).await?;
+    let toolbox = DebugPod::start(&space).await?;
     let before = space.guest().pods().await?;
 
     toolbox.resize("20m").await?;
@@ -121,7 +121,7 @@ async fn sy_13_a_running_pod_is_resized(#[future(awt)] tenant: Tenant) -> Outcom
     }
     assert_eq!(space.guest().pods().await?, before, "nothing was started again");
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 /// A `QUIT`, which Redis answers for any client, known or not.
@@ -130,7 +130,7 @@ const FAREWELL: &str = "printf 'QUIT\\r\\n' | nc -w 10 $0 $1";
 #[rstest]
 #[tokio::test]
 async fn sy_17_a_pod_reaches_a_service_of_the_host(#[future(awt)] environment: Environment) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let (service, namespace) = (redis::SERVICE, redis::NAMESPACE);
     let mapping =
         format!("mapServices: {{fromHost: [{{from: {namespace}/{service}, to: default/house}}]}}\n");
@@ -147,29 +147,29 @@ async fn sy_17_a_pod_reaches_a_service_of_the_host(#[future(awt)] environment: E
             .ok_or_else(|| format!("{answer:?}")))
     })
     .await?;
-    let toolbox = Toolbox::start(&tenant.default_space()).await?;
+    let toolbox = DebugPod::start(&tenant.default_space()).await?;
     let (address, port) = (address.to_string(), redis::PORT.to_string());
     let farewell = toolbox.run(&["sh", "-c", FAREWELL, &address, &port], &[]).await?;
 
     environment.remove_tenant(tenant).await?;
     assert_eq!(String::from_utf8_lossy(&farewell), "+OK\r\n");
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_16_an_apps_port_answers_and_its_sidecar_stays_hidden(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.default_space();
     let pod = space.guest().pod_of("write-app").await?;
-    let app = Toolbox::of(space.guest(), &pod.name, "write-app");
+    let app = DebugPod::of(space.guest(), &pod.name, "write-app");
     let answer = app.get(8080, "/healthz").await?;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 
     // The container exists, and writes a log.
-    let theirs = Toolbox::of(space.host(), &pod.name, SIDECAR);
+    let theirs = DebugPod::of(space.host(), &pod.name, SIDECAR);
     assert!(theirs.log().await?.contains("dapr"));
-    let ours = Toolbox::of(space.guest(), &pod.name, SIDECAR);
+    let ours = DebugPod::of(space.guest(), &pod.name, SIDECAR);
     let refused = ours.log().await.unwrap_err();
     assert!(
         format!("{refused:#}").contains("is not valid for pod"),
@@ -177,27 +177,27 @@ async fn sy_16_an_apps_port_answers_and_its_sidecar_stays_hidden(#[future(awt)] 
     );
     let refused = ours.run(&["/daprd", "--version"], &[]).await.unwrap_err();
     assert!(format!("{refused:#}").contains("400"), "{refused:#}");
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_16_a_tenant_gets_into_its_own_pods_only(#[future(awt)] pair: Pair) -> Outcome {
-    let witness = pair.witness().await?;
+    let invariants = pair.invariants().await?;
     let (ours, theirs) = (
         pair.ours.new_space("sy-16-pair").await?,
         pair.theirs.new_space("sy-16-pair").await?,
     );
     assert_eq!(ours.guest().namespace(), theirs.guest().namespace());
-    let secret = Toolbox::start(&ours).await?;
+    let secret = DebugPod::start(&ours).await?;
     secret.run(&["sh", "-c", "echo ours > /tmp/secret"], &[]).await?;
 
     // The other tenant has no such pod, although the host has one of that name.
-    let same = Toolbox::of(theirs.guest(), "toolbox", "toolbox");
+    let same = DebugPod::of(theirs.guest(), "toolbox", "toolbox");
     assert!(same.log().await.is_err());
     assert!(same.run(&["cat", "/tmp/secret"], &[]).await.is_err());
     // If the other tenant has a pod of that name, it gets its own.
-    let own = Toolbox::start(&theirs).await?;
+    let own = DebugPod::start(&theirs).await?;
     let seen = own
         .run(&["sh", "-c", "cat /tmp/secret || echo nothing"], &[])
         .await?;
@@ -209,7 +209,7 @@ async fn sy_16_a_tenant_gets_into_its_own_pods_only(#[future(awt)] pair: Pair) -
     assert!(!secret.reaches(&control_plane, 10250).await?);
     ours.remove().await?;
     theirs.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
@@ -217,14 +217,14 @@ async fn sy_16_a_tenant_gets_into_its_own_pods_only(#[future(awt)] pair: Pair) -
 async fn is_06_an_added_container_does_not_lead_to_the_sidecar_of_its_name(
     #[future(awt)] tenant: Tenant,
 ) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("is-06").await?;
     let store = Component::with_user(tenant.name(), &tenant.login().await?);
     space.guest().apply(&store).await?;
     space.host().has(&store).await?;
     space.deploy_write_app().await?;
     let pod = space.guest().pod_of("write-app").await?;
-    let app = Toolbox::of(space.guest(), &pod.name, "write-app");
+    let app = DebugPod::of(space.guest(), &pod.name, "write-app");
 
     app.add(&space, SIDECAR).await?;
 
@@ -235,7 +235,7 @@ async fn is_06_an_added_container_does_not_lead_to_the_sidecar_of_its_name(
             .ok_or_else(|| format!("{reason:?}")))
     })
     .await?;
-    let added = Toolbox::of(space.guest(), &pod.name, SIDECAR);
+    let added = DebugPod::of(space.guest(), &pod.name, SIDECAR);
     let log = added.log().await;
     assert!(log.is_err(), "{log:?}");
     let ran = added.run(&["/daprd", "--version"], &[]).await;
@@ -247,7 +247,7 @@ async fn is_06_an_added_container_does_not_lead_to_the_sidecar_of_its_name(
     let said = debugger.run(&["/bin/busybox", "echo", "here"], &[]).await?;
     assert_eq!(String::from_utf8_lossy(&said), "here\n");
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 /// The internal ports of a control plane: etcd, etcd's metrics, and the kubelet API.
@@ -263,9 +263,9 @@ const REQUEST: &str = r#"
 #[rstest]
 #[tokio::test]
 async fn is_30_a_control_plane_says_nothing_to_other_tenants(#[future(awt)] pair: Pair) -> Outcome {
-    let witness = pair.witness().await?;
+    let invariants = pair.invariants().await?;
     let space = pair.ours.new_space("is-30").await?;
-    let toolbox = Toolbox::start(&space).await?;
+    let toolbox = DebugPod::start(&space).await?;
     for tenant in [&pair.ours, &pair.theirs] {
         let control_plane = tenant.control_plane_address().await?;
         // The control: the port that authenticates its callers can be reached.
@@ -286,5 +286,5 @@ async fn is_30_a_control_plane_says_nothing_to_other_tenants(#[future(awt)] pair
         assert_eq!(status("/metrics").await?, "HTTP/1.0 404 Not Found");
     }
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }

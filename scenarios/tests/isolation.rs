@@ -4,7 +4,7 @@ use rstest::rstest;
 use scenarios::admission::{self, Account};
 use scenarios::{Component, Environment, Outcome, Pair, Tenant, WriteApp, apps};
 
-use crate::cast::{environment, pair};
+use crate::fixtures::{environment, pair};
 
 /// The access that a tenant has to the other's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ async fn is_01_what_a_tenant_sees_of_anothers_state(
     #[case] rung: Rung,
     #[case] expected: Sees,
 ) -> Outcome {
-    let witness = pair.witness().await?;
+    let invariants = pair.invariants().await?;
     let stem = format!("is-01-{rung:?}").to_lowercase();
     let (ours, theirs) = (
         pair.ours.new_space(&stem).await?,
@@ -113,7 +113,7 @@ async fn is_01_what_a_tenant_sees_of_anothers_state(
     );
     ours.remove().await?;
     theirs.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 async fn sight(app: &WriteApp, value: &str) -> anyhow::Result<Sees> {
@@ -131,7 +131,7 @@ async fn sight(app: &WriteApp, value: &str) -> anyhow::Result<Sees> {
 #[rstest]
 #[tokio::test]
 async fn is_02_a_tenant_lists_only_what_is_its_own(#[future(awt)] pair: Pair) -> Outcome {
-    let witness = pair.witness().await?;
+    let invariants = pair.invariants().await?;
     let theirs = pair.theirs.new_space("is-02-theirs").await?;
     let secret = Component::redis(&pair.theirs.unique("is-02-theirs"));
     theirs.guest().apply(&secret).await?;
@@ -172,13 +172,13 @@ async fn is_02_a_tenant_lists_only_what_is_its_own(#[future(awt)] pair: Pair) ->
     assert_eq!(seen_of_others, Vec::<&String>::new());
     ours.remove().await?;
     theirs.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn is_03_a_control_plane_may_not_read_anothers_secrets(#[future(awt)] pair: Pair) -> Outcome {
-    let witness = pair.witness().await?;
+    let invariants = pair.invariants().await?;
     let client = &pair.ours.environment().host().client;
     let account = Account::of_tenant(&pair.ours);
     let own = pair.ours.default_space().host().namespace().to_owned();
@@ -201,14 +201,14 @@ async fn is_03_a_control_plane_may_not_read_anothers_secrets(#[future(awt)] pair
     }
 
     assert_eq!(reads, []);
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn is_07_a_strangers_pod_gets_no_sidecar(#[future(awt)] environment: Environment) -> Outcome {
     let tenant: Tenant = environment.tenant().await?;
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let name = environment.names.unique("is-07-stranger");
     let client = &environment.host().client;
     let mirror = tenant.default_space().host().namespace().to_owned();
@@ -220,5 +220,5 @@ async fn is_07_a_strangers_pod_gets_no_sidecar(#[future(awt)] environment: Envir
 
     assert!(!got_one);
     assert!(!tenant.namespaces().await?.contains(&name));
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }

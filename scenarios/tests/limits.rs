@@ -3,11 +3,11 @@
 use anyhow::ensure;
 use provision::values;
 use rstest::rstest;
-use scenarios::witness::Witness;
-use scenarios::{Component, Environment, Outcome, Space, attack};
+use scenarios::invariants::Invariants;
+use scenarios::{Component, Environment, NamespacePair, Outcome, attack};
 use serde_json::json;
 
-use crate::cast::environment;
+use crate::fixtures::environment;
 
 /// The limits of a tenant: few of each.
 const LIMITS: &str = "
@@ -28,7 +28,7 @@ const LARGE: usize = 1_000_000;
 #[rstest]
 #[tokio::test]
 async fn is_29_a_tenant_does_not_get_beyond_its_limits(#[future(awt)] environment: Environment) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let tenant = environment
         .make_tenant("is-29", values::BLOG.to_owned() + LIMITS)
         .await?;
@@ -46,10 +46,10 @@ async fn is_29_a_tenant_does_not_get_beyond_its_limits(#[future(awt)] environmen
     last.remove().await?;
     beyond.is_mirrored().await?;
     environment.remove_tenant(tenant).await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
-async fn objects_end_at_the_quota(space: &Space) -> Outcome {
+async fn objects_end_at_the_quota(space: &NamespacePair) -> Outcome {
     let (guest, host) = (space.guest(), space.host());
     let service = |name: &str| {
         json!({
@@ -85,7 +85,7 @@ async fn objects_end_at_the_quota(space: &Space) -> Outcome {
 }
 
 /// Fills the limit of bytes: a pod that never starts names ConfigMaps, so the syncer copies them to the host.
-async fn bytes_end_before_the_hosts_store_is_full(space: &Space) -> Outcome {
+async fn bytes_end_before_the_hosts_store_is_full(space: &NamespacePair) -> Outcome {
     let (guest, host) = (space.guest(), space.host());
     let names = ["fill-1", "fill-2", "fill-3", "fill-4", "fill-5"];
     for name in names {

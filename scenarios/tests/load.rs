@@ -13,7 +13,7 @@ use scenarios::eventually::{LATER, eventually};
 use scenarios::pod::Pod;
 use scenarios::{Environment, Outcome, Tenant};
 
-use crate::cast::environment;
+use crate::fixtures::environment;
 
 /// Twice the period in which the node controller checks nodes (`--node-monitor-period`).
 const LOOKED_AT: SignedDuration = SignedDuration::from_secs(10);

@@ -34,4 +34,4 @@ mod disruption;
 mod load;
 
 /// Fixtures: the environment and the tenants that a scenario runs in.
-mod cast;
+mod fixtures;

@@ -8,12 +8,12 @@ use redis::{Cmd, RedisResult, Value};
 use rstest::rstest;
 use scenarios::apps::Apps;
 use scenarios::eventually::{LATER, SOON, becomes};
+use scenarios::invariants::Invariants;
 use scenarios::pod::Pod;
 use scenarios::redis_user::{OWN, RedisUser};
-use scenarios::witness::Witness;
 use scenarios::{Component, Environment, Outcome, Pair, apps, redis_user};
 
-use crate::cast::{environment, pair};
+use crate::fixtures::{environment, pair};
 
 fn command(words: &[&str]) -> Cmd {
     let mut command = redis::cmd(words[0]);
@@ -26,7 +26,7 @@ fn command(words: &[&str]) -> Cmd {
 async fn is_24_a_tenants_user_of_redis_commands_nobody_elses_connections_and_keys(
     #[future(awt)] pair: Pair,
 ) -> Outcome {
-    let witness = pair.witness().await?;
+    let invariants = pair.invariants().await?;
     let user = RedisUser::of_tenant(&pair.ours).await?;
     let (own, theirs) = (pair.ours.key("is-24"), pair.theirs.key("values"));
     user.ask(&command(&["HSET", &own, "field", "ours"])).await?;
@@ -56,7 +56,7 @@ async fn is_24_a_tenants_user_of_redis_commands_nobody_elses_connections_and_key
     let kept = user.ask(&command(&["HGETALL", &own])).await?;
     ensure!(format!("{kept:?}").contains("ours"), "{kept:?}");
     user.ask(&command(&["DEL", &own])).await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 fn is_forbidden(answer: &RedisResult<Value>) -> bool {
@@ -112,7 +112,7 @@ where
 async fn is_25_a_script_that_does_not_end_is_ended_and_nothing_is_lost(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let Sharing {
         user,
         key,
@@ -142,7 +142,7 @@ async fn is_25_a_script_that_does_not_end_is_ended_and_nothing_is_lost(
     })
     .await?;
     others.write.clear().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
@@ -150,7 +150,7 @@ async fn is_25_a_script_that_does_not_end_is_ended_and_nothing_is_lost(
 async fn is_26_a_full_redis_refuses_writes_and_forgets_nothing(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let Sharing {
         user,
         key,
@@ -179,7 +179,7 @@ async fn is_26_a_full_redis_refuses_writes_and_forgets_nothing(
         "Redis was restarted: {after:?}, before: {before:?}"
     );
     others.write.clear().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 /// Longer than a Redis that is not blocked takes to answer, through an app and its sidecar.
@@ -188,7 +188,7 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 #[rstest]
 #[tokio::test]
 async fn is_27_a_tenant_with_a_redis_of_its_own_holds_up_nobody_else(#[future(awt)] pair: Pair) -> Outcome {
-    let witness = pair.witness().await?;
+    let invariants = pair.invariants().await?;
     let others = pair.theirs.apps().await?;
     let space = pair.ours.new_space("is-27").await?;
     let address = format!("{OWN}.{}.svc.cluster.local:6379", space.guest().namespace());
@@ -220,5 +220,5 @@ async fn is_27_a_tenant_with_a_redis_of_its_own_holds_up_nobody_else(#[future(aw
     becomes("its own values", SOON, vec![value], || app.values()).await?;
     others.write.clear().await?;
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }

@@ -2,10 +2,10 @@
 
 use rstest::rstest;
 use scenarios::dns::Answer;
-use scenarios::witness::Witness;
+use scenarios::invariants::Invariants;
 use scenarios::{Component, Environment, Outcome, Pair, Tenant, process};
 
-use crate::cast::{environment, pair, tenant};
+use crate::fixtures::{environment, pair, tenant};
 
 #[rstest]
 #[case::a_number("42")]
@@ -15,7 +15,7 @@ async fn sh_01_what_the_write_app_stores_the_read_app_reads(
     #[future(awt)] tenant: Tenant,
     #[case] value: &str,
 ) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let apps = tenant.apps().await?;
     let state = tenant.environment().state().await?;
     apps.write.clear().await?;
@@ -31,14 +31,14 @@ async fn sh_01_what_the_write_app_stores_the_read_app_reads(
 
     assert_eq!(apps.read.values().await?, Vec::<String>::new());
     assert_eq!(state.values(&tenant.key("values")).await?, Vec::<String>::new());
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sh_02_all_tenants_share_one_control_plane(#[future(awt)] environment: Environment) -> Outcome {
     let tenants = environment.tenants().await?;
-    let witness = Witness::of_all(tenants.clone()).await?;
+    let invariants = Invariants::of_all(tenants.clone()).await?;
 
     let control_planes = environment.namespaces_with_deployment("dapr-operator").await?;
 
@@ -54,7 +54,7 @@ async fn sh_02_all_tenants_share_one_control_plane(#[future(awt)] environment: E
             assert_eq!(space.host().pod_of(app).await?.sidecars(), 1);
         }
     }
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
@@ -65,7 +65,7 @@ async fn sh_03_the_guest_sees_its_pod_without_the_sidecar(
     #[future(awt)] tenant: Tenant,
     #[case] app: &str,
 ) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.default_space();
 
     let (shown, real) = (space.guest().pod_of(app).await?, space.host().pod_of(app).await?);
@@ -75,13 +75,13 @@ async fn sh_03_the_guest_sees_its_pod_without_the_sidecar(
     assert_eq!(real.sidecars(), 1);
     assert_eq!(shown.ready(), "1/1");
     assert_eq!(shown.containers, [app]);
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sh_03_the_guests_ready_follows_the_sidecars(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sh-03").await?;
     let login = tenant.login().await?;
     let store = Component::with_user(tenant.name(), &login);
@@ -102,7 +102,7 @@ async fn sh_03_the_guests_ready_follows_the_sidecars(#[future(awt)] tenant: Tena
     space.host().shows_ready("write-app", true).await?;
     space.guest().shows_ready("write-app", true).await?;
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 /// The Services that a sidecar has to find, by the names that it looks for.
@@ -115,7 +115,7 @@ const SHARED: [(&str, &str); 3] = [
 #[rstest]
 #[tokio::test]
 async fn sh_05_guest_dns_finds_the_shared_services(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let dns = tenant.dns().await?;
     assert_eq!(
         dns.ask("nothing.dapr-system.svc.cluster.local").await?,
@@ -129,13 +129,13 @@ async fn sh_05_guest_dns_finds_the_shared_services(#[future(awt)] tenant: Tenant
         let address = tenant.environment().address_of(service, namespace).await?;
         assert_eq!(answer, Answer::Addresses(vec![address]), "{service}");
     }
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sh_05_without_the_fallback_guest_dns_does_not(#[future(awt)] environment: Environment) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let values = provision::values::BLOG.replace("fallbackHostDns: true", "fallbackHostDns: false");
     let tenant = environment.make_tenant("sh-05", values).await?;
 
@@ -155,13 +155,13 @@ async fn sh_05_without_the_fallback_guest_dns_does_not(#[future(awt)] environmen
         "{own:?}"
     );
     assert_eq!(shared, vec![Answer::NoSuchName; SHARED.len()]);
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sh_06_two_tenants_use_one_store_name_at_once(#[future(awt)] pair: Pair) -> Outcome {
-    let witness = pair.witness().await?;
+    let invariants = pair.invariants().await?;
     let [ours, theirs] = pair.apps().await?;
     let state = pair.ours.environment().state().await?;
     let (value, other) = (pair.ours.unique("ours"), pair.theirs.unique("theirs"));
@@ -177,5 +177,5 @@ async fn sh_06_two_tenants_use_one_store_name_at_once(#[future(awt)] pair: Pair)
     assert!(theirs.read.values().await?.contains(&other));
     assert_eq!(state.keys_with(&value).await?, [pair.ours.key("values")]);
     assert_eq!(state.keys_with(&other).await?, [pair.theirs.key("values")]);
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }

@@ -3,11 +3,13 @@
 
 use rstest::rstest;
 use scenarios::eventually::SOON;
+use scenarios::invariants::Invariants;
 use scenarios::sidecars::{configuration, own_calls_only, resiliency, subscription};
-use scenarios::witness::Witness;
-use scenarios::{Component, Environment, Outcome, Space, Tenant, Toolbox, WriteApp, apps, eventually};
+use scenarios::{
+    Component, DebugPod, Environment, NamespacePair, Outcome, Tenant, WriteApp, apps, eventually,
+};
 
-use crate::cast::environment;
+use crate::fixtures::environment;
 
 /// The Component for topics, in every tenant.
 const PUBSUB: &str = "my-pubsub";
@@ -22,7 +24,7 @@ fn orders_of(tenant: &Tenant) -> String {
 
 /// Declares the Components that an app needs to use topics: a state store, topics as the tenant's own user, and
 /// topics with the shared password.
-async fn declare_components(space: &Space) -> Outcome {
+async fn declare_components(space: &NamespacePair) -> Outcome {
     let tenant = space.tenant();
     let login = tenant.login().await?;
     let components = [
@@ -44,7 +46,7 @@ async fn declare_components(space: &Space) -> Outcome {
 async fn sh_07_what_is_published_in_a_tenant_is_delivered_there_alone(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let theirs = environment.tenant().await?.new_space("sh-07").await?;
     let ours = environment
         .make_tenant("sh-07", provision::values::DAPR.to_owned())
@@ -86,7 +88,7 @@ async fn sh_07_what_is_published_in_a_tenant_is_delivered_there_alone(
     state.remove_topic(&common_topic).await?;
     theirs.remove().await?;
     environment.remove_tenant(ours).await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 /// The actions that an app can do with its sidecar.
@@ -113,7 +115,7 @@ async fn can(app: &WriteApp) -> anyhow::Result<Can> {
 async fn sh_08_rules_for_sidecars_are_those_of_their_tenant(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let values = || provision::values::DAPR.to_owned();
     let (ours, theirs) = tokio::try_join!(
         environment.make_tenant("sh-08-ours", values()),
@@ -164,7 +166,7 @@ async fn sh_08_rules_for_sidecars_are_those_of_their_tenant(
             publish: true
         }
     );
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 /// The app id of the write app, and of one that may call it.
@@ -176,7 +178,11 @@ const API: u16 = 3500;
 
 /// Deploys a write app in a new namespace, where other sidecars find it. If `caller` is given, its sidecar accepts
 /// calls from that namespace only.
-async fn deploy_called(tenant: &Tenant, stem: &str, caller: Option<&Space>) -> anyhow::Result<Space> {
+async fn deploy_called(
+    tenant: &Tenant,
+    stem: &str,
+    caller: Option<&NamespacePair>,
+) -> anyhow::Result<NamespacePair> {
     let space = tenant.new_space(stem).await?;
     let store = Component::with_user(tenant.name(), &tenant.login().await?);
     space.guest().apply(&store).await?;
@@ -207,7 +213,7 @@ async fn deploy_called(tenant: &Tenant, stem: &str, caller: Option<&Space>) -> a
 async fn is_31_a_configuration_keeps_other_tenants_calls_out(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let foreign = environment.tenant().await?.new_space("is-31").await?;
     let ours = environment
         .make_tenant("is-31", provision::values::DAPR.to_owned())
@@ -216,10 +222,10 @@ async fn is_31_a_configuration_keeps_other_tenants_calls_out(
     let (open, closed, intruder, caller) = tokio::try_join!(
         deploy_called(&ours, "is-31-open", None),
         deploy_called(&ours, "is-31-closed", Some(&space)),
-        Toolbox::start_with_sidecar(&foreign, "intruder"),
-        Toolbox::start_with_sidecar(&space, CALLER),
+        DebugPod::start_with_sidecar(&foreign, "intruder"),
+        DebugPod::start_with_sidecar(&space, CALLER),
     )?;
-    let is_answered = async |who: &Toolbox, called: &Space, status: &str| {
+    let is_answered = async |who: &DebugPod, called: &NamespacePair, status: &str| {
         let call = format!("/v1.0/invoke/{CALLED}.{}/method/", called.host().namespace());
         eventually(format!("a call to be answered by {status}"), SOON, || async {
             let answer = who.get(API, &call).await?;
@@ -237,5 +243,5 @@ async fn is_31_a_configuration_keeps_other_tenants_calls_out(
 
     foreign.remove().await?;
     environment.remove_tenant(ours).await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }

@@ -1,11 +1,11 @@
 //! SY: the host has the objects that a tenant declares.
 
 use rstest::rstest;
+use scenarios::invariants::Invariants;
 use scenarios::sidecars::{configuration, old_subscription, resiliency, subscription};
-use scenarios::witness::Witness;
 use scenarios::{Component, Environment, Outcome, Tenant, quota};
 
-use crate::cast::{environment, tenant};
+use crate::fixtures::{environment, tenant};
 
 /// Returns a Component that sets fields of every kind.
 fn full() -> Component {
@@ -20,7 +20,7 @@ fn full() -> Component {
 #[rstest]
 #[tokio::test]
 async fn sy_01_a_component_is_exported_under_its_own_name(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-01").await?;
     assert_eq!(space.host().component("store").await?, None);
 
@@ -44,7 +44,7 @@ async fn sy_01_a_component_is_exported_under_its_own_name(#[future(awt)] tenant:
         Some("component/dapr.io/GenericExport")
     );
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 /// The number of namespaces that are created at once. One of them may be quick enough by chance, but not all.
@@ -53,7 +53,7 @@ const AT_ONCE: usize = 20;
 #[rstest]
 #[tokio::test]
 async fn sy_02_a_component_made_with_its_namespace_is_exported(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let mut spaces = Vec::new();
     for number in 0..AT_ONCE {
         let space = tenant.begun_space(&format!("sy-02-{number}")).await?;
@@ -67,13 +67,13 @@ async fn sy_02_a_component_made_with_its_namespace_is_exported(#[future(awt)] te
     for space in spaces {
         space.remove().await?;
     }
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_03_what_the_host_refused_for_a_while_gets_there(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-03").await?;
     let other = tenant.new_space("sy-03-other").await?;
     quota::refuse(space.host()).await?;
@@ -88,7 +88,7 @@ async fn sy_03_what_the_host_refused_for_a_while_gets_there(#[future(awt)] tenan
     space.host().has(&full()).await?;
     space.remove().await?;
     other.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
@@ -103,7 +103,7 @@ async fn sy_04_an_update_reaches_the_host(
     #[future(awt)] tenant: Tenant,
     #[case] changed: Component,
 ) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant
         .new_space(&format!("sy-04-{:x}", changed.fingerprint()))
         .await?;
@@ -116,13 +116,13 @@ async fn sy_04_an_update_reaches_the_host(
     let after = space.host().has(&changed).await?;
     assert_eq!(after.uid, before.uid);
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_06_what_is_deleted_in_the_guest_goes_from_the_host(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-06").await?;
     space.guest().apply(&full()).await?;
     space.host().has(&full()).await?;
@@ -132,13 +132,13 @@ async fn sy_06_what_is_deleted_in_the_guest_goes_from_the_host(#[future(awt)] te
     space.host().has_no("store").await?;
     space.guest().has_no("store").await?;
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_06_what_the_host_holds_goes_when_it_is_let_go(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-06-host").await?;
     space.guest().apply(&full()).await?;
     space.host().has(&full()).await?;
@@ -146,19 +146,19 @@ async fn sy_06_what_the_host_holds_goes_when_it_is_let_go(#[future(awt)] tenant:
 
     space.guest().delete("store").await?;
 
-    space.host().has_going("store").await?;
-    space.host().let_go("store").await?;
+    space.host().is_terminating("store").await?;
+    space.host().remove_finalizer("store").await?;
     space.host().has_no("store").await?;
     space.guest().has_no("store").await?;
     comes_not_back(&space).await?;
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_06_what_the_guest_holds_goes_when_it_is_let_go(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-06-guest").await?;
     space.guest().apply(&full()).await?;
     space.host().has(&full()).await?;
@@ -166,18 +166,18 @@ async fn sy_06_what_the_guest_holds_goes_when_it_is_let_go(#[future(awt)] tenant
 
     space.guest().delete("store").await?;
 
-    space.guest().has_going("store").await?;
-    space.guest().let_go("store").await?;
+    space.guest().is_terminating("store").await?;
+    space.guest().remove_finalizer("store").await?;
     space.guest().has_no("store").await?;
     space.host().has_no("store").await?;
     comes_not_back(&space).await?;
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 /// Checks that a deleted Component is not recreated. If a later Component is on the host, the syncer had every
 /// opportunity to recreate the deleted one.
-async fn comes_not_back(space: &scenarios::Space) -> Outcome {
+async fn comes_not_back(space: &scenarios::NamespacePair) -> Outcome {
     let later = Component::redis("later");
     space.guest().apply(&later).await?;
     space.host().has(&later).await?;
@@ -189,7 +189,7 @@ async fn comes_not_back(space: &scenarios::Space) -> Outcome {
 #[rstest]
 #[tokio::test]
 async fn sy_07_an_edit_on_the_host_is_healed(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-07-edit").await?;
     space.guest().apply(&full()).await?;
     let before = space.host().has(&full()).await?;
@@ -201,13 +201,13 @@ async fn sy_07_an_edit_on_the_host_is_healed(#[future(awt)] tenant: Tenant) -> O
     assert_eq!(after.uid, before.uid);
     assert_eq!(space.guest().has(&full()).await?.content, full().content());
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_07_a_deletion_on_the_host_is_healed(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-07-delete").await?;
     let declared = space.guest().apply(&full()).await?;
     let before = space.host().has(&full()).await?;
@@ -218,13 +218,13 @@ async fn sy_07_a_deletion_on_the_host_is_healed(#[future(awt)] tenant: Tenant) -
     assert_ne!(after.uid, before.uid);
     assert_eq!(space.guest().has(&full()).await?.uid, declared.uid);
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
 #[tokio::test]
 async fn sy_07_a_held_deletion_on_the_host_reaches_the_guest(#[future(awt)] tenant: Tenant) -> Outcome {
-    let witness = tenant.witness().await?;
+    let invariants = tenant.invariants().await?;
     let space = tenant.new_space("sy-07-held").await?;
     space.guest().apply(&full()).await?;
     space.host().has(&full()).await?;
@@ -233,10 +233,10 @@ async fn sy_07_a_held_deletion_on_the_host_reaches_the_guest(#[future(awt)] tena
     space.host().delete("store").await?;
 
     space.guest().has_no("store").await?;
-    space.host().let_go("store").await?;
+    space.host().remove_finalizer("store").await?;
     space.host().has_no("store").await?;
     space.remove().await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }
 
 #[rstest]
@@ -244,7 +244,7 @@ async fn sy_07_a_held_deletion_on_the_host_reaches_the_guest(#[future(awt)] tena
 async fn sy_15_a_subscription_is_exported_in_either_version(
     #[future(awt)] environment: Environment,
 ) -> Outcome {
-    let witness = Witness::of_all(environment.tenants().await?).await?;
+    let invariants = Invariants::of_all(environment.tenants().await?).await?;
     let tenant = environment
         .make_tenant("sy-15", provision::values::DAPR.to_owned())
         .await?;
@@ -268,5 +268,5 @@ async fn sy_15_a_subscription_is_exported_in_either_version(
     space.guest().holds(&as_new).await?;
     space.host().holds(&as_new).await?;
     environment.remove_tenant(tenant).await?;
-    witness.is_content().await
+    invariants.assert_unchanged().await
 }

@@ -7,19 +7,19 @@
 //! added.
 
 /// The request to the kubelet.
-mod asked;
+mod request;
 
 /// A kubelet's parameters in the words of the host's API.
 mod parameters;
 
 /// Authentication of clients.
-mod door;
+mod tls;
 
 /// The host pod that a request is about.
 mod target_pod;
 
 /// Requests to the host, and their answers.
-mod passage;
+mod proxy;
 
 /// The usage of pods and nodes.
 mod metrics;
@@ -28,7 +28,7 @@ mod metrics;
 mod ending;
 
 /// Answers to requests that are not passed on.
-mod refusal;
+mod status_error;
 
 use std::io;
 use std::net::SocketAddr;
@@ -51,10 +51,10 @@ use tracing::{debug, info, warn};
 use vcluster_values::MetricsServer;
 use vcluster_values::naming::Tenant;
 
-use self::asked::Asked;
-use self::door::{Caller, Door};
 use self::ending::Flushed;
-use self::refusal::Refusal;
+use self::request::KubeletRequest;
+use self::status_error::StatusError;
+use self::tls::{Acceptor, Caller};
 use crate::error_chain::error_chain;
 use crate::retry::pause;
 
@@ -100,7 +100,7 @@ pub enum Error {
 pub struct Kubelet {
     listener: TcpListener,
     address: SocketAddr,
-    door: Door,
+    door: Acceptor,
 }
 
 impl std::fmt::Debug for Kubelet {
@@ -115,7 +115,7 @@ impl Kubelet {
         if !address.ip().is_loopback() {
             return Err(Error::NotLoopback(address));
         }
-        let door = Door::new(pki)?;
+        let door = Acceptor::new(pki)?;
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -199,7 +199,7 @@ struct Sides {
 }
 
 struct Connections {
-    door: Door,
+    door: Acceptor,
     sides: Sides,
 }
 
@@ -239,17 +239,17 @@ impl Sides {
         match (caller, metrics::is_of(request.uri().path())) {
             (Caller::FrontProxy, true) => return metrics::answer(self, &request).await,
             (Caller::ApiServer, false) => {}
-            _ => return Refusal::forbidden().response(),
+            _ => return StatusError::forbidden().response(),
         }
-        let asked = match Asked::read(request.method(), request.uri()) {
+        let asked = match KubeletRequest::read(request.method(), request.uri()) {
             Ok(asked) => asked,
             Err(refusal) => return refusal.response(),
         };
         let answered = async {
             let mirror = target_pod::find(self, &asked).await?;
-            passage::pass(self, &asked, &mirror, request).await
+            proxy::pass(self, &asked, &mirror, request).await
         };
-        answered.await.unwrap_or_else(|refusal: Refusal| {
+        answered.await.unwrap_or_else(|refusal: StatusError| {
             debug!(?asked, ?refusal, "refused a request to the kubelet API");
             refusal.response_to(&asked)
         })

@@ -29,15 +29,15 @@ use super::subject::{self, Source};
 use super::{Error, Measured, Setting};
 use crate::environment::Attached;
 
-mod arrivals;
+mod bench_namespace;
 mod floor;
-mod ground;
 mod load;
+mod observer;
 
-use arrivals::Arrivals;
+use bench_namespace::BenchNamespace;
 pub use floor::Floor;
-use ground::Ground;
 use load::{Change, Made};
+use observer::Observer;
 
 /// The number of Components that are created at an even pace.
 pub const PACED: usize = 100;
@@ -103,8 +103,8 @@ pub async fn measure(
     setting: &Setting<'_>,
 ) -> Result<Measured<Figures>, Error> {
     subject::with(source, setting, async |attached| {
-        let ground = Ground::choose(attached, tenant).await?;
-        on(&ground, setting, figures(&ground, setting.events)).await
+        let namespace = BenchNamespace::choose(attached, tenant).await?;
+        on(&namespace, setting, figures(&namespace, setting.events)).await
     })
     .await
 }
@@ -117,33 +117,36 @@ pub(super) async fn beside_components<T>(
     setting: &Setting<'_>,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<Measured<T>, Error> {
-    let ground = Ground::choose(attached, tenant).await?;
+    let namespace = BenchNamespace::choose(attached, tenant).await?;
     let work = async {
-        let mut arrivals = setting.events.stage("sync/namespace", ground.prepare()).await?;
+        let mut observer = setting
+            .events
+            .stage("sync/namespace", namespace.prepare())
+            .await?;
         let made = async {
-            let clients = ground.clients(CLIENTS).await?;
-            let made = load::burst(&ground, Change::Create, clients, count).await?;
-            arrivals.of(Change::Create, &made).await
+            let clients = namespace.clients(CLIENTS).await?;
+            let made = load::burst(&namespace, Change::Create, clients, count).await?;
+            observer.of(Change::Create, &made).await
         };
         setting.events.stage("sync/components", made).await?;
         work.await
     };
-    on(&ground, setting, work).await
+    on(&namespace, setting, work).await
 }
 
-/// Does the work until it is interrupted, and removes its ground.
+/// Does the work until it is interrupted, and removes its namespace.
 async fn on<T>(
-    ground: &Ground,
+    namespace: &BenchNamespace,
     setting: &Setting<'_>,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<Measured<T>, Error> {
     let figures = setting.cancel.run_until_cancelled(Box::pin(work)).await;
-    let removed = setting.events.stage("sync/clean-up", ground.remove()).await;
+    let removed = setting.events.stage("sync/clean-up", namespace.remove()).await;
     let left_behind = match removed {
         Ok(()) => Vec::new(),
         Err(error) => vec![format!(
             "namespace {} of {}: {error}",
-            ground.guest_namespace, ground.tenant
+            namespace.guest_namespace, namespace.tenant
         )],
     };
     setting.events.tell_left(&left_behind);
@@ -153,18 +156,18 @@ async fn on<T>(
     })
 }
 
-async fn figures(ground: &Ground, events: &Events) -> Result<Figures, Error> {
-    let mut arrivals = events.stage("sync/namespace", ground.prepare()).await?;
-    let floor_ms = events.stage("sync/floor", floor::measure(ground)).await?;
+async fn figures(namespace: &BenchNamespace, events: &Events) -> Result<Figures, Error> {
+    let mut observer = events.stage("sync/namespace", namespace.prepare()).await?;
+    let floor_ms = events.stage("sync/floor", floor::measure(namespace)).await?;
     let paced = events
-        .stage("sync/paced", paced(ground, Change::Create, &mut arrivals))
+        .stage("sync/paced", paced(namespace, Change::Create, &mut observer))
         .await?;
     let burst = events
-        .stage("sync/burst", burst(ground, Change::Create, &mut arrivals))
+        .stage("sync/burst", burst(namespace, Change::Create, &mut observer))
         .await?;
-    let update = alike(ground, Change::Update, &mut arrivals);
+    let update = alike(namespace, Change::Update, &mut observer);
     let update = events.stage("sync/update", update).await?;
-    let delete = alike(ground, Change::Delete, &mut arrivals);
+    let delete = alike(namespace, Change::Delete, &mut observer);
     let delete = events.stage("sync/delete", delete).await?;
     Ok(Figures {
         create_ms: paced.host,
@@ -177,12 +180,12 @@ async fn figures(ground: &Ground, events: &Events) -> Result<Figures, Error> {
     })
 }
 
-async fn alike(ground: &Ground, change: Change, arrivals: &mut Arrivals) -> Result<Alike, Error> {
-    let paced = paced(ground, change, arrivals).await?;
+async fn alike(namespace: &BenchNamespace, change: Change, observer: &mut Observer) -> Result<Alike, Error> {
+    let paced = paced(namespace, change, observer).await?;
     Ok(Alike {
         host_ms: paced.host,
         accept_ms: paced.accept,
-        burst: burst(ground, change, arrivals).await?,
+        burst: burst(namespace, change, observer).await?,
     })
 }
 
@@ -192,9 +195,9 @@ struct Paced {
     late: Latency,
 }
 
-async fn paced(ground: &Ground, change: Change, arrivals: &mut Arrivals) -> Result<Paced, Error> {
-    let made = load::paced(ground, change, PACED, Duration::from_secs(1) / PER_SECOND).await?;
-    let took = arrivals.of(change, &made).await?;
+async fn paced(namespace: &BenchNamespace, change: Change, observer: &mut Observer) -> Result<Paced, Error> {
+    let made = load::paced(namespace, change, PACED, Duration::from_secs(1) / PER_SECOND).await?;
+    let took = observer.of(change, &made).await?;
     tell(&made, &took);
     let host = made
         .iter()
@@ -213,11 +216,11 @@ async fn paced(ground: &Ground, change: Change, arrivals: &mut Arrivals) -> Resu
     })
 }
 
-async fn burst(ground: &Ground, change: Change, arrivals: &mut Arrivals) -> Result<Burst, Error> {
-    let clients = ground.clients(CLIENTS).await?;
+async fn burst(namespace: &BenchNamespace, change: Change, observer: &mut Observer) -> Result<Burst, Error> {
+    let clients = namespace.clients(CLIENTS).await?;
     let began = Instant::now();
-    let made = load::burst(ground, change, clients, BURST).await?;
-    let arrived = arrivals.of(change, &made).await?;
+    let made = load::burst(namespace, change, clients, BURST).await?;
+    let arrived = observer.of(change, &made).await?;
     tell(&made, &arrived);
     Ok(Burst {
         objects: made.len(),

@@ -5,7 +5,7 @@
 //! it is not the guest's.
 
 /// The request.
-mod asked;
+mod request;
 
 /// The host's figures, as the guest shows them.
 mod measured;
@@ -19,9 +19,9 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use self::asked::{Asked, What};
+use self::request::{KubeletRequest, What};
 use super::Sides;
-use super::refusal::{Refusal, content};
+use super::status_error::{StatusError, content};
 use super::target_pod::is_pair;
 use crate::guest::metrics::{GROUP, VERSION};
 
@@ -33,15 +33,15 @@ pub(super) fn is_of(path: &str) -> bool {
 /// Answers a request, if the values enable the API.
 pub(super) async fn answer(sides: &Sides, request: &Request<Incoming>) -> Response<Body> {
     let answered = async {
-        let asked = Asked::read(request.method(), request.uri())?;
+        let asked = KubeletRequest::read(request.method(), request.uri())?;
         let found = found(sides, &asked).await?;
         let text = found.to_string();
-        Ok::<_, Refusal>(content(StatusCode::OK, "application/json", text))
+        Ok::<_, StatusError>(content(StatusCode::OK, "application/json", text))
     };
     answered.await.unwrap_or_else(|refusal| refusal.as_status())
 }
 
-async fn found(sides: &Sides, asked: &Asked) -> Result<Value, Refusal> {
+async fn found(sides: &Sides, asked: &KubeletRequest) -> Result<Value, StatusError> {
     let shown = sides.metrics;
     match &asked.what {
         What::Group => Ok(group()),
@@ -57,24 +57,24 @@ async fn found(sides: &Sides, asked: &Asked) -> Result<Value, Refusal> {
             let found = nodes(sides, &asked.selected(name.as_deref())).await?;
             of_kind("NodeMetrics", found, name.as_deref())
         }
-        What::Pods { .. } | What::Nodes { .. } => Err(Refusal::not_found(
+        What::Pods { .. } | What::Nodes { .. } => Err(StatusError::not_found(
             "the values of this virtual cluster do not enable these metrics (integrations.metricsServer)",
         )),
     }
 }
 
 /// Returns the usage of the pods of one namespace.
-async fn pods(sides: &Sides, namespace: &str, selected: &ListParams) -> Result<Vec<Value>, Refusal> {
+async fn pods(sides: &Sides, namespace: &str, selected: &ListParams) -> Result<Vec<Value>, StatusError> {
     let guests: Api<Pod> = Api::namespaced(sides.guest.clone(), namespace);
     let guests = guests.list(selected).await;
-    let guests = guests.map_err(|error| Refusal::of_api("list pods of the guest", &error))?;
+    let guests = guests.map_err(|error| StatusError::of_api("list pods of the guest", &error))?;
     if guests.items.is_empty() {
         return Ok(Vec::new());
     }
     let mirror = sides.tenant.host_namespace(namespace);
     let hosts: Api<Pod> = Api::namespaced(sides.host.clone(), &mirror);
     let hosts = hosts.list(&ListParams::default()).await;
-    let hosts = hosts.map_err(|error| Refusal::of_api("list pods of the host", &error))?;
+    let hosts = hosts.map_err(|error| StatusError::of_api("list pods of the host", &error))?;
     let measured: Api<DynamicObject> =
         Api::namespaced_with(sides.host.clone(), &mirror, &resource("PodMetrics", "pods"));
     let measured = measured
@@ -92,10 +92,11 @@ async fn pods(sides: &Sides, namespace: &str, selected: &ListParams) -> Result<V
 }
 
 /// Returns the usage of the pods of all namespaces.
-async fn pods_everywhere(sides: &Sides, selected: &ListParams) -> Result<Vec<Value>, Refusal> {
+async fn pods_everywhere(sides: &Sides, selected: &ListParams) -> Result<Vec<Value>, StatusError> {
     let namespaces: Api<Namespace> = Api::all(sides.guest.clone());
     let namespaces = namespaces.list_metadata(&ListParams::default()).await;
-    let namespaces = namespaces.map_err(|error| Refusal::of_api("list namespaces of the guest", &error))?;
+    let namespaces =
+        namespaces.map_err(|error| StatusError::of_api("list namespaces of the guest", &error))?;
     let mut found = Vec::new();
     for namespace in namespaces {
         found.extend(pods(sides, &namespace.name_any(), selected).await?);
@@ -104,10 +105,10 @@ async fn pods_everywhere(sides: &Sides, selected: &ListParams) -> Result<Vec<Val
 }
 
 /// Returns the usage of the nodes that the guest has.
-async fn nodes(sides: &Sides, selected: &ListParams) -> Result<Vec<Value>, Refusal> {
+async fn nodes(sides: &Sides, selected: &ListParams) -> Result<Vec<Value>, StatusError> {
     let guests: Api<Node> = Api::all(sides.guest.clone());
     let guests = guests.list_metadata(selected).await;
-    let guests = guests.map_err(|error| Refusal::of_api("list nodes of the guest", &error))?;
+    let guests = guests.map_err(|error| StatusError::of_api("list nodes of the guest", &error))?;
     let measured: Api<DynamicObject> = Api::all_with(sides.host.clone(), &resource("NodeMetrics", "nodes"));
     let measured = measured
         .list(&ListParams::default())
@@ -123,7 +124,7 @@ async fn nodes(sides: &Sides, selected: &ListParams) -> Result<Vec<Value>, Refus
 }
 
 /// Returns the object that was asked for by name, or all as a list.
-fn of_kind(kind: &str, mut found: Vec<Value>, name: Option<&str>) -> Result<Value, Refusal> {
+fn of_kind(kind: &str, mut found: Vec<Value>, name: Option<&str>) -> Result<Value, StatusError> {
     let Some(name) = name else {
         return Ok(json!({
             "kind": format!("{kind}List"), "apiVersion": format!("{GROUP}/{VERSION}"),
@@ -132,16 +133,16 @@ fn of_kind(kind: &str, mut found: Vec<Value>, name: Option<&str>) -> Result<Valu
     };
     found
         .pop()
-        .ok_or_else(|| Refusal::not_found(format!("there are no metrics of {name}")))
+        .ok_or_else(|| StatusError::not_found(format!("there are no metrics of {name}")))
 }
 
 /// Returns the refusal for a failure of the host's metrics API.
-fn of_metrics(error: &kube::Error) -> Refusal {
+fn of_metrics(error: &kube::Error) -> StatusError {
     match error {
         kube::Error::Api(status) if status.code == 404 => {
-            Refusal::not_found("the host has no API metrics.k8s.io: no metrics server runs there")
+            StatusError::not_found("the host has no API metrics.k8s.io: no metrics server runs there")
         }
-        error => Refusal::of_api("ask the host's metrics server", error),
+        error => StatusError::of_api("ask the host's metrics server", error),
     }
 }
 

@@ -3,7 +3,7 @@
 //! An API server parses its own parameters and renames them for the kubelet (`pkg/registry/core/pod/strategy.go`); this module
 //! reverts that. Values stay encoded: the words of a command need not be UTF-8.
 
-use super::asked::Verb;
+use super::request::Verb;
 
 /// The parameters of logs; a kubelet and the API call them the same.
 const OF_LOGS: [&str; 8] = [

@@ -6,7 +6,7 @@ use provision::wait::{self, Budget, Seen};
 use rstest::rstest;
 use serde_json::json;
 
-use crate::rig::{Passage, Refusal, Tenant, VALUE, component};
+use crate::rig::{Link, Refusal, Tenant, VALUE, component};
 
 /// Time to catch up: a client that was refused for long tries again after half a minute or a minute.
 const CAUGHT_UP: Budget = Budget {
@@ -15,21 +15,21 @@ const CAUGHT_UP: Budget = Budget {
 };
 
 #[rstest]
-#[case::silent(Passage::Silent)]
-#[case::refusing(Passage::Closed)]
+#[case::silent(Link::Silent)]
+#[case::refusing(Link::Closed)]
 #[tokio::test]
-async fn a_host_that_is_away_for_10_s_misses_nothing(#[case] away: Passage) {
+async fn a_host_that_is_away_for_10_s_misses_nothing(#[case] away: Link) {
     misses_nothing(away, Duration::from_secs(10)).await;
 }
 
 #[rstest]
-#[case::silent_60_s(Passage::Silent, 60)]
-#[case::refusing_60_s(Passage::Closed, 60)]
-#[case::silent_300_s(Passage::Silent, 300)]
-#[case::refusing_300_s(Passage::Closed, 300)]
+#[case::silent_60_s(Link::Silent, 60)]
+#[case::refusing_60_s(Link::Closed, 60)]
+#[case::silent_300_s(Link::Silent, 300)]
+#[case::refusing_300_s(Link::Closed, 300)]
 #[ignore = "takes minutes, in which nothing happens"]
 #[tokio::test]
-async fn a_host_that_is_away_for_minutes_misses_nothing(#[case] away: Passage, #[case] seconds: u64) {
+async fn a_host_that_is_away_for_minutes_misses_nothing(#[case] away: Link, #[case] seconds: u64) {
     misses_nothing(away, Duration::from_secs(seconds)).await;
 }
 
@@ -38,10 +38,10 @@ async fn a_host_that_is_away_for_minutes_misses_nothing(#[case] away: Passage, #
     clippy::disallowed_methods,
     reason = "how long the host is away is what this is about"
 )]
-async fn misses_nothing(away: Passage, time: Duration) {
+async fn misses_nothing(away: Link, time: Duration) {
     let mut tenant = Tenant::new("away").await;
     tenant.stop().await;
-    let way = tenant.by_another_way().await;
+    let proxy = tenant.through_proxy().await;
     tenant.start().await;
     let space = tenant.space("default").await;
     let (guest, host) = (&space.guest, &space.host);
@@ -52,7 +52,7 @@ async fn misses_nothing(away: Passage, time: Duration) {
     host.shows("Component", "changed", VALUE, "before").await;
     host.shows("Component", "deleted", VALUE, "before").await;
 
-    way.is(away);
+    proxy.is(away);
     guest.create(component("created", "meanwhile")).await;
     guest.create(component("passing", "meanwhile")).await;
     guest
@@ -65,7 +65,7 @@ async fn misses_nothing(away: Passage, time: Duration) {
     assert_eq!(there, ["changed", "deleted", "kept"]);
     there = guest.names("Component").await;
     assert_eq!(there, ["changed", "created", "kept"]);
-    way.is(Passage::Open);
+    proxy.is(Link::Open);
 
     wait::until("the host to be caught up with", CAUGHT_UP, || async {
         let there = host.names("Component").await;

@@ -31,7 +31,7 @@ async fn all_config_maps_and_secrets_are_on_the_host_if_asked_for() {
         copy["metadata"] = json!({"name": "copy", "annotations": {"shared-dapr.io/source": "shared/copy"}});
         space.guest.create(copy).await;
         space.guest.delete(kind, "unnamed").await;
-        space.host.loses(kind, "unnamed").await;
+        space.host.until_gone(kind, "unnamed").await;
         assert_eq!(space.host.get(kind, "copy").await, None);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use syncer::sync::Limits;
 
 use crate::pods::made;
-use crate::rig::{Limited, Space, VALUE, component, namespace};
+use crate::rig::{Limited, NamespacePair, VALUE, component, namespace};
 
 /// The size of the objects of these tests, without the ownership annotations.
 const LARGE: usize = 200 << 10;
@@ -37,7 +37,7 @@ async fn what_exceeds_the_limit_is_refused_with_an_event_until_something_is_dele
     }
     make(&space, kind, "fourth").await;
     guest
-        .is_told(kind, "fourth", "of at most 700.0 KiB: delete some of it")
+        .has_event(kind, "fourth", "of at most 700.0 KiB: delete some of it")
         .await;
     assert_eq!(host.get(kind, "fourth").await, None);
     // What is small has its place, and goes on.
@@ -72,7 +72,7 @@ async fn a_restart_counts_what_exists_and_a_deleted_namespace_frees_its_bytes() 
     make(&space, "Component", "fourth").await;
     space
         .guest
-        .is_told("Component", "fourth", "of at most 700.0 KiB")
+        .has_event("Component", "fourth", "of at most 700.0 KiB")
         .await;
     assert_eq!(house.host.names("Component").await, ["first", "second", "third"]);
 
@@ -108,7 +108,7 @@ async fn what_is_written_too_fast_waits_while_small_objects_are_written() {
 }
 
 /// Creates a large object, and an object that names it so that it is synced.
-async fn make(space: &Space, kind: &str, name: &str) {
+async fn make(space: &NamespacePair, kind: &str, name: &str) {
     let large = "x".repeat(LARGE);
     let guest = &space.guest;
     let plain = |fields: Value| {

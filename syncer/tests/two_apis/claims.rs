@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::pods::going;
-use crate::rig::{Side, Space, unique};
+use crate::rig::{NamespacePair, Side, unique};
 
 #[tokio::test]
 async fn a_pvc_is_bound_in_the_guest_when_it_is_on_the_host() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest.create(claim("data")).await;
     let theirs = host.appears("PersistentVolumeClaim", "data").await;
@@ -30,7 +30,7 @@ async fn a_pvc_is_bound_in_the_guest_when_it_is_on_the_host() {
 
 #[tokio::test]
 async fn a_pvc_that_has_its_volume_and_waits_to_be_bound_is_bound_later() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest.create(claim("data")).await;
     host.appears("PersistentVolumeClaim", "data").await;
@@ -50,7 +50,7 @@ async fn a_pvc_that_has_its_volume_and_waits_to_be_bound_is_bound_later() {
 
 #[tokio::test]
 async fn a_pvc_that_grows_grows_on_the_host() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let class = unique("grows");
     for side in [guest, host] {
@@ -81,7 +81,7 @@ async fn a_pvc_that_grows_grows_on_the_host() {
 
 #[tokio::test]
 async fn a_pvc_deleted_in_the_guest_is_deleted_on_the_host_with_its_placeholder() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let volume = bound(&space, "data").await;
     guest.delete("PersistentVolumeClaim", "data").await;
@@ -89,23 +89,23 @@ async fn a_pvc_deleted_in_the_guest_is_deleted_on_the_host_with_its_placeholder(
     // In both clusters, the controller that holds a claim while pods use it lets it go.
     for side in [host, guest] {
         release(side, "data").await;
-        side.loses("PersistentVolumeClaim", "data").await;
+        side.until_gone("PersistentVolumeClaim", "data").await;
     }
-    guest.everywhere().loses("PersistentVolume", &volume).await;
+    guest.everywhere().until_gone("PersistentVolume", &volume).await;
 }
 
 #[tokio::test]
 async fn a_pvc_deleted_on_the_host_is_deleted_in_the_guest_and_not_recreated() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     bound(&space, "data").await;
     host.delete("PersistentVolumeClaim", "data").await;
     guest.sees("PersistentVolumeClaim", "data", "going", going).await;
     release(host, "data").await;
-    host.loses("PersistentVolumeClaim", "data").await;
+    host.until_gone("PersistentVolumeClaim", "data").await;
     assert_eq!(host.get("PersistentVolumeClaim", "data").await, None);
     release(guest, "data").await;
-    guest.loses("PersistentVolumeClaim", "data").await;
+    guest.until_gone("PersistentVolumeClaim", "data").await;
     // A PVC that the tenant recreates is another one, and gets a volume of its own.
     guest.create(claim("data")).await;
     host.appears("PersistentVolumeClaim", "data").await;
@@ -113,25 +113,25 @@ async fn a_pvc_deleted_on_the_host_is_deleted_in_the_guest_and_not_recreated() {
 
 #[tokio::test]
 async fn a_pvc_that_names_a_volume_is_refused_with_the_field() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut wanted = claim("data");
     wanted["spec"]["volumeName"] = json!("theirs");
     space.guest.create(wanted).await;
     space
         .guest
-        .is_told("PersistentVolumeClaim", "data", "spec.volumeName")
+        .has_event("PersistentVolumeClaim", "data", "spec.volumeName")
         .await;
     assert_eq!(space.host.get("PersistentVolumeClaim", "data").await, None);
 }
 
 #[tokio::test]
 async fn a_pvc_of_the_hosts_own_is_left_alone() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let theirs = space.host.create(claim("data")).await;
     space.guest.create(claim("data")).await;
     space
         .guest
-        .is_told(
+        .has_event(
             "PersistentVolumeClaim",
             "data",
             "not this virtual cluster's: it is left as it is",
@@ -139,7 +139,7 @@ async fn a_pvc_of_the_hosts_own_is_left_alone() {
         .await;
     space.guest.delete("PersistentVolumeClaim", "data").await;
     release(&space.guest, "data").await;
-    space.guest.loses("PersistentVolumeClaim", "data").await;
+    space.guest.until_gone("PersistentVolumeClaim", "data").await;
     assert_eq!(
         space.host.get("PersistentVolumeClaim", "data").await,
         Some(theirs)
@@ -148,7 +148,7 @@ async fn a_pvc_of_the_hosts_own_is_left_alone() {
 
 #[tokio::test]
 async fn events_of_the_hosts_storage_about_a_pvc_are_shown() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.guest.create(claim("data")).await;
     let theirs = space.host.appears("PersistentVolumeClaim", "data").await;
     let namespace = space.host.namespace();
@@ -168,7 +168,10 @@ async fn events_of_the_hosts_storage_about_a_pvc_are_shown() {
     let path = format!("/api/v1/namespaces/{namespace}/events");
     space.host.post(&path, &event).await.expect("it can be made");
     let words = format!("no room for {}/data", space.guest.namespace());
-    space.guest.is_told("PersistentVolumeClaim", "data", &words).await;
+    space
+        .guest
+        .has_event("PersistentVolumeClaim", "data", &words)
+        .await;
 }
 
 fn claim(name: &str) -> Value {
@@ -181,7 +184,7 @@ fn claim(name: &str) -> Value {
 }
 
 /// Creates a PVC that is bound on both sides; returns the name of its volume.
-async fn bound(space: &Space, name: &str) -> String {
+async fn bound(space: &NamespacePair, name: &str) -> String {
     space.guest.create(claim(name)).await;
     space.host.appears("PersistentVolumeClaim", name).await;
     let volume = bind(&space.host, name).await;

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::pods::{condition, going, made, pod, run_on, stopped};
-use crate::rig::{Side, Space, Tenant, unique};
+use crate::rig::{NamespacePair, Side, Tenant, unique};
 
 #[tokio::test]
 async fn a_condition_that_the_tenant_sets_stays_whatever_the_host_says_at_the_time() {
@@ -39,7 +39,7 @@ async fn a_condition_that_the_tenant_sets_stays_whatever_the_host_says_at_the_ti
 
 #[tokio::test]
 async fn a_condition_that_the_host_removes_is_removed() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     made(guest, pod("app")).await;
     host.appears("Pod", "app").await;
@@ -63,7 +63,7 @@ async fn a_condition_that_the_host_removes_is_removed() {
 /// A change that is based on an old state of the guest pod would leave them behind.
 #[tokio::test]
 async fn conditions_that_come_and_go_quickly_are_gone_in_the_end() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let names: Vec<String> = (0..8).map(|number| format!("app-{number}")).collect();
     for name in &names {
@@ -91,7 +91,7 @@ async fn conditions_that_come_and_go_quickly_are_gone_in_the_end() {
 
 #[tokio::test]
 async fn an_eviction_in_the_guest_is_why_its_pod_has_ended() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let mut kept = pod("app");
     kept["metadata"]["finalizers"] = json!(["example.com/look"]);
@@ -113,7 +113,7 @@ async fn an_eviction_in_the_guest_is_why_its_pod_has_ended() {
     guest
         .merge("Pod", "app", &json!({"metadata": {"finalizers": null}}))
         .await;
-    guest.loses("Pod", "app").await;
+    guest.until_gone("Pod", "app").await;
 }
 
 /// Sets or removes one condition of the pod `app`.

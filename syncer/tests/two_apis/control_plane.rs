@@ -138,7 +138,7 @@ async fn what_a_tenant_makes_can_be_deleted() {
         let (kind, name) = (made["kind"].as_str(), made["metadata"]["name"].as_str());
         let (kind, name) = (kind.expect("it has one"), name.expect("it has one"));
         guest.delete(kind, name).await;
-        guest.loses(kind, name).await;
+        guest.until_gone(kind, name).await;
     }
     let claim = guest.within("default").create(claim()).await;
     let held = claim["metadata"]["finalizers"].as_array().expect("it is held");

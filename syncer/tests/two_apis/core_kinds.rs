@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::rig::{Space, Tenant};
+use crate::rig::{NamespacePair, Tenant};
 
 #[rstest]
 #[case::an_ingress(ingress(), "/spec/rules/0/host", json!({"spec": {"rules": [{"host": "b.example.org"}]}}), "b.example.org")]
@@ -21,7 +21,7 @@ async fn it_is_on_the_host_follows_its_changes_and_is_deleted_with_it(
     #[case] change: Value,
     #[case] after: impl Into<Value>,
 ) {
-    let space = Space::of_all_kinds().await;
+    let space = NamespacePair::of_all_kinds().await;
     let (guest, host) = (&space.guest, &space.host);
     let kind = object["kind"].as_str().expect("it has one").to_owned();
     let ours = guest.create(object).await;
@@ -37,7 +37,7 @@ async fn it_is_on_the_host_follows_its_changes_and_is_deleted_with_it(
     })
     .await;
     guest.delete(&kind, "app").await;
-    host.loses(&kind, "app").await;
+    host.until_gone(&kind, "app").await;
 }
 
 #[rstest]
@@ -46,14 +46,14 @@ async fn it_is_on_the_host_follows_its_changes_and_is_deleted_with_it(
 #[case::a_disruption_budget(budget())]
 #[tokio::test]
 async fn what_the_host_refuses_gets_an_event(#[case] mut object: Value) {
-    let space = Space::of_all_kinds().await;
+    let space = NamespacePair::of_all_kinds().await;
     let kind = object["kind"].as_str().expect("it has one").to_owned();
     // The host has one of that name already.
     let theirs = space.host.create(object.clone()).await;
     object["metadata"]["labels"] = json!({"team": "b"});
     space.guest.create(object).await;
     let words = "not this virtual cluster's: it is left as it is";
-    space.guest.is_told(&kind, "app", words).await;
+    space.guest.has_event(&kind, "app", words).await;
     assert_eq!(space.host.get(&kind, "app").await, Some(theirs));
     space.host.delete(&kind, "app").await;
     let team = "/metadata/labels/team";
@@ -62,7 +62,7 @@ async fn what_the_host_refuses_gets_an_event(#[case] mut object: Value) {
 
 #[tokio::test]
 async fn an_ingresses_certificate_is_on_the_host_and_its_address_in_the_guest() {
-    let space = Space::of_all_kinds().await;
+    let space = NamespacePair::of_all_kinds().await;
     let (guest, host) = (&space.guest, &space.host);
     let certificate = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "certificate"}, "stringData": {"a": "b"},
@@ -80,12 +80,12 @@ async fn an_ingresses_certificate_is_on_the_host_and_its_address_in_the_guest() 
         .shows("Ingress", "app", "/status/loadBalancer", balancer)
         .await;
     guest.delete("Ingress", "app").await;
-    host.loses("Secret", "certificate").await;
+    host.until_gone("Secret", "certificate").await;
 }
 
 #[tokio::test]
 async fn a_policy_for_all_namespaces_is_for_the_tenants_own() {
-    let space = Space::of_all_kinds().await;
+    let space = NamespacePair::of_all_kinds().await;
     let tenant = Tenant::of_all_kinds().await;
     let mut policy = network_policy();
     let named = json!({"kubernetes.io/metadata.name": space.guest.namespace()});

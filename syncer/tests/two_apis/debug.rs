@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::pods::{made, names, pod, run_on};
-use crate::rig::{Side, Space, unique};
+use crate::rig::{NamespacePair, Side, unique};
 
 #[tokio::test]
 async fn a_container_added_to_a_running_pod_is_added_on_the_host_and_reports_back() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest
         .create(json!({

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::rig::{Space, VALUE, component};
+use crate::rig::{NamespacePair, VALUE, component};
 
 #[rstest]
 #[case::a_value(json!({"spec": {"metadata": [{"name": "redisHost", "value": "elsewhere:6379"}]}}))]
@@ -13,7 +13,7 @@ use crate::rig::{Space, VALUE, component};
 #[case::an_annotation_gone(json!({"metadata": {"annotations": {"vcluster.loft.sh/controlled-by": null}}}))]
 #[tokio::test]
 async fn an_edit_on_the_host_is_healed(#[case] edit: Value) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut wanted = component("store", "1");
     wanted["metadata"]["labels"] = json!({"team": "a"});
     space.guest.create(wanted).await;
@@ -31,7 +31,7 @@ async fn an_edit_on_the_host_is_healed(#[case] edit: Value) {
 
 #[tokio::test]
 async fn what_others_add_on_the_host_stays() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
     // Its controllers write into fields of their own, too: an operator that fills in a specification would never end.
@@ -62,7 +62,7 @@ async fn what_others_add_on_the_host_stays() {
 
 #[tokio::test]
 async fn a_deletion_on_the_host_is_healed() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let guest = space.guest.create(component("store", "1")).await;
     let before = space.host.shows("Component", "store", VALUE, "1").await;
     space.host.delete("Component", "store").await;

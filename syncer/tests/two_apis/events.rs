@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::pods::{made, pod};
-use crate::rig::{Side, Space};
+use crate::rig::{NamespacePair, Side};
 
 #[tokio::test]
 async fn an_event_about_a_pod_is_shown_in_the_guest_and_kept_up_to_date() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let ours = made(&space.guest, pod("app")).await;
     let theirs = space.host.appears("Pod", "app").await;
     let namespace = space.host.namespace();
@@ -40,7 +40,7 @@ async fn an_event_about_a_pod_is_shown_in_the_guest_and_kept_up_to_date() {
 
 #[tokio::test]
 async fn an_event_that_comes_before_its_pod_waits_for_it_and_others_are_not_shown() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     made(&space.guest, pod("app")).await;
     let theirs = space.host.appears("Pod", "app").await;
     let mut foreign = said(&space.host, &theirs, "app", "of another");

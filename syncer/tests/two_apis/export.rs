@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Space, Tenant, VALUE, component};
+use crate::rig::{NamespacePair, Tenant, VALUE, component};
 
 #[tokio::test]
 async fn a_component_is_on_the_host_under_its_own_name() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut wanted = component("my-statestore", "name");
     wanted["metadata"]["labels"] = json!({"team": "a"});
     wanted["metadata"]["annotations"] = json!({"example.com/zone": "b", "example.com/owner": "c"});
@@ -34,7 +34,7 @@ async fn a_component_is_on_the_host_under_its_own_name() {
 
 #[tokio::test]
 async fn what_a_component_claims_to_be_does_not_pass() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut forged = component("store", "1");
     forged["metadata"]["annotations"] = json!({
         "vcluster.loft.sh/object-name": "theirs",
@@ -61,7 +61,7 @@ async fn what_a_component_claims_to_be_does_not_pass() {
 
 #[tokio::test]
 async fn a_change_reaches_the_host_and_what_is_dropped_vanishes_there() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut first = component("store", "1");
     first["metadata"]["labels"] = json!({"stays": "1", "goes": "1"});
     first["metadata"]["annotations"] = json!({"stays": "1", "goes": "1"});
@@ -106,16 +106,16 @@ async fn a_change_reaches_the_host_and_what_is_dropped_vanishes_there() {
 
 #[tokio::test]
 async fn a_deletion_reaches_the_host() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
     space.guest.delete("Component", "store").await;
-    space.host.loses("Component", "store").await;
+    space.host.until_gone("Component", "store").await;
 }
 
 #[tokio::test]
 async fn a_component_that_is_recreated_at_once_is_recreated_on_the_host() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
     space.guest.delete("Component", "store").await;
@@ -130,23 +130,23 @@ async fn a_component_that_is_recreated_at_once_is_recreated_on_the_host() {
 
 #[tokio::test]
 async fn a_component_with_a_finalizer_in_the_guest_is_deleted_on_the_host_and_stays_deleted() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut held = component("store", "1");
     held["metadata"]["finalizers"] = json!(["example.com/hold"]);
     space.guest.create(held).await;
     let host = space.host.shows("Component", "store", VALUE, "1").await;
     assert_eq!(host["metadata"].get("finalizers"), None);
     space.guest.delete("Component", "store").await;
-    space.host.loses("Component", "store").await;
+    space.host.until_gone("Component", "store").await;
     release(&space.guest).await;
-    space.guest.loses("Component", "store").await;
+    space.guest.until_gone("Component", "store").await;
     is_in_step(&space).await;
     assert_eq!(space.host.get("Component", "store").await, None);
 }
 
 #[tokio::test]
 async fn a_component_with_a_finalizer_on_the_host_is_deleted_when_the_finalizer_is_removed() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
     let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
@@ -159,7 +159,7 @@ async fn a_component_with_a_finalizer_on_the_host_is_deleted_when_the_finalizer_
         })
         .await;
     release(&space.host).await;
-    space.host.loses("Component", "store").await;
+    space.host.until_gone("Component", "store").await;
     is_in_step(&space).await;
     assert_eq!(space.host.get("Component", "store").await, None);
 }
@@ -195,7 +195,7 @@ async fn release(side: &crate::rig::Side) {
 }
 
 /// Waits until the latest object of the guest is on the host, and so all earlier changes were seen, too.
-async fn is_in_step(space: &Space) {
+async fn is_in_step(space: &NamespacePair) {
     space.guest.create(component("last", "1")).await;
     space.host.shows("Component", "last", VALUE, "1").await;
 }

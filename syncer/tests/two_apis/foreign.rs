@@ -4,16 +4,16 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::pods::{made, pod};
-use crate::rig::{Passage, Space, Tenant, VALUE, component};
+use crate::rig::{Link, NamespacePair, Tenant, VALUE, component};
 
 #[tokio::test]
 async fn a_foreign_component_of_the_same_name_is_left_alone_with_an_event() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let foreign = space.host.create(component("store", "theirs")).await;
     space.guest.create(component("store", "ours")).await;
     space
         .guest
-        .is_told(
+        .has_event(
             "Component",
             "store",
             "the host has a Component store that is not this virtual cluster's",
@@ -30,12 +30,12 @@ async fn a_foreign_component_of_the_same_name_is_left_alone_with_an_event() {
 
 #[tokio::test]
 async fn once_a_foreign_component_is_gone_its_name_is_the_tenants() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.host.create(component("store", "theirs")).await;
     space.guest.create(component("store", "ours")).await;
     space
         .guest
-        .is_told("Component", "store", "not this virtual cluster's")
+        .has_event("Component", "store", "not this virtual cluster's")
         .await;
     space.host.delete("Component", "store").await;
     space.host.shows("Component", "store", VALUE, "ours").await;
@@ -46,13 +46,13 @@ async fn once_a_foreign_component_is_gone_its_name_is_the_tenants() {
 async fn one_that_is_created_at_the_same_time_is_left_alone_with_an_event() {
     let mut tenant = Tenant::new("meets").await;
     tenant.stop().await;
-    let way = tenant.by_another_way().await;
+    let proxy = tenant.through_proxy().await;
     tenant.start().await;
     let space = tenant.space("default").await;
     space.guest.create(component("first", "1")).await;
     space.host.shows("Component", "first", VALUE, "1").await;
 
-    way.is(Passage::Silent);
+    proxy.is(Link::Silent);
     let theirs = space.host.create(component("store", "the same")).await;
     space.guest.create(component("store", "the same")).await;
     tenant
@@ -61,11 +61,11 @@ async fn one_that_is_created_at_the_same_time_is_left_alone_with_an_event() {
             2,
         )
         .await;
-    way.is(Passage::Open);
+    proxy.is(Link::Open);
 
     space
         .guest
-        .is_told("Component", "store", "not this virtual cluster's")
+        .has_event("Component", "store", "not this virtual cluster's")
         .await;
     let left = space.host.get("Component", "store").await.expect("it stays");
     for field in ["uid", "labels", "annotations"] {
@@ -82,7 +82,7 @@ async fn one_that_is_created_at_the_same_time_is_left_alone_with_an_event() {
 async fn one_that_the_host_takes_for_its_own_while_the_syncer_deletes_it_stays() {
     let mut tenant = Tenant::new("keeps").await;
     tenant.stop().await;
-    let way = tenant.by_another_way().await;
+    let proxy = tenant.through_proxy().await;
     tenant.start().await;
     let space = tenant.space("default").await;
     space.guest.create(component("store", "1")).await;
@@ -95,7 +95,7 @@ async fn one_that_the_host_takes_for_its_own_while_the_syncer_deletes_it_stays()
         )
         .await;
 
-    way.is(Passage::Silent);
+    proxy.is(Link::Silent);
     let unmarked = json!({"metadata": {"annotations": null, "labels": null}});
     space.host.merge("Component", "store", &unmarked).await;
     space.guest.delete("Component", "store").await;
@@ -105,7 +105,7 @@ async fn one_that_the_host_takes_for_its_own_while_the_syncer_deletes_it_stays()
             1,
         )
         .await;
-    way.is(Passage::Open);
+    proxy.is(Link::Open);
 
     space.guest.create(component("last", "1")).await;
     space.host.shows("Component", "last", VALUE, "1").await;
@@ -123,7 +123,7 @@ async fn an_object_of_another_kind_with_copied_annotations_is_left_alone(
     #[case] ours: Value,
     #[case] other: Value,
 ) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let kind = |object: &Value| object["kind"].as_str().expect("it has one").to_owned();
     let original = kind(&ours);
@@ -146,7 +146,7 @@ async fn an_object_of_another_kind_with_copied_annotations_is_left_alone(
     } else {
         made(guest, other).await;
     }
-    guest.is_told(&kind, "shop", "not this virtual cluster's").await;
+    guest.has_event(&kind, "shop", "not this virtual cluster's").await;
     let left = host.get(&kind, "shop").await.expect("it stays");
     assert_eq!(left["metadata"]["uid"], theirs["metadata"]["uid"]);
     assert_eq!(left["metadata"].get("deletionTimestamp"), None);
@@ -155,7 +155,7 @@ async fn an_object_of_another_kind_with_copied_annotations_is_left_alone(
 /// A controller of the host has copied the label of one of the syncer's slices.
 #[tokio::test]
 async fn a_foreign_slice_of_the_same_name_is_left_alone_with_an_event() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let theirs = host.create(slice("app")).await;
     guest.create(service("app")).await;
@@ -163,7 +163,7 @@ async fn a_foreign_slice_of_the_same_name_is_left_alone_with_an_event() {
     ours["endpoints"] = json!([{"addresses": ["192.0.2.9"]}]);
     guest.create(ours).await;
     guest
-        .is_told("EndpointSlice", "app", "not this virtual cluster's")
+        .has_event("EndpointSlice", "app", "not this virtual cluster's")
         .await;
     assert_eq!(host.get("EndpointSlice", "app").await, Some(theirs));
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::import::{foreign, marked};
 use crate::pods::{made, pod, run_on, stopped};
-use crate::rig::{Side, Space, Tenant, namespace, unique};
+use crate::rig::{NamespacePair, Side, Tenant, namespace, unique};
 
 /// The annotations with their former names.
 const FORMER: [(&str, &str); 7] = [
@@ -53,7 +53,7 @@ async fn a_virtual_cluster_of_an_earlier_version_continues() {
         .await;
     all.appears("IngressClass", &class).await;
     all.create(namespace("going")).await;
-    let going = Space::of(&tenant, "going").await;
+    let going = NamespacePair::of(&tenant, "going").await;
     let secrets = tokens(host).await;
     assert_eq!(secrets.len(), 1);
     tenant.stop().await;
@@ -84,10 +84,10 @@ async fn a_virtual_cluster_of_an_earlier_version_continues() {
     ];
     tenant.start().await;
 
-    host.loses("Pod", "left-by-the-guest").await;
-    guest.loses("Pod", "left-by-the-host").await;
-    hosts.loses("Namespace", going.host.namespace()).await;
-    all.loses("Namespace", "going").await;
+    host.until_gone("Pod", "left-by-the-guest").await;
+    guest.until_gone("Pod", "left-by-the-host").await;
+    hosts.until_gone("Namespace", going.host.namespace()).await;
+    all.until_gone("Namespace", "going").await;
     all.shows("Namespace", "default", "/metadata/finalizers", json!([FINALIZER]))
         .await;
     let after = [
@@ -112,9 +112,9 @@ async fn a_virtual_cluster_of_an_earlier_version_continues() {
         host.shows("Pod", "app", &place, "note=\"another\"").await;
     }
     stopped(host, "shown").await;
-    guest.loses("Pod", "shown").await;
+    guest.until_gone("Pod", "shown").await;
     hosts.delete("IngressClass", &class).await;
-    all.loses("IngressClass", &class).await;
+    all.until_gone("IngressClass", &class).await;
 }
 
 /// Returns a pod with a token and a file of its annotations.

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::pods::{going, made, pod, run_on, stopped};
-use crate::rig::{Side, Space, Tenant, unique};
+use crate::rig::{NamespacePair, Side, Tenant, unique};
 
 #[rstest]
 #[case::a_storage_class(json!({
@@ -44,7 +44,7 @@ async fn a_class_of_the_host_is_in_the_guest_and_is_deleted_with_it(
         theirs["metadata"]["uid"]
     );
     host.delete(&kind, &name).await;
-    guest.loses(&kind, &name).await;
+    guest.until_gone(&kind, &name).await;
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_class_of_the_tenants_own_stays_and_gets_an_event() {
     host.create(class("example.org/theirs")).await;
     let default = guest.within("default");
     default
-        .is_told("IngressClass", &name, "which has one of its own")
+        .has_event("IngressClass", &name, "which has one of its own")
         .await;
     assert_eq!(guest.get("IngressClass", &name).await, Some(ours));
     host.delete("IngressClass", &name).await;
@@ -83,7 +83,7 @@ async fn a_selected_node_is_shown_as_it_is_and_others_as_fake_nodes() {
 
     let plain = unique("node");
     host.create(node(&plain, json!({"tier": "tin"}))).await;
-    let space = Space::of_all_kinds().await;
+    let space = NamespacePair::of_all_kinds().await;
     for (app, node) in [("gold", &gold), ("plain", &plain)] {
         made(&space.guest, pod(app)).await;
         space.host.appears("Pod", app).await;
@@ -120,7 +120,7 @@ async fn a_selected_node_is_shown_as_it_is_and_others_as_fake_nodes() {
     space.guest.delete("Pod", "gold").await;
     space.host.sees("Pod", "gold", "going", going).await;
     stopped(&space.host, "gold").await;
-    guest.loses("Node", &gold).await;
+    guest.until_gone("Node", &gold).await;
 }
 
 /// Returns the guest and the host, for cluster-scoped objects.

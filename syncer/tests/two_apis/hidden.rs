@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::debug::debug;
 use crate::kubelet::{Door, app, log, text};
 use crate::pods::{going, inject, names, pod};
-use crate::rig::{Side, Space};
+use crate::rig::{NamespacePair, Side};
 
 /// The place of the host's sidecar in a pod.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ enum Sidecar {
 
 impl Sidecar {
     /// Adds it to each pod of a space.
-    async fn is_added_in(self, space: &Space) {
+    async fn is_added_in(self, space: &NamespacePair) {
         let patch = |place: &str| {
             let sidecar = r#"Object.spec.containers{name: "daprd", image: "example.com/daprd:1"}"#;
             let operation = format!(r#"op: "add", path: "/spec/containers/{place}", value: {sidecar}"#);
@@ -51,7 +51,7 @@ const WHY: &str = "/status/ephemeralContainerStatuses/0/state/waiting/reason";
 #[case::native(Sidecar::Native)]
 #[tokio::test]
 async fn an_added_container_does_not_lead_to_the_sidecar_of_its_name(#[case] sidecar: Sidecar) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     sidecar.is_added_in(&space).await;
     let kubelet = app(&space).await;
     let api = Door::of(&space, &kubelet).await.api_server().await;
@@ -70,7 +70,7 @@ async fn an_added_container_does_not_lead_to_the_sidecar_of_its_name(#[case] sid
 
 #[tokio::test]
 async fn an_added_container_does_not_lead_to_that_of_the_hosts_administrator() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let kubelet = app(&space).await;
     let api = Door::of(&space, &kubelet).await.api_server().await;
     debug(&space.host, "app", "theirs").await;
@@ -94,7 +94,7 @@ async fn an_added_container_does_not_lead_to_that_of_the_hosts_administrator() {
 
 #[tokio::test]
 async fn without_a_name_the_guests_container_is_asked_for() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     Sidecar::First.is_added_in(&space).await;
     let kubelet = app(&space).await;
     let default = json!({"metadata": {"annotations": {"kubectl.kubernetes.io/default-container": "daprd"}}});
@@ -119,7 +119,7 @@ async fn without_a_name_the_guests_container_is_asked_for() {
 #[case::marked_as_a_copy(true)]
 #[tokio::test]
 async fn the_pod_after_does_not_lead_to_the_pod_before(#[case] marked: bool) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     Sidecar::Last.is_added_in(&space).await;
     let kubelet = app(&space).await;
     let api = Door::of(&space, &kubelet).await.api_server().await;
@@ -152,7 +152,7 @@ async fn the_pod_after_does_not_lead_to_the_pod_before(#[case] marked: bool) {
 }
 
 /// The tenant's own containers can be reached, also ephemeral ones.
-async fn others_are_added(space: &Space, api: &Side) {
+async fn others_are_added(space: &NamespacePair, api: &Side) {
     debug(&space.guest, "app", "debugger").await;
     let added = |pod: &Value| {
         let there = names(&pod["spec"]["ephemeralContainers"]).contains(&"debugger");
@@ -166,10 +166,10 @@ async fn others_are_added(space: &Space, api: &Side) {
 async fn is_told_of(guest: &Side, container: &str) {
     guest.shows("Pod", "app", WHY, "NameTaken").await;
     let words = format!("ephemeral container {container} was not added");
-    guest.is_told("Pod", "app", &words).await;
+    guest.has_event("Pod", "app", &words).await;
 }
 
-async fn is_reached(space: &Space, api: &Side, container: &str) {
+async fn is_reached(space: &NamespacePair, api: &Side, container: &str) {
     let mirror = space.host.namespace();
     let asked = format!("GET /containerLogs/{mirror}/app/{container}\n");
     let query = format!("container={container}");
@@ -183,7 +183,7 @@ async fn is_reached(space: &Space, api: &Side, container: &str) {
 }
 
 /// Checks that the container can't be reached: neither by the guest's API with all rights there, nor as its API server.
-async fn is_hidden(space: &Space, api: &Side, container: &str) {
+async fn is_hidden(space: &NamespacePair, api: &Side, container: &str) {
     for query in ["", "&previous=true", "&follow=true"] {
         let query = format!("container={container}{query}");
         let refused = log(&space.guest, "app", &query)
@@ -208,7 +208,7 @@ async fn is_hidden(space: &Space, api: &Side, container: &str) {
 }
 
 /// Returns the requests of an API server to a kubelet about a container.
-fn paths(space: &Space, container: &str) -> [String; 4] {
+fn paths(space: &NamespacePair, container: &str) -> [String; 4] {
     let here = space.guest.namespace();
     [
         format!("/containerLogs/{here}/app/{container}"),

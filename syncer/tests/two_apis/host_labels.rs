@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::pods::{made, pod};
-use crate::rig::{Space, Tenant};
+use crate::rig::{NamespacePair, Tenant};
 
 /// Values with which every ConfigMap has a mirror.
 const VALUES: &str = "multiNamespaceMode: {enabled: true}\nsync: {configmaps: {all: true}}\n";
@@ -21,7 +21,7 @@ const ZONE: &str = "/metadata/labels/mesh.example.org~1zone";
 #[case::a_disruption_budget(object("policy/v1", "PodDisruptionBudget", &json!({"minAvailable": 1})))]
 #[tokio::test]
 async fn what_the_host_adds_is_shown_and_follows(#[case] mut wanted: Value) {
-    let space = Space::of_all_kinds().await;
+    let space = NamespacePair::of_all_kinds().await;
     let (guest, host) = (&space.guest, &space.host);
     let kind = &wanted["kind"].as_str().expect("it has one").to_owned();
     wanted["metadata"]["labels"] = json!({"team": "a"});
@@ -50,7 +50,7 @@ async fn what_the_host_adds_is_shown_and_follows(#[case] mut wanted: Value) {
 #[case::an_ingress(object("networking.k8s.io/v1", "Ingress", &json!({"rules": [{"host": "a.example.org"}]})))]
 #[tokio::test]
 async fn what_the_tenant_sets_is_the_tenants(#[case] wanted: Value) {
-    let space = Space::of_all_kinds().await;
+    let space = NamespacePair::of_all_kinds().await;
     let (guest, host) = (&space.guest, &space.host);
     let kind = &wanted["kind"].as_str().expect("it has one").to_owned();
     made(guest, wanted).await;

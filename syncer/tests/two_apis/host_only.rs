@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::pods::{made, run_on};
-use crate::rig::{Side, Space, Tenant, component, unique};
+use crate::rig::{NamespacePair, Side, Tenant, component, unique};
 
 /// Longer than it takes to create a pod on the host, and shorter than the interval of the syncer's regular checks.
 const A_WHILE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -37,23 +37,23 @@ sync:
 #[case::a_pull_secret(pull_secret())]
 #[tokio::test]
 async fn a_pod_does_not_read_it_and_reads_the_tenants_once_the_name_is_free(#[case] spec: Value) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     host.create(secret("s", "theirs")).await;
     let later = spec.clone();
     made(guest, pod("app", spec)).await;
     guest
-        .is_told("Pod", "app", "that only the host has may not be read")
+        .has_event("Pod", "app", "that only the host has may not be read")
         .await;
 
     // A Secret of the tenant's own under that name does not change what the host would read.
     guest.create(secret("s", "ours")).await;
     made(guest, pod("later", later)).await;
     guest
-        .is_told("Pod", "later", "which has another Secret of that name")
+        .has_event("Pod", "later", "which has another Secret of that name")
         .await;
     guest
-        .is_told("Secret", "s", "that is not this virtual cluster's")
+        .has_event("Secret", "s", "that is not this virtual cluster's")
         .await;
     assert_eq!(host.names("Pod").await, Vec::<String>::new());
 
@@ -71,11 +71,11 @@ async fn a_pod_does_not_read_it_and_reads_the_tenants_once_the_name_is_free(#[ca
 #[case::a_projected_volume(projected(false))]
 #[tokio::test]
 async fn a_pod_waits_for_a_secret_that_it_needs(#[case] spec: Value) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     made(guest, pod("app", spec)).await;
     guest
-        .is_told("Pod", "app", "is not in this virtual cluster: create it")
+        .has_event("Pod", "app", "is not in this virtual cluster: create it")
         .await;
     assert_eq!(host.names("Pod").await, Vec::<String>::new());
     assert_eq!(host.get("Secret", "s").await, None);
@@ -98,7 +98,7 @@ async fn a_pod_that_starts_without_a_secret_gets_the_tenants_later_and_none_of_t
     #[case] type_: &str,
     #[case] key: &str,
 ) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let asked = made(guest, pod("app", spec)).await;
     let theirs = host.appears("Pod", "app").await;
@@ -127,13 +127,13 @@ async fn a_pod_that_starts_without_a_secret_gets_the_tenants_later_and_none_of_t
     assert_eq!(kept["metadata"]["uid"], theirs["metadata"]["uid"]);
 
     guest.delete("Pod", "app").await;
-    host.loses("Secret", "s").await;
+    host.until_gone("Secret", "s").await;
 }
 
 /// A running pod reads the object that has the name at that time.
 #[tokio::test]
 async fn the_name_of_a_deleted_secret_stays_the_tenants_while_something_names_it() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest.create(secret("s", "ours")).await;
     made(guest, pod("app", all_variables(false))).await;
@@ -143,7 +143,7 @@ async fn the_name_of_a_deleted_secret_stays_the_tenants_while_something_names_it
     guest.delete("Secret", "s").await;
     made(guest, pod("later", all_variables(false))).await;
     guest
-        .is_told("Pod", "later", "is not in this virtual cluster: create it")
+        .has_event("Pod", "later", "is not in this virtual cluster: create it")
         .await;
     assert_eq!(host.get("Pod", "later").await, None);
     let kept = host.get("Secret", "s").await.expect("its name is held");
@@ -162,13 +162,13 @@ async fn the_name_of_a_deleted_secret_stays_the_tenants_while_something_names_it
     for name in ["app", "later", "without"] {
         guest.delete("Pod", name).await;
     }
-    host.loses("Secret", "s").await;
+    host.until_gone("Secret", "s").await;
 }
 
 /// A kubelet removes optional contents from a running pod.
 #[tokio::test]
 async fn the_contents_of_a_deleted_secret_go_unless_something_requires_them() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest.create(secret("s", "ours")).await;
     made(guest, pod("without", all_variables(true))).await;
@@ -187,12 +187,12 @@ async fn the_contents_of_a_deleted_secret_go_unless_something_requires_them() {
     host.shows("Secret", "s", "/data/key", "YWdhaW4=").await;
 
     guest.delete("Pod", "without").await;
-    host.loses("Secret", "s").await;
+    host.until_gone("Secret", "s").await;
 }
 
 #[tokio::test]
 async fn a_container_added_to_a_running_pod_does_not_read_it() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     host.create(secret("s", "theirs")).await;
     guest.create(secret("t", "ours")).await;
@@ -206,7 +206,7 @@ async fn a_container_added_to_a_running_pod_does_not_read_it() {
     guest.shows("Pod", "app", "/status/phase", "Running").await;
     debug(guest, "reads-theirs", "s").await;
     guest
-        .is_told("Pod", "app", "that only the host has may not be read")
+        .has_event("Pod", "app", "that only the host has may not be read")
         .await;
     let added = |pod: &Value| pod["spec"]["ephemeralContainers"].as_array().map_or(0, Vec::len);
     assert_eq!(added(&host.get("Pod", "app").await.expect("it stays")), 0);
@@ -230,7 +230,7 @@ async fn a_sidecar_does_not_read_it_by_an_annotation_of_the_pods(
     #[case] annotation: &str,
     #[case] variable: &str,
 ) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     host.create(secret("theirs", "theirs")).await;
     guest.create(secret("ours", "ours")).await;
@@ -250,11 +250,11 @@ async fn a_sidecar_does_not_read_it_by_an_annotation_of_the_pods(
         .expect("it is there before the pod");
     assert_eq!(read["data"]["key"], OURS);
     guest
-        .is_told("Pod", "reads-theirs", "that only the host has may not be read")
+        .has_event("Pod", "reads-theirs", "that only the host has may not be read")
         .await;
     assert_eq!(host.get("Pod", "reads-theirs").await, None);
     guest
-        .is_told("Pod", "waits", "is not in this virtual cluster: create it")
+        .has_event("Pod", "waits", "is not in this virtual cluster: create it")
         .await;
     guest.create(secret("later", "ours")).await;
     host.appears("Pod", "waits").await;
@@ -263,7 +263,7 @@ async fn a_sidecar_does_not_read_it_by_an_annotation_of_the_pods(
 /// Dapr's injector adds the container that a Component has in an annotation to pods.
 #[tokio::test]
 async fn the_container_of_a_pluggable_component_does_not_read_it_and_waits_for_the_tenants() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     host.create(secret("theirs", "theirs")).await;
     let values = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values"}, "data": {"key": "ours"}});
@@ -276,14 +276,14 @@ async fn the_container_of_a_pluggable_component_does_not_read_it_and_waits_for_t
         guest.create(component).await;
     }
     guest
-        .is_told(
+        .has_event(
             "Component",
             "reads-theirs",
             "that only the host has may not be read",
         )
         .await;
     guest
-        .is_told("Component", "waits", "is not in this virtual cluster: create it")
+        .has_event("Component", "waits", "is not in this virtual cluster: create it")
         .await;
     host.shows("ConfigMap", "values", "/data/key", "ours").await;
     assert_eq!(host.names("Component").await, Vec::<String>::new());
@@ -299,12 +299,12 @@ async fn the_container_of_a_pluggable_component_does_not_read_it_and_waits_for_t
 /// Dapr's operator reads, on the host, the Secrets that a Component names.
 #[tokio::test]
 async fn a_component_does_not_read_it_and_waits_for_the_tenants() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     host.create(secret("theirs", "theirs")).await;
     guest.create(reading("reads-theirs", "theirs")).await;
     guest
-        .is_told(
+        .has_event(
             "Component",
             "reads-theirs",
             "that only the host has may not be read",
@@ -312,7 +312,7 @@ async fn a_component_does_not_read_it_and_waits_for_the_tenants() {
         .await;
     guest.create(reading("early", "ours")).await;
     guest
-        .is_told("Component", "early", "is not in this virtual cluster: create it")
+        .has_event("Component", "early", "is not in this virtual cluster: create it")
         .await;
     let mut elsewhere = reading("elsewhere", "theirs");
     elsewhere["auth"] = json!({"secretStore": "vault"});
@@ -334,7 +334,7 @@ async fn a_component_does_not_read_it_and_waits_for_the_tenants() {
     let theirs = json!({"spec": reading("late", "theirs")["spec"]});
     guest.merge("Component", "late", &theirs).await;
     guest
-        .is_told("Component", "late", "that only the host has may not be read")
+        .has_event("Component", "late", "that only the host has may not be read")
         .await;
     let kept = host.get("Component", "late").await.expect("it stays");
     assert_eq!(kept["spec"], reading("late", "ours")["spec"]);
@@ -348,7 +348,7 @@ async fn one_that_is_shown_is_read_and_a_token_never() {
     // Both at once: what is missing is waited for, and read as soon as it is shown.
     made(guest, pod("early", all_variables(false))).await;
     guest
-        .is_told("Pod", "early", "is not in this virtual cluster: create it")
+        .has_event("Pod", "early", "is not in this virtual cluster: create it")
         .await;
     let theirs = host.create(secret("s", "theirs")).await;
     let copy = guest.appears("Secret", "s").await;
@@ -378,7 +378,7 @@ async fn one_that_is_shown_is_read_and_a_token_never() {
         let source = json!({"secret": {"secretName": "token", "optional": optional}});
         made(guest, pod(&name, volume(source))).await;
         guest
-            .is_told("Pod", &name, "that only the host has may not be read")
+            .has_event("Pod", &name, "that only the host has may not be read")
             .await;
         assert_eq!(host.get("Pod", &name).await, None);
     }
@@ -393,7 +393,7 @@ async fn one_that_is_shown_is_read_and_a_token_never() {
 /// ConfigMaps of the host are not secret; but the tenant's own is not mistaken for the host's.
 #[tokio::test]
 async fn a_config_map_that_only_the_host_has_is_read_and_none_in_the_place_of_the_tenants() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let values = |name: &str, value: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"key": value}});
     let reading = |name: &str| volume(json!({"configMap": {"name": name}}));
@@ -405,7 +405,7 @@ async fn a_config_map_that_only_the_host_has_is_read_and_none_in_the_place_of_th
     guest.create(values("both", "ours")).await;
     made(guest, pod("reads-ours", reading("both"))).await;
     guest
-        .is_told("Pod", "reads-ours", "which has another ConfigMap of that name")
+        .has_event("Pod", "reads-ours", "which has another ConfigMap of that name")
         .await;
     assert_eq!(host.get("Pod", "reads-ours").await, None);
     host.delete("ConfigMap", "both").await;

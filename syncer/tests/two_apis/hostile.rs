@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::pods::{made, pod};
-use crate::rig::{Space, Tenant, VALUE, component, namespace, unique};
+use crate::rig::{NamespacePair, Tenant, VALUE, component, namespace, unique};
 use crate::rules::define;
 
 /// Maximum length of a DNS label.
@@ -14,7 +14,7 @@ const LONGEST: usize = 63;
 
 #[tokio::test]
 async fn an_administrator_who_deletes_everything_only_hurts_its_own() {
-    let another = Space::shared().await;
+    let another = NamespacePair::shared().await;
     another.guest.create(component("theirs", "1")).await;
     let theirs = another.host.shows("Component", "theirs", VALUE, "1").await;
     let tenant = Tenant::new("deletes").await;
@@ -56,8 +56,8 @@ async fn an_administrator_who_deletes_everything_only_hurts_its_own() {
     assert_eq!(protected.expect_err("Kubernetes keeps it").code, 403);
 
     // The tenant's own goes with it, and the virtual cluster goes on.
-    guest.loses("Namespace", "own").await;
-    host.loses("Namespace", space.host.namespace()).await;
+    guest.until_gone("Namespace", "own").await;
+    host.until_gone("Namespace", space.host.namespace()).await;
     guest
         .appears("CustomResourceDefinition", "components.dapr.io")
         .await;
@@ -170,7 +170,7 @@ async fn names_of_the_longest_kind_are_synced() {
     space
         .host
         .everywhere()
-        .loses("Namespace", space.host.namespace())
+        .until_gone("Namespace", space.host.namespace())
         .await;
 }
 
@@ -180,7 +180,7 @@ async fn names_of_the_longest_kind_are_synced() {
 #[case::a_secret("Secret")]
 #[tokio::test]
 async fn an_object_of_almost_a_mebibyte_arrives_whole(#[case] kind: &str) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     // Of any object, an API server takes 1.5 MiB; of a config map's and a Secret's data, 1 MiB.
     let long = "x".repeat((1 << 20) - 64);
     match kind {
@@ -209,7 +209,7 @@ async fn an_object_of_almost_a_mebibyte_arrives_whole(#[case] kind: &str) {
 #[case::long(400)]
 #[tokio::test]
 async fn a_storm_of_changes_ends_with_the_last_and_delays_nobody(#[case] changes: usize) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let keys: Value = (0..5_000).map(|key| (format!("key-{key}"), json!("0"))).collect();
     space
         .guest
@@ -252,7 +252,7 @@ async fn a_crd_that_looks_like_the_hosts_is_the_tenants_own(
     #[case] kind: &str,
 ) {
     let tenant = Tenant::shared().await;
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let guest = tenant.guest().await;
     let host = tenant.host().await;
     let name = format!("{plural}.{group}");

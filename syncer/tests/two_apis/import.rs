@@ -7,7 +7,7 @@ use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
 use crate::pods::{going, names, pod, run_on, stopped};
-use crate::rig::{Refusal, SOON, Side, Space, Tenant, unique};
+use crate::rig::{NamespacePair, Refusal, SOON, Side, Tenant, unique};
 
 /// Longer than it takes to show an object, and shorter than the interval of the syncer's regular checks.
 const A_WHILE: Duration = Duration::from_secs(3);
@@ -116,7 +116,7 @@ async fn a_copy_is_deleted_with_its_original() {
     space.host.delete("Pod", "job").await;
     space.guest.sees("Pod", "job", "going", going).await;
     stopped(&space.host, "job").await;
-    space.guest.loses("Pod", "job").await;
+    space.guest.until_gone("Pod", "job").await;
 }
 
 #[tokio::test]
@@ -130,8 +130,8 @@ async fn the_original_of_a_deleted_copy_is_deleted_and_the_copy_after_it() {
     space.host.sees("Pod", "job", "going", going).await;
     assert!(space.guest.get("Pod", "job").await.is_some());
     stopped(&space.host, "job").await;
-    space.guest.loses("Pod", "job").await;
-    space.host.loses("Pod", "job").await;
+    space.guest.until_gone("Pod", "job").await;
+    space.host.until_gone("Pod", "job").await;
 }
 
 #[tokio::test]
@@ -140,8 +140,8 @@ async fn a_copy_forced_away_takes_what_it_showed_with_it() {
     space.host.create(foreign("job")).await;
     marked(&space.host, "job").await;
     stopped(&space.guest, "job").await;
-    space.host.loses("Pod", "job").await;
-    space.guest.loses("Pod", "job").await;
+    space.host.until_gone("Pod", "job").await;
+    space.guest.until_gone("Pod", "job").await;
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn a_pod_of_the_tenants_own_is_left_alone_with_an_event() {
     space.host.create(foreign("job")).await;
     space
         .guest
-        .is_told("Pod", "job", "the guest's Pod of that name is its own")
+        .has_event("Pod", "job", "the guest's Pod of that name is its own")
         .await;
     let kept = space.guest.get("Pod", "job").await.expect("it is there");
     assert_eq!(kept["metadata"]["uid"], own["metadata"]["uid"]);
@@ -275,8 +275,8 @@ async fn copies_follow_what_happened_while_the_syncer_was_down() {
     space.host.create(foreign("created")).await;
     tenant.start().await;
     space.guest.appears("Pod", "created").await;
-    space.guest.loses("Pod", "gone").await;
-    space.host.loses("Pod", "forsaken").await;
+    space.guest.until_gone("Pod", "gone").await;
+    space.host.until_gone("Pod", "forsaken").await;
     let now = space.guest.get("Pod", "same").await.expect("it is there");
     assert_eq!(now["metadata"]["uid"], same["metadata"]["uid"]);
 
@@ -305,8 +305,8 @@ pub(crate) fn foreign(name: &str) -> Value {
 }
 
 /// Returns a namespace that accepts pods on both sides.
-async fn space() -> Space {
-    let space = Space::shared().await;
+async fn space() -> NamespacePair {
+    let space = NamespacePair::shared().await;
     space.guest.appears("ServiceAccount", "default").await;
     space.host.appears("ServiceAccount", "default").await;
     space

@@ -82,9 +82,9 @@ async fn it_is_shown_changed_replaced_and_deleted_both_ways() {
     };
     host.sees("Sensor", "one", "marked as shown", mark).await;
     guest.delete("Sensor", "one").await;
-    host.loses("Sensor", "one").await;
+    host.until_gone("Sensor", "one").await;
     host.delete("Sensor", "two").await;
-    guest.loses("Sensor", "two").await;
+    guest.until_gone("Sensor", "two").await;
 }
 
 fn sensor(name: &str) -> Value {

@@ -17,11 +17,11 @@ use syncer::pki::{self, Authority, Identity, Issued};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use crate::pods::{made, pod, run_on};
-use crate::rig::{HostKubelet, NO_FORMER, Refusal, Side, Space, Tenant, namespace};
+use crate::rig::{HostKubelet, NO_FORMER, NamespacePair, Refusal, Side, Tenant, namespace};
 
 #[tokio::test]
 async fn a_log_is_followed_line_by_line() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let kubelet = app(&space).await;
     let pods: Api<Pod> = Api::namespaced(space.guest.client(), space.guest.namespace());
     let params = LogParams {
@@ -48,7 +48,7 @@ async fn a_log_is_followed_line_by_line() {
 /// Workflow engines use names of one long word.
 #[tokio::test]
 async fn a_log_is_there_of_a_pod_whose_name_is_longer_than_a_label() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let kubelet = HostKubelet::new(json!({})).await;
     let name = format!("nightly-{}", "import-".repeat(20) + "1");
     let mut wanted = pod(&name);
@@ -75,7 +75,7 @@ async fn a_log_is_there_of_a_pod_whose_name_is_longer_than_a_label() {
 /// An API server drops the data that it reads together with the end of a log.
 #[tokio::test]
 async fn a_log_that_ends_is_whole_by_a_web_socket() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let _kubelet = app(&space).await;
     let path = format!("{}/log?container=app", space.guest.path("Pod", "app"));
     let request = Request::get(path)
@@ -123,7 +123,7 @@ async fn a_log_that_ends_is_whole_by_a_web_socket() {
 #[case::port_forward("portforward", "")]
 #[tokio::test]
 async fn what_is_said_by_an_upgraded_connection_comes_back(#[case] asked: &str, #[case] told: &str) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let _kubelet = app(&space).await;
     let path = format!("{}/{asked}", space.guest.path("Pod", "app"));
     let request = Request::post(path)
@@ -155,7 +155,7 @@ async fn what_is_said_by_an_upgraded_connection_comes_back(#[case] asked: &str, 
 
 #[tokio::test]
 async fn what_the_host_refuses_is_answered_with_the_hosts_message() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let _kubelet = app(&space).await;
     let refused = log(&space.guest, "app", "previous=true").await.unwrap_err();
     assert_eq!((refused.code, refused.message.as_str()), (400, NO_FORMER));
@@ -163,7 +163,7 @@ async fn what_the_host_refuses_is_answered_with_the_hosts_message() {
 
 #[tokio::test]
 async fn by_a_nodes_proxy_no_kubelet_is_reached() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let kubelet = app(&space).await;
     let path = format!("/containerLogs/{}/app/app", space.guest.namespace());
     let door = Door::of(&space, &kubelet).await;
@@ -180,7 +180,7 @@ async fn by_a_nodes_proxy_no_kubelet_is_reached() {
 
 #[tokio::test]
 async fn nobody_but_the_api_server_is_answered() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let kubelet = app(&space).await;
     let door = Door::of(&space, &kubelet).await;
     let path = format!("/containerLogs/{}/app/app", space.guest.namespace());
@@ -271,7 +271,7 @@ async fn a_node_that_the_tenant_deletes_comes_back_while_its_pods_run() {
 
 #[tokio::test]
 async fn a_copied_node_leads_to_the_syncer_too() {
-    let space = Space::of_all_kinds().await;
+    let space = NamespacePair::of_all_kinds().await;
     let kubelet = HostKubelet::new(json!({"tier": "gold"})).await;
     let everywhere = space.guest.everywhere();
     let node = everywhere
@@ -294,13 +294,13 @@ async fn a_copied_node_leads_to_the_syncer_too() {
 }
 
 /// Creates a pod `app` that runs on a node of its own.
-pub(crate) async fn app(space: &Space) -> HostKubelet {
+pub(crate) async fn app(space: &NamespacePair) -> HostKubelet {
     let kubelet = HostKubelet::new(json!({})).await;
     run(space, &kubelet).await;
     kubelet
 }
 
-async fn run(space: &Space, kubelet: &HostKubelet) {
+async fn run(space: &NamespacePair, kubelet: &HostKubelet) {
     made(&space.guest, pod("app")).await;
     space.host.appears("Pod", "app").await;
     run_on(&space.host, "app", &kubelet.node).await;
@@ -337,7 +337,7 @@ pub(crate) struct Door {
 
 impl Door {
     /// Reads its address from a node in the guest.
-    pub(crate) async fn of(space: &Space, kubelet: &HostKubelet) -> Self {
+    pub(crate) async fn of(space: &NamespacePair, kubelet: &HostKubelet) -> Self {
         let node = space.guest.everywhere().get("Node", &kubelet.node).await;
         let node = node.expect("it runs a pod");
         let port = &node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"];

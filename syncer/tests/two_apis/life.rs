@@ -33,7 +33,7 @@ async fn a_guest_that_lost_its_store_deletes_nothing_until_an_administrator_acce
     control_plane.merge("Service", tenant.name(), &annotated).await;
     syncer.is_ready().await;
     control_plane.appears("Lease", &lease).await;
-    space.host.loses("Component", "store").await;
+    space.host.until_gone("Component", "store").await;
     assert_eq!(syncer.end(Signal::TERM).await, Some(0));
 }
 

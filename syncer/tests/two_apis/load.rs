@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use serde_json::json;
 
 use crate::restart::until_exactly;
-use crate::rig::{Side, Space, Tenant, VALUE, component};
+use crate::rig::{NamespacePair, Side, Tenant, VALUE, component};
 
 /// The number of a tenant's clients that write fast.
 const HURRIED: usize = 8;
@@ -25,7 +25,7 @@ const OF_OTHERS: usize = 100;
 async fn a_tenant_with_many_changes_delays_no_other_and_loses_nothing() {
     let tenant = Tenant::new("hurried").await;
     let hurried = tenant.space("default").await;
-    let other = Space::shared().await;
+    let other = NamespacePair::shared().await;
     let (over, meanwhile) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (guest, turns) = (&hurried.guest, &meanwhile);
     let hurrying = async {
@@ -49,7 +49,7 @@ async fn a_tenant_with_many_changes_delays_no_other_and_loses_nothing() {
             other.guest.create(component(&name, "1")).await;
             other.host.shows("Component", &name, VALUE, "1").await;
             other.guest.delete("Component", &name).await;
-            other.host.loses("Component", &name).await;
+            other.host.until_gone("Component", &name).await;
             meanwhile.fetch_add(1, Ordering::Relaxed);
         }
     };
@@ -75,7 +75,7 @@ async fn a_syncer_knows_and_looks_at_nothing_of_other_tenants() {
     tenant.counts(KNOWN, 1).await;
     let before = tenant.counted(LOOKED).await;
 
-    let others = Space::shared().await;
+    let others = NamespacePair::shared().await;
     let guest = &others.guest;
     let names: BTreeSet<String> = (0..OF_OTHERS).map(|number| format!("theirs-{number}")).collect();
     stream::iter(&names)

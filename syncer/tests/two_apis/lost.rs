@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::pods::{condition, going, made, pod, run_on, stopped};
-use crate::rig::{Refusal, SOON, Side, Space, Tenant, namespace, unique};
+use crate::rig::{NamespacePair, Refusal, SOON, Side, Tenant, namespace, unique};
 
 /// A state of the syncer while a pod goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ async fn what_the_host_says_last_is_shown_even_if_the_pod_is_gone_by_then(
 
 #[tokio::test]
 async fn the_pods_of_a_namespace_that_is_deleted_on_the_host_end() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     running(&space, "app").await;
     host.everywhere().delete("Namespace", host.namespace()).await;
@@ -109,7 +109,7 @@ async fn the_pods_of_a_namespace_that_is_deleted_on_the_host_end() {
 
 #[tokio::test]
 async fn a_job_that_replaces_failed_pods_alone_replaces_one_that_the_host_lost() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest.appears("ServiceAccount", "default").await;
     guest.create(job("work", &pod("app")["spec"])).await;
@@ -121,7 +121,7 @@ async fn a_job_that_replaces_failed_pods_alone_replaces_one_that_the_host_lost()
     let second = next_pod(guest, &[&first]).await;
     host.appears("Pod", &second).await;
     guest.shows("Job", "work", "/status/failed", 1).await;
-    guest.loses("Pod", &first).await;
+    guest.until_gone("Pod", &first).await;
 
     run_on(host, &second, &unique("node")).await;
     guest.shows("Pod", &second, "/status/phase", "Running").await;
@@ -129,12 +129,12 @@ async fn a_job_that_replaces_failed_pods_alone_replaces_one_that_the_host_lost()
     everywhere.delete("Namespace", guest.namespace()).await;
     host.sees("Pod", &second, "going", going).await;
     stopped(host, &second).await;
-    everywhere.loses("Namespace", guest.namespace()).await;
+    everywhere.until_gone("Namespace", guest.namespace()).await;
 }
 
 #[tokio::test]
 async fn a_namespace_whose_jobs_pods_never_started_is_deleted() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let guest = &space.guest;
     guest.appears("ServiceAccount", "default").await;
     let mut template = pod("app")["spec"].clone();
@@ -142,11 +142,11 @@ async fn a_namespace_whose_jobs_pods_never_started_is_deleted() {
     guest.create(job("work", &template)).await;
     let waiting = next_pod(guest, &[]).await;
     guest
-        .is_told("Pod", &waiting, "is not in this virtual cluster")
+        .has_event("Pod", &waiting, "is not in this virtual cluster")
         .await;
     let everywhere = guest.everywhere();
     everywhere.delete("Namespace", guest.namespace()).await;
-    everywhere.loses("Namespace", guest.namespace()).await;
+    everywhere.until_gone("Namespace", guest.namespace()).await;
 }
 
 /// The host has no namespace for it, so nothing of it is there, and the syncer can't know its contents.
@@ -164,14 +164,14 @@ async fn a_namespace_that_the_host_never_had_is_deleted() {
     guest.create(job("work", &pod("app")["spec"])).await;
     next_pod(&guest, &[]).await;
     everywhere
-        .is_told("Namespace", "fifth", "not created on the host")
+        .has_event("Namespace", "fifth", "not created on the host")
         .await;
     everywhere.delete("Namespace", "fifth").await;
-    everywhere.loses("Namespace", "fifth").await;
+    everywhere.until_gone("Namespace", "fifth").await;
 }
 
 /// Runs a pod with a finalizer in the guest.
-async fn running(space: &Space, name: &str) {
+async fn running(space: &NamespacePair, name: &str) {
     let mut kept = pod(name);
     kept["metadata"]["finalizers"] = json!(["example.com/look"]);
     made(&space.guest, kept).await;
@@ -195,7 +195,7 @@ async fn release(guest: &Side, name: &str) {
     guest
         .merge("Pod", name, &json!({"metadata": {"finalizers": null}}))
         .await;
-    guest.loses("Pod", name).await;
+    guest.until_gone("Pod", name).await;
 }
 
 fn job(name: &str, template: &Value) -> Value {

@@ -36,9 +36,9 @@ async fn a_namespace_has_the_name_in_the_values_and_is_deleted_like_any_other() 
     assert!(system.is_some(), "what is not chosen is called by the rule");
 
     guest.delete("Namespace", "team-red").await;
-    host.loses("Namespace", &red).await;
+    host.until_gone("Namespace", &red).await;
     Uninstalled::of(tenant).await.removes().await;
-    host.loses("Namespace", &house).await;
+    host.until_gone("Namespace", &house).await;
 }
 
 #[tokio::test]
@@ -49,14 +49,14 @@ async fn a_chosen_name_that_is_taken_stays_whose_it_is() {
     let foreign = host.create(namespace(&format!("{name}-t-red"))).await;
     guest.create(namespace("team-red")).await;
     guest
-        .is_told("Namespace", "team-red", "team-red is not synced")
+        .has_event("Namespace", "team-red", "team-red is not synced")
         .await;
     // Two that would meet: the first has it.
     guest.create(namespace("blue")).await;
     host.appears("Namespace", &format!("{name}-t-blue")).await;
     guest.create(namespace("team-blue")).await;
     guest
-        .is_told(
+        .has_event(
             "Namespace",
             "team-blue",
             "is of another virtual cluster or namespace",

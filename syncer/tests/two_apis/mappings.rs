@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::pods::{made, pod};
-use crate::rig::{ALL, HOUSE, ONE, Side, Space, Tenant, namespace, unique};
+use crate::rig::{ALL, HOUSE, NamespacePair, ONE, Side, Tenant, namespace, unique};
 
 #[tokio::test]
 async fn a_config_map_is_shown_under_the_name_that_the_mapping_says() {
@@ -24,7 +24,7 @@ async fn a_config_map_is_shown_under_the_name_that_the_mapping_says() {
     let theirs = host.get("ConfigMap", "settings").await;
     assert_eq!(theirs.expect("it stays")["data"]["a"], "2");
     host.delete("ConfigMap", "settings").await;
-    guest.loses("ConfigMap", "renamed").await;
+    guest.until_gone("ConfigMap", "renamed").await;
     assert_eq!(guest.get("ConfigMap", "unnamed").await, None);
 }
 
@@ -44,7 +44,7 @@ async fn all_of_a_namespace_is_shown(#[case] kind: &str, #[case] place: &str, #[
         guest.shows(kind, name, place, value).await;
     }
     host.delete(kind, &one).await;
-    guest.loses(kind, &one).await;
+    guest.until_gone(kind, &one).await;
     assert!(guest.get(kind, &other).await.is_some());
 }
 
@@ -55,7 +55,7 @@ async fn what_the_tenant_has_made_itself_stays_its_own() {
     let ours = guest.create(config_map(&name, "ours")).await;
     host.create(config_map(&name, "theirs")).await;
     guest
-        .is_told("ConfigMap", &name, "which has one of its own")
+        .has_event("ConfigMap", &name, "which has one of its own")
         .await;
     assert_eq!(guest.get("ConfigMap", &name).await, Some(ours));
     guest.delete("ConfigMap", &name).await;
@@ -77,12 +77,12 @@ async fn a_service_of_the_host_is_found_at_its_address() {
     let mirror = host.within(&Tenant::configured().await.host_namespace(HOUSE));
     assert_eq!(mirror.get("Service", "redis").await, None);
     host.delete("Service", "redis").await;
-    guest.loses("Service", "redis").await;
+    guest.until_gone("Service", "redis").await;
 }
 
 #[tokio::test]
 async fn a_pod_keeps_a_priority_class_that_the_host_shows_and_no_other() {
-    let space = Space::configured().await;
+    let space = NamespacePair::configured().await;
     let (guest, host) = (&space.guest, &space.host);
     let (shown, own) = (unique("shown"), unique("own"));
     let class = |name: &str, value: u32, labels: Value| {
@@ -112,7 +112,7 @@ async fn a_pod_keeps_a_priority_class_that_the_host_shows_and_no_other() {
 
 #[tokio::test]
 async fn a_runtime_class_of_the_host_can_be_named_by_a_pod() {
-    let space = Space::configured().await;
+    let space = NamespacePair::configured().await;
     let name = unique("runtime");
     let class = json!({
         "apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}, "handler": "gold",

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use vcluster_values::naming;
 
-use crate::rig::{Space, Tenant, VALUE, component, namespace, unique};
+use crate::rig::{NamespacePair, Tenant, VALUE, component, namespace, unique};
 
 #[tokio::test]
 async fn fifty_namespaces_that_are_each_created_together_with_a_component_reach_the_host() {
@@ -24,7 +24,7 @@ async fn fifty_namespaces_that_are_each_created_together_with_a_component_reach_
 
 #[tokio::test]
 async fn a_namespaces_labels_are_on_the_host_under_keys_of_its_own() {
-    let (tenant, space) = (Tenant::shared().await, Space::shared().await);
+    let (tenant, space) = (Tenant::shared().await, NamespacePair::shared().await);
     let (guest, host) = (space.guest.everywhere(), space.host.everywhere());
     let (name, mirror) = (space.guest.namespace(), space.host.namespace());
     let key = naming::Tenant::new(tenant.name(), tenant.namespace()).namespace_label("team");
@@ -42,7 +42,7 @@ async fn a_namespaces_labels_are_on_the_host_under_keys_of_its_own() {
 
 #[tokio::test]
 async fn a_namespace_takes_its_mirror_with_it() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
     space
@@ -53,18 +53,18 @@ async fn a_namespace_takes_its_mirror_with_it() {
     space
         .host
         .everywhere()
-        .loses("Namespace", space.host.namespace())
+        .until_gone("Namespace", space.host.namespace())
         .await;
     space
         .guest
         .everywhere()
-        .loses("Namespace", space.guest.namespace())
+        .until_gone("Namespace", space.guest.namespace())
         .await;
 }
 
 #[tokio::test]
 async fn a_mirror_that_somebody_deletes_comes_back_with_all_that_was_in_it() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
     let host = space.host.everywhere();

@@ -6,7 +6,7 @@ use provision::values;
 use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
-use crate::rig::{CertManager, SOON, Space, Tenant};
+use crate::rig::{CertManager, NamespacePair, SOON, Tenant};
 
 /// The Secret in which both tenants have their certificates.
 const SECRET: &str = "demo-tls";
@@ -36,18 +36,18 @@ async fn a_certificate_is_issued_by_the_hosts_cert_manager_and_seen_by_its_tenan
 
     // The Certificate goes; its Secret stays, as on any cluster with cert-manager, until the tenant deletes it.
     our_space.guest.delete("Certificate", "demo").await;
-    our_space.host.loses("Certificate", "demo").await;
+    our_space.host.until_gone("Certificate", "demo").await;
     assert!(our_space.guest.get("Secret", SECRET).await.is_some());
     our_space.guest.delete("Secret", SECRET).await;
-    our_space.host.loses("Secret", SECRET).await;
-    our_space.guest.loses("Secret", SECRET).await;
+    our_space.host.until_gone("Secret", SECRET).await;
+    our_space.guest.until_gone("Secret", SECRET).await;
     assert!(their_space.guest.get("Secret", SECRET).await.is_some());
     let kept = their_space.host.get("Secret", SECRET).await.expect("it is there");
     assert_eq!(kept["data"], their_secret["data"]);
 }
 
 /// Requests a certificate for a tenant, and waits until the tenant sees that it was issued.
-async fn issue(space: &Space, name: &str) {
+async fn issue(space: &NamespacePair, name: &str) {
     let issuer = json!({
         "apiVersion": "cert-manager.io/v1",
         "kind": "Issuer",
@@ -89,7 +89,7 @@ async fn has_one_secret(tenant: &Tenant) -> Value {
 }
 
 /// Returns the tenant's Secret, and checks that it equals the host's.
-async fn shown_as_on_the_host(space: &Space) -> Value {
+async fn shown_as_on_the_host(space: &NamespacePair) -> Value {
     let made = space.host.appears("Secret", SECRET).await;
     let shown = space
         .guest

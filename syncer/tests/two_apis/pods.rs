@@ -4,11 +4,11 @@ use k8s_openapi::ByteString;
 use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
-use crate::rig::{Refusal, SOON, Side, Space, Tenant, unique};
+use crate::rig::{NamespacePair, Refusal, SOON, Side, Tenant, unique};
 
 #[tokio::test]
 async fn a_pod_is_on_the_host_with_all_that_it_names() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let tenant = Tenant::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let values = guest.create(values("values")).await;
@@ -70,7 +70,7 @@ async fn a_pod_is_on_the_host_with_all_that_it_names() {
 
 #[tokio::test]
 async fn a_pod_has_a_token_for_its_own_api_and_none_for_the_hosts() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let ours = made(&space.guest, pod("app")).await;
     let theirs = space.host.appears("Pod", "app").await;
     let text = theirs.to_string();
@@ -100,12 +100,12 @@ async fn a_pod_has_a_token_for_its_own_api_and_none_for_the_hosts() {
     space.guest.delete("Pod", "app").await;
     space.host.sees("Pod", "app", "going", going).await;
     stopped(&space.host, "app").await;
-    space.host.loses("Secret", &name).await;
+    space.host.until_gone("Secret", &name).await;
 }
 
 #[tokio::test]
 async fn what_a_pod_names_follows_its_changes_and_is_deleted_with_it() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     guest.create(values("values")).await;
     guest.create(password("password")).await;
@@ -121,14 +121,14 @@ async fn what_a_pod_names_follows_its_changes_and_is_deleted_with_it() {
         .await;
     host.shows("Secret", "password", "/data/password", "bmV3").await;
     guest.delete("Pod", "app").await;
-    host.loses("ConfigMap", "values").await;
-    host.loses("Secret", "password").await;
+    host.until_gone("ConfigMap", "values").await;
+    host.until_gone("Secret", "password").await;
     assert!(guest.get("ConfigMap", "values").await.is_some());
 }
 
 #[tokio::test]
 async fn a_pods_status_comes_back_without_what_the_host_has_added() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     inject_sidecars(&space.host).await;
     made(&space.guest, pod("app")).await;
     let theirs = space.host.appears("Pod", "app").await;
@@ -154,7 +154,7 @@ async fn a_pods_status_comes_back_without_what_the_host_has_added() {
 
 #[tokio::test]
 async fn a_new_image_reaches_a_running_pod_that_has_a_sidecar() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     inject_sidecars(&space.host).await;
     let ours = made(&space.guest, pod("app")).await;
     let before = space.host.appears("Pod", "app").await;
@@ -172,7 +172,7 @@ async fn a_new_image_reaches_a_running_pod_that_has_a_sidecar() {
 
 #[tokio::test]
 async fn a_pod_deleted_in_the_guest_stays_until_the_host_has_stopped_it() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     made(&space.guest, pod("app")).await;
     space.host.appears("Pod", "app").await;
     run_on(&space.host, "app", &unique("node")).await;
@@ -182,13 +182,13 @@ async fn a_pod_deleted_in_the_guest_stays_until_the_host_has_stopped_it() {
     assert_eq!(going["metadata"]["deletionGracePeriodSeconds"], 7);
     assert!(space.guest.get("Pod", "app").await.is_some());
     stopped(&space.host, "app").await;
-    space.guest.loses("Pod", "app").await;
-    space.host.loses("Pod", "app").await;
+    space.guest.until_gone("Pod", "app").await;
+    space.host.until_gone("Pod", "app").await;
 }
 
 #[tokio::test]
 async fn a_pod_that_the_host_evicts_is_gone_in_the_guest() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     made(&space.guest, pod("app")).await;
     space.host.appears("Pod", "app").await;
     run_on(&space.host, "app", &unique("node")).await;
@@ -197,8 +197,8 @@ async fn a_pod_that_the_host_evicts_is_gone_in_the_guest() {
     let going = space.guest.sees("Pod", "app", "going", going).await;
     assert_eq!(condition(&going, "DisruptionTarget"), Some("True"));
     stopped(&space.host, "app").await;
-    space.guest.loses("Pod", "app").await;
-    space.host.loses("Pod", "app").await;
+    space.guest.until_gone("Pod", "app").await;
+    space.host.until_gone("Pod", "app").await;
 }
 
 /// Returns a pod of one container that names a ConfigMap and a Secret, each of which is optional.

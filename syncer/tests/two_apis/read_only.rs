@@ -161,7 +161,7 @@ async fn undone(from: &Side, to: &Side, theirs: Value, name: &str, more: &Value)
         assert_eq!(after[field], original[field], "{field}");
     }
     from.delete(&kind, name).await;
-    to.loses(&kind, name).await;
+    to.until_gone(&kind, name).await;
 }
 
 /// Returns an object without its status and the metadata of its API.

@@ -24,7 +24,7 @@ async fn a_virtual_cluster_that_is_not_ready_says_why_on_its_pod_and_stateful_se
     let mut syncer = tenant.another(&pod).await;
 
     for (kind, name) in [("Pod", "told"), ("StatefulSet", tenant.name())] {
-        release.is_told(kind, name, "Was its store lost?").await;
+        release.has_event(kind, name, "Was its store lost?").await;
         let events = about(&release, kind, name).await;
         assert_eq!(events, [("NotReady".to_owned(), "Warning".to_owned())], "{kind}");
     }
@@ -36,7 +36,7 @@ async fn a_virtual_cluster_that_is_not_ready_says_why_on_its_pod_and_stateful_se
     syncer.is_ready().await;
     for (kind, name) in [("Pod", "told"), ("StatefulSet", tenant.name())] {
         release
-            .is_told(kind, name, "is ready: its kubeconfig is in")
+            .has_event(kind, name, "is ready: its kubeconfig is in")
             .await;
         let events = about(&release, kind, name).await;
         assert_eq!(events.len(), 2, "once for each reason: {events:?}");
@@ -60,7 +60,7 @@ async fn a_kind_that_the_host_does_not_know_gets_an_event_with_the_remedy() {
 
     let words = "the host does not know the kind Ghost of nowhere.example.com/v1: install its CRD on the host, or remove the export";
     syncer.says(words).await;
-    release.is_told("Pod", "told", words).await;
+    release.has_event("Pod", "told", words).await;
     assert_eq!(syncer.end(Signal::TERM).await, Some(0));
 }
 
@@ -75,7 +75,7 @@ async fn a_syncer_that_cannot_start_says_why_before_it_ends() {
     let (code, said) = tenant.tries_to_start(&pod).await;
 
     assert_eq!(code, Some(2), "{said}");
-    release.is_told("Pod", "told", "export of Pod of v1").await;
+    release.has_event("Pod", "told", "export of Pod of v1").await;
 }
 
 /// Returns reason and type of the Events about an object.

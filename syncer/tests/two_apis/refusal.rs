@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::pods::{made, pod};
-use crate::rig::{Refusal, SOON, Side, Space, Tenant, VALUE, Webhook, component, unique};
+use crate::rig::{NamespacePair, Refusal, SOON, Side, Tenant, VALUE, Webhook, component, unique};
 
 /// Time for which attempts are counted.
 const OBSERVED: Duration = Duration::from_secs(6);
@@ -31,10 +31,10 @@ async fn a_component_refused_by_the_host_gets_an_event_and_is_retried(
     #[case] obstacle: Obstacle,
     #[case] words: &str,
 ) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let placed = obstacle.place(&space.host).await;
     space.guest.create(component("store", "1")).await;
-    space.guest.is_told("Component", "store", words).await;
+    space.guest.has_event("Component", "store", words).await;
     assert_eq!(space.host.get("Component", "store").await, None);
     placed.remove().await;
     space.host.shows("Component", "store", VALUE, "1").await;
@@ -43,14 +43,17 @@ async fn a_component_refused_by_the_host_gets_an_event_and_is_retried(
 /// Both Events have the same type, reason and object; only their notes differ.
 #[tokio::test]
 async fn each_reason_for_a_refusal_has_an_event_of_its_own() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let quota = Obstacle::Quota.place(&space.host).await;
     space.guest.create(component("store", "1")).await;
-    space.guest.is_told("Component", "store", "exceeded quota").await;
+    space
+        .guest
+        .has_event("Component", "store", "exceeded quota")
+        .await;
     let policy = Obstacle::Policy.place(&space.host).await;
     space
         .guest
-        .is_told("Component", "store", "no Components here")
+        .has_event("Component", "store", "no Components here")
         .await;
     policy.remove().await;
     quota.remove().await;
@@ -59,7 +62,7 @@ async fn each_reason_for_a_refusal_has_an_event_of_its_own() {
 
 #[tokio::test]
 async fn a_change_refused_by_the_host_gets_an_event_and_is_retried() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.guest.create(component("store", "1")).await;
     space.host.shows("Component", "store", VALUE, "1").await;
     let placed = Obstacle::Policy.place(&space.host).await;
@@ -67,7 +70,7 @@ async fn a_change_refused_by_the_host_gets_an_event_and_is_retried() {
     space.guest.merge("Component", "store", &change).await;
     space
         .guest
-        .is_told("Component", "store", "no Components here")
+        .has_event("Component", "store", "no Components here")
         .await;
     placed.remove().await;
     space
@@ -87,7 +90,7 @@ async fn what_is_refused_for_long_is_counted_logged_and_not_tried_in_haste() {
     space.guest.create(component("store", "1")).await;
     space
         .guest
-        .is_told("Component", "store", "no Components here")
+        .has_event("Component", "store", "no Components here")
         .await;
     wait::rest(OBSERVED).await;
     let refused = tenant.counted(REFUSED).await;
@@ -111,7 +114,7 @@ async fn what_is_refused_for_long_is_counted_logged_and_not_tried_in_haste() {
 /// The host refuses an object whose annotations are near the limit, since the syncer's own do not fit then.
 #[tokio::test]
 async fn what_needs_something_that_the_host_refuses_gets_an_event_with_the_reason() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let annotations = json!({"note": "x".repeat(262_100)});
     for (kind, name) in [("ConfigMap", "values"), ("Secret", "password")] {
@@ -139,8 +142,10 @@ async fn what_needs_something_that_the_host_refuses_gets_an_event_with_the_reaso
         ("Pod", "keys", "Secret"),
         ("Component", "store", "Secret"),
     ] {
-        guest.is_told(kind, name, &format!("this needs {needed} ")).await;
-        guest.is_told(kind, name, "Too long").await;
+        guest
+            .has_event(kind, name, &format!("this needs {needed} "))
+            .await;
+        guest.has_event(kind, name, "Too long").await;
         assert_eq!(host.get(kind, name).await, None);
     }
     for (kind, name) in [("ConfigMap", "values"), ("Secret", "password")] {
@@ -155,7 +160,7 @@ async fn what_needs_something_that_the_host_refuses_gets_an_event_with_the_reaso
 /// A refusal that may pass by itself gets an Event once it has lasted.
 #[tokio::test]
 async fn a_pod_whose_config_map_exceeds_the_hosts_quota_gets_an_event_and_is_retried() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let placed = place_quota_of(host, "count/configmaps", &unique("obstacle")).await;
     let data = json!({"a": "1"});
@@ -165,7 +170,7 @@ async fn a_pod_whose_config_map_exceeds_the_hosts_quota_gets_an_event_and_is_ret
         )
         .await;
     made(guest, pod("app")).await;
-    guest.is_told("Pod", "app", "exceeded quota").await;
+    guest.has_event("Pod", "app", "exceeded quota").await;
     assert_eq!(host.get("Pod", "app").await, None);
     placed.remove().await;
     host.appears("Pod", "app").await;

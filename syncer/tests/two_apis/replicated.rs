@@ -50,14 +50,14 @@ async fn a_service_of_the_guest_is_where_the_values_say_and_is_deleted_with_it()
         // With a Service, its API deletes the endpoints.
         guest.delete("Service", name).await;
         for kind in ["Service", "Endpoints"] {
-            side.loses(kind, replica).await;
+            side.until_gone(kind, replica).await;
         }
     }
 
     // What is there already is somebody else's.
     let theirs = there.create(service("taken", &Value::Null)).await;
     guest.create(service("taken", &Value::Null)).await;
-    guest.is_told("Service", "taken", "is left as it is").await;
+    guest.has_event("Service", "taken", "is left as it is").await;
     guest.delete("Service", "taken").await;
     let left = there.get("Service", "taken").await.expect("it stays");
     for field in ["uid", "labels", "annotations"] {

@@ -4,11 +4,11 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::pods::{condition, inject_sidecars, made, names, pod, run_on};
-use crate::rig::{Side, Space, unique};
+use crate::rig::{NamespacePair, Side, unique};
 
 #[tokio::test]
 async fn a_running_pod_is_resized_in_place_within_what_the_host_allows() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     inject_sidecars(host).await;
     host.create(json!({
@@ -32,7 +32,7 @@ async fn a_running_pod_is_resized_in_place_within_what_the_host_allows() {
 
     // A refusal of the host has an Event, and holds nothing else up.
     resize(guest, "app", &cpu_of_app("600m")).await;
-    guest.is_told("Pod", "app", "failed to resize pod").await;
+    guest.has_event("Pod", "app", "failed to resize pod").await;
     guest
         .merge("Pod", "app", &json!({"metadata": {"labels": {"later": "yes"}}}))
         .await;
@@ -46,7 +46,7 @@ async fn a_running_pod_is_resized_in_place_within_what_the_host_allows() {
 #[tokio::test]
 async fn the_resources_of_a_whole_pod_are_changed_in_place_if_its_node_can() {
     const FEATURE: &str = "InPlacePodLevelResourcesVerticalScaling";
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     for (name, features) in [("can", &[FEATURE][..]), ("can-not", &[])] {
         let mut bounded = pod(name);
@@ -60,7 +60,7 @@ async fn the_resources_of_a_whole_pod_are_changed_in_place_if_its_node_can() {
     }
     let cpu = "/spec/resources/requests/cpu";
     host.shows("Pod", "can", cpu, "40m").await;
-    guest.is_told("Pod", "can-not", FEATURE).await;
+    guest.has_event("Pod", "can-not", FEATURE).await;
     let kept = host.get("Pod", "can-not").await.expect("it is there");
     assert_eq!(kept.pointer(cpu), Some(&json!("20m")));
 
@@ -78,7 +78,7 @@ async fn the_resources_of_a_whole_pod_are_changed_in_place_if_its_node_can() {
 
 #[tokio::test]
 async fn a_generation_is_observed_once_the_host_has_observed_what_carries_it() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let mut sized = pod("app");
     sized["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "100m"}});

@@ -62,7 +62,7 @@ async fn changes_while_the_syncer_was_down_are_synced(#[case] end: End) {
     ] {
         host.shows("Component", name, VALUE, value).await;
     }
-    host.loses("Component", "deleted").await;
+    host.until_gone("Component", "deleted").await;
     let again = guest.get("Component", "made-again").await.expect("it is there");
     let uid = "/metadata/annotations/vcluster.loft.sh~1object-uid";
     host.shows("Component", "made-again", uid, again["metadata"]["uid"].clone())
@@ -121,9 +121,9 @@ async fn a_namespace_that_went_while_the_syncer_was_down_takes_its_mirror_with_i
     space
         .host
         .everywhere()
-        .loses("Namespace", space.host.namespace())
+        .until_gone("Namespace", space.host.namespace())
         .await;
-    guest.loses("Namespace", "going").await;
+    guest.until_gone("Namespace", "going").await;
 }
 
 #[tokio::test]
@@ -145,15 +145,15 @@ async fn a_namespace_with_a_finalizer_while_the_syncer_was_down_is_deleted_in_th
         })
         .await;
     tenant.start().await;
-    space.host.loses("Component", "store").await;
+    space.host.until_gone("Component", "store").await;
     let release = json!({"metadata": {"finalizers": null}});
     space.guest.merge("Component", "store", &release).await;
     space
         .host
         .everywhere()
-        .loses("Namespace", space.host.namespace())
+        .until_gone("Namespace", space.host.namespace())
         .await;
-    guest.loses("Namespace", "going").await;
+    guest.until_gone("Namespace", "going").await;
 }
 
 #[tokio::test]

@@ -11,13 +11,13 @@ pub(crate) use extension::{VERSION, extension};
 pub(crate) use host::Host;
 pub(crate) use host_kubelet::{HostKubelet, NO_FORMER};
 pub(crate) use limited::Limited;
+pub(crate) use namespace_pair::NamespacePair;
 pub(crate) use objects::{VALUE, component, namespace};
+pub(crate) use proxy::Link;
 pub(crate) use side::{Refusal, Side};
-pub(crate) use space::Space;
 pub(crate) use syncer::Syncer;
 pub(crate) use tenant::Tenant;
 pub(crate) use uninstalled::Uninstalled;
-pub(crate) use way::Passage;
 pub(crate) use webhook::Webhook;
 
 /// State that lives as long as the test process, and the clean-up after it.
@@ -63,13 +63,13 @@ mod configured;
 mod limited;
 
 /// A guest namespace and its mirror.
-mod space;
+mod namespace_pair;
 
 /// Requests to an API.
 mod side;
 
 /// A proxy to an API that can be closed and opened.
-mod way;
+mod proxy;
 
 /// Objects of tests.
 mod objects;

@@ -3,7 +3,7 @@
 use provision::wait::{self, Seen};
 use serde_json::{Value, json};
 
-use crate::rig::{Host, Refusal, SOON, Side, Space, Tenant};
+use crate::rig::{Host, NamespacePair, Refusal, SOON, Side, Tenant};
 
 const VALUES: &str = r#"
 multiNamespaceMode: {enabled: true}
@@ -101,7 +101,7 @@ async fn a_rule_says_which_objects_and_what_changes_on_the_way() {
             &json!({"metadata": {"labels": {"shared": null}}}),
         )
         .await;
-    space.host.loses("Widget", "one").await;
+    space.host.until_gone("Widget", "one").await;
     assert!(space.guest.get("Widget", "one").await.is_some());
     space
         .guest
@@ -116,7 +116,7 @@ async fn a_rule_says_which_objects_and_what_changes_on_the_way() {
 }
 
 /// With `replaceOnConflict`, the object is recreated once for each change.
-async fn what_the_host_does_not_let_change_is_recreated(space: &Space) {
+async fn what_the_host_does_not_let_change_is_recreated(space: &NamespacePair) {
     let side = space.host.everywhere();
     let here = json!({"matchLabels": {"kubernetes.io/metadata.name": space.host.namespace()}});
     let admission = |kind: &str, spec: Value| {

@@ -34,7 +34,7 @@ async fn a_pod_is_its_accounts_mirror_on_the_host() {
     host.delete("ServiceAccount", "store").await;
     host.shows("ServiceAccount", "store", ROLE, "writer").await;
     guest.delete("ServiceAccount", "store").await;
-    host.loses("ServiceAccount", "store").await;
+    host.until_gone("ServiceAccount", "store").await;
     assert_eq!(host.names("ServiceAccount").await, ["default", &workload]);
 }
 
@@ -46,13 +46,13 @@ async fn an_account_of_the_hosts_own_is_left_alone_and_its_pods_wait() {
     let theirs = host.create(account("store", "admin")).await;
     guest.create(account("store", "reader")).await;
     guest
-        .is_told("ServiceAccount", "store", "not this virtual cluster's")
+        .has_event("ServiceAccount", "store", "not this virtual cluster's")
         .await;
     made(guest, pod_of("one", "store")).await;
     made(guest, pod("two")).await;
     host.appears("Pod", "two").await;
     guest
-        .is_told("Pod", "one", "needs ServiceAccount default/store")
+        .has_event("Pod", "one", "needs ServiceAccount default/store")
         .await;
     assert_eq!(host.get("Pod", "one").await, None);
     assert_eq!(host.get("ServiceAccount", "store").await, Some(theirs));

@@ -4,13 +4,13 @@ use provision::wait::{self, Seen};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::rig::{Refusal, SOON, Side, Space, Tenant, unique};
+use crate::rig::{NamespacePair, Refusal, SOON, Side, Tenant, unique};
 
 const CHECKED: &str = "/spec/healthCheckNodePort";
 
 #[tokio::test]
 async fn a_service_has_one_address_on_both_sides() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let guest = space.guest.create(service("app")).await;
     let address = guest["spec"]["clusterIP"].clone();
     let host = space.host.appears("Service", "app").await;
@@ -33,7 +33,7 @@ async fn a_service_has_one_address_on_both_sides() {
 
 #[tokio::test]
 async fn a_service_whose_address_is_taken_on_the_host_gets_another_on_both_sides() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let foreign = space
         .host
         .everywhere()
@@ -60,7 +60,7 @@ async fn a_service_whose_address_is_taken_on_the_host_gets_another_on_both_sides
     assert_eq!(guest["metadata"]["labels"], json!({"team": "a"}));
     assert_eq!(guest["spec"]["ports"], host["spec"]["ports"]);
     space.guest.delete("Service", "app").await;
-    space.host.loses("Service", "app").await;
+    space.host.until_gone("Service", "app").await;
 }
 
 #[rstest]
@@ -71,7 +71,7 @@ async fn a_service_that_gets_a_port_that_is_taken_on_the_host_gets_another(
     #[case] before: Value,
     #[case] mut change: Value,
 ) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let taken = port_of_a_foreign_service(&space.host).await;
     let mut ours = service("app");
     ours["spec"]["ports"] = before.clone();
@@ -98,7 +98,7 @@ async fn a_service_that_gets_a_port_that_is_taken_on_the_host_gets_another(
 
 #[tokio::test]
 async fn a_service_that_asks_for_a_taken_port_keeps_the_one_it_has() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let taken = port_of_a_foreign_service(&space.host).await;
     let mut ours = service("app");
     ours["spec"]["type"] = json!("NodePort");
@@ -128,7 +128,7 @@ async fn a_service_that_asks_for_a_taken_port_keeps_the_one_it_has() {
 #[case::again(&["Local", "Cluster", "Local"])]
 #[tokio::test]
 async fn health_is_checked_at_one_port_on_both_sides(#[case] policies: &[&str]) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     space.guest.create(balancer("app", policies[0])).await;
     for policy in policies {
         let change = json!({"spec": {"externalTrafficPolicy": policy}});
@@ -164,7 +164,7 @@ async fn health_is_checked_at_one_port_on_both_sides(#[case] policies: &[&str]) 
 #[case::later("Cluster")]
 #[tokio::test]
 async fn a_port_for_health_checks_that_is_taken_on_the_host_is_another_on_both_sides(#[case] first: &str) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let foreign = balancer(&unique("foreign"), "Local");
     let foreign = space.host.everywhere().within("default").create(foreign).await;
     let taken = foreign.pointer(CHECKED).expect("the API gives it one");
@@ -194,7 +194,7 @@ async fn a_port_for_health_checks_that_is_taken_on_the_host_is_another_on_both_s
 #[case::later(false)]
 #[tokio::test]
 async fn a_service_of_two_families_has_the_same_addresses_on_both_sides(#[case] at_once: bool) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (single, dual) = (
         json!({"spec": {"ipFamilyPolicy": "SingleStack"}}),
         json!({"spec": {"ipFamilyPolicy": "PreferDualStack"}}),
@@ -215,7 +215,7 @@ async fn a_service_of_two_families_has_the_same_addresses_on_both_sides(#[case] 
 
 #[tokio::test]
 async fn a_second_address_that_is_taken_on_the_host_is_another_on_both_sides() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut foreign = service(&unique("foreign"));
     foreign["spec"]["ipFamilyPolicy"] = json!("RequireDualStack");
     let foreign = space.host.everywhere().within("default").create(foreign).await;
@@ -268,7 +268,7 @@ async fn where_the_guests_api_is_can_be_read_in_either_form() {
 
 #[tokio::test]
 async fn a_service_that_is_another_name_is_one_on_the_host_too() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let ours = json!({
         "apiVersion": "v1",
         "kind": "Service",
@@ -304,7 +304,7 @@ async fn a_service_that_is_another_name_is_one_on_the_host_too() {
 
 #[tokio::test]
 async fn a_load_balancers_address_is_shown() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut ours = service("app");
     ours["spec"]["type"] = json!("LoadBalancer");
     space.guest.create(ours).await;
@@ -333,7 +333,7 @@ async fn a_load_balancers_address_is_shown() {
 
 #[tokio::test]
 async fn where_a_service_without_selector_leads_is_what_the_tenant_says() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let mut ours = service("app");
     ours["spec"]["selector"] = Value::Null;
@@ -355,11 +355,11 @@ async fn where_a_service_without_selector_leads_is_what_the_tenant_says() {
     host.shows("EndpointSlice", "app-1", "/endpoints/0/addresses/0", "192.0.2.2")
         .await;
     guest.delete("EndpointSlice", "app-1").await;
-    host.loses("EndpointSlice", "app-1").await;
+    host.until_gone("EndpointSlice", "app-1").await;
 }
 
 /// Waits until the health check port is the same on both sides.
-async fn checks_at_one_port(space: &Space) {
+async fn checks_at_one_port(space: &NamespacePair) {
     wait::until("one port for health checks", SOON, || async {
         let (guest, host) = both(space).await;
         let (ours, theirs) = (guest.pointer(CHECKED), host.pointer(CHECKED));
@@ -374,7 +374,7 @@ async fn checks_at_one_port(space: &Space) {
 }
 
 /// Waits until both sides have the same addresses, of this number, and returns them.
-async fn has_addresses(space: &Space, count: usize) -> Vec<Value> {
+async fn has_addresses(space: &NamespacePair, count: usize) -> Vec<Value> {
     wait::until("the same addresses", SOON, || async {
         let (guest, host) = both(space).await;
         let of = |side: &Value| side["spec"]["clusterIPs"].as_array().cloned().unwrap_or_default();
@@ -392,7 +392,7 @@ async fn has_addresses(space: &Space, count: usize) -> Vec<Value> {
 }
 
 /// Reads the Service on either side; null if it does not exist.
-async fn both(space: &Space) -> (Value, Value) {
+async fn both(space: &NamespacePair) -> (Value, Value) {
     let (guest, host) = tokio::join!(
         space.guest.get("Service", "app"),
         space.host.get("Service", "app")

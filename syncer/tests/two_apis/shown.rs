@@ -41,7 +41,7 @@ async fn what_a_values_file_maps_is_shown_and_nothing_else_can_be_read() {
         let after = side.get(&kind, &from).await.expect("it stays");
         assert_eq!(after, theirs);
         side.delete(&kind, &from).await;
-        corner.loses(&kind, copy).await;
+        corner.until_gone(&kind, copy).await;
     }
     reads_no_more(&tenant, &some, &all, &own).await;
 }
@@ -59,7 +59,7 @@ async fn all_beside_the_control_plane_is_shown_by_an_empty_text() {
         .shows("ConfigMap", "beside", "/data", theirs["data"].clone())
         .await;
     own.delete("ConfigMap", "beside").await;
-    around.loses("ConfigMap", "beside").await;
+    around.until_gone("ConfigMap", "beside").await;
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_service_of_the_host_leads_where_it_leads_there() {
     }
     for (kind, name, copy) in [("Service", "redis", "store"), ("Endpoints", "peers", "peers")] {
         there.delete(kind, name).await;
-        corner.loses(kind, copy).await;
+        corner.until_gone(kind, copy).await;
     }
     let account = tenant.account().await.within(there.namespace());
     for path in [
@@ -193,7 +193,7 @@ sync:
     }
     for (side, name, copy) in [(&some, "house", "renamed"), (&all, "garden", "garden")] {
         side.delete("Plan", name).await;
-        corner.loses("Plan", copy).await;
+        corner.until_gone("Plan", copy).await;
     }
     let account = tenant.account().await;
     for (side, name, may) in [(&some, "house", true), (&some, "", false), (&all, "", true)] {
@@ -210,8 +210,8 @@ sync:
     tenant.stop().await;
     tenant.give_values(&exported);
     tenant.start().await;
-    corner.loses("Plan", "renamed").await;
-    mirrors.loses("Plan", "renamed").await;
+    corner.until_gone("Plan", "renamed").await;
+    mirrors.until_gone("Plan", "renamed").await;
     assert_eq!(mirrors.names("Plan").await, ["ours"]);
     assert_eq!(corner.names("Plan").await, ["ours"]);
 }
@@ -252,8 +252,8 @@ async fn what_is_not_shown_any_more_is_deleted_when_the_syncer_starts() {
     tenant.stop().await;
     tenant.give_values(&values(false, &garden));
     tenant.start().await;
-    corner.loses("ConfigMap", "house").await;
-    guest.loses("StorageClass", &class).await;
+    corner.until_gone("ConfigMap", "house").await;
+    guest.until_gone("StorageClass", &class).await;
     for kept in ["garden", "own"] {
         assert!(corner.get("ConfigMap", kept).await.is_some(), "{kept}");
     }

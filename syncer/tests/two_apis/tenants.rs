@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::rig::{Space, Tenant, VALUE, component};
+use crate::rig::{NamespacePair, Tenant, VALUE, component};
 
 #[tokio::test]
 async fn components_of_the_same_name_are_each_tenants_own() {
     let tenant = Tenant::new("ours").await;
     let ours = tenant.space("default").await;
-    let theirs = Space::shared().await;
+    let theirs = NamespacePair::shared().await;
     ours.guest.create(component("store", "ours")).await;
     theirs.guest.create(component("store", "theirs")).await;
     ours.host.shows("Component", "store", VALUE, "ours").await;
@@ -20,7 +20,7 @@ async fn components_of_the_same_name_are_each_tenants_own() {
     ours.guest.create(component("only-ours", "1")).await;
     ours.host.shows("Component", "only-ours", VALUE, "1").await;
     ours.guest.delete("Component", "store").await;
-    ours.host.loses("Component", "store").await;
+    ours.host.until_gone("Component", "store").await;
 
     let controller = "controller=\"export of Component\"";
     for side in ["guest", "host"] {
@@ -68,7 +68,7 @@ async fn tenants_whose_names_mean_the_same_namespace_do_not_share_it() {
         .await;
     guest
         .within("default")
-        .is_told(
+        .has_event(
             "Namespace",
             "default",
             &format!("namespace {mirror} is not of the virtual cluster c"),
@@ -78,5 +78,5 @@ async fn tenants_whose_names_mean_the_same_namespace_do_not_share_it() {
     assert_eq!(space.host.list("Component").await, [before]);
     assert_eq!(first.host().await.get("Namespace", &mirror).await, mine);
     space.guest.delete("Component", "store").await;
-    space.host.loses("Component", "store").await;
+    space.host.until_gone("Component", "store").await;
 }

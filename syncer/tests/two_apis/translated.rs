@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::pods::{made, pod};
-use crate::rig::Space;
+use crate::rig::NamespacePair;
 
 /// An API server puts the pod's value of each key into the selector, and refuses a selector that has one already.
 #[rstest]
@@ -31,7 +31,7 @@ use crate::rig::Space;
 )]
 #[tokio::test]
 async fn a_pod_selects_others_by_the_values_of_its_own_labels(#[case] spec: Value, #[case] place: &str) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut wanted = with(spec);
     wanted["metadata"]["labels"]["rev"] = json!("1");
     let ours = made(&space.guest, wanted).await;
@@ -49,7 +49,7 @@ async fn a_pod_selects_others_by_the_values_of_its_own_labels(#[case] spec: Valu
 
 #[tokio::test]
 async fn a_pod_has_its_own_name_servers_beside_the_clusters_as_many_as_a_kubelet_keeps() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let searches: Vec<String> = (0..30).map(|number| format!("d{number}.test")).collect();
     let own = json!({"nameservers": ["192.0.2.1", "192.0.2.2", "192.0.2.3"], "searches": searches});
     made(&space.guest, with(json!({"dnsConfig": own}))).await;
@@ -59,12 +59,12 @@ async fn a_pod_has_its_own_name_servers_beside_the_clusters_as_many_as_a_kubelet
     assert_eq!(config["nameservers"][1], "192.0.2.1");
     assert_eq!(config["searches"].as_array().map(Vec::len), Some(32));
     let told = "left out of the pod's DNS configuration: 192.0.2.3, d29.test. ";
-    space.guest.is_told("Pod", "app", told).await;
+    space.guest.has_event("Pod", "app", told).await;
 }
 
 #[tokio::test]
 async fn a_full_host_name_is_never_that_of_a_host_namespace() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (guest, host) = (&space.guest, &space.host);
     let full =
         |hostname: &str| json!({"hostname": hostname, "subdomain": "orders", "setHostnameAsFQDN": true});
@@ -76,19 +76,19 @@ async fn a_full_host_name_is_never_that_of_a_host_namespace() {
     if given != Some(&expected) {
         assert_eq!(given, None);
         let told = format!("the pod's host name is db, not {expected}");
-        guest.is_told("Pod", "app", &told).await;
+        guest.has_event("Pod", "app", &told).await;
     }
     let mut long = with(full(&"d".repeat(60)));
     long["metadata"]["name"] = json!("long");
     made(guest, long).await;
-    guest.is_told("Pod", "long", "shorten spec.hostname").await;
+    guest.has_event("Pod", "long", "shorten spec.hostname").await;
     assert_eq!(host.get("Pod", "long").await, None);
 }
 
 /// A file of a Secret belongs to root.
 #[tokio::test]
 async fn a_token_can_be_read_by_the_user_that_the_pod_runs_as() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let token = json!({"path": "token", "audience": "vault", "expirationSeconds": 3600});
     let volume = json!({"name": "t", "projected": {"defaultMode": 0o400, "sources": [{"serviceAccountToken": token}]}});
     made(
@@ -103,7 +103,7 @@ async fn a_token_can_be_read_by_the_user_that_the_pod_runs_as() {
 
 #[tokio::test]
 async fn a_file_with_the_pods_annotations_has_the_tenants_and_follows_them() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let items = json!([{"path": "annotations", "fieldRef": {"fieldPath": "metadata.annotations"}}]);
     let mut wanted = with(json!({"volumes": [{"name": "info", "downwardAPI": {"items": items}}]}));
     wanted["metadata"]["annotations"] = json!({"note": "a note"});
@@ -120,14 +120,14 @@ async fn a_file_with_the_pods_annotations_has_the_tenants_and_follows_them() {
 
 #[tokio::test]
 async fn a_volume_that_only_an_annotation_of_daprs_names_gets_an_event() {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let mut wanted = pod("app");
     wanted["metadata"]["annotations"] =
         json!({"dapr.io/enabled": "true", "dapr.io/volume-mounts": "words:/words"});
     made(&space.guest, wanted).await;
     space.host.appears("Pod", "app").await;
     let told = "annotation dapr.io/volume-mounts names volume words, which the pod does not have";
-    space.guest.is_told("Pod", "app", told).await;
+    space.guest.has_event("Pod", "app", told).await;
 }
 
 fn with(spec: Value) -> Value {

@@ -6,14 +6,14 @@ use provision::wait::{self, Seen};
 use serde_json::json;
 
 use crate::restart::until_between;
-use crate::rig::{Refusal, SOON, Space, Tenant, Uninstalled, VALUE, component, unique};
+use crate::rig::{NamespacePair, Refusal, SOON, Tenant, Uninstalled, VALUE, component, unique};
 
 #[tokio::test]
 async fn uninstall_amid_creations_removes_the_tenants_host_namespaces_and_only_those() {
     let tenant = Tenant::new("leaves").await;
     let space = tenant.space("default").await;
     let host = tenant.host().await;
-    let another = Space::shared().await;
+    let another = NamespacePair::shared().await;
     another.guest.create(component("theirs", "1")).await;
     let theirs = another.host.shows("Component", "theirs", VALUE, "1").await;
     let anothers = another.host.namespace();

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::rig::{Space, VALUE, component};
+use crate::rig::{NamespacePair, VALUE, component};
 
 const PEM: &str =
     "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ29tcG9uZW50==\n-----END CERTIFICATE-----\n";
@@ -28,7 +28,7 @@ const PEM: &str =
 #[case::nested(json!({"b": [1, "2", {"a": 0.5}], "a": {}}))]
 #[tokio::test]
 async fn a_value_is_the_same_on_the_host(#[case] value: Value) {
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let guest = space.guest.create(component("store", value.clone())).await;
     assert_eq!(guest.pointer(VALUE), Some(&value));
     let host = space.host.shows("Component", "store", VALUE, value).await;

@@ -75,7 +75,7 @@ async fn all_are_served_and_converted_until_the_host_gives_one_up() {
     tenant.stop().await;
     tenant.start().await;
     space.guest.delete("Gauge", "one").await;
-    space.host.loses("Gauge", "one").await;
+    space.host.until_gone("Gauge", "one").await;
 }
 
 /// Returns the answer of a conversion webhook: `spec.size` of v1 is `spec.dimensions.size` of v2.

@@ -89,7 +89,7 @@ async fn the_newest_dialect_says_the_same_by_scope() {
     let ours = guest.appears("Lamp", "house").await;
     assert_eq!(ours["spec"], json!({"a": 1}));
     host.delete("Lamp", "house").await;
-    guest.loses("Lamp", "house").await;
+    guest.until_gone("Lamp", "house").await;
 }
 
 /// Checks that changes of an object on the host reach its copy, and that changes of the copy by the tenant are reverted.
@@ -119,7 +119,7 @@ async fn follows(host: &Side, guest: &Side) {
     assert_eq!(after["spec"], json!({"size": 2, "secret": "s"}));
     assert_eq!(after["status"], json!({"phase": "Lit"}));
     host.delete("Beacon", &name).await;
-    guest.loses("Beacon", &name).await;
+    guest.until_gone("Beacon", &name).await;
 }
 
 /// Checks that an object of the tenant's own stays.
@@ -129,7 +129,7 @@ async fn keeps_its_own(host: &Side, guest: &Side) {
     host.create(object("Beacon", &name, &json!({"size": 2}))).await;
     guest
         .within("default")
-        .is_told("Beacon", &name, "which has one of its own")
+        .has_event("Beacon", &name, "which has one of its own")
         .await;
     assert_eq!(guest.get("Beacon", &name).await, Some(ours));
     host.delete("Beacon", &name).await;
@@ -145,7 +145,7 @@ async fn gives_way(host: &Side, guest: &Side) {
     host.create(object("Anchor", &name, &json!({"size": 2}))).await;
     guest.shows("Anchor", &name, "/spec", json!({"size": 2})).await;
     host.delete("Anchor", &name).await;
-    guest.loses("Anchor", &name).await;
+    guest.until_gone("Anchor", &name).await;
 }
 
 fn object(kind: &str, name: &str, spec: &Value) -> Value {

@@ -6,7 +6,7 @@ use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde::Serialize;
 
-use super::ground::Ground;
+use super::bench_namespace::BenchNamespace;
 use super::{Error, Latency, load};
 
 /// Enough for a median that does not depend on a few.
@@ -28,16 +28,16 @@ pub struct Floor {
 }
 
 /// Asks both sides, one request after the other.
-pub(super) async fn measure(ground: &Ground) -> Result<Floor, Error> {
+pub(super) async fn measure(namespace: &BenchNamespace) -> Result<Floor, Error> {
     Ok(Floor {
-        guest: median(&ground.guest, &ground.tenant).await?,
-        host: median(&ground.host, HOST).await?,
-        apply: apply(ground).await?,
+        guest: median(&namespace.guest, &namespace.tenant).await?,
+        host: median(&namespace.host, HOST).await?,
+        apply: apply(namespace).await?,
     })
 }
 
-async fn apply(ground: &Ground) -> Result<f64, Error> {
-    let components: Api<DynamicObject> = ground.mirrored();
+async fn apply(namespace: &BenchNamespace) -> Result<f64, Error> {
+    let components: Api<DynamicObject> = namespace.mirrored();
     let mut took = Vec::new();
     for number in 0..REQUESTS {
         let name = format!("direct-{number:04}");

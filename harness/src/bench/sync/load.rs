@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::Error;
-use super::ground::Ground;
+use super::bench_namespace::BenchNamespace;
 
 /// A change to Components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,12 +110,12 @@ pub(super) fn component(name: &str) -> Result<DynamicObject, kube::Error> {
 /// Requests a change of `count` Components, one at each interval `every`, without waiting for the answers to earlier
 /// requests.
 pub(super) async fn paced(
-    ground: &Ground,
+    namespace: &BenchNamespace,
     change: Change,
     count: usize,
     every: Duration,
 ) -> Result<Vec<Made>, Error> {
-    let components = ground.components(ground.guest.clone());
+    let components = namespace.components(namespace.guest.clone());
     let mut making = JoinSet::new();
     let mut due = Instant::now();
     for number in 0..count {
@@ -126,12 +126,12 @@ pub(super) async fn paced(
         );
         due += every;
     }
-    collect(ground, change, making).await
+    collect(namespace, change, making).await
 }
 
 /// Asks for a change of `count` Components as fast as `clients` get answers.
 pub(super) async fn burst(
-    ground: &Ground,
+    namespace: &BenchNamespace,
     change: Change,
     clients: Vec<Client>,
     count: usize,
@@ -139,7 +139,7 @@ pub(super) async fn burst(
     let next = Arc::new(AtomicUsize::new(0));
     let mut making = JoinSet::new();
     for client in clients {
-        let (components, next) = (ground.components(client), Arc::clone(&next));
+        let (components, next) = (namespace.components(client), Arc::clone(&next));
         making.spawn(async move {
             let mut made = Vec::new();
             loop {
@@ -152,11 +152,11 @@ pub(super) async fn burst(
             }
         });
     }
-    collect(ground, change, making).await
+    collect(namespace, change, making).await
 }
 
 async fn collect(
-    ground: &Ground,
+    namespace: &BenchNamespace,
     change: Change,
     mut making: JoinSet<Vec<Result<Made, kube::Error>>>,
 ) -> Result<Vec<Made>, Error> {
@@ -168,7 +168,7 @@ async fn collect(
     let mut all = Vec::new();
     while let Some(ended) = making.join_next().await {
         for made in ended.map_err(Error::Ended)? {
-            all.push(made.map_err(Error::refused(attempt, &ground.tenant))?);
+            all.push(made.map_err(Error::refused(attempt, &namespace.tenant))?);
         }
     }
     Ok(all)

@@ -53,7 +53,7 @@ struct Heard {
     name: String,
     uid: String,
     /// True if the event has been published in the guest, or need not be.
-    is_told: AtomicBool,
+    is_shown: AtomicBool,
 }
 
 impl Events {
@@ -75,7 +75,7 @@ impl Events {
         let keep = |event: Event| Heard {
             name: event.involved_object.name.unwrap_or_default(),
             uid: event.involved_object.uid.unwrap_or_default(),
-            is_told: AtomicBool::new(false),
+            is_shown: AtomicBool::new(false),
         };
         let changed = move |_: &str, change| {
             if let Change::Object(key) = change {
@@ -159,7 +159,7 @@ impl Reconciler for Events {
             self.wait_no_more(key);
             return Ok(Action::AwaitChange);
         };
-        if heard.is_told.load(Ordering::Relaxed) {
+        if heard.is_shown.load(Ordering::Relaxed) {
             return Ok(Action::AwaitChange);
         }
         let about = Key::new(key.namespace.clone(), heard.name.clone());
@@ -186,7 +186,7 @@ impl Reconciler for Events {
                 .await
                 .attempting(|| format!("write Event {key} to the guest"))?;
         }
-        heard.is_told.store(true, Ordering::Relaxed);
+        heard.is_shown.store(true, Ordering::Relaxed);
         Ok(Action::AwaitChange)
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Layers, attempt, name_of};
 use crate::pods::made;
-use crate::rig::{Space, Tenant, unique};
+use crate::rig::{NamespacePair, Tenant, unique};
 
 const OPEN: &str =
     "multiNamespaceMode: {enabled: true}\ndefaults: {policies: {podSecurityStandard: privileged}}\n";
@@ -70,7 +70,7 @@ fn everyday() -> Value {
 
 #[tokio::test]
 async fn an_everyday_pod_passes_all_layers() {
-    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (space, layers) = (NamespacePair::shared().await, Layers::shared().await);
     let wanted = everyday();
     for layer in [&layers.policies, &layers.pod_security] {
         attempt(layer, "Pod", &wanted).await.expect("it passes");
@@ -103,7 +103,7 @@ async fn pods_that_run_outlive_the_upgrade_and_are_named() {
     host.shows("Namespace", &name, enforce, "baseline").await;
     space
         .guest
-        .is_told(
+        .has_event(
             "Pod",
             "agent",
             "the host would refuse it if it were created now: spec.hostPID: ",
@@ -124,7 +124,7 @@ async fn pods_that_run_outlive_the_upgrade_and_are_named() {
     let mut again = crate::pods::pod("again");
     again["spec"]["hostPID"] = json!(true);
     space.guest.create(again).await;
-    space.guest.is_told("Pod", "again", "spec.hostPID: ").await;
+    space.guest.has_event("Pod", "again", "spec.hostPID: ").await;
     let told = space.guest.list("Event").await;
     let of_plain = told
         .iter()
@@ -143,7 +143,7 @@ async fn a_release_keeps_the_selector_that_it_was_installed_with() {
     let mut set = host.appears("StatefulSet", tenant.name()).await;
     assert_eq!(set["spec"]["selector"]["matchLabels"]["app"], "vcluster");
     host.delete("StatefulSet", tenant.name()).await;
-    host.loses("StatefulSet", tenant.name()).await;
+    host.until_gone("StatefulSet", tenant.name()).await;
     for labels in ["/spec/selector/matchLabels", "/spec/template/metadata/labels"] {
         set.pointer_mut(labels).expect("it has some")["app"] = json!(LABEL_OF_BEFORE);
     }

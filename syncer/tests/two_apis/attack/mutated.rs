@@ -4,7 +4,7 @@ use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 use crate::pods::{made, pod};
-use crate::rig::{Space, Tenant, Webhook, unique};
+use crate::rig::{NamespacePair, Tenant, Webhook, unique};
 
 /// Adds the container that an annotation of the pod describes, as Dapr's injector does for a Component's.
 fn inject(request: &Value) -> Value {
@@ -22,7 +22,7 @@ async fn a_container_that_the_host_adds_is_refused_by_the_hosts_layers() {
     // A tenant of its own: nobody else's pods go through the webhook.
     let tenant = Tenant::new("mutated").await;
     let admin = tenant.host().await;
-    let space: Space = tenant.space("default").await;
+    let space: NamespacePair = tenant.space("default").await;
     let webhook = Webhook::new(inject).await;
     let name = unique("inject");
     let labels = json!({"vcluster.loft.sh/vcluster-name": tenant.name()});
@@ -78,7 +78,7 @@ async fn a_container_that_the_host_adds_is_refused_by_the_hosts_layers() {
         container["image"] = json!("example.com/helper:1");
         let wanted = made(&space.guest, injected(container)).await;
         let name = wanted["metadata"]["name"].as_str().expect("it has one");
-        space.guest.is_told("Pod", name, words).await;
+        space.guest.has_event("Pod", name, words).await;
         assert_eq!(space.host.get("Pod", name).await, None);
     }
     admin.delete("MutatingWebhookConfiguration", &name).await;

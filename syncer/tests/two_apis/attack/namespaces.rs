@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::Layers;
-use crate::rig::{Refusal, Side, Space, Tenant, namespace};
+use crate::rig::{NamespacePair, Refusal, Side, Tenant, namespace};
 
 const ENFORCE: &str = "/metadata/labels/pod-security.kubernetes.io~1enforce";
 
@@ -18,7 +18,7 @@ const ENFORCE: &str = "/metadata/labels/pod-security.kubernetes.io~1enforce";
 #[case::of_kubernetes("kubernetes.io/metadata.name", "kube-system")]
 #[tokio::test]
 async fn a_label_that_others_go_by_fails_by_two_layers(#[case] key: &str, #[case] value: &str) {
-    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (space, layers) = (NamespacePair::shared().await, Layers::shared().await);
     let (guest, host) = (space.guest.everywhere(), space.host.everywhere());
     let labels = json!({key: value, "seen": "yes"});
     guest
@@ -53,7 +53,7 @@ async fn a_label_that_others_go_by_fails_by_two_layers(#[case] key: &str, #[case
 #[tokio::test]
 async fn the_standard_of_a_namespace_can_only_be_raised() {
     let tenant = Tenant::shared().await;
-    let space = Space::shared().await;
+    let space = NamespacePair::shared().await;
     let (host, account) = (space.host.everywhere(), tenant.account().await);
     let name = space.host.namespace();
     let set = |side: Side, level: Value| async move {
@@ -103,7 +103,7 @@ async fn the_standard_of_a_namespace_can_only_be_raised() {
 
 #[tokio::test]
 async fn a_label_of_the_hosts_cannot_be_removed() {
-    let (layers, space) = (Layers::shared().await, Space::shared().await);
+    let (layers, space) = (Layers::shared().await, NamespacePair::shared().await);
     let name = layers.policies.namespace();
     layers
         .none
@@ -148,7 +148,7 @@ async fn a_label_that_the_values_name_keeps_its_key() {
     }
     guest.create(namespace("three")).await;
     guest
-        .is_told(
+        .has_event(
             "Namespace",
             "three",
             "`defaults.policies.namespaces` of its values allows 7",
@@ -174,7 +174,7 @@ async fn after_a_restart_the_limit_of_namespaces_still_holds() {
     let words = "`defaults.policies.namespaces` of its values allows 6";
     for name in beyond {
         guest.create(namespace(name)).await;
-        guest.is_told("Namespace", name, words).await;
+        guest.has_event("Namespace", name, words).await;
     }
 
     tenant.stop().await;
@@ -182,7 +182,7 @@ async fn after_a_restart_the_limit_of_namespaces_still_holds() {
 
     // All have been looked at when there is a place for one more.
     guest.delete("Namespace", "z").await;
-    host.loses("Namespace", &tenant.host_namespace("z")).await;
+    host.until_gone("Namespace", &tenant.host_namespace("z")).await;
     let found = host
         .sees("Namespace", "", "one more", |list| {
             let items = list["items"].as_array()?;

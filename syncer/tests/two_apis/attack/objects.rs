@@ -3,23 +3,23 @@
 use serde_json::{Value, json};
 
 use super::{Layers, attempt, claim, says, token_secret};
-use crate::rig::{Space, Tenant, unique};
+use crate::rig::{NamespacePair, Tenant, unique};
 
 /// Creates the object in the guest, and checks that it gets an Event and has no mirror.
-async fn is_refused(space: &Space, kind: &str, object: &Value, words: &str) {
+async fn is_refused(space: &NamespacePair, kind: &str, object: &Value, words: &str) {
     let mut object = object.clone();
     let name = unique("attempt");
     object["apiVersion"] = json!("v1");
     object["kind"] = json!(kind);
     object["metadata"]["name"] = json!(name);
     space.guest.create(object).await;
-    space.guest.is_told(kind, &name, words).await;
+    space.guest.has_event(kind, &name, words).await;
     assert_eq!(space.host.get(kind, &name).await, None);
 }
 
 #[tokio::test]
 async fn an_address_of_others_fails_by_two_layers() {
-    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (space, layers) = (NamespacePair::shared().await, Layers::shared().await);
     let service = json!({"spec": {"ports": [{"port": 80}], "externalIPs": ["192.0.2.1"]}});
     attempt(&layers.none, "Service", &service)
         .await
@@ -37,7 +37,7 @@ async fn an_address_of_others_fails_by_two_layers() {
 
 #[tokio::test]
 async fn an_address_that_is_added_later_fails_by_two_layers() {
-    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (space, layers) = (NamespacePair::shared().await, Layers::shared().await);
     let address = json!({"spec": {"externalIPs": ["192.0.2.1"]}});
     let plain = |name: &str| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}});
     space.guest.create(plain("later")).await;
@@ -45,7 +45,7 @@ async fn an_address_that_is_added_later_fails_by_two_layers() {
     space.guest.merge("Service", "later", &address).await;
     space
         .guest
-        .is_told("Service", "later", "spec.externalIPs[0]: ")
+        .has_event("Service", "later", "spec.externalIPs[0]: ")
         .await;
     let host = space.host.get("Service", "later").await.expect("it stays");
     assert_eq!(host["spec"].get("externalIPs"), None);
@@ -65,7 +65,7 @@ async fn an_address_that_is_added_later_fails_by_two_layers() {
 
 #[tokio::test]
 async fn a_volume_of_choice_fails_by_two_layers() {
-    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (space, layers) = (NamespacePair::shared().await, Layers::shared().await);
     for (fields, field) in [
         (json!({"volumeName": "theirs"}), "spec.volumeName: "),
         (
@@ -90,7 +90,7 @@ async fn a_volume_of_choice_fails_by_two_layers() {
 
 #[tokio::test]
 async fn a_token_of_the_host_fails_by_two_layers() {
-    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (space, layers) = (NamespacePair::shared().await, Layers::shared().await);
     let tenant = Tenant::shared().await;
     attempt(&layers.none, "Secret", &token_secret())
         .await

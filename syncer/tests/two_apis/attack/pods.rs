@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Layers, attempt, name_of, says};
 use crate::pods::made;
-use crate::rig::{Space, unique};
+use crate::rig::{NamespacePair, unique};
 
 /// The layer besides the syncer and the policies.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -196,7 +196,7 @@ async fn a_pod_that_reaches_out_fails_by_two_layers(
     #[case] field: &str,
     #[case] pod_security: PodSecurity,
 ) {
-    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (space, layers) = (NamespacePair::shared().await, Layers::shared().await);
     let wanted = pod(&spec);
     let name = name_of(&wanted);
 
@@ -206,7 +206,7 @@ async fn a_pod_that_reaches_out_fails_by_two_layers(
         .expect("nothing else refuses it");
     // The syncer alone.
     made(&space.guest, wanted.clone()).await;
-    space.guest.is_told("Pod", &name, &format!("{field}: ")).await;
+    space.guest.has_event("Pod", &name, &format!("{field}: ")).await;
     assert_eq!(space.host.get("Pod", &name).await, None);
     // The policies alone.
     says(
@@ -223,7 +223,7 @@ async fn a_pod_that_reaches_out_fails_by_two_layers(
 
 #[tokio::test]
 async fn a_runtime_class_that_the_host_does_not_show_fails_by_two_layers() {
-    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (space, layers) = (NamespacePair::shared().await, Layers::shared().await);
     let class = json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "attack"}, "handler": "runc"});
     layers.none.everywhere().create(class.clone()).await;
     space.guest.everywhere().create(class).await;
@@ -234,10 +234,13 @@ async fn a_runtime_class_that_the_host_does_not_show_fails_by_two_layers() {
     let name = name_of(&wanted);
     made(&space.guest, wanted.clone()).await;
     // At once, with what to do.
-    space.guest.is_told("Pod", &name, "spec.runtimeClassName: ").await;
     space
         .guest
-        .is_told("Pod", &name, "Remove the field, or ask the host's administrator")
+        .has_event("Pod", &name, "spec.runtimeClassName: ")
+        .await;
+    space
+        .guest
+        .has_event("Pod", &name, "Remove the field, or ask the host's administrator")
         .await;
     assert_eq!(space.host.get("Pod", &name).await, None);
     says(
@@ -267,7 +270,7 @@ async fn what_the_syncer_translates_is_refused_from_a_stolen_control_plane(
 #[case::a_capability(json!({"capabilities": {"add": ["SYS_PTRACE"]}}), "securityContext.capabilities.add[0]: ")]
 #[tokio::test]
 async fn a_debugging_container_that_reaches_out_is_refused(#[case] context: Value, #[case] field: &str) {
-    let (space, layers) = (Space::shared().await, Layers::shared().await);
+    let (space, layers) = (NamespacePair::shared().await, Layers::shared().await);
     let wanted = pod(&json!({}));
     let name = name_of(&wanted);
     made(&space.guest, wanted).await;
@@ -282,7 +285,7 @@ async fn a_debugging_container_that_reaches_out_is_refused(#[case] context: Valu
         .await
         .expect("the guest takes it");
     let expected = format!("spec.ephemeralContainers[0].{field}");
-    space.guest.is_told("Pod", &name, &expected).await;
+    space.guest.has_event("Pod", &name, &expected).await;
     let host = space.host.get("Pod", &name).await.expect("it runs");
     assert_eq!(host["spec"].get("ephemeralContainers"), None);
     // With the account's token, in the namespace without a standard.

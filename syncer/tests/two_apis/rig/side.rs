@@ -252,7 +252,7 @@ impl Side {
     }
 
     /// Waits until an object is gone.
-    pub(crate) async fn loses(&self, kind: &str, name: &str) {
+    pub(crate) async fn until_gone(&self, kind: &str, name: &str) {
         wait::until(format!("{kind} {name} to be gone"), SOON, || async move {
             Ok::<_, Refusal>(match self.get(kind, name).await {
                 None => Seen::Ready(()),
@@ -264,7 +264,7 @@ impl Side {
     }
 
     /// Waits until an Event of the syncer about an object contains these words.
-    pub(crate) async fn is_told(&self, kind: &str, name: &str, words: &str) {
+    pub(crate) async fn has_event(&self, kind: &str, name: &str, words: &str) {
         wait::until(
             format!("an Event on {kind} {name}: {words}"),
             SOON,

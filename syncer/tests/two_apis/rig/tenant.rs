@@ -16,8 +16,8 @@ use tokio::sync::OnceCell;
 
 use super::control_plane::ControlPlane;
 use super::process::tail;
-use super::way::Way;
-use super::{Host, SOON, Side, Space, Syncer, background, unique};
+use super::proxy::Proxy;
+use super::{Host, NamespacePair, SOON, Side, Syncer, background, unique};
 
 /// A virtual cluster without a pod around it.
 pub(crate) struct Tenant {
@@ -182,8 +182,8 @@ impl Tenant {
     }
 
     /// Returns a namespace of the guest, once its mirror exists.
-    pub(crate) async fn space(&self, namespace: &str) -> Space {
-        Space::of(self, namespace).await
+    pub(crate) async fn space(&self, namespace: &str) -> NamespacePair {
+        NamespacePair::of(self, namespace).await
     }
 
     /// Starts the syncer and waits until it has reconciled everything.
@@ -265,21 +265,21 @@ impl Tenant {
     }
 
     /// Makes syncers that start from now on reach the host by a proxy that can be closed.
-    pub(crate) async fn by_another_way(&self) -> Way {
+    pub(crate) async fn through_proxy(&self) -> Proxy {
         let file = self.folder.join("host.kubeconfig");
         let text = fs::read_to_string(&file).expect("it was written");
         let mut config: Value = serde_json::from_str(&text).expect("it is JSON");
         let server = &mut config["clusters"][0]["cluster"]["server"];
         let address = server.as_str().and_then(|url| url.strip_prefix("https://"));
-        let way = Way::to(
+        let proxy = Proxy::to(
             address
                 .and_then(|address| address.parse().ok())
                 .expect("an address"),
         )
         .await;
-        *server = json!(format!("https://{}", way.address));
+        *server = json!(format!("https://{}", proxy.address));
         fs::write(&file, config.to_string()).expect("the folder is ours");
-        way
+        proxy
     }
 
     /// Stops the syncer.

@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split};
 use tracing::debug;
 
 use super::Sides;
-use super::asked::{Asked, Verb};
-use super::refusal::{Refusal, text};
+use super::request::{KubeletRequest, Verb};
+use super::status_error::{StatusError, text};
 use super::target_pod::TargetPod;
 
 /// Headers by which two ends agree on a protocol. No other header of a request goes to the host, as the syncer is the client
@@ -46,19 +46,19 @@ const LONGEST: usize = 64 * 1024;
 /// Sends the request to the host, and returns the answer.
 pub(super) async fn pass(
     sides: &Sides,
-    asked: &Asked,
+    asked: &KubeletRequest,
     target: &TargetPod,
     mut request: Request<Incoming>,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, StatusError> {
     let mut question = Request::new(Body::empty());
     *question.method_mut() = request.method().clone();
     *question.uri_mut() = (asked.at(&target.namespace, &target.name).parse())
-        .map_err(|_| Refusal::bad("the request cannot be sent to the host: it gives no valid URL"))?;
+        .map_err(|_| StatusError::bad("the request cannot be sent to the host: it gives no valid URL"))?;
     if asked.verb != Verb::Log {
         *question.headers_mut() = some_of(request.headers(), &OF_UPGRADES);
     }
     let answer = sides.host.send(question).await;
-    let mut answer = answer.map_err(|error| Refusal::of_api("ask the host", &error))?;
+    let mut answer = answer.map_err(|error| StatusError::of_api("ask the host", &error))?;
     let headers = some_of(answer.headers(), &OF_UPGRADED);
     match answer.status() {
         StatusCode::SWITCHING_PROTOCOLS => {

@@ -8,11 +8,11 @@ use hyper::{Method, Uri};
 use vcluster_values::naming::{is_label, is_word};
 
 use super::parameters;
-use super::refusal::Refusal;
+use super::status_error::StatusError;
 
 /// A request to a kubelet. All of its strings are safe in a path or query of the host's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct KubeletRequest {
     /// The operation.
     pub(super) verb: Verb,
     /// The guest's namespace.
@@ -67,15 +67,15 @@ impl Verb {
     }
 }
 
-impl Asked {
+impl KubeletRequest {
     /// Reads a request's first line; paths that a kubelet does not serve are refused.
-    pub(super) fn read(method: &Method, uri: &Uri) -> Result<Self, Refusal> {
-        let unknown = || Refusal::not_found(format!("this kubelet has no {}", uri.path()));
+    pub(super) fn read(method: &Method, uri: &Uri) -> Result<Self, StatusError> {
+        let unknown = || StatusError::not_found(format!("this kubelet has no {}", uri.path()));
         let path = uri.path().strip_prefix('/').ok_or_else(unknown)?;
         let (verb, rest) = path.split_once('/').ok_or_else(unknown)?;
         let verb = Verb::of(verb).ok_or_else(unknown)?;
         if !verb.takes(method) {
-            return Err(Refusal::method(method));
+            return Err(StatusError::method(method));
         }
         let parts: Vec<&str> = rest.split('/').collect();
         let (namespace, pod, uid, container) = match (verb, &parts[..]) {
@@ -97,7 +97,7 @@ impl Asked {
             container: container
                 .map(|container| named("container", container, is_label))
                 .transpose()?,
-            query: parameters::for_host(verb, uri.query().unwrap_or_default()).map_err(Refusal::bad)?,
+            query: parameters::for_host(verb, uri.query().unwrap_or_default()).map_err(StatusError::bad)?,
         })
     }
 
@@ -120,8 +120,8 @@ impl Asked {
 }
 
 /// Returns a name if it is valid for its kind; otherwise a refusal.
-pub(super) fn named(what: &str, text: &str, fits: fn(&str) -> bool) -> Result<String, Refusal> {
-    let refusal = || Refusal::bad(format!("{text:?} is no name of a {what}"));
+pub(super) fn named(what: &str, text: &str, fits: fn(&str) -> bool) -> Result<String, StatusError> {
+    let refusal = || StatusError::bad(format!("{text:?} is no name of a {what}"));
     fits(text).then(|| text.to_owned()).ok_or_else(refusal)
 }
 

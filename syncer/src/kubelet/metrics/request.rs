@@ -5,12 +5,12 @@ use kube::api::ListParams;
 use vcluster_values::naming::is_label;
 
 use crate::guest::metrics::VERSION;
-use crate::kubelet::asked::{is_name, named};
-use crate::kubelet::refusal::Refusal;
+use crate::kubelet::request::{is_name, named};
+use crate::kubelet::status_error::StatusError;
 
 /// A request to the metrics API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct KubeletRequest {
     /// The subject of the request.
     pub(super) what: What,
     labels: Option<String>,
@@ -38,12 +38,12 @@ pub(super) enum What {
     },
 }
 
-impl Asked {
+impl KubeletRequest {
     /// Reads a request's first line; paths that this API does not serve are refused.
-    pub(super) fn read(method: &Method, uri: &Uri) -> Result<Self, Refusal> {
-        let unknown = || Refusal::not_found(format!("the API has no {}", uri.path()));
+    pub(super) fn read(method: &Method, uri: &Uri) -> Result<Self, StatusError> {
+        let unknown = || StatusError::not_found(format!("the API has no {}", uri.path()));
         if method != Method::GET {
-            return Err(Refusal::method(method));
+            return Err(StatusError::method(method));
         }
         let parts: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
         let what = match parts.get(2..).unwrap_or_default() {
@@ -77,7 +77,7 @@ impl Asked {
                 "labelSelector" => asked.labels = Some(value.into_owned()),
                 "fieldSelector" => asked.fields = Some(value.into_owned()),
                 "watch" if value != "false" && value != "0" => {
-                    return Err(Refusal::method_not_allowed("metrics cannot be watched"));
+                    return Err(StatusError::method_not_allowed("metrics cannot be watched"));
                 }
                 // All there is is answered at once, whatever the page asked for.
                 _ => {}
@@ -119,7 +119,7 @@ mod tests {
     #[case::all_nodes("/v1beta1/nodes", What::Nodes { name: None })]
     fn a_path_says_of_what(#[case] path: &str, #[case] what: What) {
         let uri = format!("/apis/metrics.k8s.io{path}").parse().unwrap();
-        assert_eq!(Asked::read(&Method::GET, &uri).unwrap().what, what);
+        assert_eq!(KubeletRequest::read(&Method::GET, &uri).unwrap().what, what);
     }
 
     #[rstest]
@@ -130,13 +130,13 @@ mod tests {
     #[case::a_watch("/v1beta1/pods?watch=1", Method::GET, 405)]
     fn what_is_not_there_is_refused(#[case] path: &str, #[case] method: Method, #[case] code: u16) {
         let uri = format!("/apis/metrics.k8s.io{path}").parse().unwrap();
-        assert_eq!(Asked::read(&method, &uri).unwrap_err().code(), code);
+        assert_eq!(KubeletRequest::read(&method, &uri).unwrap_err().code(), code);
     }
 
     #[test]
     fn selectors_are_the_guests_to_answer() {
         let uri = "/apis/metrics.k8s.io/v1beta1/pods?labelSelector=app%3Da%2Ctier%21%3Db&limit=500";
-        let asked = Asked::read(&Method::GET, &uri.parse().unwrap()).unwrap();
+        let asked = KubeletRequest::read(&Method::GET, &uri.parse().unwrap()).unwrap();
         let selected = asked.selected(None);
         assert_eq!(selected.label_selector.as_deref(), Some("app=a,tier!=b"));
         assert_eq!(selected.field_selector, None);

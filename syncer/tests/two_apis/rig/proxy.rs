@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 /// The state of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passage {
+pub(crate) enum Link {
     /// Everything passes.
     Open,
     /// Nothing passes, without an error: as if the other end were frozen.
@@ -18,18 +18,18 @@ pub(crate) enum Passage {
 }
 
 /// A port that is forwarded to another.
-pub(crate) struct Way {
+pub(crate) struct Proxy {
     pub(super) address: SocketAddr,
-    passage: watch::Sender<Passage>,
+    passage: watch::Sender<Link>,
 }
 
-impl Way {
+impl Proxy {
     /// Opens a proxy, for as long as the test's runtime lives.
     pub(crate) async fn to(address: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a loopback port is free");
-        let (passage, seen) = watch::channel(Passage::Open);
+        let (passage, seen) = watch::channel(Link::Open);
         let here = listener.local_addr().expect("it is bound");
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
@@ -43,12 +43,12 @@ impl Way {
     }
 
     /// Sets the state of the proxy.
-    pub(crate) fn is(&self, passage: Passage) {
+    pub(crate) fn is(&self, passage: Link) {
         self.passage.send_replace(passage);
     }
 }
 
-async fn connect(near: TcpStream, address: SocketAddr, passage: watch::Receiver<Passage>) {
+async fn connect(near: TcpStream, address: SocketAddr, passage: watch::Receiver<Link>) {
     let mut closed = passage.clone();
     let carried = async {
         let far = TcpStream::connect(address).await.ok()?;
@@ -62,22 +62,19 @@ async fn connect(near: TcpStream, address: SocketAddr, passage: watch::Receiver<
     tokio::select! {
         // Whoever ends it, both ends are closed.
         _ = carried => {}
-        _ = closed.wait_for(|passage| *passage == Passage::Closed) => {}
+        _ = closed.wait_for(|passage| *passage == Link::Closed) => {}
     }
 }
 
 async fn carry(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut passage: watch::Receiver<Passage>,
+    mut passage: watch::Receiver<Link>,
 ) -> Option<()> {
     let mut bytes = vec![0; 16 * 1024];
     loop {
         let read = from.read(&mut bytes).await.ok().filter(|read| *read > 0)?;
-        passage
-            .wait_for(|passage| *passage != Passage::Silent)
-            .await
-            .ok()?;
+        passage.wait_for(|passage| *passage != Link::Silent).await.ok()?;
         to.write_all(&bytes[..read]).await.ok()?;
     }
 }

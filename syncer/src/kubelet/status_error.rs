@@ -5,16 +5,16 @@ use hyper::{Method, Response, StatusCode};
 use kube::client::Body;
 use serde_json::json;
 
-use super::asked::{Asked, Verb};
+use super::request::{KubeletRequest, Verb};
 
 /// A refusal of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct StatusError {
     code: StatusCode,
     message: String,
 }
 
-impl Refusal {
+impl StatusError {
     /// Refuses a client that is not this guest's API server.
     pub(super) fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "only the API server may ask this kubelet")
@@ -74,7 +74,7 @@ impl Refusal {
 
     /// Returns the refusal in the form that the client understands. An API server wraps a text in its own words; but an answer in
     /// place of a stream is passed on unchanged, and the client expects a `Status` there.
-    pub(super) fn response_to(&self, asked: &Asked) -> Response<Body> {
+    pub(super) fn response_to(&self, asked: &KubeletRequest) -> Response<Body> {
         if asked.verb == Verb::Log {
             return self.response();
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Side, Tenant, namespace, unique};
 
 /// A guest namespace and its mirror on the host.
-pub(crate) struct Space {
+pub(crate) struct NamespacePair {
     /// The namespace.
     pub(crate) guest: Side,
     /// Its mirror.
@@ -14,7 +14,7 @@ pub(crate) struct Space {
     shared: Option<Arc<Tenant>>,
 }
 
-impl Space {
+impl NamespacePair {
     /// Creates a namespace of the tenant that tests share.
     pub(crate) async fn shared() -> Self {
         Self::new_of(Tenant::shared().await).await
@@ -55,7 +55,7 @@ impl Space {
     clippy::print_stdout,
     reason = "libtest captures it, and shows it where the test fails"
 )]
-impl Drop for Space {
+impl Drop for NamespacePair {
     fn drop(&mut self) {
         let Some(tenant) = &self.shared else { return };
         if std::thread::panicking() {

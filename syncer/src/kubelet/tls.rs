@@ -32,13 +32,13 @@ pub(super) enum Caller {
 }
 
 /// TLS acceptor of all connections.
-pub(super) struct Door {
-    acceptor: TlsAcceptor,
+pub(super) struct Acceptor {
+    tls: TlsAcceptor,
     kubelet_client: CertificateDer<'static>,
     front_proxy: CertificateDer<'static>,
 }
 
-impl Door {
+impl Acceptor {
     /// Reads the files that `syncer init` wrote into a folder.
     pub(super) fn new(folder: &Path) -> Result<Self, Error> {
         let certificate = |name: &str| read(folder, name, CertificateDer::from_pem_file);
@@ -70,7 +70,7 @@ impl Door {
             })
             .map_err(|error| unusable(error.into()))?;
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            tls: TlsAcceptor::from(Arc::new(config)),
             kubelet_client: certificate(&format!("{}.crt", pki::KUBELET_CLIENT))?,
             front_proxy: certificate(&format!("{}.crt", pki::FRONT_PROXY))?,
         })
@@ -78,7 +78,7 @@ impl Door {
 
     /// Performs the TLS handshake and identifies the client. A client without a certificate of the guest's is an error.
     pub(super) async fn greet(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Caller)> {
-        let stream = self.acceptor.accept(stream).await?;
+        let stream = self.tls.accept(stream).await?;
         let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let caller = match shown.first() {
             Some(shown) if *shown == self.kubelet_client => Caller::ApiServer,

@@ -18,15 +18,15 @@ const PANICS: [&str; 3] = ["panicked at", "panic:", "Observed a panic"];
 
 /// A tenant's syncer and the objects of others, as they were when the scenario began.
 #[derive(Clone, Debug)]
-#[must_use = "ask it at the end"]
-pub struct Witness {
+#[must_use = "call `assert_unchanged` at the end"]
+pub struct Invariants {
     tenants: Vec<Tenant>,
     since: Timestamp,
     control_planes: Vec<Pod>,
     bystanders: BTreeMap<String, String>,
 }
 
-impl Witness {
+impl Invariants {
     /// Records the syncer of a tenant, and the objects that do not belong to that tenant.
     pub async fn of(tenant: &Tenant) -> anyhow::Result<Self> {
         Self::of_all(vec![tenant.clone()]).await
@@ -48,7 +48,7 @@ impl Witness {
     }
 
     /// Checks that nothing has changed: no syncer has restarted or panicked, and every foreign object is the same.
-    pub async fn is_content(self) -> anyhow::Result<()> {
+    pub async fn assert_unchanged(self) -> anyhow::Result<()> {
         for (tenant, before) in self.tenants.iter().zip(&self.control_planes) {
             let after = tenant.control_plane().await?;
             anyhow::ensure!(

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use crate::eventually::{LATER, becomes, eventually};
+use crate::namespace_pair::NamespacePair;
 use crate::side::Side;
-use crate::space::Space;
 
 /// The pod's name, and that of its container.
 const NAME: &str = "toolbox";
 
-/// The name of the container that [`Toolbox::debug`] adds.
+/// The name of the container that [`DebugPod::debug`] adds.
 const DEBUGGER: &str = "debugger";
 
 /// The folder of its tools.
@@ -28,7 +28,7 @@ const PROGRAM: &str =
 
 /// A container of a pod, accessed through one side.
 #[derive(Clone, Debug)]
-pub struct Toolbox {
+pub struct DebugPod {
     pods: Api<Pod>,
     pod: String,
     container: String,
@@ -52,14 +52,14 @@ impl Log {
     }
 }
 
-impl Toolbox {
+impl DebugPod {
     /// Starts a pod of busybox and waits until it runs.
-    pub async fn start(space: &Space) -> anyhow::Result<Self> {
+    pub async fn start(space: &NamespacePair) -> anyhow::Result<Self> {
         Self::start_annotated(space, json!({})).await
     }
 
     /// Starts such a pod with a sidecar, and waits until both containers run.
-    pub async fn start_with_sidecar(space: &Space, app_id: &str) -> anyhow::Result<Self> {
+    pub async fn start_with_sidecar(space: &NamespacePair, app_id: &str) -> anyhow::Result<Self> {
         let annotations = json!({
             "dapr.io/enabled": "true",
             "dapr.io/app-id": app_id,
@@ -70,7 +70,7 @@ impl Toolbox {
         Self::start_annotated(space, annotations).await
     }
 
-    async fn start_annotated(space: &Space, annotations: Value) -> anyhow::Result<Self> {
+    async fn start_annotated(space: &NamespacePair, annotations: Value) -> anyhow::Result<Self> {
         let toolbox = Self::of(space.guest(), NAME, NAME);
         let pod = serde_json::from_value(json!({
             "apiVersion": "v1",
@@ -221,7 +221,7 @@ impl Toolbox {
     }
 
     /// Adds a container with a shell and this name to the pod.
-    pub async fn add(&self, space: &Space, name: &str) -> anyhow::Result<()> {
+    pub async fn add(&self, space: &NamespacePair, name: &str) -> anyhow::Result<()> {
         let debugger = json!({
             "name": name,
             "image": space.tenant().environment().image("busybox"),
@@ -238,7 +238,7 @@ impl Toolbox {
     }
 
     /// Adds a container with a shell to the pod, as `kubectl debug -it` does, and waits until it runs.
-    pub async fn debug(&self, space: &Space) -> anyhow::Result<Self> {
+    pub async fn debug(&self, space: &NamespacePair) -> anyhow::Result<Self> {
         self.add(space, DEBUGGER).await?;
         eventually(
             format!("{DEBUGGER} in pod {} to run", self.pod),

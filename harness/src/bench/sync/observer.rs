@@ -51,12 +51,12 @@ impl Seen {
 
 /// A watch on the host's mirror of a guest namespace.
 #[derive(Debug)]
-pub(super) struct Arrivals {
+pub(super) struct Observer {
     seen: watch::Receiver<Seen>,
     _watching: AbortOnDropHandle<()>,
 }
 
-impl Arrivals {
+impl Observer {
     /// Watches from now on, through a connection of its own.
     pub(super) fn watch(components: Api<PartialObjectMeta<DynamicObject>>) -> Self {
         let (sender, seen) = watch::channel(Seen::default());

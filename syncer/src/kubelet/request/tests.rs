@@ -2,8 +2,8 @@ use rstest::rstest;
 
 use super::*;
 
-fn read(method: &Method, line: &str) -> Result<Asked, u16> {
-    Asked::read(method, &line.parse().unwrap()).map_err(|refusal| refusal.code())
+fn read(method: &Method, line: &str) -> Result<KubeletRequest, u16> {
+    KubeletRequest::read(method, &line.parse().unwrap()).map_err(|refusal| refusal.code())
 }
 
 #[rstest]
@@ -38,7 +38,7 @@ fn a_uid_is_kept_to_be_compared() {
     let with = read(&Method::POST, "/exec/default/app/0a1b/main").unwrap();
     let without = read(&Method::POST, "/exec/default/app/main").unwrap();
     assert_eq!(with.uid.as_deref(), Some("0a1b"));
-    assert_eq!(Asked { uid: None, ..with }, without);
+    assert_eq!(KubeletRequest { uid: None, ..with }, without);
 }
 
 #[rstest]

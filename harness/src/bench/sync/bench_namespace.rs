@@ -10,7 +10,7 @@ use provision::naming;
 use provision::wait::{self, Budget, Seen};
 
 use super::load::{self, Change};
-use super::{Arrivals, Error};
+use super::{Error, Observer};
 use crate::answer::said;
 use crate::bench::client;
 use crate::environment::Attached;
@@ -23,7 +23,7 @@ const MIRRORED: Budget = Budget::seconds(60);
 const GONE: Budget = Budget::seconds(180);
 
 /// A new guest namespace and its mirror.
-pub(super) struct Ground {
+pub(super) struct BenchNamespace {
     /// The tenant's name.
     pub(super) tenant: String,
     /// Its API.
@@ -37,7 +37,7 @@ pub(super) struct Ground {
     kubeconfig: PathBuf,
 }
 
-impl Ground {
+impl BenchNamespace {
     /// Chooses a name that no other namespace has. It creates nothing yet.
     pub(super) async fn choose(attached: &Attached, tenant: &str) -> Result<Self, Error> {
         let has = attached.tenants.iter().find(|has| has.name == tenant);
@@ -59,7 +59,7 @@ impl Ground {
     /// Makes the namespace, waits for its mirror, and shows that a Component gets through and is seen.
     ///
     /// So nothing that happens once only, a namespace's making or a connection's, is in the figures.
-    pub(super) async fn prepare(&self) -> Result<Arrivals, Error> {
+    pub(super) async fn prepare(&self) -> Result<Observer, Error> {
         let namespaces: Api<Namespace> = Api::all(self.guest.clone());
         let namespace = Namespace {
             metadata: ObjectMeta {
@@ -83,11 +83,11 @@ impl Ground {
             },
         )
         .await?;
-        let mut arrivals = Arrivals::watch(self.mirrored());
+        let mut observer = Observer::watch(self.mirrored());
         let probe = load::create(&self.components(self.guest.clone()), "probe".to_owned()).await;
         let probe = probe.map_err(Error::refused("make a Component", &self.tenant))?;
-        arrivals.of(Change::Create, &[probe]).await?;
-        Ok(arrivals)
+        observer.of(Change::Create, &[probe]).await?;
+        Ok(observer)
     }
 
     /// Returns the API in which a client of the guest creates Components.

@@ -10,13 +10,13 @@ use crate::tenant::Tenant;
 
 /// A namespace of a tenant, and the one on the host that mirrors it.
 #[derive(Clone, Debug)]
-pub struct Space {
+pub struct NamespacePair {
     tenant: Tenant,
     guest: Side,
     host: Side,
 }
 
-impl Space {
+impl NamespacePair {
     pub(crate) fn new(tenant: Tenant, name: &str) -> Self {
         let guest = Side::new("guest", tenant.guest_client().clone(), name.to_owned());
         let host = Side::new("host", tenant.host_client().clone(), tenant.host_namespace(name));
