@@ -248,7 +248,7 @@ impl Ground {
 /// Creates a pod in the guest that must not be created on the host, and waits for an Event with the reason.
 pub async fn gets_event(space: &NamespacePair, attempt: &Attempt) -> anyhow::Result<()> {
     create_pod(space, &attempt.pod()?).await?;
-    told(space.guest(), attempt.name, attempt.field).await?;
+    event_of(space.guest(), attempt.name, attempt.field).await?;
     anyhow::ensure!(
         space
             .host()
@@ -275,17 +275,17 @@ pub async fn create_pod(space: &NamespacePair, pod: &v1::Pod) -> anyhow::Result<
 }
 
 /// Waits until an Event about an object has these words.
-pub async fn told(side: &Side, name: &str, words: &str) -> anyhow::Result<()> {
-    told_of_any(side, &[name], words).await
+pub async fn event_of(side: &Side, name: &str, words: &str) -> anyhow::Result<()> {
+    event_of_any(side, &[name], words).await
 }
 
 /// Waits until an Event about one of several objects has these words.
-pub async fn told_of_any(side: &Side, names: &[&str], words: &str) -> anyhow::Result<()> {
+pub async fn event_of_any(side: &Side, names: &[&str], words: &str) -> anyhow::Result<()> {
     event_with(side.client(), side.namespace(), names, words).await
 }
 
 /// Waits until an Event about a guest namespace has these words.
-pub async fn told_of_namespace(space: &NamespacePair, words: &str) -> anyhow::Result<()> {
+pub async fn event_of_namespace(space: &NamespacePair, words: &str) -> anyhow::Result<()> {
     let guest = space.guest();
     // Kubernetes keeps Events about cluster-scoped objects in this namespace.
     event_with(guest.client(), "default", &[guest.namespace()], words).await

@@ -262,7 +262,7 @@ impl DebugPod {
     }
 
     /// Attaches to a running shell, gives it a command, and returns the first line of its output.
-    pub async fn told_by_attaching(&self, command: &str) -> anyhow::Result<Option<String>> {
+    pub async fn output_of_attaching(&self, command: &str) -> anyhow::Result<Option<String>> {
         let streams = AttachParams::default()
             .container(&self.container)
             .stdin(true)

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_there_is_told_from_a_failure() {
+    fn a_missing_name_is_distinguished_from_a_failure() {
         let mut message = question("a.b").unwrap();
         message[3] = 3;
         assert_eq!(parse(&message), Some(Answer::NoSuchName));

@@ -107,7 +107,7 @@ async fn is_21_daprs_injector_adds_no_container_that_reaches_out(#[future(awt)] 
             // The control: the injector does add what a Component says.
             None => space.host().shows_container(app, "helper").await?,
             Some(words) => {
-                attack::told(space.guest(), app, words).await?;
+                attack::event_of(space.guest(), app, words).await?;
                 let pods = space.host().pods().await?;
                 ensure!(pods.iter().all(|pod| pod.name != app), "{app} is on the host");
             }
@@ -235,7 +235,7 @@ async fn is_28_a_secret_that_only_the_host_has_is_not_read(#[future(awt)] tenant
     guest.create(&component("takes-their-secret", "theirs")).await?;
 
     for name in ["reads-their-secret", "takes-their-secret"] {
-        attack::told(guest, name, "that only the host has may not be read").await?;
+        attack::event_of(guest, name, "that only the host has may not be read").await?;
     }
     ensure!(host.names_of("v1", "Pod").await? == ["reads-ours"]);
     ensure!(host.components_named().await? == ["reads-ours"]);

@@ -91,7 +91,7 @@ async fn sy_16_a_container_added_to_debug_is_talked_to(#[future(awt)] tenant: Te
 
     let debugger = toolbox.debug(&space).await?;
 
-    let told = debugger.told_by_attaching("echo $((6 * 7))").await?;
+    let told = debugger.output_of_attaching("echo $((6 * 7))").await?;
     assert_eq!(told.as_deref(), Some("42"));
     let said = debugger.run(&["/bin/busybox", "echo", "here"], &[]).await?;
     assert_eq!(String::from_utf8_lossy(&said), "here\n");

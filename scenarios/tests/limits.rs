@@ -40,7 +40,7 @@ async fn is_29_a_tenant_does_not_get_beyond_its_limits(#[future(awt)] environmen
     let last = tenant.new_space("is-29-last").await?;
     let beyond = tenant.begun_space("is-29-beyond").await?;
     let words = "`defaults.policies.namespaces` of its values allows 6";
-    attack::told_of_namespace(&beyond, words).await?;
+    attack::event_of_namespace(&beyond, words).await?;
     let namespaces = tenant.host_namespaces().await?;
     ensure!(namespaces.len() == OF_KUBERNETES + 2, "{namespaces:?}");
     last.remove().await?;
@@ -60,7 +60,7 @@ async fn objects_end_at_the_quota(space: &NamespacePair) -> Outcome {
     guest.create(&service("first")).await?;
     host.has_object("v1", "Service", "first").await?;
     guest.create(&service("second")).await?;
-    attack::told(guest, "second", "services.nodeports=1").await?;
+    attack::event_of(guest, "second", "services.nodeports=1").await?;
     ensure!(host.names_of("v1", "Service").await? == ["first"]);
     guest.delete_object("v1", "Service", "first").await?;
     host.has_object("v1", "Service", "second").await?;
@@ -76,7 +76,7 @@ async fn objects_end_at_the_quota(space: &NamespacePair) -> Outcome {
         host.has_object("v1", "Pod", name).await?;
     }
     attack::create_pod(space, &pod("three")?).await?;
-    attack::told(guest, "three", "pods=2").await?;
+    attack::event_of(guest, "three", "pods=2").await?;
     ensure!(host.names_of("v1", "Pod").await? == ["one", "two"]);
     for name in ["one", "two"] {
         guest.delete_object("v1", "Pod", name).await?;
@@ -103,7 +103,7 @@ async fn bytes_end_before_the_hosts_store_is_full(space: &NamespacePair) -> Outc
         "spec": {"containers": [{"name": "app", "image": "none", "envFrom": variables}]},
     });
     attack::create_pod(space, &serde_json::from_value(pod)?).await?;
-    attack::told_of_any(guest, &names, "of at most 4.0 MiB").await?;
+    attack::event_of_any(guest, &names, "of at most 4.0 MiB").await?;
     let filled = host.names_of("v1", "ConfigMap").await?;
     let filled = filled.iter().filter(|name| name.starts_with("fill-")).count();
     ensure!(filled <= 4, "{filled} of them are on the host");

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_probe_is_told_nothing_but_whether_it_is_ready() {
+    async fn a_probe_learns_only_if_it_is_ready() {
         let status = waiting();
         let answer = asked(probes(status.clone()), "/readyz").await;
         assert_eq!(answer, (503, "not ready\n".to_owned()));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_runs_it_is_told_what_it_waits_for() {
+    async fn an_administrator_sees_what_it_waits_for() {
         let words = "waiting for namespace vcluster-37a8eec1-ccd63636\n";
         let answer = asked(details(waiting()), "/readyz").await;
         assert_eq!(answer, (503, words.to_owned()));

@@ -32,7 +32,7 @@ fn a_file_that_is_fine_is_checked_without_a_word() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_line() {
+fn an_error_has_its_line() {
     let output = syncer(&["check", "-"], &format!("{LEAST}falbackHostDns: true\n"));
     let told = "failed to use the values in standard input\n  standard input:2: unknown key `falbackHostDns`; the nearest known is `fallbackHostDns`\n";
     assert_eq!(said(&output), (Some(2), String::new(), told.to_owned()));

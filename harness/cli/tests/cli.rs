@@ -287,7 +287,7 @@ fn the_former_names_of_binaries_still_work() {
 }
 
 #[test]
-fn a_registry_that_is_not_reached_is_told_with_what_was_fetched_and_what_can_be_given_instead() {
+fn an_unreachable_registry_is_an_error_with_the_file_and_the_option_to_use_instead() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let output = Command::new(env!("CARGO_BIN_EXE_harness"))
         .arg("binaries")
@@ -331,7 +331,7 @@ fn doctor_says_what_it_found_and_what_to_do() {
 }
 
 #[test]
-fn a_user_without_a_home_is_told_what_to_set() {
+fn a_user_without_a_home_gets_the_variable_to_set() {
     let harness = Harness::new();
     let mut command = harness.command(&["status"]);
     command

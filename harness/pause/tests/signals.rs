@@ -29,7 +29,7 @@ fn is_waiting(pid: Pid) -> bool {
 }
 
 #[test]
-fn it_ends_well_when_it_is_told_to() {
+fn it_exits_with_0_when_it_gets_a_signal() {
     let (mut child, pid) = pause();
     assert!(is_waiting(pid));
     kill(pid, Signal::SIGTERM).expect("it is there");

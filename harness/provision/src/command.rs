@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_is_not_there_is_told_apart() {
+    async fn a_missing_program_is_distinguished() {
         assert!(
             Command::new("no-such-program")
                 .run()
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_are_told_as_they_come() {
+    async fn lines_are_reported_as_they_come() {
         let mut lines = Vec::new();
         let out = shell("echo one >&2; echo out; echo two >&2")
             .run_telling(|line| {

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_may_not_use_it_is_told_how_to() {
+    fn a_user_without_access_gets_the_remedy() {
         let error = Error::NoDaemon {
             host: None,
             said: "permission denied while trying to connect to the Docker daemon socket".to_owned(),

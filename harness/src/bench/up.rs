@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_overheard_still_gets_to_where_it_goes() {
+    async fn recorded_events_still_reach_their_receiver() {
         let (outer, mut receiver) = Events::channel();
         let (events, heard) = overheard(outer);
         events.progress("substrate", "node ready");

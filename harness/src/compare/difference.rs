@@ -92,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_not_told() {
+    fn equal_fields_are_not_reported() {
         let left = objects("Pod/default/a", &[("spec.x", "1"), ("spec.y", "2")]);
         assert_eq!(between(&left, &left), []);
     }
 
     #[test]
-    fn fields_and_whole_objects_are_told_with_their_side() {
+    fn fields_and_whole_objects_are_reported_with_their_side() {
         let left = objects("Pod/default/a", &[("spec.x", "1"), ("spec.y", "2")]);
         let mut right = objects("Pod/default/a", &[("spec.x", "3"), ("spec.z", "4")]);
         right.extend(objects("Secret/default/b", &[]));

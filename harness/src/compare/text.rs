@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_unexplained_is_told_in_full_and_what_is_meant_by_its_reason() {
+    fn unexpected_differences_are_printed_in_full_and_expected_ones_by_their_reason() {
         let field = |object: &str, why: Option<&str>| Difference {
             object: object.to_owned(),
             kind: Kind::Field {

@@ -170,7 +170,7 @@ cgroup /sys/fs/cgroup/pids cgroup rw,relatime,pids 0 0";
     }
 
     #[test]
-    fn a_user_who_is_not_root_is_told_so() {
+    fn a_user_who_is_not_root_gets_an_error() {
         let check = root(1000);
         assert_eq!((check.met, &*check.found), (false, "user 1000"));
     }

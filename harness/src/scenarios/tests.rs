@@ -219,7 +219,7 @@ fn result<'r>(results: &'r [ScenarioResult], id: &str) -> &'r ScenarioResult {
 }
 
 #[tokio::test]
-async fn scenarios_are_told_where_they_are_and_judged_by_how_they_end() {
+async fn scenarios_get_their_environment_and_are_judged_by_their_exit() {
     let script = r#"
 echo "$HARNESS_ENVIRONMENT $HARNESS_SEED ${HARNESS_TENANT-none} ${HARNESS_OTHER_TENANT-none}"
 case $2 in

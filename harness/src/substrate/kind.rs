@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_full_disk_is_told_with_where_to_free_some() {
+    async fn an_error_of_a_full_disk_says_where_to_free_some() {
         let said = "echo 'ERROR: write /var/lib/containerd/x: no space left on device' >&2; exit 1";
         let source = Command::new("sh").args(["-c", said]).run().await.unwrap_err();
         let error = Error::Kind {

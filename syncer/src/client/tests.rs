@@ -165,7 +165,7 @@ async fn what_changes_the_protocol_has_its_own_connection() {
 }
 
 #[tokio::test]
-async fn who_cannot_connect_is_told_why() {
+async fn a_failed_connection_says_why() {
     let closed = TcpListener::bind("127.0.0.1:0")
         .await
         .unwrap()

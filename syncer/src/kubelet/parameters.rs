@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_told() {
+    fn unknown_parameters_are_refused() {
         let told = for_host(Verb::Attach, "command=id").unwrap_err();
         assert_eq!(told, "this kubelet has no parameter \"command\" there");
     }

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_told_in_its_own_words() {
+    async fn a_refusal_keeps_its_message() {
         let status =
             br#"{"kind":"Status","status":"Failure","message":"container \"app\" is waiting","code":400}"#;
         assert_eq!(

@@ -103,7 +103,7 @@ fn an_authority_that_was_kept_goes_on_issuing() {
 #[rstest]
 #[case::missing("sa.key", None)]
 #[case::broken("ca.crt", Some("not a certificate"))]
-fn a_damaged_authority_is_told_by_its_part(#[case] key: &str, #[case] text: Option<&str>) {
+fn a_damaged_authority_is_refused_with_the_name_of_its_part(#[case] key: &str, #[case] text: Option<&str>) {
     let mut parts = Authority::generate("tenant-1").unwrap().parts();
     parts.remove(key);
     parts.extend(text.map(|text| (key.to_owned(), text.as_bytes().to_vec())));

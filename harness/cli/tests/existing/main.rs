@@ -215,7 +215,7 @@ fn nothing_is_made_where(
 
 #[test]
 #[ignore = "needs root and brings up a native host cluster"]
-fn a_user_who_may_not_make_kinds_is_told_before_anything_is_made() {
+fn a_user_who_may_not_create_crds_is_refused_before_anything_is_created() {
     let host = Host::up("rights");
     let kubeconfig = host.as_a_user_with("edit");
     let before = host.kubectl.everything();

@@ -62,7 +62,7 @@ fn what_a_killed_run_leaves_is_removed_by_down(#[case] name: &str, #[case] momen
 
 #[test]
 #[ignore = "needs root and built binaries"]
-fn a_second_run_of_the_same_name_is_told_who_holds_it() {
+fn a_second_run_of_the_same_name_is_refused_with_the_holder() {
     let environment = Environment::new("held");
     let first = environment.until(&UP, SANDBOX);
     let second = environment.harness(&UP).output().expect("the program can be run");

@@ -36,7 +36,7 @@ fn a_cluster_of_the_same_name_that_is_somebody_elses_is_not_touched() {
 
 #[test]
 #[ignore = "needs Docker"]
-fn a_daemon_that_goes_away_is_told_and_what_was_made_is_removed_when_it_is_back() {
+fn a_daemon_that_goes_away_is_an_error_and_the_remains_are_removed_when_it_is_back() {
     let proxy = Proxy::to_docker();
     let environment = Environment::new("cut-off").by(&proxy);
     let failed = environment.run_and(&["up", "--tenants", "1", "--keep", "always"], |line, _| {

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_processes_are_told_apart() {
+    fn our_own_processes_are_distinguished() {
         let init = found(
             "harness",
             &["/target/harness", "sandbox-init", "/run/x"],

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_told_by_its_whole_user_name() {
+    fn a_line_is_found_by_its_whole_user_name() {
         assert!(is_of("user tenant-1 on", "tenant-1"));
         assert!(!is_of("user tenant-10 on", "tenant-1"));
     }

@@ -12,7 +12,7 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher;
 use kube::{Api, Resource};
 
-use self::told::{Subject, told};
+use self::translate::{Subject, translate};
 use crate::sync::pods::Pods;
 use crate::sync::runtime::context::{Context, MANAGER};
 use crate::sync::runtime::error::{Attempt, ReconcileError};
@@ -25,7 +25,7 @@ use crate::sync::write::object::Applied;
 use crate::sync::write::ownership;
 
 /// The translation of an event for the guest.
-mod told;
+mod translate;
 
 /// Reconciler of the host's events about objects of one kind.
 #[derive(Debug)]
@@ -174,14 +174,14 @@ impl Reconciler for Events {
         let Some(event) = read.attempting(|| format!("read Event {key} of the host"))? else {
             return Ok(Action::AwaitChange);
         };
-        if let Some(told) = told(event, &subject) {
+        if let Some(translated) = translate(event, &subject) {
             self.context.metrics().write("guest", &Event::kind(&()), "apply");
             let guests: Api<Event> = self.context.guest_api(&key.namespace);
             guests
                 .patch_metadata(
                     &key.name,
                     &PatchParams::apply(MANAGER).force(),
-                    &Patch::Apply(Applied(&told)),
+                    &Patch::Apply(Applied(&translated)),
                 )
                 .await
                 .attempting(|| format!("write Event {key} to the guest"))?;

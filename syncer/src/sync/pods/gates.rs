@@ -57,14 +57,14 @@ mod tests {
     const SHUT: (&str, &str) = ("example.org/registered", "False");
 
     #[test]
-    fn a_gate_that_opens_or_shuts_is_told() {
+    fn a_gate_that_opens_or_shuts_is_written() {
         let open = vec![("example.org/registered".to_owned(), "True".to_owned())];
         assert_eq!(told(&[OPEN, ("Ready", "False")], &[("Ready", "True")]), open);
         assert_eq!(told(&[OPEN], &[SHUT]), open);
     }
 
     #[test]
-    fn what_the_host_knows_is_not_told_again() {
+    fn a_condition_that_the_host_has_is_not_written_again() {
         assert_eq!(told(&[OPEN], &[OPEN]), []);
         assert_eq!(told(&[("Ready", "False")], &[]), []);
     }

@@ -291,7 +291,7 @@ mod tests {
     #[case::as_told(json!({"expirationSeconds": 3607}), 3607)]
     #[case::not_told(json!({}), 600)]
     #[case::nonsense(json!({"expirationSeconds": -1}), 600)]
-    fn a_token_lasts_as_long_as_told_whatever_the_clocks_say(
+    fn a_token_lasts_as_long_as_its_response_says_whatever_the_clocks_say(
         #[case] spec: serde_json::Value,
         #[case] seconds: u64,
     ) {

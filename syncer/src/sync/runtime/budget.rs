@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tenant_is_told_once_a_minute() {
+    fn the_tenant_gets_an_event_once_a_minute() {
         let budget = budget(1, 1, 1);
         let now = Instant::now();
         assert!(budget.may_tell(now));

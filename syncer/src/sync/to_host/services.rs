@@ -256,7 +256,7 @@ impl Services {
         if !refusal(&created).is_some_and(kube::core::Status::is_already_exists) {
             created.attempting(|| format!("recreate Service {key} with the host's address"))?;
         }
-        self.forget_anew(key).await
+        self.forget_recreation(key).await
     }
 
     /// Creates a guest's Service that is missing because it was being recreated.
@@ -276,7 +276,7 @@ impl Services {
         }
     }
 
-    async fn forget_anew(&self, key: &Key) -> Result<(), ReconcileError> {
+    async fn forget_recreation(&self, key: &Key) -> Result<(), ReconcileError> {
         let note = json!({"metadata": {"annotations": {RECREATING: null}}});
         let (kind, purpose) = (kind(), "as the guest's is recreated");
         self.context
@@ -342,7 +342,7 @@ impl Services {
         match (step, &guest) {
             (Step::Write, Some(guest)) => {
                 if has_its_address && host.as_deref().is_some_and(is_recreating) {
-                    self.forget_anew(key).await?;
+                    self.forget_recreation(key).await?;
                 }
                 self.write(key, guest, host.as_deref()).await
             }

@@ -27,7 +27,7 @@ fn told(text: &str) -> String {
 #[case::no_version("import: [{kind: Component, apiVersion: dapr.io/}]")]
 #[case::no_kind("export: [{kind: '', apiVersion: v1}]")]
 #[case::a_resource_for_a_kind("export: [{kind: components.dapr.io, apiVersion: dapr.io/v1alpha1}]")]
-fn a_kind_that_the_syncer_would_refuse_is_told(#[case] list: &str) {
+fn a_kind_that_the_syncer_would_refuse_is_refused(#[case] list: &str) {
     let text = format!("{GENERIC}    {list}\n");
     let name = list.replace(|sign: char| !sign.is_alphanumeric(), "-");
     insta::with_settings!({snapshot_suffix => name.trim_matches('-')}, {
@@ -94,7 +94,7 @@ fn what_the_syncer_can_do_is_accepted(#[case] text: &str) {
      [{key: a, operator: Exits}]}}}\n",
     "values.yaml:3: `sync.fromHost.ingressClasses.selector`: this is no label selector: "
 )]
-fn a_refusal_is_told_at_its_key(#[case] text: &str, #[case] expected: &str) {
+fn a_refusal_names_its_key(#[case] text: &str, #[case] expected: &str) {
     let told = told(text);
     assert!(told.contains(expected), "{told}");
 }

@@ -135,7 +135,7 @@ mod tests {
         "`` be `b`: `` is no name of a namespace, nor the beginning of one and `*`"
     )]
     #[case::twice("a=c,b=c", "`b` be `c`: another has that name already")]
-    fn what_cannot_be_is_told(#[case] text: &str, #[case] told: &str) {
+    fn an_impossible_mapping_is_refused(#[case] text: &str, #[case] told: &str) {
         let read = text.parse::<MappedNamespaces>();
         assert_eq!(read, Err(format!("cannot have {told}")));
     }

@@ -102,7 +102,7 @@ async fn of_two_that_ask_at_once_one_makes_it() {
 }
 
 #[tokio::test]
-async fn who_waits_is_told_for_whom() {
+async fn a_waiting_process_is_shown_the_holder() {
     let folder = tempfile::tempdir().unwrap();
     let cache = cache(&folder);
     let inputs = Inputs::default().with("content", "one");

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_has_a_loader_is_told_from_one_that_has_none() {
+    fn a_program_with_a_loader_is_distinguished_from_one_without() {
         let loader = loader(Path::new("/bin/sh")).unwrap();
         assert!(loader.is_some_and(|loader| loader.contains("ld-linux")));
         assert_eq!(super::loader(&std::env::current_exe().unwrap()).unwrap(), None);

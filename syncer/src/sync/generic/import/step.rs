@@ -108,12 +108,12 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_nothing_goes() {
+    fn a_copy_without_an_original_is_deleted() {
         assert_eq!(step(Some(&copy()), None, LIFE), Step::DeleteCopy);
     }
 
     #[test]
-    fn a_copy_of_the_one_before_goes() {
+    fn a_copy_of_an_earlier_original_is_deleted() {
         let mut host = host();
         host.uid = Some("host-2".to_owned());
         assert_eq!(step(Some(&copy()), Some(&host), LIFE), Step::DeleteCopy);

@@ -68,7 +68,7 @@ fn rules_of_two_places_are_put_together() {
 }
 
 #[test]
-fn what_has_no_effect_is_carried_or_told() {
+fn a_key_without_effect_is_carried_or_listed() {
     let text = "multiNamespaceMode: {enabled: true}\ntelemetry: {disabled: true}\nsyncer: {kubeConfigContextName: a}\n\
                 scheduler:\n  image: x\nsync:\n  fake-persistentvolumes: {enabled: true}\n";
     let converted = convert(text, "values.yaml", None, Dialect::V0_20).expect("it asks for nothing more");

@@ -45,7 +45,7 @@ const LEAST_0_28: &str = "sync:\n  toHost:\n    namespaces: {enabled: true}\n";
     "defaults.api.imag",
     "defaults.api.image"
 )]
-fn an_unknown_key_is_told_with_line_and_nearest(
+fn an_unknown_key_is_refused_with_line_and_nearest_key(
     #[case] text: &str,
     #[case] line: u64,
     #[case] key: &str,
@@ -150,7 +150,7 @@ fn unknown(text: &str, line: u64, key: &str, nearest: &str) {
     5,
     "sync.toHost.namespaces.mappingsOnly"
 )]
-fn what_is_not_done_is_told_by_name(#[case] text: &str, #[case] line: u64, #[case] key: &str) {
+fn an_unsupported_key_is_refused_by_name(#[case] text: &str, #[case] line: u64, #[case] key: &str) {
     let error = parse(text, "values.yaml").expect_err("it asks for what is not done");
     let told: Vec<_> = error
         .problems
@@ -180,7 +180,7 @@ fn what_is_not_done_is_told_by_name(#[case] text: &str, #[case] line: u64, #[cas
     "multiNamespaceMode: {enabled: true}\nsync:\n  generic:\n    config: |-\n      version: v1beta1\n      export: [\n",
     6
 )]
-fn what_cannot_be_read_is_told_with_its_line(#[case] text: &str, #[case] line: u64) {
+fn an_unreadable_value_is_refused_with_its_line(#[case] text: &str, #[case] line: u64) {
     let error = parse(text, "values.yaml").expect_err("it is malformed");
     assert_eq!(
         error
@@ -287,7 +287,7 @@ fn a_message_says_what_to_do(#[case] text: &str, #[case] told: &str) {
     "{op: remove, path: 'a['}",
     "`experimental.genericSync.export.patches.path`: `a[` is no path into an object: a `[` has no `]`"
 )]
-fn a_patch_that_makes_no_sense_is_told(#[case] patch: &str, #[case] told: &str) {
+fn a_patch_that_makes_no_sense_is_refused(#[case] patch: &str, #[case] told: &str) {
     let text = format!(
         "experimental:\n  multiNamespaceMode: {{enabled: true}}\n  genericSync:\n    export:\n    - apiVersion: a/v1\n      kind: B\n      patches:\n      - {patch}\n"
     );
@@ -328,7 +328,7 @@ fn every_problem_is_listed_under_the_files_name() {
     "sync:\n\tpods: {}\n",
     "2: this is not valid YAML: tabs disallowed within this context (block indentation)"
 )]
-fn a_text_that_is_no_yaml_is_told_in_words_of_values_files(#[case] text: &str, #[case] told: &str) {
+fn a_text_that_is_no_yaml_is_refused_in_words_of_values_files(#[case] text: &str, #[case] told: &str) {
     let error = parse(text, "values.yaml").expect_err("it is no YAML");
     assert!(
         error.to_string().ends_with(&format!("values.yaml:{told}")),
@@ -360,7 +360,7 @@ fn a_file_that_is_too_large_is_refused_without_words_of_the_parser() {
 }
 
 #[test]
-fn a_file_that_is_not_utf8_is_told_what_to_do() {
+fn a_file_that_is_not_utf8_is_refused_with_the_remedy() {
     let utf16: Vec<u8> = "a: b"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)

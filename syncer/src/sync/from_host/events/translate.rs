@@ -67,7 +67,7 @@ impl Subject {
 }
 
 /// Returns the event for the guest; `None` if it is about a container that is not the guest's own.
-pub(super) fn told(event: Event, subject: &Subject) -> Option<Event> {
+pub(super) fn translate(event: Event, subject: &Subject) -> Option<Event> {
     let field_path = event.involved_object.field_path.clone();
     if field_path.as_deref().is_some_and(|path| subject.hides(path)) || subject.waits_for_tokens(&event) {
         return None;
@@ -122,11 +122,11 @@ mod tests {
         .unwrap()
     }
 
-    fn told_of(event: serde_json::Value) -> Option<Event> {
+    fn translated(event: serde_json::Value) -> Option<Event> {
         let guest = pod("default", "guest-uid", &["app"]);
         let host = pod("vcluster-37a8eec1-ccd63636", "host-uid", &["app", "daprd"]);
         let subject = Subject::Pod(Arc::new(guest), Arc::new(host));
-        told(serde_json::from_value(event).unwrap(), &subject)
+        translate(serde_json::from_value(event).unwrap(), &subject)
     }
 
     fn about(container: &str) -> serde_json::Value {
@@ -156,17 +156,17 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_the_kubelet_is_told_about_the_guests_pod() {
-        insta::assert_yaml_snapshot!(told_of(about("app")));
+    fn an_event_of_the_kubelet_becomes_one_about_the_guests_pod() {
+        insta::assert_yaml_snapshot!(translated(about("app")));
     }
 
     #[test]
-    fn an_event_about_a_container_that_the_host_added_is_not_told() {
-        assert_eq!(told_of(about("daprd")), None);
+    fn an_event_about_a_container_that_the_host_added_is_left_out() {
+        assert_eq!(translated(about("daprd")), None);
     }
 
     #[test]
-    fn a_kubelet_that_waits_for_the_pods_tokens_is_not_told() {
+    fn a_kubelet_that_waits_for_the_pods_tokens_is_left_out() {
         let about = |secret: &str| {
             let mut event = about("app");
             event["involvedObject"]["fieldPath"] = json!(null);
@@ -174,7 +174,7 @@ mod tests {
             event["message"] = json!(format!(
                 "MountVolume.SetUp failed for volume \"kube-api-access-1\" : secret \"{secret}\" not found"
             ));
-            told_of(event).is_some()
+            translated(event).is_some()
         };
         assert_eq!(["vc-token-guest-uid", "password"].map(about), [false, true]);
     }
@@ -193,11 +193,11 @@ mod tests {
             "reportingComponent": "default-scheduler",
             "reportingInstance": "default-scheduler-control-plane-1",
         });
-        insta::assert_yaml_snapshot!(told_of(event));
+        insta::assert_yaml_snapshot!(translated(event));
     }
 
     #[test]
-    fn an_event_of_the_hosts_storage_is_told_about_the_guests_claim() {
+    fn an_event_of_the_hosts_storage_becomes_one_about_the_guests_pvc() {
         let claim = |namespace: &str, uid: &str| -> Arc<Object> {
             let claim = json!({"metadata": {"name": "data", "namespace": namespace, "uid": uid}});
             Arc::new(serde_json::from_str(&claim.to_string()).unwrap())
@@ -213,6 +213,6 @@ mod tests {
             "source": {"component": "persistentvolume-controller"},
             "reportingComponent": "persistentvolume-controller",
         });
-        insta::assert_yaml_snapshot!(told(serde_json::from_value(event).unwrap(), &subject));
+        insta::assert_yaml_snapshot!(translate(serde_json::from_value(event).unwrap(), &subject));
     }
 }
