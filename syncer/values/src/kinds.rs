@@ -35,7 +35,7 @@ impl fmt::Display for List {
 }
 
 /// One of Kubernetes' own kinds that the syncer syncs to the host if the values switch it on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::EnumIter)]
 pub enum CoreKind {
     /// PVCs. Each of their PersistentVolumes is shown in the guest.
     PersistentVolumeClaim,
@@ -320,21 +320,7 @@ pub fn shown(api_version: &str, kind: &str) -> String {
 /// Returns the core kinds that are switched on.
 #[must_use]
 pub fn core(to_host: &ToHost) -> BTreeSet<CoreKind> {
-    let switches = [
-        (
-            to_host.persistent_volume_claims.enabled,
-            CoreKind::PersistentVolumeClaim,
-        ),
-        (to_host.ingresses.enabled, CoreKind::Ingress),
-        (to_host.network_policies.enabled, CoreKind::NetworkPolicy),
-        (
-            to_host.pod_disruption_budgets.enabled,
-            CoreKind::PodDisruptionBudget,
-        ),
-        (to_host.service_accounts.enabled, CoreKind::ServiceAccount),
-    ];
-    let on = switches.into_iter().filter(|(on, _)| *on);
-    on.map(|(_, kind)| kind).collect()
+    reconciled::core(to_host)
 }
 
 /// Returns the cluster-scoped kinds of the host that the guest shows.

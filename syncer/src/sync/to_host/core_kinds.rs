@@ -175,8 +175,9 @@ impl CoreKindReconciler {
         if host.is_none()
             && let Some(resource) = self.translation.admission()
         {
-            let spec = translation::spec(guest).map_err(ReconcileError::Refused)?;
-            self.context.admit(resource, &json!({"spec": spec}))?;
+            let field = self.translation.field();
+            let value = translation::field(guest, field).map_err(ReconcileError::Refused)?;
+            self.context.admit(resource, &json!({field: value}))?;
         }
         let spec = self
             .translation

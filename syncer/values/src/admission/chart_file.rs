@@ -1,6 +1,7 @@
 //! The file that the chart's admission policies are generated from.
 
 use serde_json::{Value, json};
+use strum::IntoEnumIterator as _;
 
 use super::TOLERATIONS;
 use super::cel;
@@ -10,17 +11,13 @@ use super::rules::{RULES, Resource, Rule};
 /// writes one.
 #[must_use]
 pub fn policies() -> Value {
-    let kinds = [
-        (
-            Resource::Pods,
-            "pods",
-            json!(["pods", "pods/ephemeralcontainers"]),
-        ),
-        (Resource::Services, "services", json!(["services"])),
-        (Resource::Claims, "claims", json!(["persistentvolumeclaims"])),
-        (Resource::Secrets, "secret-types", json!(["secrets"])),
-    ];
-    let policies = kinds.map(|(resource, name, resources)| {
+    let policies = Resource::iter().map(|resource| {
+        let (name, resources) = match resource {
+            Resource::Pods => ("pods", json!(["pods", "pods/ephemeralcontainers"])),
+            Resource::Services => ("services", json!(["services"])),
+            Resource::Claims => ("claims", json!(["persistentvolumeclaims"])),
+            Resource::Secrets => ("secret-types", json!(["secrets"])),
+        };
         let rules = RULES.iter().filter(|rule| rule.resource == resource);
         json!({
             "name": name,
@@ -28,7 +25,7 @@ pub fn policies() -> Value {
             "rules": rules.map(rule).collect::<Vec<_>>(),
         })
     });
-    json!({"tolerations": TOLERATIONS, "policies": policies})
+    json!({"tolerations": TOLERATIONS, "policies": policies.collect::<Vec<_>>()})
 }
 
 fn rule(rule: &Rule) -> Value {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A kind of host object that has rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::EnumIter)]
 pub enum Resource {
     /// Pods.
     Pods,

@@ -1,7 +1,12 @@
 //! Kinds that have a reconciler of their own, and so no entry in a list of exports or imports.
 
+use std::collections::BTreeSet;
+
+use strum::IntoEnumIterator as _;
+
 use super::{Context, CoreKind, List};
 use crate::from_host::HostKind;
+use crate::reader::ToHost;
 
 /// Group, kind and plural of the kinds that the syncer always syncs from the guest to the host.
 const TO_HOST: [(&str, &str, &str); 12] = [
@@ -32,44 +37,65 @@ const FROM_HOST: [(&str, &str); 5] = [
     ("apiextensions.k8s.io", "CustomResourceDefinition"),
 ];
 
-/// Core kinds that can be switched on: group, kind, plural and the key of the switch.
-const CORE: [(CoreKind, &str, &str, &str, &str); 5] = [
-    (
-        CoreKind::PersistentVolumeClaim,
-        "",
-        "PersistentVolumeClaim",
-        "persistentvolumeclaims",
-        "`sync.toHost.persistentVolumeClaims.enabled` (`sync.persistentvolumeclaims.enabled` in the dialect of vcluster 0.15)",
-    ),
-    (
-        CoreKind::Ingress,
-        "networking.k8s.io",
-        "Ingress",
-        "ingresses",
-        "`sync.toHost.ingresses.enabled` (`sync.ingresses.enabled` in the dialect of vcluster 0.15)",
-    ),
-    (
-        CoreKind::NetworkPolicy,
-        "networking.k8s.io",
-        "NetworkPolicy",
-        "networkpolicies",
-        "`sync.toHost.networkPolicies.enabled` (`sync.networkpolicies.enabled` in the dialect of vcluster 0.15)",
-    ),
-    (
-        CoreKind::PodDisruptionBudget,
-        "policy",
-        "PodDisruptionBudget",
-        "poddisruptionbudgets",
-        "`sync.toHost.podDisruptionBudgets.enabled` (`sync.poddisruptionbudgets.enabled` in the dialect of vcluster 0.15)",
-    ),
-    (
-        CoreKind::ServiceAccount,
-        "",
-        "ServiceAccount",
-        "serviceaccounts",
-        "`sync.toHost.serviceAccounts.enabled` (`sync.serviceaccounts.enabled` in the dialect of vcluster 0.15)",
-    ),
-];
+/// A core kind that can be switched on.
+struct Switchable {
+    group: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    /// The key of the switch.
+    key: &'static str,
+    /// Returns true if the values switch it on.
+    is_on: fn(&ToHost) -> bool,
+}
+
+impl CoreKind {
+    const fn switchable(self) -> Switchable {
+        match self {
+            Self::PersistentVolumeClaim => Switchable {
+                group: "",
+                kind: "PersistentVolumeClaim",
+                plural: "persistentvolumeclaims",
+                key: "`sync.toHost.persistentVolumeClaims.enabled` (`sync.persistentvolumeclaims.enabled` in the dialect of vcluster 0.15)",
+                is_on: |to_host| to_host.persistent_volume_claims.enabled,
+            },
+            Self::Ingress => Switchable {
+                group: "networking.k8s.io",
+                kind: "Ingress",
+                plural: "ingresses",
+                key: "`sync.toHost.ingresses.enabled` (`sync.ingresses.enabled` in the dialect of vcluster 0.15)",
+                is_on: |to_host| to_host.ingresses.enabled,
+            },
+            Self::NetworkPolicy => Switchable {
+                group: "networking.k8s.io",
+                kind: "NetworkPolicy",
+                plural: "networkpolicies",
+                key: "`sync.toHost.networkPolicies.enabled` (`sync.networkpolicies.enabled` in the dialect of vcluster 0.15)",
+                is_on: |to_host| to_host.network_policies.enabled,
+            },
+            Self::PodDisruptionBudget => Switchable {
+                group: "policy",
+                kind: "PodDisruptionBudget",
+                plural: "poddisruptionbudgets",
+                key: "`sync.toHost.podDisruptionBudgets.enabled` (`sync.poddisruptionbudgets.enabled` in the dialect of vcluster 0.15)",
+                is_on: |to_host| to_host.pod_disruption_budgets.enabled,
+            },
+            Self::ServiceAccount => Switchable {
+                group: "",
+                kind: "ServiceAccount",
+                plural: "serviceaccounts",
+                key: "`sync.toHost.serviceAccounts.enabled` (`sync.serviceaccounts.enabled` in the dialect of vcluster 0.15)",
+                is_on: |to_host| to_host.service_accounts.enabled,
+            },
+        }
+    }
+}
+
+/// Returns the core kinds that the values switch on.
+pub(super) fn core(to_host: &ToHost) -> BTreeSet<CoreKind> {
+    CoreKind::iter()
+        .filter(|kind| (kind.switchable().is_on)(to_host))
+        .collect()
+}
 
 /// Cluster-scoped kinds of the host that the guest can show: group, kind and the key of the switch.
 const SHOWN: [(HostKind, &str, &str, &str); 5] = [
@@ -115,12 +141,12 @@ pub(super) fn refusal(list: List, group: &str, kind: &str, context: &Context) ->
                     all_of(kind)
                 ));
             }
-            let on = CORE
-                .iter()
-                .find(|(core, g, k, ..)| (*g, *k) == (group, kind) && context.core.contains(core));
-            on.map(|(.., key)| {
+            let mut on = context.core.iter().map(|core| core.switchable());
+            let on = on.find(|on| (on.group, on.kind) == (group, kind));
+            on.map(|on| {
                 format!(
-                    "the syncer reconciles this kind itself, as {key} is on: remove the export, or switch that off"
+                    "the syncer reconciles this kind itself, as {} is on: remove the export, or switch that off",
+                    on.key
                 )
             })
         }
@@ -168,9 +194,9 @@ pub(super) fn kind(group: &str, plural: &str) -> Option<&'static str> {
     let always = TO_HOST
         .iter()
         .map(|(group, kind, plural)| (*group, *plural, *kind));
-    let core = CORE
-        .iter()
-        .map(|(_, group, kind, plural, _)| (*group, *plural, *kind));
+    let core = CoreKind::iter()
+        .map(CoreKind::switchable)
+        .map(|core| (core.group, core.plural, core.kind));
     let mut all = always.chain(core);
     all.find(|(g, p, _)| (*g, *p) == (group, plural))
         .map(|(.., kind)| kind)

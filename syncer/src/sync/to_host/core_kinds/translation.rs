@@ -103,10 +103,15 @@ pub(crate) fn resource(kind: CoreKind) -> ApiResource {
 
 /// Returns the spec of an object; null if it has none.
 pub(super) fn spec(object: &Object) -> Result<Value, String> {
+    field(object, "spec")
+}
+
+/// Returns a field of an object; null if it has none.
+pub(super) fn field(object: &Object, name: &str) -> Result<Value, String> {
     object
-        .field("spec")
+        .field(name)
         .map(Option::unwrap_or_default)
-        .map_err(|error| format!("its spec can't be read: {error}"))
+        .map_err(|error| format!("its {name} can't be read: {error}"))
 }
 
 #[cfg(test)]

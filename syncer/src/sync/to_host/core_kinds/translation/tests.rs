@@ -1,13 +1,7 @@
 use serde_json::json;
+use strum::IntoEnumIterator as _;
 
 use super::*;
-
-const KINDS: [CoreKind; 4] = [
-    CoreKind::PersistentVolumeClaim,
-    CoreKind::Ingress,
-    CoreKind::NetworkPolicy,
-    CoreKind::PodDisruptionBudget,
-];
 
 fn object(yaml: &str) -> Object {
     let value: Value = serde_saphyr::from_str(yaml).unwrap();
@@ -110,7 +104,7 @@ fn a_budget_counts_the_same_pods() {
 
 #[test]
 fn what_says_whose_a_mirror_is_stays() {
-    for kind in KINDS {
+    for kind in CoreKind::iter() {
         let own = (vcluster_values::naming::OBJECT_UID.to_owned(), "1-2-3".to_owned());
         let mut annotations = BTreeMap::from([own.clone()]);
         of(kind).annotate(&mut annotations, &tenant());
